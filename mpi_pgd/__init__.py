@@ -1,0 +1,21 @@
+"""Parallel gradient descent over MPI, with the same bits whoever computes.
+
+Importing the package imports neither numpy nor MPI: ``fit`` and its ``Result`` are looked up when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd.errors import InputError
+
+if TYPE_CHECKING:
+    from mpi_pgd.run import Result, fit
+
+__version__ = "0.1.0"
+__all__ = ["InputError", "Result", "__version__", "fit"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("fit", "Result"):
+        return getattr(import_module("mpi_pgd.run"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,280 @@
+"""Synthetic rows of any size with known true weights: the same numbers, bit for bit, whatever machine makes them.
+
+Two rules bring that about.
+
+*Only exact arithmetic.* Random words come from a counter-based generator of integers whose stream numpy keeps
+(`random_raw` of Philox; the methods of numpy's Generator are free to change). All that follows is + - * / and square
+root, element by element, which IEEE 754 rounds in one way only. There is no BLAS, no log or cos of a C library, and no
+sum by numpy, whose order depends on the processor.
+
+*Slabs.* Rows come in slabs of `slab_rows(features)` rows, and slab i is a function of the recipe and i alone. So the
+slabs can be made in any order by any number of processes, memory does not grow with the rows, and a longer file begins
+with the rows of a shorter one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import operator
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from mpi_pgd.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+
+SLAB_BYTES = 16 * 2**20
+PANEL = 8192  # values worked on at once: enough to hide the cost of a numpy call, few enough for the L2 cache
+MAX_CONDITION = 1e24  # beyond some 1e30 the rounding of X, not `condition`, sets how close its columns are
+MAX_NOISE = 1e100  # so that y stays finite
+TRUTH_STREAM = 2**64 - 1  # no slab has this index
+
+# A near-normal value is the sum of the four 16-bit parts of a word: 0 to 4 * 65535, its mean half of that. A part is
+# uniform on 2**16 values, so its variance is (2**32 - 1) / 12.
+CENTRE = 2.0 * 65535.0
+SPREAD = math.sqrt((2.0**32 - 1.0) / 3.0)
+PARTS = np.uint64(0x0000_FFFF_0000_FFFF)
+
+
+class Recipe(NamedTuple):
+    """What a file's numbers depend on, apart from how many rows there are.
+
+    Attributes:
+        features: number of columns of X, at least 1.
+        condition: condition number of the features' correlation matrix, 1 to 1e24; 1 if there is one feature.
+        noise: standard deviation of the noise in y, in the units of y, 0 to 1e100.
+        seed: 0 to 2**64 - 1.
+    """
+
+    features: int
+    condition: float
+    noise: float
+    seed: int
+
+
+def make(
+    path: str | os.PathLike[str],
+    rows: int,
+    features: int,
+    condition: float = 1.0,
+    noise: float = 0.1,
+    seed: int = 0,
+) -> None:
+    """Write a regression problem with known weights, y = X @ true_coef + true_intercept + noise, to an HDF5 file.
+
+    The file holds float64 `X` (rows, features) and `y` (rows,), both contiguous, `true_coef` (features,), the scalar
+    `true_intercept`, and the arguments as attributes. Each column of X has mean 0 and variance 1, each pair of columns
+    the same correlation. The file appears whole or not at all; a file of that name is replaced.
+
+    Args:
+        path: the file to write; its folder has to exist.
+        rows: number of rows, at least 1.
+        features: number of columns of X, at least 1.
+        condition: condition number of the columns' correlation matrix, 1 (uncorrelated) to 1e24.
+        noise: standard deviation of the noise in y, 0 (exact fit) to 1e100.
+        seed: 0 to 2**64 - 1; another seed is another problem.
+
+    Raises:
+        InputError: an argument is out of range, the file can't be written, or the disk is too small.
+    """
+    rows = _whole("rows", rows, 1, 2**63 - 1)
+    recipe = _checked(features, condition, noise, seed)
+    target = Path(path)
+    _check_target(target, rows, recipe.features)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        _write(part, rows, recipe)
+        os.replace(part, target)
+    except (OSError, RuntimeError) as error:
+        # After a failed write, closing fails too, with a RuntimeError in the place of the OSError.
+        reason = _system_reason(error)
+        if reason is None:
+            raise
+        raise InputError(f"{target} can't be written ({reason}): make room, or choose another place") from error
+    finally:
+        with contextlib.suppress(OSError):  # it would hide the error that the user is to see
+            part.unlink()
+
+
+def slab_rows(features: int) -> int:
+    """Rows in a slab, at least 1: as many as 16 MiB of X hold, so that it depends on the features alone."""
+    return max(1, SLAB_BYTES // (8 * features))
+
+
+def truth(recipe: Recipe) -> tuple[Floats, float]:
+    """The true weights of a recipe: coef, float64 (features,), and intercept; near-normal, mean 0, variance 1."""
+    values = normals(_stream(recipe.seed, TRUTH_STREAM), recipe.features + 1)
+    return values[1:], float(values[0])
+
+
+def slab(recipe: Recipe, index: int) -> tuple[Floats, Floats]:
+    """The rows of one slab, global rows `index * slab_rows(features)` and on: X and y.
+
+    A slab is always whole: the last one of a file is cut when it is written.
+
+    Args:
+        recipe: what to make.
+        index: 0 to 2**64 - 2.
+
+    Returns:
+        X: float64 (slab_rows, features), C order; y: float64 (slab_rows,).
+    """
+    coef, intercept = truth(recipe)
+    own, shared = _mixture(recipe)
+    rows = slab_rows(recipe.features)
+    stream = _stream(recipe.seed, index)
+    noise = normals(stream, rows) * recipe.noise
+    factor = normals(stream, rows) * shared
+    x = np.empty((rows, recipe.features))
+    y = np.full(rows, intercept)
+    # A panel is one column, or several if columns are short.
+    width = -(-PANEL // rows)
+    for start in range(0, recipe.features, width):
+        weights = coef[start : start + width, np.newaxis]
+        panel = normals(stream, weights.size * rows).reshape(-1, rows)
+        panel *= own
+        panel += factor
+        x[:, start : start + width] = panel.T
+        panel *= weights
+        y += _fold(panel)
+    y += noise
+    return x, y
+
+
+def normals(stream: np.random.Philox, count: int) -> Floats:
+    """The next `count` near-normal values of a stream, float64 (count,): mean 0, variance 1, within 3.47 of 0."""
+    words = stream.random_raw(count)
+    # Four parts are added in two steps: first two lanes of 32 bits at a time, then the lanes.
+    lanes = words >> np.uint64(16)
+    lanes &= PARTS
+    words &= PARTS
+    lanes += words
+    np.right_shift(lanes, np.uint64(32), out=words)
+    lanes &= np.uint64(0xFFFF_FFFF)
+    lanes += words
+    values = lanes.view(np.int64).astype(np.float64)
+    values -= CENTRE
+    values /= SPREAD
+    return values
+
+
+def _stream(seed: int, index: int) -> np.random.Philox:
+    """The random words of one slab, or of the truth: the key is the pair itself, so no two share a stream."""
+    return np.random.Philox(key=np.array([seed, index], dtype=np.uint64))
+
+
+def _mixture(recipe: Recipe) -> tuple[float, float]:
+    """The factors (own, shared) in x_j = own * z_j + shared * f, with one f a row.
+
+    With own**2 = 1 - rho and shared**2 = rho the columns have variance 1 and correlation rho. The eigenvalues of that
+    matrix are 1 - rho and 1 + (p - 1) rho; their ratio is C when rho = (C - 1) / (C + p - 1).
+    """
+    total = recipe.condition + (recipe.features - 1)
+    # 1 - rho, written so that it does not cancel when C is large.
+    return math.sqrt(recipe.features / total), math.sqrt((recipe.condition - 1.0) / total)
+
+
+def _fold(panel: Floats) -> Floats:
+    """The sum over axis 0 of `panel` (k, n): float64 (n,), added in the same order everywhere. It spoils `panel`."""
+    while len(panel) > 1:
+        half = len(panel) // 2
+        panel[:half] += panel[-half:]
+        panel = panel[: len(panel) - half]
+    total: Floats = panel[0]
+    return total
+
+
+def _write(path: Path, rows: int, recipe: Recipe) -> None:
+    """Write `rows` rows of a recipe to the new HDF5 file `path`."""
+    height = slab_rows(recipe.features)
+    # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
+    with h5py.File(path, "w", libver=("earliest", "v108")) as file:
+        for name, value in {"rows": rows, **recipe._asdict()}.items():
+            file.attrs.create(name, value, dtype="<f8" if isinstance(value, float) else "<u8")
+        coef, intercept = truth(recipe)
+        file.create_dataset("true_coef", data=coef, dtype="<f8", track_times=False)
+        file.create_dataset("true_intercept", data=intercept, dtype="<f8", track_times=False)
+        x = file.create_dataset("X", (rows, recipe.features), dtype="<f8", track_times=False)
+        y = file.create_dataset("y", (rows,), dtype="<f8", track_times=False)
+        for start in range(0, rows, height):
+            stop = min(start + height, rows)
+            x_slab, y_slab = slab(recipe, start // height)
+            x[start:stop] = x_slab[: stop - start]
+            y[start:stop] = y_slab[: stop - start]
+
+
+def _system_reason(error: Exception) -> str | None:
+    """What the operating system said, as in "No space left on device"; None if `error` did not come from it."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    found = re.search(r"errno = (\d+)", str(error))  # HDF5 has it in its text
+    return os.strerror(int(found[1])) if found else None
+
+
+def _checked(features: int, condition: float, noise: float, seed: int) -> Recipe:
+    """The recipe that the arguments of `make` ask for.
+
+    Raises:
+        InputError: one of them is out of range.
+    """
+    features = _whole("features", features, 1, 2**60)
+    condition = _real("condition", condition, 1.0, MAX_CONDITION)
+    if features == 1 and condition > 1.0:
+        raise InputError(
+            f"condition {condition:g} was asked for with 1 feature, whose condition number is always 1: "
+            "ask for 2 features or more, or leave condition at 1"
+        )
+    return Recipe(features, condition, _real("noise", noise, 0.0, MAX_NOISE), _whole("seed", seed, 0, 2**64 - 1))
+
+
+def _whole(name: str, value: int, low: int, high: int) -> int:
+    """`value` as an int between `low` and `high`, or an InputError that names it."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = low - 1
+    if not low <= number <= high:
+        raise InputError(f"{name} is {value!r}, but has to be a whole number from {low} to {high}: change {name}")
+    return number
+
+
+def _real(name: str, value: float, low: float, high: float) -> float:
+    """`value` as a float between `low` and `high`, or an InputError that names it."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not low <= number <= high:
+        raise InputError(f"{name} is {value!r}, but has to be a number from {low:g} to {high:g}: change {name}")
+    return number
+
+
+def _check_target(target: Path, rows: int, features: int) -> None:
+    """Find out before the work whether a file of this size can be put at `target`.
+
+    Raises:
+        InputError: its folder is missing or not writable, or has too little room, or `target` is a folder.
+    """
+    folder = target.parent
+    if not os.path.isdir(folder):  # unlike Path.is_dir, no exception for names that are too long
+        raise InputError(f"{target} can't be written, as there is no folder {folder}: make it, or choose another")
+    if os.path.isdir(target):
+        raise InputError(f"{target} is a folder, but has to be the name of the file to write: add a file name")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{target} can't be written, as the folder {folder} is not writable: choose another")
+    needed = 8 * (rows * (features + 1) + features) + 2**16
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"{rows} rows of {features} features need {needed / 2**30:,.2f} GiB, but {folder} has "
+            f"{free / 2**30:,.2f} GiB free: ask for fewer rows or features, or choose another folder"
+        )

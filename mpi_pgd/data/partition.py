@@ -1,0 +1,42 @@
+"""The cut of the rows into blocks, and of the blocks into shards.
+
+Blocks depend on the number of rows and features alone, so a block is the same rows, of the same shape, whoever computes it.
+"""
+
+from dataclasses import dataclass
+
+BLOCK_BYTES = 640 * 1024  # as float64; a block is read twice a round, so it should stay in a core's own cache
+SMALLEST, LARGEST = 64, 4096  # rows; multiples of 8, so that each block of a shard is aligned like the first
+AT_LEAST = 16  # blocks, as long as that leaves the smallest block: fewer could not be shared out
+
+
+@dataclass(frozen=True)
+class Partition:
+    """``rows`` rows of ``features`` features, cut into ``blocks`` blocks of ``block_rows`` rows (the last may be shorter)."""
+
+    rows: int
+    features: int
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of each block but the last."""
+        wanted = min(BLOCK_BYTES // (8 * self.features), self.rows // AT_LEAST, LARGEST)
+        return max(SMALLEST, wanted // 64 * 64)
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return -(-self.rows // self.block_rows)
+
+    def shard(self, worker: int, workers: int) -> range:
+        """The blocks that ``worker`` of ``workers`` holds: neighbours, at most one block more than any other worker's.
+
+        A worker of -1 (a server, which holds no rows) gets none, and so do the last workers if there are more than blocks.
+        """
+        if worker < 0:
+            return range(0)
+        return range(self.blocks * worker // workers, self.blocks * (worker + 1) // workers)
+
+    def span(self, blocks: range) -> range:
+        """The rows of a run of neighbouring blocks."""
+        return range(min(blocks.start * self.block_rows, self.rows), min(blocks.stop * self.block_rows, self.rows))

@@ -1,0 +1,256 @@
+"""Start real mpiruns from tests: which MPI libraries are there, and a launch that can neither hang nor leave anything.
+
+pytest's own process never imports mpi4py.MPI: that would start MPI in it, and it would then be a world of its own.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = {"MPICH": "mpich", "Open MPI": "openmpi", "Intel MPI": "intel"}
+VENDOR = "import mpi4py; mpi4py.rc.initialize = False; from mpi4py import MPI; print(MPI.get_vendor()[0])"
+
+# What a launcher tells its ranks; inherited, it would make the ranks of a test believe that they are those of another
+# job. And PYTHONUNBUFFERED, which some machines set, would hide a missing flush.
+LEFT_OUT = ("PMI_", "PMIX_", "OMPI_", "PRTE_", "SLURM_", "HYDRA_", "HYDI_", "MPI_LOCAL", "PYTHONUNBUFFERED")
+TAG = "MPI_PGD_LAUNCH"
+# Put before a rank's own start: on a signal, it writes its stack into a file. Not to stderr, which the launchers drop
+# when they find a rank dead; and not with SIGABRT, as then they kill the others before those have written.
+TELL = """
+import faulthandler, os, signal
+faulthandler.register(signal.SIGRTMAX, file=open(os.path.join({scratch!r}, f"where.{{os.getpid()}}"), "w"))
+"""
+GRACE = 5.0  # seconds that a job's daemons have to be gone after mpirun
+
+
+@dataclass(frozen=True)
+class Library:
+    """An environment with an MPI: its name, its interpreter and its mpirun."""
+
+    name: str
+    python: str
+    mpirun: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a launch ended; str() of it is fit for an assert's message."""
+
+    command: str
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    def __str__(self) -> str:
+        head = f"{self.command}\nexit code {self.returncode} after {self.seconds:.1f} s"
+        return f"{head}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+
+
+@cache
+def libraries() -> dict[str, Library]:
+    """The MPI libraries that can be used here, by name; the first environment that has one stands for it."""
+    found: dict[str, Library] = {}
+    for python in _interpreters():
+        library = _ask(python)
+        if library is not None:
+            found.setdefault(library.name, library)
+    return found
+
+
+def required() -> list[str]:
+    """The libraries whose absence is a failure, from MPI_PGD_REQUIRE=name,name."""
+    return [name for name in os.environ.get("MPI_PGD_REQUIRE", "").replace(" ", "").split(",") if name]
+
+
+def launch(
+    library: Library,
+    ranks: int,
+    *args: object,
+    module: str = "mpi_pgd",
+    script: Path | str | None = None,
+    timeout: float = 60.0,
+    env: Mapping[str, object] | None = None,
+    cwd: Path | str | None = None,
+) -> Result:
+    """Run `mpirun -n RANKS python -m MODULE ARGS` (or SCRIPT) to its end; fail if it hangs or leaves processes."""
+    program = ["-m", module] if script is None else [str(script)]
+    command = [library.mpirun, "-n", str(ranks), library.python, *program, *map(str, args)]
+    tag = uuid.uuid4().hex
+    with contextlib.ExitStack() as stack:
+        # Open MPI's session folder goes to TMPDIR, and stays when the job is killed.
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="mpi_pgd-", ignore_cleanup_errors=True))
+        # Files, not pipes: a process left behind would keep a pipe open, and the reader waiting.
+        out = stack.enter_context(Path(scratch, "stdout").open("w+b"))
+        err = stack.enter_context(Path(scratch, "stderr").open("w+b"))
+        Path(scratch, "sitecustomize.py").write_text(TELL.format(scratch=scratch))
+        stack.callback(_sweep, time.time())
+        stack.callback(_kill, tag)  # whatever happens, Ctrl-C too: the job has a session of its own and doesn't see it
+        start = time.monotonic()
+        job = subprocess.Popen(
+            command,
+            env=_environment(library, tag, scratch, env or {}),
+            cwd=cwd or ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        trouble, where = _wait(job, tag, scratch, timeout)
+        seconds = time.monotonic() - start
+        result = Result(" ".join(command), job.returncode, _text(out.name), _text(err.name), seconds)
+    if trouble:
+        pytest.fail(f"{trouble}: {result}\n--- where it stood\n{where}", pytrace=False)
+    return result
+
+
+def _interpreters() -> Iterator[str]:
+    yield sys.executable
+    for name in ("mpich", "openmpi", "intel"):
+        yield str(ROOT / f".venv-{name}" / "bin" / "python")
+    yield from filter(None, os.environ.get("MPI_PGD_PYTHONS", "").split(os.pathsep))
+
+
+def _ask(python: str) -> Library | None:
+    """Which MPI an interpreter has; None if there is no interpreter, no mpi4py, no MPI library or no mpirun."""
+    try:
+        answer = subprocess.run([python, "-c", VENDOR], env=_clean(), capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    mpirun = shutil.which("mpirun", path=str(Path(python).parent)) or shutil.which("mpirun")
+    if answer.returncode != 0 or mpirun is None:
+        return None
+    vendor = answer.stdout.strip()
+    return Library(NAMES.get(vendor, vendor.lower().replace(" ", "")), python, mpirun)
+
+
+def _clean() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
+
+
+def _environment(library: Library, tag: str, scratch: str, extra: Mapping[str, object]) -> dict[str, str]:
+    settings: dict[str, object] = {
+        "PATH": os.pathsep.join([str(Path(library.mpirun).parent), os.environ.get("PATH", os.defpath)]),
+        # The root, for an environment into which the package is not installed.
+        "PYTHONPATH": os.pathsep.join([scratch, str(ROOT)]),
+        "PYTHONFAULTHANDLER": 1,
+        "OPENBLAS_NUM_THREADS": 1,
+        "OMPI_ALLOW_RUN_AS_ROOT": 1,
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 1,
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",  # tests use more ranks than there are cores
+        "TMPDIR": scratch,
+        TAG: tag,
+    }
+    return _clean() | {key: str(value) for key, value in (settings | dict(extra)).items()}
+
+
+def _wait(job: subprocess.Popen[bytes], tag: str, scratch: str, timeout: float) -> tuple[str, str]:
+    """Wait for the job and all its processes to end, and end them if they don't; say what was wrong, and where."""
+    trouble = where = ""
+    try:
+        job.wait(timeout)
+        if not _until(lambda: not _tagged(tag), GRACE):
+            trouble = "left processes behind: " + ", ".join(map(_command, _tagged(tag)))
+    except subprocess.TimeoutExpired:
+        trouble, where = f"hung, killed after {timeout:g} s", _where(tag, scratch)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+    _kill(tag)
+    job.wait()
+    return trouble, where
+
+
+def _where(tag: str, scratch: str) -> str:
+    """Where each process of a hung job stands; its stack comes even out of a blocked collective."""
+    stacks = []
+    for path in Path(scratch).glob("where.*"):
+        pid = int(path.suffix[1:])
+        if pid in _tagged(tag):
+            _send([pid], signal.SIGRTMAX)
+            _until(partial(_written, path), 1.0)
+            stacks.append(f"process {pid}\n{_text(path)}")
+    return "\n".join(stacks)
+
+
+def _tagged(tag: str) -> list[int]:
+    """Every process of a job, daemons that left its process group included: all inherit its tag."""
+    needle = f"{TAG}={tag}".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            if needle in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def _until(holds: Callable[[], bool], seconds: float) -> bool:
+    limit = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _send(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _kill(tag: str) -> None:
+    """SIGKILL until none is left: a process may start another between the look and the kill."""
+
+    def none_left() -> bool:
+        pids = _tagged(tag)
+        _send(pids, signal.SIGKILL)
+        return not pids
+
+    _until(none_left, GRACE)
+
+
+def _sweep(since: float) -> None:
+    """Remove the shared memory, megabytes a job, that MPICH and Open MPI leave when a job is aborted or killed."""
+    shared = Path("/dev/shm")
+    with contextlib.suppress(OSError):
+        files = [*shared.glob("mpich_shm_*"), *shared.glob("sm_segment.*")]
+        left = [path for path in files if path.stat().st_mtime >= since]
+        used = _mapped() if left else ""
+        for path in left:
+            if str(path) not in used:  # nor is it another job's, which may have started meanwhile
+                path.unlink()
+
+
+def _mapped() -> str:
+    maps = []
+    for path in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            maps.append(path.read_text(errors="replace"))
+    return "".join(maps)
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return _text(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
+    return str(pid)
+
+
+def _written(path: Path) -> bool:
+    return path.stat().st_size > 0
+
+
+def _text(path: Path | str) -> str:
+    return Path(path).read_text(errors="replace")
