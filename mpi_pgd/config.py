@@ -1,0 +1,122 @@
+"""The settings of a fit: one field each, from which come the flags, the TOML keys, the checks, and the help."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, SupportsIndex
+
+from mpi_pgd.errors import InputError, nearest
+
+Check = Callable[[Any], bool]
+
+
+def _option(default: Any, text: str, expected: str, check: Check = lambda _: True, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"text": text, "expected": expected, "check": check, "choices": choices})
+
+
+def _choice(text: str, *choices: str) -> Any:
+    return _option(choices[0], text, f"one of {', '.join(choices)}", choices.__contains__, choices)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to fit and how. The defaults are the program's."""
+
+    data: tuple[str, ...] = ()
+    x: str = _option("X", "data set with the features, (n, p)", "a name")
+    y: str = _option("y", "data set with the targets, (n,) or (n, 1)", "a name")
+    mode: str = _choice("rank 0 serves and the others compute, or all are peers", "client-server", "peer-to-peer")
+    solver: str = _choice("how the gradient moves the weights", "nesterov", "gd", "momentum")
+    step: str | float = _option(
+        "auto", "step size, or auto: 1/L by power iteration", "auto or a number above 0", lambda v: v == "auto" or v > 0
+    )
+    momentum: float = _option(0.9, "of the solver momentum", "a number from 0 to below 1", lambda v: 0 <= v < 1)
+    l2: float = _option(0.0, "ridge penalty, on the scaled features", "a number of at least 0", lambda v: 0 <= v < math.inf)
+    intercept: bool = _option(True, "fit an intercept", "true or false")
+    standardize: bool = _option(True, "scale the features (weights stay in your units)", "true or false")
+    rounds: int = _option(10_000, "at most so many rounds", "a whole number of at least 1", lambda v: v >= 1)
+    tol: float = _option(
+        1e-10, "stop when the gradient's norm is below this, relative to the first", "a number from 0 to 1", lambda v: 0 <= v <= 1
+    )
+    max_seconds: float = _option(math.inf, "stop after so many seconds", "a number above 0", lambda v: v > 0)
+    sums: str = _choice("sums that do not depend on the order, or plain ones", "order-free", "plain")
+    out: str = _option("", "folder for the run bundle", "a folder's name")
+    quiet: bool = _option(False, "print nothing but errors", "true or false")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the wire and for records."""
+        return asdict(self)
+
+
+OPTIONS = {item.name: item for item in fields(Settings) if item.name != "data"}
+
+
+def flag(name: str) -> str:
+    """The flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Settings:
+    """Settings from values as a person gave them: text from flags, typed values from TOML or Python.
+
+    Args:
+        values: by name.
+        label: how to name a setting in an error: as a flag, a TOML key, or an argument.
+
+    Raises:
+        InputError: an unknown name, a value of another type, or out of range.
+    """
+    known = [*OPTIONS, "data"]
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            hint = nearest(name, known)
+            raise InputError(f"unknown setting {label(name)}{hint}: expected one of {', '.join(known)}")
+        checked[name] = _data(value) if name == "data" else _checked(name, value, label)
+    return Settings(**checked)
+
+
+def _data(value: Any) -> tuple[str, ...]:
+    files = [value] if isinstance(value, str) else value
+    if not isinstance(files, list | tuple) or not all(isinstance(file, str) for file in files):
+        raise InputError(f"data was given {value!r}: expected the name of a file, or several")
+    return tuple(files)
+
+
+def _checked(name: str, value: Any, label: Callable[[str], str]) -> Any:
+    option = OPTIONS[name]
+    try:
+        typed = _typed(option.type, value)
+        good = option.metadata["check"](typed)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise InputError(f"{label(name)} was given {value!r}: expected {option.metadata['expected']}")
+    return typed
+
+
+def _typed(wanted: Any, value: Any) -> Any:
+    """``value`` as the type of a field; text is read as the type, another type is refused, but a whole number is a number."""
+    if wanted is bool:
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+    if isinstance(value, bool):
+        raise TypeError
+    if wanted is str:
+        return _text(value)
+    if wanted is int:
+        return int(value) if isinstance(value, str) else _whole(value)
+    return value if value == "auto" and wanted is not float else float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, SupportsIndex):
+        raise TypeError
+    return int(value.__index__())

@@ -1,0 +1,1 @@
+"""What is minimised: a loss per row, a penalty, and the units they are in."""

@@ -1,0 +1,82 @@
+"""The run bundle: model.h5, history.csv and run.json in one folder, each whole or not at all."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mpi_pgd.arrays import Vector
+from mpi_pgd.errors import InputError
+
+
+def prepare(folder: str) -> None:
+    """Make the folder, and a file in it, now: not after the hours of work.
+
+    Raises:
+        InputError: that can't be done.
+    """
+    probe = Path(folder, f".{os.getpid()}.part")
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"--out {folder} can't be written ({error.strerror}): give a folder that can") from None
+
+
+def write(
+    folder: str,
+    record: Mapping[str, Any],
+    history: Mapping[str, Sequence[float]],
+    coef: Vector,
+    intercept: float,
+    names: Sequence[str],
+) -> None:
+    """Write the bundle; run.json comes last, so a folder with it is complete.
+
+    Args:
+        folder: it exists (see ``prepare``).
+        record: what run.json holds.
+        history: columns of equal length.
+        coef, intercept: (p,) float64 and a number, in the user's units.
+        names: of the features, or none.
+
+    Raises:
+        InputError: the disk is full, or the folder has gone.
+    """
+
+    def model(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            file["coef"], file["intercept"] = coef, intercept
+            if names:
+                file["feature_names"] = np.array(names, dtype=h5py.string_dtype())
+            for key, value in record["config"].items():
+                file.attrs[key] = json.dumps(value) if isinstance(value, list | tuple) else value
+
+    def table(path: Path) -> None:
+        lines = [",".join(history), *(",".join(map(repr, row)) for row in zip(*history.values(), strict=True))]
+        path.write_text("\n".join(lines) + "\n")
+
+    def run(path: Path) -> None:
+        path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+
+    for name, content in (("model.h5", model), ("history.csv", table), ("run.json", run)):
+        _whole(Path(folder, name), content)
+
+
+def _whole(path: Path, content: Callable[[Path], None]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        content(part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # a RuntimeError is how h5py's close hides a full disk
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} could not be written ({reason}): make room, then fit again") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

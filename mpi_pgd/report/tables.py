@@ -1,0 +1,50 @@
+"""The table at the end of a fit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+INTRODUCTION = """\
+mpi_pgd fits linear models by parallel gradient descent: each rank sums the gradient over its own rows, the sums are
+added over MPI, and the weights move. No data was given, so here are the diamonds that come with it: log price against
+{features} features. Next: your own rows (python -m mpi_pgd FILE.h5), the other mode (--mode peer-to-peer), or --help.
+"""
+
+
+def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
+    """The fit's record (the content of run.json) as aligned lines.
+
+    Args:
+        record: as written to run.json.
+        r2: the coefficient of determination; None if y is constant.
+        resent: bytes the server broadcasts a round; 0 without a server.
+    """
+    parts, seconds = record["per_round"], record["seconds"]
+    whole = sum(parts.values()) or 1.0
+    split = "   ".join(f"{name} {_seconds(value)} ({value / whole:.0%})" for name, value in parts.items())
+    sent = f"{record['bytes_per_round']:,} bytes by each worker" + (f", {resent:,} by the server" if resent else "")
+    lines = {
+        "data": f"{record['rows']:,} rows, {record['features']:,} features",
+        "mode": f"{record['mode']}, {_count(record['ranks'], 'rank')}, {_count(record['workers'], 'worker')}",
+        "ended": f"{record['status']} after {_count(record['rounds'], 'round')}",
+        "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}",
+        "R2": "not defined, the targets are constant" if r2 is None else f"{r2:.6f}",
+        "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
+        "a round": split,
+        "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
+        "weights": f"sha256 {record['weights_sha256']}",
+    }
+    return "\n".join(f"{name:<13}{text}" for name, text in lines.items())
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1e6:.0f} us" if value < 1e-3 else f"{value * 1e3:.2f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def holdings(mode: str, ranks: list[tuple[int, int]]) -> str:
+    """What each rank would hold: (rows, bytes), rank 0 first."""
+    lines = [f"  rank {rank}: {rows:,} rows, {size / 2**20:.1f} MiB" for rank, (rows, size) in enumerate(ranks)]
+    return "\n".join([f"{mode}, {_count(len(ranks), 'rank')}:", *lines])

@@ -1,0 +1,1 @@
+"""How a gradient becomes the next weights. A solver is ``init(weights) -> state`` and ``update(state, gradient) -> state``."""

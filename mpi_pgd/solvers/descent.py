@@ -1,0 +1,127 @@
+"""Gradient descent and its two accelerations, with a fixed step.
+
+States are NamedTuples of arrays; ``state.point`` (size,) is where the next round evaluates. An update may write the next state
+into the arrays of the one it was given, so that the loop allocates nothing.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from mpi_pgd.arrays import Vector
+
+
+class State(Protocol):
+    """What a solver carries from round to round."""
+
+    @property
+    def point(self) -> Vector:
+        """Where the next round evaluates: (size,) float64."""
+
+
+class Solver(Protocol):
+    """One evaluation an update; line searches included, for solvers that have them."""
+
+    def init(self, weights: Vector) -> State:
+        """The state before the first round."""
+
+    def update(self, state: State, gradient: Vector) -> State:
+        """The state after a round whose gradient, (size,), was taken at ``state.point``."""
+
+
+class Descent(NamedTuple):
+    """The state of gradient descent."""
+
+    point: Vector
+    scratch: Vector
+
+
+class GradientDescent:
+    """w <- w - step * g."""
+
+    def __init__(self, step: float, momentum: float = 0.0) -> None:
+        self.step = step
+
+    def init(self, weights: Vector) -> Descent:
+        """Start at ``weights``."""
+        return Descent(weights.copy(), np.empty_like(weights))
+
+    def update(self, state: Descent, gradient: Vector) -> Descent:
+        """One step."""
+        state.point[:] -= np.multiply(gradient, self.step, out=state.scratch)
+        return state
+
+
+class HeavyBall(NamedTuple):
+    """The state of momentum."""
+
+    point: Vector
+    velocity: Vector
+    scratch: Vector
+
+
+class Momentum:
+    """The heavy ball: d <- momentum * d - step * g, w <- w + d.
+
+    (B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.)
+    """
+
+    def __init__(self, step: float, momentum: float) -> None:
+        self.step, self.momentum = step, momentum
+
+    def init(self, weights: Vector) -> HeavyBall:
+        """Start at ``weights``, at rest."""
+        return HeavyBall(weights.copy(), np.zeros_like(weights), np.empty_like(weights))
+
+    def update(self, state: HeavyBall, gradient: Vector) -> HeavyBall:
+        """One step."""
+        state.velocity[:] *= self.momentum
+        state.velocity[:] -= np.multiply(gradient, self.step, out=state.scratch)
+        state.point[:] += state.velocity
+        return state
+
+
+class Accelerated(NamedTuple):
+    """The state of Nesterov's method: the extrapolated point, the weights, room for the next ones, and the momentum's age t."""
+
+    point: Vector
+    weights: Vector
+    scratch: Vector
+    t: float
+
+
+class Nesterov:
+    """Accelerated gradient with adaptive restart by the gradient scheme.
+
+    w' = y - step * g(y),  y' = w' + (t - 1)/t' (w' - w),  t' = (1 + sqrt(1 + 4 t^2))/2;  t restarts at 1 when g(y)'(w' - w) > 0.
+    (Y. Nesterov 1983; A. Beck and M. Teboulle 2009, section 4; B. O'Donoghue and E. Candes, "Adaptive Restart for Accelerated
+    Gradient Schemes", Foundations of Computational Mathematics 15, 2015, section 3.2.)
+    """
+
+    def __init__(self, step: float, momentum: float = 0.0) -> None:
+        self.step = step
+
+    def init(self, weights: Vector) -> Accelerated:
+        """Start at ``weights``, at rest."""
+        return Accelerated(weights.copy(), weights.copy(), np.empty_like(weights), 1.0)
+
+    def update(self, state: Accelerated, gradient: Vector) -> Accelerated:
+        """One step, one extrapolation, or a restart."""
+        point, old, new, t = state
+        np.multiply(gradient, -self.step, out=new)
+        new += point
+        moved = np.subtract(new, old, out=old)
+        uphill = float(np.dot(gradient, moved)) > 0
+        later = 1.0 if uphill else (1 + math.sqrt(1 + 4 * t * t)) / 2
+        moved *= 0.0 if uphill else (t - 1) / later
+        np.add(new, moved, out=point)
+        return Accelerated(point, new, old, later)
+
+
+SOLVERS: dict[str, Callable[[float, float], Solver]] = {
+    "gd": GradientDescent,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+}

@@ -1,0 +1,1 @@
+"""How sums and weights travel between the ranks."""

@@ -1,0 +1,115 @@
+"""Starting MPI, and never leaving a rank behind: errors that all ranks agree on, and bugs that end the whole job."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NoReturn
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.errors import InputError
+
+HOST_BYTES = 64
+
+
+def start() -> MPI.Intracomm:
+    """The world, started if it was not.
+
+    Raises:
+        InputError: SLURM started N worlds of one rank instead of one world of N ranks.
+    """
+    trap = lonely(os.environ, MPI.COMM_WORLD.size, MPI.get_vendor()[0])
+    if trap:
+        raise InputError(trap)
+    return MPI.COMM_WORLD
+
+
+def lonely(environment: Mapping[str, str], size: int, vendor: str) -> str:
+    """Why this world of one rank is not what SLURM was asked for; nothing if all is well.
+
+    A wrong ``srun --mpi`` starts every task as a world of its own, silently. Only the variables of the launcher that this
+    library listens to tell that it was really meant to be alone.
+    """
+    tasks = int(environment.get("SLURM_STEP_NUM_TASKS", "1"))
+    plugin, signs = ("pmix", ("PMIX_RANK",)) if vendor == "Open MPI" else ("pmi2", ("PMI_RANK", "PMI_FD"))
+    if size > 1 or tasks <= 1 or any(sign in environment for sign in signs):
+        return ""
+    return (
+        f"SLURM started {tasks} tasks, but each is an MPI world of its own with one rank: expected one world of {tasks}; "
+        f"use srun --mpi={plugin} with {vendor}"
+    )
+
+
+@contextmanager
+def guard(comm: MPI.Intracomm) -> Iterator[None]:
+    """A bug on one rank ends all ranks, with that rank's traceback: the others may be waiting in a collective for ever."""
+    try:
+        yield
+    except InputError:
+        raise
+    except BaseException:
+        if comm.size == 1:
+            raise
+        _abort(comm)
+
+
+def _abort(comm: MPI.Intracomm) -> NoReturn:
+    print(f"rank {comm.rank} of {comm.size} on {MPI.Get_processor_name()} failed:", file=sys.stderr)
+    traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    comm.Abort(1)
+    raise SystemExit(1)  # Abort does not return
+
+
+@contextmanager
+def agreement(comm: MPI.Intracomm) -> Iterator[None]:
+    """What is done inside may raise ``InputError`` on some ranks: then every rank raises the lowest such rank's. Collective."""
+    error: InputError | None = None
+    try:
+        yield
+    except InputError as raised:
+        error = raised
+    first = np.array(comm.rank if error else comm.size)
+    comm.Allreduce(MPI.IN_PLACE, first, MPI.MIN)
+    if first < comm.size:
+        raise InputError(share(comm, str(error), root=int(first)))
+
+
+def share(comm: MPI.Intracomm, text: str, root: int = 0) -> str:
+    """``text`` of the rank ``root``, on every rank. Collective."""
+    data = np.frombuffer(text.encode(), dtype=np.uint8)
+    length = np.array(data.size)
+    comm.Bcast(length, root)
+    buffer = data.copy() if comm.rank == root else np.empty(int(length), dtype=np.uint8)
+    comm.Bcast(buffer, root)
+    return buffer.tobytes().decode()
+
+
+def node_total(comm: MPI.Intracomm, number: int) -> int:
+    """The sum of ``number`` over the ranks that share this rank's node. Collective."""
+    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    total = np.array(number, dtype=np.int64)
+    node.Allreduce(MPI.IN_PLACE, total)
+    node.Free()
+    return int(total)
+
+
+def hosts(comm: MPI.Intracomm) -> dict[str, int]:
+    """Names of the nodes, in the order of their first ranks, and how many ranks each has. Collective."""
+    mine = np.frombuffer(MPI.Get_processor_name().encode()[:HOST_BYTES].ljust(HOST_BYTES), dtype=np.uint8)
+    everyone = np.empty((comm.size, HOST_BYTES), dtype=np.uint8)
+    comm.Allgather(mine, everyone)
+    counts: dict[str, int] = {}
+    for row in everyone:
+        name = row.tobytes().decode(errors="replace").strip()
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def library() -> str:
+    """The MPI library's name and version."""
+    return " ".join(map(str, (MPI.get_vendor()[0], ".".join(map(str, MPI.get_vendor()[1])))))

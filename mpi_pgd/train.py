@@ -1,0 +1,82 @@
+"""The loop: bulk-synchronous rounds of broadcast, map, reduce, update. Every pass over the rows is made of it."""
+
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+
+from mpi_pgd.arrays import Vector
+from mpi_pgd.data.memory import Block
+from mpi_pgd.sums import Partial
+
+
+class Action(IntEnum):
+    """What an order tells the ranks to do next."""
+
+    GO = 0
+    EXCHANGE = 1  # exchange the bound of the order-free sums, then go
+    STOP = 2
+
+
+class Order:
+    """What everyone gets each round, in one float64 buffer ``[action | point]``.
+
+    ``point`` is where the map is to be evaluated: (features + 1,), the weights in the user's units, the intercept last.
+    """
+
+    def __init__(self, features: int) -> None:
+        self.buffer = np.zeros(features + 2)
+        self.point = self.buffer[1:]
+
+    @property
+    def action(self) -> Action:
+        """What to do."""
+        return Action(int(self.buffer[0]))
+
+    @action.setter
+    def action(self, action: Action) -> None:
+        self.buffer[0] = action
+
+
+class Rule(Protocol):
+    """What is done with the sums; held by whoever updates (the server, or every peer)."""
+
+    def open(self, order: Order) -> None:
+        """Write the first order."""
+
+    def __call__(self, partial: Partial, order: Order) -> None:
+        """Take the reduced sums at ``order.point`` and write the next order."""
+
+
+class Topology(Protocol):
+    """How orders and partials travel, and who applies the rule."""
+
+    def open(self, rule: Rule, order: Order) -> None:
+        """Give everyone the first order."""
+
+    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+        """Sum the partials over the ranks, have the rule applied, give everyone the next order."""
+
+    def maximum(self, vector: Vector) -> None:
+        """Replace ``vector`` by its elementwise maximum over the ranks."""
+
+
+Map = Callable[[Block, Vector, Vector], None]  # the block, the point, and where its vector is to be written
+Ballot = Callable[[], tuple[bool, bool]]  # this rank's votes: time is up, a signal came
+
+
+def rounds(
+    topology: Topology, shard: Iterable[Block], mapping: Map, partial: Partial, rule: Rule, order: Order, ballot: Ballot
+) -> None:
+    """Go round until the rule says stop. Every rank calls it; every rank leaves it in the same round with the same order."""
+    topology.open(rule, order)
+    while order.action != Action.STOP:
+        if order.action == Action.EXCHANGE:
+            topology.maximum(partial.peaks)
+            partial.rebound()
+        partial.clear()
+        for block in shard:
+            mapping(block, order.point, partial.slot(len(block.y)))
+        partial.close(*ballot())
+        topology.step(partial, rule, order)
