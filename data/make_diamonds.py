@@ -78,9 +78,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def features(rows: list[dict[str, str]]) -> Floats:
     """X, shape (rows, 23), float64: the numbers in their units, then a 1 in the column of each factor's level."""
     numbers = [[float(row[name]) for name in NUMBERS] for row in rows]
-    dummies = [
-        [float(row[factor] == level) for factor, levels in FACTORS.items() for level in levels[1:]] for row in rows
-    ]
+    dummies = [[float(row[factor] == level) for factor, levels in FACTORS.items() for level in levels[1:]] for row in rows]
     return np.hstack([np.array(numbers), np.array(dummies)])
 
 
@@ -113,7 +111,7 @@ def write(path: Path, x: Floats, y: Floats) -> None:
                 )
             file["X"].attrs["feature_names"] = np.array(feature_names(), dtype=h5py.string_dtype("utf-8"))
             file["y"].attrs["description"] = "natural log of the price in US dollars"
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

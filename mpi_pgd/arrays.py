@@ -1,17 +1,18 @@
 """The array types that the other modules name, and how memory for them is laid out."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Vector = NDArray[np.float64]
-Rows = NDArray[np.generic]
+Rows = NDArray[Any]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
-def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[np.generic]:
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> Rows:
     """An uninitialised C-ordered array of ``shape`` that starts on a cache line.
 
     A kernel may treat the rows before the first aligned address differently; with every block aligned in the same way, a block

@@ -41,10 +41,10 @@ def _describe(argv: Sequence[str]) -> int:
 
 
 def _fit(argv: Sequence[str], start: float) -> int:
-    import mpi4py  # noqa: PLC0415  (starting MPI is this command's choice)
+    import mpi4py
 
     mpi4py.rc.threads = False  # one thread a rank calls MPI: no locks needed
-    from mpi_pgd.topology import world  # noqa: PLC0415
+    from mpi_pgd.topology import world
 
     try:
         comm = world.start()
@@ -64,9 +64,9 @@ def _fit(argv: Sequence[str], start: float) -> int:
 
 
 def _fit_on(comm: "MPI.Intracomm", argv: Sequence[str], start: float) -> int:
-    from mpi_pgd import run  # noqa: PLC0415  (numpy and h5py, after MPI has started)
-    from mpi_pgd.survive.signals import SignalFlag  # noqa: PLC0415
-    from mpi_pgd.topology import world  # noqa: PLC0415
+    from mpi_pgd import run
+    from mpi_pgd.survive.signals import SignalFlag
+    from mpi_pgd.topology import world
 
     text, shipped = "", False
     with world.agreement(comm):
@@ -79,12 +79,12 @@ def _fit_on(comm: "MPI.Intracomm", argv: Sequence[str], start: float) -> int:
         result = run.run(comm, chosen, lambda: signal.came, start)
     if comm.rank == 0:
         _print(result, chosen, shipped)
-    return run.EXIT_CODES.get(run.Status(result.status), 0)
+    return run.EXIT_CODES.get(result.status, 0)
 
 
 def _print(result: Any, chosen: config.Settings, shipped: bool) -> None:
-    from mpi_pgd.report.tables import INTRODUCTION, summary  # noqa: PLC0415
-    from mpi_pgd.run import diverged  # noqa: PLC0415
+    from mpi_pgd.report.tables import INTRODUCTION, summary
+    from mpi_pgd.run import diverged
 
     if not chosen.quiet:
         if shipped:
@@ -124,7 +124,7 @@ def _settings(argv: Sequence[str]) -> config.Settings:
 
 
 def _toml(path: str) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415  (one rank, if asked)
+    import tomllib
 
     try:
         values = tomllib.loads(Path(path).read_text())
@@ -147,7 +147,7 @@ def _parse(parser: "argparse.ArgumentParser", argv: Sequence[str]) -> "argparse.
 
 
 def _parser(usage: str, description: str) -> "argparse.ArgumentParser":
-    import argparse  # noqa: PLC0415  (thousands of ranks start; one parses)
+    import argparse
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
@@ -157,7 +157,7 @@ def _parser(usage: str, description: str) -> "argparse.ArgumentParser":
 
 
 def _fit_parser() -> "argparse.ArgumentParser":
-    import argparse  # noqa: PLC0415
+    import argparse
 
     parser = _parser(
         "mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]\n       python -m mpi_pgd data make|info ...",
@@ -224,7 +224,7 @@ def _number(arguments: Any, name: str, kind: type[int] | type[float]) -> Any:
 
 
 def _make(arguments: Any) -> None:
-    from mpi_pgd.data.make import make  # noqa: PLC0415
+    from mpi_pgd.data.make import make
 
     if len(arguments.files) > 1:
         raise InputError(f"data make was given {len(arguments.files)} files: expected one, the file to make")
@@ -234,9 +234,9 @@ def _make(arguments: Any) -> None:
 
 
 def _info(arguments: Any) -> None:
-    from mpi_pgd.data import hdf5  # noqa: PLC0415
-    from mpi_pgd.data.partition import Partition  # noqa: PLC0415
-    from mpi_pgd.report.tables import holdings  # noqa: PLC0415
+    from mpi_pgd.data import hdf5
+    from mpi_pgd.data.partition import Partition
+    from mpi_pgd.report.tables import holdings
 
     ranks = _number(arguments, "ranks", int)
     if ranks < 1:

@@ -36,7 +36,10 @@ class Settings:
     standardize: bool = _option(True, "scale the features (weights stay in your units)", "true or false")
     rounds: int = _option(10_000, "at most so many rounds", "a whole number of at least 1", lambda v: v >= 1)
     tol: float = _option(
-        1e-10, "stop when the gradient's norm is below this, relative to the first", "a number from 0 to 1", lambda v: 0 <= v <= 1
+        1e-10,
+        "stop when the gradient's norm is below this, relative to the first",
+        "a number from 0 to 1",
+        lambda v: 0 <= v <= 1,
     )
     max_seconds: float = _option(math.inf, "stop after so many seconds", "a number above 0", lambda v: v > 0)
     sums: str = _choice("sums that do not depend on the order, or plain ones", "order-free", "plain")

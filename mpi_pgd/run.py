@@ -36,9 +36,9 @@ from mpi_pgd.topology.client_server import ClientServer
 from mpi_pgd.topology.clock import Clock, offset
 from mpi_pgd.topology.peer_to_peer import PeerToPeer
 from mpi_pgd.topology.world import agreement, guard, hosts, library, node_total, share
-from mpi_pgd.train import Ballot, Order, Topology, rounds
+from mpi_pgd.train import Ballot, Order, rounds
 
-TOPOLOGIES = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
+TOPOLOGIES: dict[str, type[ClientServer] | type[PeerToPeer]] = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
 SPARE = 0.95  # of the memory that the node can give
 
 
@@ -91,7 +91,7 @@ def _one_thread() -> Iterator[None]:
     if os.environ.get("OPENBLAS_NUM_THREADS") == os.environ.get("MKL_NUM_THREADS") == "1":
         yield
         return
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415  (only here: the command line sets the environment)
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, "blas"):
         yield
@@ -210,7 +210,13 @@ class _Fit:
         return Result(coef, intercept, record["status"], history, r2, self.table.names, record)
 
     def _record(
-        self, rule: FitRule, coef: Vector, intercept: float, per_round: dict[str, float], names: dict[str, int], partial: Partial
+        self,
+        rule: FitRule,
+        coef: Vector,
+        intercept: float,
+        per_round: dict[str, float],
+        names: dict[str, int],
+        partial: Partial,
     ) -> dict[str, Any]:
         settings = {key: None if value == math.inf else value for key, value in self.settings.as_dict().items()}
         return {
@@ -272,4 +278,4 @@ def diverged(result: Result) -> str:
     )
 
 
-EXIT_CODES = {Status.DIVERGED: 4, Status.SIGNAL: 75}
+EXIT_CODES = {str(Status.DIVERGED): 4, str(Status.SIGNAL): 75}

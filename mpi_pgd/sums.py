@@ -19,9 +19,7 @@ from enum import IntEnum
 
 import numpy as np
 
-
 from mpi_pgd.arrays import Vector, aligned
-
 
 HEADROOM = 3  # bits between the largest block seen and the bound, so that a growing gradient does not cost a round at once
 SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
@@ -64,7 +62,7 @@ class Partial:
         stride = -(-width // 8) * 8  # each block's vector starts on a cache line, whichever place in the ring it gets
         places = max(1, min(64, RING_BYTES // (8 * stride)))
         self._ring = aligned((places, stride), np.dtype(np.float64))[:, :width]
-        self._slots = list(self._ring)
+        self._slots: list[Vector] = list(self._ring)
         self._scratch = np.empty((places, width)) if order_free else np.zeros((0, width))
         self._sum = np.empty(width)
         self._used = 0
@@ -115,8 +113,9 @@ class Partial:
     def total(self, out: Vector) -> Vector:
         """The sums over all ranks, once the buffer has been reduced: (width,) float64, rounded once."""
         if self.order_free:
-            return np.add(self._high, self._low, out=out)
-        out[:] = self._high
+            np.add(self._high, self._low, out=out)
+        else:
+            out[:] = self._high
         return out
 
     @property

@@ -53,9 +53,7 @@ def test_stdout_and_stderr_are_kept_apart(library: Library, script: Script) -> N
     assert "to out" not in result.stderr
 
 
-def test_process_left_behind_is_found_and_killed(
-    library: Library, script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_process_left_behind_is_found_and_killed(library: Library, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "GRACE", 1.0)
     body = """
 if world.rank == 0:

@@ -119,7 +119,7 @@ def find(patterns: Sequence[str]) -> list[str]:
     """The files that the arguments name, globs expanded, in natural order (``part10`` comes after ``part2``)."""
     paths: list[str] = []
     for pattern in patterns:
-        found = [pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True)
+        found = [pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True)  # noqa: PTH207  (a path may be absolute, or climb)
         if not found:
             words = "no file matches" if glob.has_magic(pattern) else "there is no file"
             raise InputError(f"{words} {pattern}: give one or more HDF5 files")
@@ -222,7 +222,7 @@ def _inspect_one(path: str, x: str, y: str) -> tuple[dict[str, Any], Part, bool]
             "y_type": _number_type(target, path, y),
             "names": _names(file, features),
         }
-        plugin = any([_readable(data_set, path, file) for data_set in (features, target)])
+        plugin = _readable(features, path, file) | _readable(target, path, file)
         chunk_rows = features.chunks[0] if features.chunks else 1
         return details, Part(path, len(features), chunk_rows, _layout(features)), plugin
 
@@ -293,7 +293,7 @@ def _readable(data_set: h5py.Dataset, path: str, file: h5py.File) -> bool:
 
 def _load_plugin() -> bool:
     try:
-        import hdf5plugin  # noqa: F401, PLC0415  (registers its filters; wanted by few files, so not at start-up)
+        import hdf5plugin  # noqa: F401  (registers its filters; wanted by few files, so not at start-up)
     except ImportError:
         return False
     return True

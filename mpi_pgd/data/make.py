@@ -93,7 +93,7 @@ def make(
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         _write(part, rows, recipe)
-        os.replace(part, target)
+        part.replace(target)
     except (OSError, RuntimeError) as error:
         # After a failed write, closing fails too, with a RuntimeError in the place of the OSError.
         reason = _system_reason(error)
@@ -265,9 +265,9 @@ def _check_target(target: Path, rows: int, features: int) -> None:
         InputError: its folder is missing or not writable, or has too little room, or `target` is a folder.
     """
     folder = target.parent
-    if not os.path.isdir(folder):  # unlike Path.is_dir, no exception for names that are too long
+    if not os.path.isdir(folder):  # noqa: PTH112  (unlike Path.is_dir, no exception for names that are too long)
         raise InputError(f"{target} can't be written, as there is no folder {folder}: make it, or choose another")
-    if os.path.isdir(target):
+    if os.path.isdir(target):  # noqa: PTH112
         raise InputError(f"{target} is a folder, but has to be the name of the file to write: add a file name")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{target} can't be written, as the folder {folder} is not writable: choose another")

@@ -86,14 +86,17 @@ def _first_bad(table: Table, first: int, x: Rows, y: Vector) -> str:
 
 
 def available_bytes() -> int:
-    """Memory that this node can still give without swapping, in bytes: the kernel's estimate, or the control group's limit if lower."""
+    """Bytes of memory that this node can still give without swapping: by the kernel's estimate, or the control group's limit."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     return min([1024 * kilobytes, *_control_group_rests()])
 
 
 def _control_group_rests() -> Iterator[int]:
-    for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
         try:
             yield int(Path("/sys/fs/cgroup", limit).read_text()) - int(Path("/sys/fs/cgroup", used).read_text())
         except (OSError, ValueError):  # no such control group here, or its limit is the word "max"

@@ -56,7 +56,7 @@ def write(
             if names:
                 file["feature_names"] = np.array(names, dtype=h5py.string_dtype())
             for key, value in record["config"].items():
-                file.attrs[key] = json.dumps(value) if isinstance(value, list | tuple) else value
+                file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
 
     def table(path: Path) -> None:
         lines = [",".join(history), *(",".join(map(repr, row)) for row in zip(*history.values(), strict=True))]

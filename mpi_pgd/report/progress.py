@@ -6,7 +6,17 @@ from pathlib import Path
 from time import perf_counter
 
 LIVE, LOGGED = 0.1, 5.0  # seconds between lines
-LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "prterun", "orterun", "hydra_pmi_proxy", "hydra_bstrap_pr", "prted", "orted")
+LAUNCHERS = (
+    "mpirun",
+    "mpiexec",
+    "mpiexec.hydra",
+    "prterun",
+    "orterun",
+    "hydra_pmi_proxy",
+    "hydra_bstrap_pr",
+    "prted",
+    "orted",
+)
 
 
 class Progress:

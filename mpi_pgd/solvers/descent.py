@@ -6,28 +6,20 @@ into the arrays of the one it was given, so that the loop allocates nothing.
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from mpi_pgd.arrays import Vector
 
 
-class State(Protocol):
-    """What a solver carries from round to round."""
-
-    @property
-    def point(self) -> Vector:
-        """Where the next round evaluates: (size,) float64."""
-
-
 class Solver(Protocol):
-    """One evaluation an update; line searches included, for solvers that have them."""
+    """One evaluation an update. Its state is a NamedTuple of arrays with a ``point``; only the solver knows the rest."""
 
-    def init(self, weights: Vector) -> State:
+    def init(self, weights: Vector) -> Any:
         """The state before the first round."""
 
-    def update(self, state: State, gradient: Vector) -> State:
+    def update(self, state: Any, gradient: Vector) -> Any:
         """The state after a round whose gradient, (size,), was taken at ``state.point``."""
 
 
