@@ -1,0 +1,241 @@
+"""Fits inside MPI: the right answer, and the same bits from every way of storing the rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from mpi_pgd import InputError, fit
+
+pytestmark = pytest.mark.mpi
+
+COMM = MPI.COMM_WORLD
+DIAMONDS = str(Path(__file__).parents[2] / "data/diamonds.h5")
+MODES = ("client-server", "peer-to-peer")
+SOLVERS = ("gd", "momentum", "nesterov")
+ROWS, FEATURES = 1000, 7  # 16 blocks: more than any world of these tests has ranks, and the last one is short
+
+
+def problem(kind: type = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(3)
+    x = (generator.standard_normal((ROWS, FEATURES)) * 8 + np.arange(FEATURES)).astype(kind)
+    y = x.astype(np.float64) @ np.linspace(-1, 1, FEATURES) + 5 + generator.standard_normal(ROWS)
+    return x, y
+
+
+@pytest.fixture
+def folder(mpi_tmp_path: Path) -> Path:
+    return mpi_tmp_path
+
+
+def written(path: Path, x: np.ndarray, y: np.ndarray, **how: Any) -> str:
+    if COMM.rank == 0:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("X", data=x, **how)
+            file["y"] = y
+    COMM.Barrier()
+    return str(path)
+
+
+def exact(x: np.ndarray, y: np.ndarray, intercept: bool = True) -> np.ndarray:
+    columns = np.column_stack([x, np.ones(len(x))]) if intercept else x
+    return np.linalg.lstsq(columns, y, rcond=None)[0]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_diamonds_agree_with_lstsq(mode: str) -> None:
+    with h5py.File(DIAMONDS) as file:
+        expected = exact(file["X"][:], file["y"][:])
+    result = fit(DIAMONDS, mode=mode)
+    assert result.status == "converged"
+    np.testing.assert_allclose(np.append(result.coef, result.intercept), expected, rtol=0, atol=1e-8)
+    assert result.feature_names[0] == "carat"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_every_solver_finds_the_minimum(folder: Path, mode: str, solver: str, intercept: bool, standardize: bool) -> None:
+    x, y = problem()
+    path = written(folder / "d.h5", x, y)
+    result = fit(
+        path, mode=mode, solver=solver, intercept=intercept, standardize=standardize, rounds=50_000 if COMM.size < 3 else 10_000
+    )
+    weights = np.append(result.coef, result.intercept)[: FEATURES + intercept]
+    np.testing.assert_allclose(weights, exact(x, y, intercept), rtol=0, atol=1e-6)
+    assert result.status == "converged"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gd_is_the_lecture_to_the_letter(folder: Path, mode: str) -> None:
+    x, y = problem()
+    path = written(folder / "d.h5", x, y)
+    result = fit(path, mode=mode, solver="gd", step=0.002, rounds=10, standardize=False, intercept=False)
+    w = np.zeros(FEATURES)
+    for _ in range(10):
+        w = w - 0.002 * (x.T @ (x @ w - y)) / ROWS
+    np.testing.assert_allclose(result.coef, w, rtol=1e-12)
+    assert (result.status, result.record["rounds"], len(result.history["round"])) == ("rounds exhausted", 10, 10)
+    assert result.record["objective"] == pytest.approx(np.sum((x @ w - y) ** 2) / 2 / ROWS, rel=1e-12)
+
+
+def test_ridge_on_scaled_features(folder: Path) -> None:
+    x, y = problem()
+    result = fit(written(folder / "d.h5", x, y), l2=0.3, mode="peer-to-peer")
+    z = (x - x.mean(axis=0)) / x.std(axis=0)
+    v = np.linalg.solve(z.T @ z / ROWS + 0.3 * np.eye(FEATURES), z.T @ (y - y.mean()) / ROWS)
+    np.testing.assert_allclose(result.coef, v / x.std(axis=0), rtol=1e-8)
+
+
+def stored_contiguous(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    return [written(folder / "c.h5", x, y)]
+
+
+def stored_chunked(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    return [written(folder / "k.h5", x, y, chunks=(33, 3))]
+
+
+def stored_gzip(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    return [written(folder / "g.h5", x, y[:, None], chunks=(130, FEATURES), compression="gzip")]
+
+
+def stored_lzf(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    return [written(folder / "l.h5", x, y, compression="lzf")]
+
+
+def stored_plugin(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    hdf5plugin = pytest.importorskip("hdf5plugin")
+    return [written(folder / "z.h5", x, y, compression=hdf5plugin.Blosc())]
+
+
+def stored_big_endian(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    return [written(folder / "b.h5", x.astype(x.dtype.newbyteorder(">")), y)]
+
+
+def stored_shards(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    cuts = [0, 1, 130, 131, 700, ROWS]
+    for number, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False), start=7):  # part10 sorts after part9
+        written(folder / f"part{number}.h5", x[start:stop], y[start:stop])
+    return [str(folder / "part*.h5")]
+
+
+def stored_virtual(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    stored_shards(folder, x, y)
+    path = folder / "virtual.h5"
+    if COMM.rank == 0:
+        layouts = {"X": h5py.VirtualLayout(x.shape, x.dtype), "y": h5py.VirtualLayout(y.shape, y.dtype)}
+        start = 0
+        for number in range(7, 12):
+            with h5py.File(folder / f"part{number}.h5") as part:
+                stop = start + len(part["y"])
+                for name, layout in layouts.items():
+                    layout[start:stop] = h5py.VirtualSource(part[name])
+            start = stop
+        with h5py.File(path, "w") as file:
+            for name, layout in layouts.items():
+                file.create_virtual_dataset(name, layout)
+    COMM.Barrier()
+    return [str(path)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "stored", [stored_chunked, stored_gzip, stored_lzf, stored_plugin, stored_big_endian, stored_shards, stored_virtual]
+)
+def test_same_bits_from_any_layout(folder: Path, stored: Callable[..., list[str]], mode: str) -> None:
+    x, y = problem()
+    expected = fit(stored_contiguous(folder, x, y), rounds=20, mode="peer-to-peer", comm=MPI.COMM_SELF)
+    result = fit(stored(folder, x, y), rounds=20, mode=mode)
+    assert result.record["weights_sha256"] == expected.record["weights_sha256"]
+    assert result.coef.tobytes() == expected.coef.tobytes()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", [np.float32, np.int8, np.int64, np.uint16])
+def test_same_bits_from_narrower_types(folder: Path, kind: type, mode: str) -> None:
+    x, y = problem()
+    x = np.abs(x).astype(kind)
+    wide = fit(written(folder / "w.h5", x.astype(np.float64), y), rounds=20, mode=mode)
+    narrow = fit(written(folder / "n.h5", x, y), rounds=20, mode=mode)
+    assert narrow.record["weights_sha256"] == wide.record["weights_sha256"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("rows", [1, 2, 70])
+def test_more_ranks_than_blocks(folder: Path, rows: int, mode: str) -> None:
+    x, y = problem()
+    path = written(folder / "d.h5", x[:rows], y[:rows])
+    alone = fit(path, rounds=20, comm=MPI.COMM_SELF)
+    assert fit(path, rounds=20, mode=mode).record["weights_sha256"] == alone.record["weights_sha256"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_exact_fit_keeps_converging(folder: Path, mode: str) -> None:
+    # The blocks' gradients shrink with the residuals, so the bound of the order-free sums has to follow them down.
+    x, _ = problem()
+    w = np.linspace(1, 2, FEATURES)
+    path = written(folder / "d.h5", x, x @ w + 3)
+    result = fit(path, mode=mode, tol=1e-13)
+    assert result.status == "converged"
+    np.testing.assert_allclose(result.coef, w, rtol=1e-12)
+    alone = fit(path, comm=MPI.COMM_SELF, tol=1e-13)
+    assert result.record["weights_sha256"] == alone.record["weights_sha256"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_plain_sums_reach_the_same_optimum(folder: Path, mode: str) -> None:
+    x, y = problem()
+    result = fit(written(folder / "d.h5", x, y), mode=mode, sums="plain")
+    np.testing.assert_allclose(np.append(result.coef, result.intercept), exact(x, y), atol=1e-8)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_constant_columns_and_targets(folder: Path, mode: str) -> None:
+    x, y = problem()
+    x[:, 2] = 4.0
+    result = fit(written(folder / "x.h5", x, y), mode=mode)
+    assert result.coef[2] == 0.0
+    result = fit(written(folder / "y.h5", x, np.full(ROWS, 2.5)), mode=mode)
+    assert result.r2 is None
+    assert result.intercept == pytest.approx(2.5, rel=1e-9)
+    assert fit(written(folder / "z.h5", x, np.zeros(ROWS)), mode=mode).record["rounds"] == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_time_runs_out(folder: Path, mode: str) -> None:
+    x, y = problem()
+    result = fit(written(folder / "d.h5", x, y), mode=mode, max_seconds=1e-9)
+    assert (result.status, result.record["rounds"]) == ("time exhausted", 0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_too_large_a_step_diverges_with_finite_weights(folder: Path, mode: str) -> None:
+    x, y = problem()
+    result = fit(written(folder / "d.h5", x, y), mode=mode, solver="gd", step=1e6)
+    assert result.status == "diverged"
+    assert np.isfinite(result.coef).all()
+
+
+def test_every_rank_raises_the_same_error(folder: Path) -> None:
+    x, y = problem()
+    x[900, 3] = np.nan
+    path = written(folder / "d.h5", x, y)
+    with pytest.raises(InputError, match="row 900, column 3 of X is nan"):
+        fit(path)
+    with pytest.raises(InputError, match="there is no file"):
+        fit(str(folder / "none.h5"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_parts_of_a_round_add_up(folder: Path, mode: str) -> None:
+    x, y = problem()
+    result = fit(written(folder / "d.h5", x, y), mode=mode, rounds=200, tol=0)
+    parts = result.record["per_round"]
+    assert parts["input"] == 0.0
+    assert min(parts.values()) >= -1e-6
+    assert sum(parts.values()) <= result.record["seconds"]["solve"]

@@ -1,0 +1,61 @@
+"""Settings from flags, TOML and Python."""
+
+from typing import Any
+
+import pytest
+
+from mpi_pgd import InputError
+from mpi_pgd.cli import _settings
+from mpi_pgd.config import OPTIONS, settings
+
+
+def test_text_and_typed_values_agree() -> None:
+    given: dict[str, Any] = {"rounds": 7, "tol": 1e-3, "step": 0.5, "max_seconds": 3, "solver": "gd"}
+    assert settings(given) == settings({name: str(value) for name, value in given.items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("rounds", 0),
+        ("rounds", "many"),
+        ("rounds", 1.5),
+        ("rounds", True),
+        ("tol", -1),
+        ("tol", "nan"),
+        ("step", "big"),
+        ("step", 0),
+        ("l2", -1e-9),
+        ("momentum", 1),
+        ("max_seconds", 0),
+        ("mode", "server"),
+        ("solver", "newton"),
+        ("sums", 3),
+        ("intercept", "yes"),
+        ("x", 3),
+    ],
+)
+def test_a_bad_value_is_named_with_what_was_expected(name: str, bad: Any) -> None:
+    with pytest.raises(InputError, match=f"^{name} was given .*expected {OPTIONS[name].metadata['expected'][:8]}"):
+        settings({name: bad})
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean solver"):
+        settings({"sovler": "gd"})
+
+
+def test_flags_win_over_the_file(tmp_path: Any) -> None:
+    (tmp_path / "fit.toml").write_text('rounds = 5\nmax-seconds = 2\nintercept = false\ndata = ["a.h5"]\n')
+    chosen = _settings(["--config", str(tmp_path / "fit.toml"), "--rounds", "6", "--no-standardize"])
+    assert (chosen.rounds, chosen.max_seconds, chosen.intercept, chosen.standardize) == (6, 2.0, False, False)
+    assert chosen.data == ("a.h5",)
+
+
+def test_flags_may_stand_between_files() -> None:
+    assert _settings(["a.h5", "--rounds", "3", "b.h5"]).data == ("a.h5", "b.h5")
+
+
+def test_a_negative_value_is_a_value() -> None:
+    with pytest.raises(InputError, match="--l2 was given '-1': expected a number of at least 0"):
+        _settings(["--l2", "-1"])
