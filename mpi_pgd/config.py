@@ -36,7 +36,7 @@ class Settings:
     standardize: bool = _option(True, "scale the features (weights stay in your units)", "true or false")
     rounds: int = _option(10_000, "at most so many rounds", "a whole number of at least 1", lambda v: v >= 1)
     tol: float = _option(
-        1e-10,
+        1e-12,
         "stop when the gradient's norm is below this, relative to the first",
         "a number from 0 to 1",
         lambda v: 0 <= v <= 1,

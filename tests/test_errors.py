@@ -223,10 +223,10 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "NaN in X": (nan_in_x, ("row 4321, column 2 of X is nan",)),
     "NaN in float32": (nan_in_float32, ("row 4321, column 1 of X is nan",)),
     "inf in y": (inf_in_y, ("row 2100, y is -inf",)),
-    "shards disagree": (shards_disagree, ("part2.h5 has 4 features", "part10.h5 has 5 features")),
+    "shards disagree": (shards_disagree, ("part2.h5 has 4", "part10.h5 has 5 features")),
     "source missing": (source_missing, ("X in", "data.h5", "gone.h5", "missing")),
     "unknown filter": (unknown_filter, ("X in", "filter that is not installed", "32999")),
-    "too large": (too_large, ("memory", "7.28e+03 GiB", "GiB: ")),
+    "too large": (too_large, ("the rows need", "of memory", "which can give")),
     "out below a file": (out_below_a_file, ("--out", "can't be written", "Not a directory")),
     "out without leave": (out_without_leave, ("--out", "can't be written", "Permission denied")),
     "unknown flag": (flags("--moed", "peer-to-peer"), ("unknown flag --moed", "did you mean --mode?")),
@@ -363,7 +363,7 @@ BUGS = {
     "in the loading": ("mpi_pgd.data.memory", "MemoryShard.__init__", 1, 1),
     "in the means": ("mpi_pgd.objective.losses", "MomentsMap.__call__", 2, 3),
     "in the first round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 1),
-    "in a later round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 2000),
+    "in a later round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 300),
     "in the solver": ("mpi_pgd.rules.fit", "FitRule.__call__", 0, 5),
     "in the result": ("mpi_pgd.run", "fingerprint", 0, 1),
     "in the report": ("mpi_pgd.cli", "_print", 0, 1),
@@ -375,9 +375,10 @@ def test_exception_on_one_rank_ends_the_job_with_its_traceback(library: Library,
     module, name, rank, call = BUGS[bug]
     script = tmp_path / "inject.py"
     script.write_text(INJECT.format(module=module, name=name, rank=rank, call=call))
-    out = tmp_path / "run"
+    # With a step of our own, no power iteration: 300 blocks are then some tens of rounds.
+    fit = ["--step", 0.1, "--rounds", 100, "--out", tmp_path / "run"]
     for mode in modes(library, list(BUGS).index(bug)):
-        result = launch(library, 3, "--mode", mode, "--out", out, script=script, timeout=20)
+        result = launch(library, 3, "--mode", mode, *fit, script=script, timeout=20)
         assert result.returncode != 0, result
         assert "Traceback" in result.stderr, result
         assert "RuntimeError: injected" in result.stderr, result

@@ -42,14 +42,14 @@ class MomentsRule:
     def scaling(self, intercept: bool, standardize: bool) -> Scaling:
         """Means and deviations; without an intercept, scales about zero and no centring, which would be another model.
 
-        A column that is constant (zero, without an intercept) keeps its units, and with an intercept its coefficient stays 0.
+        A column that is constant (zero, without an intercept) has an infinite scale, by which its coefficient stays 0.
         """
         mean, variance = self.mean[:-1], self.variance[:-1]
         if not standardize:
             return Scaling(np.zeros_like(mean), np.ones_like(mean))
         if not intercept:
             mean, variance = np.zeros_like(mean), variance + mean * mean
-        return Scaling(mean, np.where(variance > 0, np.sqrt(variance), 1.0))
+        return Scaling(mean, np.where(variance > 0, np.sqrt(variance), np.inf))
 
 
 def moments_peaks(columns: Vector, first: Vector, block_rows: int) -> Vector:
