@@ -13,12 +13,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[_variable] = "1"
+ROOT = str(Path(__file__).resolve().parents[1])  # measure this checkout, installed or not, here and in children
+sys.path.insert(0, ROOT)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
 
 ROWS, FEATURES, REPEATS = 1_000_000, 200, 15
 MEMORY_ROWS = 300_000
@@ -42,10 +45,10 @@ def main() -> None:
     if options.startup:
         startup()
         return
-    import mpi4py  # noqa: PLC0415  (--startup leaves MPI to its child)
+    import mpi4py
 
     mpi4py.rc.threads = False
-    from mpi4py import MPI  # noqa: PLC0415
+    from mpi4py import MPI
 
     if options.memory:
         memory(MPI.COMM_WORLD, options.rows or MEMORY_ROWS, options.features)
@@ -65,10 +68,10 @@ class Bench:
     """This rank's rows, and the contestants: each a function that goes round once."""
 
     def __init__(self, comm: Any, rows: int, features: int) -> None:
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
-        from mpi_pgd.arrays import aligned  # noqa: PLC0415
-        from mpi_pgd.data.partition import Partition  # noqa: PLC0415
+        from mpi_pgd.arrays import aligned
+        from mpi_pgd.data.partition import Partition
 
         self.comm, self.rows, self.features = comm, rows, features
         partition = Partition(rows, features)
@@ -83,7 +86,7 @@ class Bench:
 
     def floors(self) -> dict[str, Callable[[], None]]:
         """Ways of reading every byte of X once. The fastest is the floor."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         flat, eta = self.x.reshape(-1), np.empty(len(self.x))
         pieces = [flat[start : start + PIECE] for start in range(0, flat.size, PIECE)]
@@ -109,12 +112,12 @@ class Bench:
 
     def ours(self, order_free: bool) -> Callable[[], None]:
         """One round of the real loop, peer-to-peer, with the bound of the sums already exchanged."""
-        from mpi_pgd.data.memory import Block  # noqa: PLC0415
-        from mpi_pgd.data.partition import Partition  # noqa: PLC0415
-        from mpi_pgd.objective.losses import GradientMap, least_squares  # noqa: PLC0415
-        from mpi_pgd.sums import Partial  # noqa: PLC0415
-        from mpi_pgd.topology.peer_to_peer import PeerToPeer  # noqa: PLC0415
-        from mpi_pgd.train import Order, rounds  # noqa: PLC0415
+        from mpi_pgd.data.memory import Block
+        from mpi_pgd.data.partition import Partition
+        from mpi_pgd.objective.losses import GradientMap, least_squares
+        from mpi_pgd.sums import Partial
+        from mpi_pgd.topology.peer_to_peer import PeerToPeer
+        from mpi_pgd.train import Order, rounds
 
         cut = Partition(self.rows, self.features)
         step = cut.block_rows
@@ -131,9 +134,9 @@ class Bench:
 
     def seconds(self, turn: Callable[[], None]) -> float:
         """From a barrier until the slowest rank is done."""
-        from time import perf_counter  # noqa: PLC0415
+        from time import perf_counter
 
-        from mpi4py import MPI  # noqa: PLC0415
+        from mpi4py import MPI
 
         self.comm.Barrier()
         start = perf_counter()
@@ -142,7 +145,7 @@ class Bench:
 
     def medians(self, contestants: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
         """The median seconds of each, taken in turn. The first turn of each is not counted."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         turns = [[self.seconds(turn) for turn in contestants.values()] for _ in range(repeats + 1)]
         return dict(zip(contestants, np.median(turns[1:], axis=0).tolist(), strict=True))
@@ -152,20 +155,20 @@ class OneRound:
     """A rule that stops after one round, repeated if the bound of the sums was too small."""
 
     def __init__(self, w: Any) -> None:
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         self.w, self.sums = w, np.empty(len(w) + 2)
 
     def open(self, order: Any) -> None:
         """Evaluate at w, without an intercept."""
-        from mpi_pgd.train import Action  # noqa: PLC0415
+        from mpi_pgd.train import Action
 
         order.point[:-1] = self.w
         order.action = Action.GO
 
     def __call__(self, partial: Any, order: Any) -> None:
         """Keep the sums, and stop."""
-        from mpi_pgd.train import Action  # noqa: PLC0415
+        from mpi_pgd.train import Action
 
         partial.total(self.sums)
         order.action = Action.EXCHANGE if partial.redo else Action.STOP
@@ -173,7 +176,7 @@ class OneRound:
 
 def speed(comm: Any, rows: int, features: int, repeats: int) -> None:
     """Print the table of seconds and ratios."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     bench = Bench(comm, rows, features)
     contestants = {
@@ -206,12 +209,12 @@ def speed(comm: Any, rows: int, features: int, repeats: int) -> None:
 
 def memory(comm: Any, rows: int, features: int) -> None:
     """Print the peak memory of a real fit less the shard, and the growth of what the loop holds."""
-    import resource  # noqa: PLC0415
+    import resource
 
-    from mpi_pgd import fit  # noqa: PLC0415
-    from mpi_pgd.data.partition import Partition  # noqa: PLC0415
+    from mpi_pgd import fit
+    from mpi_pgd.data.partition import Partition
 
-    with shared_folder(comm) as folder:
+    with SharedFolder(comm) as folder:
         path = str(folder / "rows.h5")
         if comm.rank == 0:  # in a child: its memory is not to count
             make = [sys.executable, "-m", "mpi_pgd", "data", "make", path, "--rows", str(rows)]
@@ -232,7 +235,7 @@ def memory(comm: Any, rows: int, features: int) -> None:
         print(verdict(grown, "at most", allowed))
 
 
-class shared_folder:  # noqa: N801  (used like a function)
+class SharedFolder:
     """A temporary folder that rank 0 makes and removes, and all ranks know."""
 
     def __init__(self, comm: Any) -> None:
@@ -249,20 +252,20 @@ class shared_folder:  # noqa: N801  (used like a function)
 
 def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tuple[int, int]:
     """Bytes by which the peak of Python's and numpy's memory grows over the rounds of a fit, and the bytes allowed."""
-    import tracemalloc  # noqa: PLC0415
+    import tracemalloc
 
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from mpi_pgd.data.memory import Block  # noqa: PLC0415
-    from mpi_pgd.data.partition import Partition  # noqa: PLC0415
-    from mpi_pgd.objective.losses import GradientMap, least_squares  # noqa: PLC0415
-    from mpi_pgd.objective.objective import Objective, Scaling  # noqa: PLC0415
-    from mpi_pgd.rules.fit import FitRule  # noqa: PLC0415
-    from mpi_pgd.solvers.descent import Nesterov  # noqa: PLC0415
-    from mpi_pgd.sums import Partial  # noqa: PLC0415
-    from mpi_pgd.topology.clock import Clock  # noqa: PLC0415
-    from mpi_pgd.topology.peer_to_peer import PeerToPeer  # noqa: PLC0415
-    from mpi_pgd.train import Order, rounds  # noqa: PLC0415
+    from mpi_pgd.data.memory import Block
+    from mpi_pgd.data.partition import Partition
+    from mpi_pgd.objective.losses import GradientMap, least_squares
+    from mpi_pgd.objective.objective import Objective, Scaling
+    from mpi_pgd.rules.fit import FitRule
+    from mpi_pgd.solvers.descent import Nesterov
+    from mpi_pgd.sums import Partial
+    from mpi_pgd.topology.clock import Clock
+    from mpi_pgd.topology.peer_to_peer import PeerToPeer
+    from mpi_pgd.train import Order, rounds
 
     bench = Bench(comm, 20_000, features)
     cut = Partition(bench.rows, features)
@@ -292,7 +295,7 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
 
 def startup() -> None:
     """Let a child be this rank of a short run of the shipped data, and print the CPU seconds that it took."""
-    import resource  # noqa: PLC0415
+    import resource
 
     command = [sys.executable, "-m", "mpi_pgd", "--rounds", "1", "--mode", "peer-to-peer", "--quiet"]
     # Not closing files hands on the pipe to MPICH's launcher.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 BLOCK_BYTES = 640 * 1024  # as float64; a block is read twice a round, so it should stay in a core's own cache
 SMALLEST, LARGEST = 64, 4096  # rows; multiples of 8, so that each block of a shard is aligned like the first
-AT_LEAST = 16  # blocks, as long as that leaves the smallest block: fewer could not be shared out
+AT_LEAST = 32  # blocks, as long as that leaves the smallest block: fewer could not be shared out
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The cut into blocks and shards."""
 
+import itertools
+
 import pytest
 
 from mpi_pgd.data.partition import Partition
@@ -13,7 +15,7 @@ def test_shards_cover_all_rows_once(rows: int, features: int, workers: int) -> N
     shards = [partition.shard(worker, workers) for worker in range(workers)]
     assert shards[0].start == 0
     assert shards[-1].stop == partition.blocks
-    assert all(left.stop == right.start for left, right in zip(shards, shards[1:], strict=False))
+    assert all(left.stop == right.start for left, right in itertools.pairwise(shards))
     assert max(map(len, shards)) - min(map(len, shards)) <= 1
     assert sum(len(partition.span(shard)) for shard in shards) == rows
     assert partition.block_rows % 64 == 0

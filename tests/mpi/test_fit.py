@@ -1,5 +1,6 @@
 """Fits inside MPI: the right answer, and the same bits from every way of storing the rows."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,7 @@ def test_diamonds_agree_with_lstsq(mode: str) -> None:
 def test_every_solver_finds_the_minimum(folder: Path, mode: str, solver: str, intercept: bool, standardize: bool) -> None:
     x, y = problem()
     path = written(folder / "d.h5", x, y)
-    result = fit(
-        path, mode=mode, solver=solver, intercept=intercept, standardize=standardize, rounds=20_000
-    )
+    result = fit(path, mode=mode, solver=solver, intercept=intercept, standardize=standardize, rounds=20_000)
     weights = np.append(result.coef, result.intercept)[: FEATURES + intercept]
     np.testing.assert_allclose(weights, exact(x, y, intercept), rtol=0, atol=1e-6)
     assert result.status == "converged"
@@ -119,7 +118,7 @@ def stored_big_endian(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
 
 def stored_shards(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
     cuts = [0, 1, 130, 131, 700, ROWS]
-    for number, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False), start=7):  # part10 sorts after part9
+    for number, (start, stop) in enumerate(itertools.pairwise(cuts), start=7):  # part10 sorts after part9
         written(folder / f"part{number}.h5", x[start:stop], y[start:stop])
     return [str(folder / "part*.h5")]
 

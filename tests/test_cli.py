@@ -1,0 +1,167 @@
+"""The command line as a person meets it: help without MPI, data, signals, the live line, and Python without mpirun."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.launch import ROOT, Library, launch
+
+
+def python(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, env={**os.environ, **environment})
+
+
+def test_importing_the_package_starts_nothing() -> None:
+    code = "import sys, mpi_pgd; print([name for name in ('numpy', 'h5py', 'mpi4py') if name in sys.modules])"
+    assert python("-c", code).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["fit", "--help"], ["data", "--help"], ["--version"]])
+def test_help_does_not_start_mpi(words: list[str]) -> None:
+    code = (
+        "import sys\nfrom mpi_pgd.cli import main\ncode = main(sys.argv[1:])\n"
+        "assert not {'mpi4py', 'numpy'} & set(sys.modules)\nsys.exit(code)"
+    )
+    result = python("-c", code, *words)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "mpi_pgd" in result.stdout
+
+
+def test_help_is_printed_once(library: Library) -> None:
+    result = launch(library, 3, "--help")
+    assert result.returncode == 0
+    assert result.stdout.count("--standardize") == 1
+
+
+def test_data_make_and_info(tmp_path: Path) -> None:
+    path = tmp_path / "made.h5"
+    words = ["--rows", 1000, "--features", 3, "--condition", 10, "--noise", 0.5, "--seed", 4]
+    assert python("-m", "mpi_pgd", "data", "make", path, *words).returncode == 0
+    result = python("-m", "mpi_pgd", "data", "info", path, "--ranks", 3)
+    assert result.returncode == 0
+    for words in ("1,000 rows, contiguous", "(1,000, 3) float64", "16 blocks of 64 rows", "rank 0: 0 rows", "rank 2: 360 rows"):
+        assert words in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["make", "a.h5", "--rows", "x", "--features", "1"], "--rows was given 'x'"),
+        (["make", "a.h5", "--rows", "1"], "--features was given None"),
+        (["make", "a.h5", "b.h5"], "expected one"),
+        (["info", "none.h5"], "there is no file none.h5"),
+        (["info", "none.h5", "--ranks", "0"], "--ranks was given 0"),
+        (["mkae", "a.h5"], "invalid choice"),
+        (["info", "a.h5", "--rnaks", "3"], "did you mean --ranks?"),
+    ],
+)
+def test_data_with_bad_words(words: list[str], answer: str) -> None:
+    result = python("-m", "mpi_pgd", "data", *words)
+    assert result.returncode == 2
+    assert answer in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_a_table_and_a_log_line_without_a_terminal(library: Library) -> None:
+    result = launch(library, 2, "--tol", 0, "--rounds", 10**9, "--max-seconds", 8)
+    assert result.returncode == 0, result
+    assert "time exhausted" in result.stdout
+    assert "rounds/s" in result.stderr
+    assert "\r" not in result.stderr
+
+
+def test_one_live_line_on_a_terminal(library: Library) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    command = [
+        library.mpirun,
+        "-n",
+        "2",
+        library.python,
+        "-m",
+        "mpi_pgd",
+        "--tol",
+        "0",
+        "--rounds",
+        "1000000",
+        "--max-seconds",
+        "4",
+    ]
+    process = subprocess.Popen(
+        list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs, cwd=ROOT, env=environment
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    except OSError:  # Linux's way of saying that the other end of a terminal has closed
+        pass
+    assert process.wait(timeout=60) == 0, shown
+    assert shown.count(b"\r\x1b[Kround") > 3, shown
+
+
+@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_signal_to_one_rank_stops_all_in_the_same_round(library: Library, mode: str, rank: int, tmp_path: Path) -> None:
+    script = tmp_path / "signalled.py"
+    script.write_text(
+        "import os, runpy, signal, sys, threading, time\n"
+        "from mpi4py import MPI\n"
+        "def strike():\n"
+        "    time.sleep(2)\n"
+        "    os.kill(os.getpid(), signal.SIGUSR1)\n"
+        f"if MPI.COMM_WORLD.rank == {rank}:\n"
+        "    threading.Thread(target=strike, daemon=True).start()\n"
+        "sys.argv[0] = 'mpi_pgd'\n"
+        "runpy.run_module('mpi_pgd', run_name='__main__', alter_sys=True)\n"
+    )
+    words = ["--mode", mode, "--tol", 0, "--rounds", 10**9, "--quiet", "--out", tmp_path / "out", ROOT / "data/diamonds.h5"]
+    result = launch(library, 3, *words, script=script)
+    assert result.returncode == 75, result
+    assert json.loads((tmp_path / "out/run.json").read_text())["status"] == "stopped by signal"
+
+
+def test_fit_alone_with_blas_threads(tmp_path: Path) -> None:
+    code = (
+        "import numpy\nfrom mpi_pgd import fit\n"
+        "result = fit('data/diamonds.h5', rounds=30, mode='peer-to-peer')\nprint(result.record['weights_sha256'])"
+    )
+    many = python("-c", code, OPENBLAS_NUM_THREADS="2")
+    one = python("-c", code, OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    assert len(many.stdout) == 65, many.stderr
+    assert many.stdout == one.stdout
+
+
+def test_model_holds_the_weights(library: Library, tmp_path: Path) -> None:
+    import h5py
+
+    assert launch(library, 2, "--rounds", 5, "--quiet", "--out", tmp_path).returncode == 0
+    with h5py.File(tmp_path / "model.h5") as file:
+        assert file["coef"].shape == (23,)
+        assert np.isfinite(file["intercept"][()])
+        assert file["feature_names"][0] == b"carat"
+        assert file.attrs["mode"] == "client-server"
+        assert file.attrs["rounds"] == 5
+
+
+def test_signals_are_restored() -> None:
+    from mpi_pgd.survive.signals import SignalFlag
+
+    before = signal.getsignal(signal.SIGUSR1)
+    with SignalFlag() as flag:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.01)
+        assert flag.came
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGUSR1) == before
