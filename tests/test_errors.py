@@ -226,7 +226,7 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "shards disagree": (shards_disagree, ("part2.h5 has 4", "part10.h5 has 5 features")),
     "source missing": (source_missing, ("X in", "data.h5", "gone.h5", "missing")),
     "unknown filter": (unknown_filter, ("X in", "filter that is not installed", "32999")),
-    "too large": (too_large, ("the rows need", "of memory", "which can give")),
+    "too large": (too_large, ("the rows need 7.46e+03 GiB of memory", "which can give")),
     "out below a file": (out_below_a_file, ("--out", "can't be written", "Not a directory")),
     "out without leave": (out_without_leave, ("--out", "can't be written", "Permission denied")),
     "unknown flag": (flags("--moed", "peer-to-peer"), ("unknown flag --moed", "did you mean --mode?")),
