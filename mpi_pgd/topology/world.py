@@ -21,7 +21,8 @@ def start() -> MPI.Intracomm:
     Raises:
         InputError: SLURM started N worlds of one rank instead of one world of N ranks.
     """
-    trap = lonely(os.environ, MPI.COMM_WORLD.size, MPI.get_vendor()[0])
+    with guard(MPI.COMM_WORLD):
+        trap = lonely(os.environ, MPI.COMM_WORLD.size, MPI.get_vendor()[0])
     if trap:
         raise InputError(trap)
     return MPI.COMM_WORLD
