@@ -61,16 +61,17 @@ class Partial:
         self._low = self.buffer[width : 2 * width] if order_free else np.zeros(0)
         stride = -(-width // 8) * 8  # each block's vector starts on a cache line, whichever place in the ring it gets
         places = max(1, min(64, RING_BYTES // (8 * stride)))
-        self._ring = aligned((places, stride), np.dtype(np.float64))[:, :width]
-        self._slots: list[Vector] = list(self._ring)
-        self._scratch = np.empty((places, width)) if order_free else np.zeros((0, width))
-        self._sum = np.empty(width)
+        self._ring = aligned((places, stride), np.dtype(np.float64))
+        self._ring[:] = 0.0
+        self._slots: list[Vector] = [row[:width] for row in self._ring]
+        self._scratch = np.empty_like(self._ring) if order_free else np.zeros((0, stride))
+        self._sum = np.empty(stride)
         self._used = 0
         self.peaks = np.zeros(width)
         self._bound = np.zeros(width)
         self._near = np.zeros(width)
-        self._first = np.zeros(width)
-        self._second = np.zeros(width)
+        # As large as the ring: numpy would make a temporary array to stretch a row over it, in every round.
+        self._first, self._second = np.zeros_like(self._scratch), np.zeros_like(self._scratch)
         self.rebound()
 
     def rebound(self) -> None:
@@ -81,8 +82,8 @@ class Partial:
             exponent = np.minimum(exponent, 1020 - self._bits)
             self._bound[:] = np.ldexp(1.0, exponent)
             self._near[:] = np.ldexp(1.0, exponent - HEADROOM - SLACK)
-            self._first[:] = np.ldexp(1.5, exponent + self._bits)
-            self._second[:] = np.ldexp(1.5, exponent + 2 * self._bits - 53)
+            self._first[:, : self.width] = np.ldexp(1.5, exponent + self._bits)
+            self._second[:, : self.width] = np.ldexp(1.5, exponent + 2 * self._bits - 53)
 
     def clear(self) -> None:
         """Begin a round: no block, no votes."""
@@ -132,15 +133,15 @@ class Partial:
         block = self._ring[: self._used]
         self._used = 0
         if not self.order_free:
-            self._high += np.add.reduce(block, axis=0, out=self._sum)
+            self._high += np.add.reduce(block, axis=0, out=self._sum)[: self.width]
             return
-        part = self._scratch[: len(block)]
+        part, first, second = self._scratch[: len(block)], self._first[: len(block)], self._second[: len(block)]
         np.abs(block, out=part)
-        np.maximum(self.peaks, np.maximum.reduce(part, axis=0, out=self._sum), out=self.peaks)
-        np.add(block, self._first, out=part)
-        np.subtract(part, self._first, out=part)
-        self._high += np.add.reduce(part, axis=0, out=self._sum)
+        np.maximum(self.peaks, np.maximum.reduce(part, axis=0, out=self._sum)[: self.width], out=self.peaks)
+        np.add(block, first, out=part)
+        np.subtract(part, first, out=part)
+        self._high += np.add.reduce(part, axis=0, out=self._sum)[: self.width]
         np.subtract(block, part, out=part)
-        np.add(part, self._second, out=part)
-        np.subtract(part, self._second, out=part)
-        self._low += np.add.reduce(part, axis=0, out=self._sum)
+        np.add(part, second, out=part)
+        np.subtract(part, second, out=part)
+        self._low += np.add.reduce(part, axis=0, out=self._sum)[: self.width]

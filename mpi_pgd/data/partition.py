@@ -5,7 +5,7 @@ Blocks depend on the number of rows and features alone, so a block is the same r
 
 from dataclasses import dataclass
 
-BLOCK_BYTES = 640 * 1024  # as float64; a block is read twice a round, so it should stay in a core's own cache
+BLOCK_BYTES = 896 * 1024  # as float64; a block is read twice a round, so it should stay in a core's own cache
 SMALLEST, LARGEST = 64, 4096  # rows; multiples of 8, so that each block of a shard is aligned like the first
 AT_LEAST = 32  # blocks, as long as that leaves the smallest block: fewer could not be shared out
 
