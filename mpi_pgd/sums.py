@@ -24,6 +24,7 @@ from mpi_pgd.arrays import Vector, aligned
 HEADROOM = 3  # bits between the largest block seen and the bound, so that a growing gradient does not cost a round at once
 SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
 RING_BYTES = 1 << 16  # block vectors that are split together: few enough to stay in cache, many enough to hide numpy's calls
+LARGEST = 1020  # exponent of the largest sum over all blocks
 SMALLEST = -900  # exponent of the smallest bound; anything larger leaves room for the lower fold above the subnormals
 
 
@@ -79,7 +80,7 @@ class Partial:
         if self.order_free:
             exponent = np.maximum(np.frexp(self.peaks)[1] + HEADROOM, SMALLEST)
             exponent[self.peaks == 0] = SMALLEST
-            exponent = np.minimum(exponent, 1020 - self._bits)
+            exponent = np.minimum(exponent, LARGEST - self._bits)
             self._bound[:] = np.ldexp(1.0, exponent)
             self._near[:] = np.ldexp(1.0, exponent - HEADROOM - SLACK)
             self._first[:, : self.width] = np.ldexp(1.5, exponent + self._bits)
@@ -106,8 +107,11 @@ class Partial:
         votes = self.votes
         votes[Vote.LATE] = late
         votes[Vote.SIGNALLED] = signalled
-        votes[Vote.BROKEN] = not np.isfinite(self.peaks if self.order_free else self._high).all()
-        if self.order_free:
+        if not self.order_free:
+            votes[Vote.BROKEN] = not np.isfinite(self._high).all()
+        else:
+            # Not finite, or so large that no bound can be set above it: doing the round again would not help.
+            votes[Vote.BROKEN] = not (self.peaks < 2.0 ** (LARGEST - self._bits)).all()
             votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()
             votes[Vote.NEAR] = (self.peaks >= self._near).any()
 
@@ -122,7 +126,7 @@ class Partial:
     @property
     def redo(self) -> bool:
         """After the reduction: a block was above the bound, so these sums are void."""
-        return self.order_free and bool(self.votes[Vote.EXCEEDED] > 0)
+        return self.order_free and bool(self.votes[Vote.EXCEEDED] > 0) and bool(self.votes[Vote.BROKEN] == 0)
 
     @property
     def stale(self) -> bool:

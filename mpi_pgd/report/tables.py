@@ -26,7 +26,9 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
         "mode": f"{record['mode']}, {_count(record['ranks'], 'rank')}, {_count(record['workers'], 'worker')}",
         "ended": f"{record['status']} after {_count(record['rounds'], 'round')}",
-        "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}",
+        "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
+        if record["objective"] is not None
+        else "not a finite number",
         "R2": "not defined, the targets are constant" if r2 is None else f"{r2:.6f}",
         "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
         "a round": split,

@@ -79,7 +79,7 @@ class FitRule:
         if partial.votes[Vote.ROWS] != self.of.rows:
             raise RuntimeError(f"{partial.votes[Vote.ROWS]:.0f} of {self.of.rows} rows were summed")
         broken = partial.votes[Vote.BROKEN] > 0
-        if partial.redo and not broken:
+        if partial.redo:
             order.action = Action.EXCHANGE
             return
         value = math.inf if broken else self._evaluate(partial)

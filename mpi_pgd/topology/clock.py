@@ -58,7 +58,7 @@ class Clock:
         kept = self.stamps[: min(self.count, KEPT)]
         if not len(kept):
             return dict.fromkeys(PARTS, 0.0)
-        if self.count > KEPT:  # the place for the next round's start holds no whole round
+        if self.count >= KEPT:  # the place for the next round's start holds no whole round
             kept = np.delete(kept, self.count % KEPT, axis=0)
         latest = kept[:, ARRIVE] - offset
         comm.Allreduce(MPI.IN_PLACE, latest, MPI.MAX)

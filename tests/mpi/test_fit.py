@@ -220,6 +220,18 @@ def test_too_large_a_step_diverges_with_finite_weights(folder: Path, mode: str) 
     assert np.isfinite(result.coef).all()
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("sums", ["order-free", "plain"])
+@pytest.mark.parametrize(("size_x", "size_y"), [(1, 1e200), (1e200, 1), (1, 1e153), (1e152, 1e152), (1e300, 1e300)])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_values_that_overflow_end(folder: Path, mode: str, sums: str, size_x: float, size_y: float) -> None:
+    # No bound can be set above such sums: asking for it again and again would hang.
+    x, y = problem()
+    result = fit(written(folder / "d.h5", x * size_x, y * size_y), mode=mode, sums=sums, rounds=30)
+    assert result.status in ("diverged", "rounds exhausted", "converged")
+    assert np.isfinite(result.coef).all()
+
+
 def test_every_rank_raises_the_same_error(folder: Path) -> None:
     x, y = problem()
     x[900, 3] = np.nan
