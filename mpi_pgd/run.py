@@ -104,7 +104,9 @@ def run(
     start = perf_counter() if start is None else start
     comm = world.Dup()  # so that no message of the caller's is mistaken for ours
     try:
-        return _Fit(comm, chosen, signalled, start).run()
+        # What overflows is voted broken, and ends the fit as diverged; numpy need not say it too, on every rank.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _Fit(comm, chosen, signalled, start).run()
     finally:
         comm.Free()
 

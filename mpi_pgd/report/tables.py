@@ -15,7 +15,7 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
 
     Args:
         record: as written to run.json.
-        r2: the coefficient of determination; None if y is constant.
+        r2: the coefficient of determination; None if it is not defined.
         resent: bytes the server broadcasts a round; 0 without a server.
     """
     parts, seconds = record["per_round"], record["seconds"]
@@ -29,7 +29,7 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
         "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
         if record["objective"] is not None
         else "not a finite number",
-        "R2": "not defined, the targets are constant" if r2 is None else f"{r2:.6f}",
+        "R2": "not defined" if r2 is None else f"{r2:.6f}",
         "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
         "a round": split,
         "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
