@@ -144,10 +144,14 @@ class Bench:
         return float(self.comm.allreduce(perf_counter() - start, MPI.MAX))
 
     def medians(self, contestants: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-        """The median seconds of each, taken in turn. The first turn of each is not counted."""
+        """The median seconds of each, taken in turn, in another order each time. The first turn of each is not counted."""
         import numpy as np
 
-        turns = [[self.seconds(turn) for turn in contestants.values()] for _ in range(repeats + 1)]
+        shuffle = np.random.Generator(np.random.PCG64(3))  # the same on all ranks
+        turns = np.empty((repeats + 1, len(contestants)))
+        for turn in turns:
+            for which in shuffle.permutation(len(contestants)):  # what a contestant leaves in the caches is the next one's load
+                turn[which] = self.seconds(list(contestants.values())[which])
         return dict(zip(contestants, np.median(turns[1:], axis=0).tolist(), strict=True))
 
 

@@ -23,7 +23,7 @@ from mpi_pgd.arrays import Vector, aligned
 
 HEADROOM = 3  # bits between the largest block seen and the bound, so that a growing gradient does not cost a round at once
 SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
-RING_BYTES = 1 << 16  # block vectors that are split together: few enough to stay in cache, many enough to hide numpy's calls
+RING_BYTES = 1 << 17  # block vectors that are split together: the rows push them out of the cache, so fetch them seldom
 LARGEST = 1020  # exponent of the largest sum over all blocks
 SMALLEST = -900  # exponent of the smallest bound; anything larger leaves room for the lower fold above the subnormals
 
@@ -61,13 +61,13 @@ class Partial:
         self._high = self.buffer[:width]
         self._low = self.buffer[width : 2 * width] if order_free else np.zeros(0)
         stride = -(-width // 8) * 8  # each block's vector starts on a cache line, whichever place in the ring it gets
-        places = max(1, min(64, RING_BYTES // (8 * stride)))
+        places = max(1, min(128, RING_BYTES // (8 * stride)))
         self._ring = aligned((places, stride), np.dtype(np.float64))
         self._ring[:] = 0.0
         self._slots: list[Vector] = [row[:width] for row in self._ring]
         self._scratch = np.empty_like(self._ring) if order_free else np.zeros((0, stride))
-        self._sum = np.empty(stride)
-        self._used = 0
+        self._ones, self._sum = np.ones(places), np.empty(stride)
+        self._used = self._rows = 0
         self.peaks = np.zeros(width)
         self._bound = np.zeros(width)
         self._near = np.zeros(width)
@@ -90,21 +90,24 @@ class Partial:
         """Begin a round: no block, no votes."""
         self.buffer[:] = 0.0
         self.peaks[:] = 0.0
-        self._used = 0
+        self._used = self._rows = 0
 
     def slot(self, rows: int) -> Vector:
         """Where the next block, of ``rows`` rows, writes its vector: (width,) float64."""
-        if self._used == len(self._slots):
+        place = self._used
+        if place == len(self._slots):
             self._fold()
-        self.votes[Vote.ROWS] += rows
-        self._used += 1
-        return self._slots[self._used - 1]
+            place = 0
+        self._rows += rows
+        self._used = place + 1
+        return self._slots[place]
 
     def close(self, late: bool, signalled: bool) -> None:
         """End a round on this rank: fold what is left and cast the votes."""
         if self._used:
             self._fold()
         votes = self.votes
+        votes[Vote.ROWS] = self._rows
         votes[Vote.LATE] = late
         votes[Vote.SIGNALLED] = signalled
         if not self.order_free:
@@ -134,18 +137,18 @@ class Partial:
         return self.order_free and bool(self.votes[Vote.NEAR] == 0)
 
     def _fold(self) -> None:
-        block = self._ring[: self._used]
+        block, ones = self._ring[: self._used], self._ones[: self._used]
         self._used = 0
         if not self.order_free:
-            self._high += np.add.reduce(block, axis=0, out=self._sum)[: self.width]
+            self._high += np.dot(ones, block, out=self._sum)[: self.width]
             return
         part, first, second = self._scratch[: len(block)], self._first[: len(block)], self._second[: len(block)]
         np.abs(block, out=part)
         np.maximum(self.peaks, np.maximum.reduce(part, axis=0, out=self._sum)[: self.width], out=self.peaks)
         np.add(block, first, out=part)
         np.subtract(part, first, out=part)
-        self._high += np.add.reduce(part, axis=0, out=self._sum)[: self.width]
+        self._high += np.dot(ones, part, out=self._sum)[: self.width]
         np.subtract(block, part, out=part)
         np.add(part, second, out=part)
         np.subtract(part, second, out=part)
-        self._low += np.add.reduce(part, axis=0, out=self._sum)[: self.width]
+        self._low += np.dot(ones, part, out=self._sum)[: self.width]

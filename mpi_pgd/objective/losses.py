@@ -35,13 +35,18 @@ class GradientMap:
 
     def __call__(self, block: Block, point: Vector, out: Vector) -> None:
         """Write the vector of ``block`` at ``point`` into ``out`` (p + 2,); nothing is allocated."""
-        rows, features = block.x.shape
-        eta = self._eta[:rows]
-        np.dot(block.x, point[:features], out=eta)
-        eta += point[features]
-        out[features + 1] = self.loss(block.y, eta)
-        out[features] = np.dot(eta, self._ones[:rows])
-        np.dot(eta, block.x, out=out[:features])
+        x, y = block
+        rows, features = x.shape
+        eta, ones = self._eta, self._ones
+        if rows < len(eta):  # the last block alone: at half a microsecond a call, Python and numpy count here
+            eta, ones = eta[:rows], ones[:rows]
+        intercept = point[features]
+        np.dot(x, point[:features], out=eta)
+        if intercept:
+            eta += intercept
+        out[features + 1] = self.loss(y, eta)
+        out[features] = np.dot(eta, ones)
+        np.dot(eta, x, out=out[:features])
 
 
 class MomentsMap:
