@@ -34,6 +34,7 @@ from mpi_pgd.solvers.descent import SOLVERS
 from mpi_pgd.sums import Partial
 from mpi_pgd.topology.client_server import ClientServer
 from mpi_pgd.topology.clock import Clock, offset
+from mpi_pgd.topology.kernels import check_kernels
 from mpi_pgd.topology.peer_to_peer import PeerToPeer
 from mpi_pgd.topology.world import agreement, guard, hosts, library, node_total, share
 from mpi_pgd.train import Ballot, Order, rounds
@@ -119,6 +120,7 @@ class _Fit:
         self.topology = TOPOLOGIES[chosen.mode](comm)
         self.table = self._inspect()
         self.partition = Partition(self.table.rows, self.table.features)
+        check_kernels(comm, self.partition.block_rows, self.table.features)
         self.ballot: Ballot = lambda: (perf_counter() - start > chosen.max_seconds, signalled())
 
     def _inspect(self) -> hdf5.Table:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,11 @@ def strings(folder: Path) -> Arguments:
 
 def strings_of_any_length(folder: Path) -> Arguments:
     return [stored(folder / "data.h5", y=np.full(ROWS, "Ideal", dtype=h5py.string_dtype()))]
+
+
+def records(folder: Path) -> Arguments:
+    """One compound value a row, as pandas and many instruments store tables."""
+    return [stored(folder / "data.h5", np.zeros(ROWS, dtype=[("carat", "f8"), ("depth", "f8")]))]
 
 
 def compound(folder: Path) -> Arguments:
@@ -219,6 +225,7 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "strings": (strings, ("X in", "strings", "expected real numbers")),
     "strings of any length": (strings_of_any_length, ("y in", "strings", "expected real numbers")),
     "compound": (compound, ("X in", "compound", "expected real numbers")),
+    "records": (records, ("X in", "compound", "expected real numbers")),
     "complex": (complex_numbers, ("X in", "complex", "expected real numbers")),
     "NaN in X": (nan_in_x, ("row 4321, column 2 of X is nan",)),
     "NaN in float32": (nan_in_float32, ("row 4321, column 1 of X is nan",)),
@@ -325,6 +332,23 @@ def test_worlds_of_one_rank_under_slurm_are_refused(library: Library, task: str)
         assert (result.returncode, ours(result), result.stdout) == (2, [], ""), result
 
 
+OTHER_KERNELS = """
+import os, runpy
+if os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK")) == "1":
+    os.environ["OPENBLAS_CORETYPE"] = "Prescott"  # which every x86-64 processor can run, and none chooses
+runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels that the test asks for are x86-64's")
+def test_ranks_with_other_kernels_are_refused(library: Library, tmp_path: Path) -> None:
+    script = tmp_path / "other.py"
+    script.write_text(OTHER_KERNELS)
+    for mode in MODES:
+        refused(launch(library, 3, "--mode", mode, script=script), ("rank 1 on node", "OPENBLAS_CORETYPE"))
+    assert launch(library, 3, "--rounds", 2, script=script, env={"OPENBLAS_CORETYPE": "Prescott"}).returncode == 0
+
+
 def test_help_is_printed_once(library: Library) -> None:
     result = launch(library, 3, "--help")
     assert result.returncode == 0, result
@@ -362,7 +386,8 @@ BUGS = {
     "in the inspection": ("mpi_pgd.data.hdf5", "inspect", 0, 1),
     "in the loading": ("mpi_pgd.data.memory", "MemoryShard.__init__", 1, 1),
     "in the means": ("mpi_pgd.objective.losses", "MomentsMap.__call__", 2, 3),
-    "in the first round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 1),
+    "in the check of the kernels": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 1),
+    "in the first round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 2),
     "in a later round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 300),
     "in the solver": ("mpi_pgd.rules.fit", "FitRule.__call__", 0, 5),
     "in the result": ("mpi_pgd.run", "fingerprint", 0, 1),

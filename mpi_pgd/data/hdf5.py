@@ -207,6 +207,7 @@ def _brief(message: str) -> str:
 def _inspect_one(path: str, x: str, y: str) -> tuple[dict[str, Any], Part, bool]:
     with opened(path) as file:
         features, target = _data_set(file, path, x, "--x"), _data_set(file, path, y, "--y")
+        types = {"x_type": _number_type(features, path, x), "y_type": _number_type(target, path, y)}
         if features.ndim != 2:
             raise InputError(f"{x} in {path} has shape {features.shape}: expected two dimensions, rows and features")
         if target.shape not in ((len(features),), (len(features), 1)):
@@ -216,12 +217,7 @@ def _inspect_one(path: str, x: str, y: str) -> tuple[dict[str, Any], Part, bool]
             )
         if features.shape[1] == 0:
             raise InputError(f"{x} in {path} has no features: expected at least one column")
-        details = {
-            "features": features.shape[1],
-            "x_type": _number_type(features, path, x),
-            "y_type": _number_type(target, path, y),
-            "names": _names(file, features),
-        }
+        details = {"features": features.shape[1], "names": _names(file, features), **types}
         plugin = _readable(features, path, file) | _readable(target, path, file)
         chunk_rows = features.chunks[0] if features.chunks else 1
         return details, Part(path, len(features), chunk_rows, _layout(features)), plugin
