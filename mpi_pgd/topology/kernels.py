@@ -23,7 +23,7 @@ def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> None:
     mine = hashlib.sha256(_mapped(block_rows, min(features, FEATURES)).tobytes()).hexdigest()
     first = share(comm, f"{mine} {MPI.Get_processor_name()}")
     with agreement(comm):
-        digest, node = first.split()
+        digest, node = first.split(" ", 1)
         if mine != digest:
             raise InputError(
                 f"rank {comm.rank} on node {MPI.Get_processor_name()} computes a block to other bits than rank 0 on node {node}: "
