@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.data.memory import Block
+from mpi_pgd.objective.losses import BlockMap
 from mpi_pgd.sums import Partial
 
 
@@ -62,7 +63,7 @@ class Topology(Protocol):
         """Replace ``vector`` by its elementwise maximum over the ranks."""
 
 
-Map = Callable[[Block, Vector, Vector], None]  # the block, the point, and where its vector is to be written
+Map = Callable[[Vector], BlockMap]  # what maps the blocks of a round, from the point
 Ballot = Callable[[], tuple[bool, bool]]  # this rank's votes: time is up, a signal came
 
 
@@ -76,7 +77,8 @@ def rounds(
             topology.maximum(partial.peaks)
             partial.rebound()
         partial.clear()
+        mapped = mapping(order.point)
         for block in shard:
-            mapping(block, order.point, partial.slot(len(block.y)))
+            mapped(block, partial.slot(len(block.y)))
         partial.close(*ballot())
         topology.step(partial, rule, order)

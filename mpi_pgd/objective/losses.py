@@ -1,7 +1,8 @@
 """Losses, seen only through the linear predictor eta = x'w + c.
 
-A loss is a function ``(y, eta) -> sum of losses`` that also replaces ``eta`` (rows,) float64 by each row's slope, the derivative of
-its loss in eta. Sums, never means: rows can be split any way, and the division by n is done once.
+A loss is a function ``(y, lines, sums)``: ``y`` (rows,) are the targets, ``lines`` (2, rows) holds a line of ones and eta, which it
+replaces by each row's slope, the derivative of the row's loss in eta; into ``sums`` (2,) it writes the sum of the slopes and the
+sum of the losses. All are float64. Sums, never means: rows can be split any way, and the division by n is done once.
 """
 
 from collections.abc import Callable
@@ -11,18 +12,22 @@ import numpy as np
 from mpi_pgd.arrays import Vector, aligned
 from mpi_pgd.data.memory import Block
 
-Loss = Callable[[Vector, Vector], float]
+Loss = Callable[[Vector, Vector, Vector], None]
+BlockMap = Callable[[Block, Vector], None]  # a block, and where its vector is to be written
 
 
-def least_squares(y: Vector, eta: Vector) -> float:
+def least_squares(y: Vector, lines: Vector, sums: Vector) -> None:
     """1/2 (eta - y)^2 for each row; the slope is eta - y."""
-    np.subtract(eta, y, out=eta)
-    return 0.5 * float(np.dot(eta, eta))
+    slope = lines[1]
+    np.subtract(slope, y, slope)
+    np.dot(lines, slope, sums)  # the slopes with ones, and with themselves
+    sums[1] *= 0.5
 
 
-def curvature(y: Vector, eta: Vector) -> float:
+def curvature(y: Vector, lines: Vector, sums: Vector) -> None:
     """1/2 eta^2 for each row: least squares without targets, whose gradient is the product X'X w. For power iteration."""
-    return 0.5 * float(np.dot(eta, eta))
+    np.dot(lines, lines[1], sums)
+    sums[1] *= 0.5
 
 
 class GradientMap:
@@ -30,23 +35,33 @@ class GradientMap:
 
     def __init__(self, loss: Loss, block_rows: int) -> None:
         self.loss = loss
-        self._eta: Vector = aligned((block_rows,), np.float64)
-        self._ones = np.ones(block_rows)
+        self._lines: Vector = aligned((2, block_rows), np.float64)
+        self._lines[0] = 1.0
 
-    def __call__(self, block: Block, point: Vector, out: Vector) -> None:
-        """Write the vector of ``block`` at ``point`` into ``out`` (p + 2,); nothing is allocated."""
-        x, y = block
-        rows, features = x.shape
-        eta, ones = self._eta, self._ones
-        if rows < len(eta):  # the last block alone: at half a microsecond a call, Python and numpy count here
-            eta, ones = eta[:rows], ones[:rows]
-        intercept = point[features]
-        np.dot(x, point[:features], out=eta)
-        if intercept:
-            eta += intercept
-        out[features + 1] = self.loss(y, eta)
-        out[features] = np.dot(eta, ones)
-        np.dot(eta, x, out=out[:features])
+    def __call__(self, point: Vector) -> BlockMap:
+        """What maps a block at ``point`` (p + 1,) to its vector (p + 2,). Nothing is allocated for a block.
+
+        The rows stream through the cache and push out all else, Python's own objects too: so what is the same for all blocks is
+        looked up here, once a round.
+        """
+        loss, lines, full = self.loss, self._lines, self._lines.shape[1]
+        eta, features = lines[1], len(point) - 1
+        w, intercept = point[:features], point[features]
+        dot, add = np.dot, np.add
+
+        def mapped(block: Block, out: Vector) -> None:
+            x, y = block
+            pair, linear = lines, eta
+            if len(y) < full:  # the last block alone
+                pair = lines[:, : len(y)]
+                linear = pair[1]
+            dot(x, w, linear)
+            if intercept:
+                add(linear, intercept, linear)
+            loss(y, pair, out[features:])
+            dot(linear, x, out[:features])
+
+        return mapped
 
 
 class MomentsMap:
@@ -57,15 +72,19 @@ class MomentsMap:
         self._target = np.empty(block_rows)
         self._ones = np.ones(block_rows)
 
-    def __call__(self, block: Block, point: Vector, out: Vector) -> None:
-        """Write the vector of ``block`` into ``out`` (2 (p + 1),)."""
-        rows, features = block.x.shape
-        ones, less, target = self._ones[:rows], self._less[:rows], self._target[:rows]
-        sums, squares = out[: features + 1], out[features + 1 :]
-        np.subtract(block.x, point[:features], out=less)
-        np.subtract(block.y, point[features], out=target)
-        np.dot(ones, less, out=sums[:features])
-        sums[features] = np.dot(ones, target)
-        np.multiply(less, less, out=less)
-        np.dot(ones, less, out=squares[:features])
-        squares[features] = np.dot(target, target)
+    def __call__(self, point: Vector) -> BlockMap:
+        """What maps a block about ``point`` (p + 1,) to its vector (2 (p + 1),)."""
+
+        def mapped(block: Block, out: Vector) -> None:
+            rows, features = block.x.shape
+            ones, less, target = self._ones[:rows], self._less[:rows], self._target[:rows]
+            sums, squares = out[: features + 1], out[features + 1 :]
+            np.subtract(block.x, point[:features], out=less)
+            np.subtract(block.y, point[features], out=target)
+            np.dot(ones, less, out=sums[:features])
+            sums[features] = np.dot(ones, target)
+            np.multiply(less, less, out=less)
+            np.dot(ones, less, out=squares[:features])
+            squares[features] = np.dot(target, target)
+
+        return mapped

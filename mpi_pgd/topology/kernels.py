@@ -39,5 +39,5 @@ def _mapped(rows: int, features: int) -> Vector:
     block = Block(aligned(x.shape, np.float64), rest[:rows])
     block.x[:] = x
     out = aligned((features + 2,), np.float64)
-    GradientMap(least_squares, rows)(block, rest[rows:], out)
+    GradientMap(least_squares, rows)(rest[rows:])(block, out)
     return out
