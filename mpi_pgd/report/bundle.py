@@ -37,7 +37,7 @@ def write(
     intercept: float,
     names: Sequence[str],
 ) -> None:
-    """Write the bundle; run.json comes last, so a folder with it is complete.
+    """Write the bundle: all three files aside, then each to its name, so that what fails leaves an earlier bundle as it was.
 
     Args:
         folder: it exists (see ``prepare``).
@@ -65,18 +65,20 @@ def write(
     def run(path: Path) -> None:
         path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
 
-    for name, content in (("model.h5", model), ("history.csv", table), ("run.json", run)):
-        _whole(Path(folder, name), content)
+    _replace(Path(folder), {"model.h5": model, "history.csv": table, "run.json": run})
 
 
-def _whole(path: Path, content: Callable[[Path], None]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _replace(folder: Path, contents: Mapping[str, Callable[[Path], None]]) -> None:
+    parts = {name: folder / f".{name}.{os.getpid()}.part" for name in contents}
     try:
-        content(part)
-        part.replace(path)
+        for name, content in contents.items():
+            content(parts[name])
+        for name, part in parts.items():
+            part.replace(folder / name)
     except (OSError, RuntimeError) as error:  # a RuntimeError is how h5py's close hides a full disk
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path} could not be written ({reason}): make room, then fit again") from None
+        raise InputError(f"the run could not be written to {folder} ({reason}): make room, then fit again") from None
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
