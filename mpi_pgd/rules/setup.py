@@ -9,7 +9,7 @@ import numpy as np
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.objective.objective import Objective, Scaling
-from mpi_pgd.sums import Partial
+from mpi_pgd.sums import Partial, Vote
 from mpi_pgd.train import Action, Order
 
 
@@ -94,7 +94,9 @@ class PowerRule:
         self.objective.value_and_gradient(sums, self.direction, self.product)
         norm = math.sqrt(np.dot(self.product, self.product))
         self.products += 1
-        done = norm - self.largest <= self.CHANGE * norm or self.products == self.LIMIT
+        # Who was asked to stop, or has no time left, stays so: the fit's first round will end it.
+        leave = partial.votes[Vote.LATE] + partial.votes[Vote.SIGNALLED] > 0
+        done = norm - self.largest <= self.CHANGE * norm or self.products == self.LIMIT or leave
         self.largest = norm
         if done:
             self.largest = min(self.MARGIN * norm, self.trace) if norm > 0 else 1.0
