@@ -10,9 +10,6 @@ from mpi_pgd.train import Order, Rule
 class ClientServer:
     """Two collectives a round. With one rank the server is also the only worker."""
 
-    name = "client-server"
-    collectives = 2
-
     def __init__(self, comm: MPI.Intracomm) -> None:
         self.comm = comm
         self.workers = max(1, comm.size - 1)

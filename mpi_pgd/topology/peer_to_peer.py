@@ -10,10 +10,6 @@ from mpi_pgd.train import Order, Rule
 class PeerToPeer:
     """One collective a round."""
 
-    name = "peer-to-peer"
-    collectives = 1
-    updates = True
-
     def __init__(self, comm: MPI.Intracomm) -> None:
         self.comm = comm
         self.workers = comm.size
