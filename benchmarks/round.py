@@ -182,6 +182,8 @@ def speed(comm: Any, rows: int, features: int, repeats: int) -> None:
     """Print the table of seconds and ratios."""
     import numpy as np
 
+    from mpi_pgd.run import blas
+
     bench = Bench(comm, rows, features)
     contestants = {
         **bench.floors(),
@@ -203,7 +205,7 @@ def speed(comm: Any, rows: int, features: int, repeats: int) -> None:
     print(f"{'':28}{'ms':>9}{'x floor':>9}")
     for name, value in {"a  floor: the fastest of": floor, **seconds}.items():
         print(f"{'     ' * name.startswith('floor') + name:28}{1e3 * value:9.1f}{value / floor:9.3f}")
-    print(f"floor: {8e-9 * rows * features / floor:.1f} GB/s")
+    print(f"floor: {8e-9 * rows * features / floor:.1f} GB/s; BLAS: {blas()}")
     for (name, goal), ratio in zip(GOALS.items(), (c / floor, b / c, c / d), strict=True):
         print(f"{name:8}{ratio:7.3f}  {verdict(ratio, *goal)}")
 

@@ -262,7 +262,16 @@ def versions() -> dict[str, str]:
         "hdf5": h5py.version.hdf5_version,
         "mpi4py": mpi4py.__version__,
         "mpi": library(),
+        "blas": blas(),
     }
+
+
+def blas() -> str:
+    """The BLAS that numpy uses, and the kernels that it chose for this processor: the last bits depend on them."""
+    from threadpoolctl import threadpool_info  # not at start-up: only who writes the record needs it
+
+    found = (item for item in threadpool_info() if item["user_api"] == "blas")
+    return ", ".join(f"{item['internal_api']} {item['version']} {item.get('architecture', '')}".strip() for item in found)
 
 
 def _finite(value: float) -> float | None:
