@@ -271,6 +271,7 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
     from mpi_pgd.sums import Partial
     from mpi_pgd.topology.clock import Clock
     from mpi_pgd.topology.peer_to_peer import PeerToPeer
+    from mpi_pgd.topology.world import nodes
     from mpi_pgd.train import Order, rounds
 
     bench = Bench(comm, 20_000, features)
@@ -288,7 +289,7 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
 
     objective = Objective(bench.rows, Scaling(np.zeros(features), np.ones(features)), True, 0.0)
     rule = FitRule(objective, Nesterov(0.5), last + 1, 0.0, watch)
-    clock = Clock(PeerToPeer(comm), rule)
+    clock = Clock(comm, nodes(comm), 0, PeerToPeer(comm), rule)
     partial, mapping = Partial(features + 2, cut.blocks), GradientMap(least_squares, step)
     tracemalloc.start()
     rounds(clock, shard, mapping, partial, rule, Order(features), lambda: (False, False))

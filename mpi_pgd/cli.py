@@ -116,11 +116,8 @@ def _settings(argv: Sequence[str]) -> config.Settings:
         hint = nearest(given["data"][0], COMMANDS)
         if hint:
             raise InputError(f"there is no file {given['data'][0]}{hint}: give a command, or one or more HDF5 files")
-    flags = config.settings(given, lambda name: name if name == "data" else config.flag(name))
-    if not path:
-        return flags
-    typed = {name: value for name, value in flags.as_dict().items() if name in given}
-    return config.settings({**_toml(path), **typed}, lambda name: f"{name} in {path}")
+    values = {**(_toml(path) if path else {}), **given}
+    return config.settings(values, lambda name: f"{name} in {path}" if path and name not in given else config.flag(name))
 
 
 def _toml(path: str) -> dict[str, Any]:
@@ -166,7 +163,7 @@ def _fit_parser() -> "argparse.ArgumentParser":
     parser.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs, one long table; default: the shipped data")
     for name, option in config.OPTIONS.items():
         text = option.metadata["text"]
-        if option.type is bool and name != "quiet":
+        if option.default is True:
             parser.add_argument(config.flag(name), action=argparse.BooleanOptionalAction, help=f"{text} (default: on)")
         elif option.type is bool:
             parser.add_argument(config.flag(name), action="store_const", const=True, help=text)

@@ -1,6 +1,7 @@
 """The settings of a fit: one field each, from which come the flags, the TOML keys, the checks, and the help."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, SupportsIndex
@@ -8,6 +9,14 @@ from typing import Any, SupportsIndex
 from mpi_pgd.errors import InputError, nearest
 
 Check = Callable[[Any], bool]
+
+# How the sums travel in each mode; the first is the default.
+ALGORITHMS = {
+    "client-server": ("library", "linear"),
+    "peer-to-peer": ("library", "ring", "recursive-doubling", "rabenseifner"),
+}
+DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
+FAIL_SLOW = re.compile(r"\d+@\d+")
 
 
 def _option(default: Any, text: str, expected: str, check: Check = lambda _: True, choices: tuple[str, ...] = ()) -> Any:
@@ -18,6 +27,10 @@ def _choice(text: str, *choices: str) -> Any:
     return _option(choices[0], text, f"one of {', '.join(choices)}", choices.__contains__, choices)
 
 
+def _every_algorithm() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for names in ALGORITHMS.values() for name in names))
+
+
 @dataclass(frozen=True)
 class Settings:
     """What to fit and how. The defaults are the program's."""
@@ -25,7 +38,8 @@ class Settings:
     data: tuple[str, ...] = ()
     x: str = _option("X", "data set with the features, (n, p)", "a name")
     y: str = _option("y", "data set with the targets, (n,) or (n, 1)", "a name")
-    mode: str = _choice("rank 0 serves and the others compute, or all are peers", "client-server", "peer-to-peer")
+    mode: str = _choice("rank 0 serves and the others compute, or all are peers", *ALGORITHMS)
+    algorithm: str = _choice("how the sums travel: the MPI library's way, or by hand", *_every_algorithm())
     solver: str = _choice("how the gradient moves the weights", "nesterov", "gd", "momentum")
     step: str | float = _option(
         "auto", "step size, or auto: 1/L by power iteration", "auto or a number above 0", lambda v: v == "auto" or 0 < v < math.inf
@@ -43,6 +57,19 @@ class Settings:
     )
     max_seconds: float = _option(math.inf, "stop after so many seconds", "a number above 0", lambda v: v > 0)
     sums: str = _choice("sums that do not depend on the order, or plain ones", "order-free", "plain")
+    delay: str = _option(
+        "",
+        "stragglers on purpose: RANK:FACTOR, a rank that takes FACTOR times as long, or exponential:MEAN seconds on all workers",
+        "RANK:FACTOR with a factor of at least 1, or exponential:MEAN in seconds",
+        lambda v: not v or (bool(DELAY.fullmatch(v)) and (v[0] == "e" or float(v.partition(":")[2]) >= 1)),
+    )
+    fail_slow: str = _option(
+        "",
+        "RANK@ROUND: from this round on the rank takes 10 times as long",
+        "RANK@ROUND, two whole numbers",
+        lambda v: not v or bool(FAIL_SLOW.fullmatch(v)),
+    )
+    trace: bool = _option(False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
     out: str = _option("", "folder for the run bundle", "a folder's name")
     quiet: bool = _option(False, "print nothing but errors", "true or false")
 
@@ -76,7 +103,15 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
             hint = nearest(name, known)
             raise InputError(f"unknown setting {label(name)}{hint}: expected one of {', '.join(known)}")
         checked[name] = _data(value) if name == "data" else _checked(name, value, label)
-    return Settings(**checked)
+    chosen = Settings(**checked)
+    if chosen.algorithm not in ALGORITHMS[chosen.mode]:
+        raise InputError(
+            f"{label('algorithm')} {chosen.algorithm} is not one of the mode {chosen.mode}: "
+            f"expected one of {', '.join(ALGORITHMS[chosen.mode])} there, or another {label('mode')}"
+        )
+    if chosen.trace and not chosen.out:
+        raise InputError(f"{label('trace')} needs {label('out')}: expected a folder for trace.json")
+    return chosen
 
 
 def _data(value: Any) -> tuple[str, ...]:

@@ -1,46 +1,29 @@
-"""One fit from settings to result: the room that knows every part, and the public ``fit``."""
+"""One fit from settings to result: the public ``fit``, its ``Result``, and the record of the run."""
 
 import hashlib
 import json
 import math
 import os
-import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import h5py
-import mpi4py
 import numpy as np
 from mpi4py import MPI
 
-import mpi_pgd
-from mpi_pgd import config
+from mpi_pgd import config, provenance
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
-from mpi_pgd.data import hdf5
-from mpi_pgd.data.memory import MemoryShard, available_bytes
-from mpi_pgd.data.partition import Partition
-from mpi_pgd.errors import InputError
-from mpi_pgd.objective.losses import GradientMap, MomentsMap, curvature, least_squares
-from mpi_pgd.objective.objective import Objective
+from mpi_pgd.problem import Descent, Problem, Setup, votes
 from mpi_pgd.report import bundle
 from mpi_pgd.report.progress import Progress
-from mpi_pgd.rules.fit import FitRule, Status
-from mpi_pgd.rules.setup import MomentsRule, PowerRule, moments_peaks
-from mpi_pgd.solvers.descent import SOLVERS
-from mpi_pgd.sums import Partial
-from mpi_pgd.topology.client_server import ClientServer
-from mpi_pgd.topology.clock import Clock, offset
-from mpi_pgd.topology.kernels import check_kernels
-from mpi_pgd.topology.peer_to_peer import PeerToPeer
-from mpi_pgd.topology.world import agreement, guard, hosts, library, node_total, share
-from mpi_pgd.train import Ballot, Order, rounds
-
-TOPOLOGIES: dict[str, type[ClientServer] | type[PeerToPeer]] = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
-SPARE = 0.95  # of the memory that the node can give
+from mpi_pgd.report.trace import rounds_of
+from mpi_pgd.rules.fit import Status
+from mpi_pgd.topology.delay import parse
+from mpi_pgd.topology.world import agreement, guard, share
 
 
 @dataclass(frozen=True)
@@ -117,78 +100,25 @@ class _Fit:
 
     def __init__(self, comm: MPI.Intracomm, chosen: Settings, signalled: Callable[[], bool], start: float) -> None:
         self.comm, self.settings, self.start = comm, chosen, start
-        self.topology = TOPOLOGIES[chosen.mode](comm)
-        self.table = self._inspect()
-        self.partition = Partition(self.table.rows, self.table.features)
-        check_kernels(comm, self.partition.block_rows, self.table.features)
-        self.ballot: Ballot = lambda: (perf_counter() - start > chosen.max_seconds, signalled())
-
-    def _inspect(self) -> hdf5.Table:
-        """One rank looks at the files, and finds out whether the result can be written, before anyone works."""
-        text = ""
-        with agreement(self.comm):
-            if self.comm.rank == 0:
-                if self.settings.out:
-                    bundle.prepare(self.settings.out)
-                table = hdf5.inspect(hdf5.find(self.settings.data), self.settings.x, self.settings.y)
-                text = json.dumps(table.as_dict())
-        return hdf5.Table.from_dict(json.loads(share(self.comm, text)))
+        with agreement(comm):  # before anyone works: whether the result can be written
+            if comm.rank == 0 and chosen.out:
+                bundle.prepare(chosen.out)
+        self.problem = Problem.inspect(comm, chosen)
+        self.topology = self.problem.topology()
+        self.ballot = votes(start, chosen.max_seconds, signalled)
+        with agreement(comm):
+            parse(chosen.delay, chosen.fail_slow, comm.size, comm.size - self.topology.workers)
 
     def run(self) -> Result:
-        shard = self._load()
+        shard = self.problem.load(self.topology)
         self.loaded = perf_counter()
-        order = Order(self.table.features)
-        moments = self._moments(shard, order)
-        scaling = moments.scaling(self.settings.intercept, self.settings.standardize)
-        objective = Objective(self.table.rows, scaling, self.settings.intercept, self.settings.l2)
-        step = self._step(shard, order, objective, moments)
-        solver = SOLVERS[self.settings.solver](step, self.settings.momentum)
+        setup = self.problem.prepare(self.topology, shard, self.ballot)
         with ExitStack() as stack:
             watch = self._watch(stack)
-            rule = FitRule(objective, solver, self.settings.rounds, self.settings.tol, watch)
-            clock = Clock(self.topology, rule)
-            partial = self._partial(self.table.features + 2)
-            mapping = GradientMap(least_squares, self.partition.block_rows)
-            rounds(clock, shard, mapping, partial, rule, order, self.ballot)
+            keep = rounds_of(self.comm.size) if self.settings.trace else 0
+            descent = self.problem.descend(self.topology, shard, setup, self.ballot, watch, keep)
         self.solved = perf_counter()
-        return self._result(rule, order, clock, partial, float(moments.variance[-1]))
-
-    def _load(self) -> MemoryShard:
-        blocks = self.partition.shard(self.topology.worker, self.topology.workers)
-        mine = self.table.bytes(len(self.partition.span(blocks)))
-        wanted = node_total(self.comm, mine)
-        with agreement(self.comm):
-            there = int(SPARE * available_bytes())
-            if wanted > there:
-                raise InputError(
-                    f"the rows need {_giga(wanted)} of memory on node {MPI.Get_processor_name()}, which can give "
-                    f"{_giga(there)}: use more nodes, or store the features in a smaller type"
-                )
-        self.comm.Barrier()  # nobody takes memory before all have looked how much there is
-        with agreement(self.comm):
-            return MemoryShard(self.table, self.partition, blocks)
-
-    def _partial(self, width: int) -> Partial:
-        return Partial(width, self.partition.blocks, self.settings.sums == "order-free")
-
-    def _moments(self, shard: MemoryShard, order: Order) -> MomentsRule:
-        first = np.array(self.table.first)
-        rule = MomentsRule(self.table.rows, first)
-        partial = self._partial(2 * len(first))
-        partial.peaks[:] = moments_peaks(shard.peaks, first, self.partition.block_rows)
-        mapping = MomentsMap(self.partition.block_rows, self.table.features)
-        rounds(self.topology, shard, mapping, partial, rule, order, self.ballot)
-        return rule
-
-    def _step(self, shard: MemoryShard, order: Order, objective: Objective, moments: MomentsRule) -> float:
-        if self.settings.step != "auto":
-            return float(self.settings.step)
-        about_zero = moments.variance[:-1] + (moments.mean[:-1] - objective.scaling.mean) ** 2
-        trace = float((about_zero / objective.scaling.scale**2).sum()) + objective.intercept + self.settings.l2 * objective.size
-        rule = PowerRule(objective, trace)
-        mapping = GradientMap(curvature, self.partition.block_rows)
-        rounds(self.topology, shard, mapping, self._partial(self.table.features + 2), rule, order, self.ballot)
-        return 1.0 / rule.largest if rule.largest else 1.0  # workers of a server never use it
+        return self._result(descent, setup)
 
     def _watch(self, stack: ExitStack) -> Callable[[int, float, float], None]:
         if self.settings.quiet or self.comm.rank > 0:
@@ -197,39 +127,33 @@ class _Fit:
         stack.callback(progress.close)
         return progress
 
-    def _result(self, rule: FitRule, order: Order, clock: Clock, partial: Partial, variance: float) -> Result:
-        names = hosts(self.comm)
-        per_round = clock.split(self.comm, offset(self.comm, len(names)))
+    def _result(self, descent: Descent, setup: Setup) -> Result:
+        order, rule, table = descent.order, descent.rule, self.problem.table
         coef, intercept = order.point[:-1].copy(), float(order.point[-1])
         text = ""
         with agreement(self.comm):
             if self.comm.rank == 0:
-                record = self._record(rule, coef, intercept, per_round, names, partial)
+                record = self._record(descent, coef, intercept)
                 history = rule.history.columns(self.start)
-                r2 = 1.0 - 2 * rule.loss / self.table.rows / variance if variance > 0 else None
+                r2 = 1.0 - 2 * rule.loss / table.rows / setup.variance if setup.variance > 0 else None
                 if self.settings.out:
-                    bundle.write(self.settings.out, record, history, coef, intercept, self.table.names)
+                    timeline = (self.problem.nodes, *descent.costs.kept()) if self.settings.trace else None
+                    bundle.write(self.settings.out, record, history, coef, intercept, table.names, timeline)
                 text = json.dumps([record, history, r2])
         record, history, r2 = json.loads(share(self.comm, text))
-        return Result(coef, intercept, record["status"], history, r2, self.table.names, record)
+        return Result(coef, intercept, record["status"], history, r2, table.names, record)
 
-    def _record(
-        self,
-        rule: FitRule,
-        coef: Vector,
-        intercept: float,
-        per_round: dict[str, float],
-        names: dict[str, int],
-        partial: Partial,
-    ) -> dict[str, Any]:
+    def _record(self, descent: Descent, coef: Vector, intercept: float) -> dict[str, Any]:
+        rule, costs, table = descent.rule, descent.costs, self.problem.table
         settings = {key: None if value == math.inf else value for key, value in self.settings.as_dict().items()}
         return {
             "status": str(rule.status),
             "mode": self.settings.mode,
+            "algorithm": self.settings.algorithm,
             "ranks": self.comm.size,
             "workers": self.topology.workers,
-            "rows": self.table.rows,
-            "features": self.table.features,
+            "rows": table.rows,
+            "features": table.features,
             "rounds": rule.rounds,
             "objective": _finite(rule.objective),
             "gradient_norm": _finite(rule.gradient_norm),
@@ -239,10 +163,14 @@ class _Fit:
                 "load": self.loaded - self.start,
                 "solve": self.solved - self.loaded,
             },
-            "per_round": per_round,
-            "bytes_per_round": partial.buffer.nbytes if self.comm.size > 1 else 0,
-            "versions": versions(),
-            "hosts": names,
+            "seconds_per_round": sum(costs.mean().values()),
+            "per_round": costs.median(),
+            "bytes_per_round": descent.partial.buffer.nbytes if self.comm.size > 1 else 0,
+            "costs": costs.record(),
+            "versions": provenance.versions(),
+            "machine": provenance.machine(self.problem.nodes),
+            "command": provenance.command(self.comm.size),
+            "hosts": dict(Counter(self.problem.nodes)),
             "config": settings,
         }
 
@@ -252,34 +180,8 @@ def fingerprint(coef: Vector, intercept: float) -> str:
     return hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """Of everything that computes."""
-    return {
-        "mpi_pgd": mpi_pgd.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "h5py": h5py.__version__,
-        "hdf5": h5py.version.hdf5_version,
-        "mpi4py": mpi4py.__version__,
-        "mpi": library(),
-        "blas": blas(),
-    }
-
-
-def blas() -> str:
-    """The BLAS that numpy uses, and the kernels that it chose for this processor: the last bits depend on them."""
-    from threadpoolctl import threadpool_info  # not at start-up: only who writes the record needs it
-
-    found = (item for item in threadpool_info() if item["user_api"] == "blas")
-    return ", ".join(f"{item['internal_api']} {item['version']} {item.get('architecture', '')}".strip() for item in found)
-
-
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _giga(size: int) -> str:
-    return f"{size / 2**30:.3g} GiB"
 
 
 def diverged(result: Result) -> str:

@@ -57,6 +57,11 @@ class Table:
         """n, over all parts."""
         return sum(part.rows for part in self.parts)
 
+    @property
+    def first_row(self) -> Vector:
+        """``first`` as an array (p + 1,)."""
+        return np.array(self.first)
+
     def as_dict(self) -> dict[str, Any]:
         """For the wire; ``from_dict`` undoes it."""
         return asdict(self)

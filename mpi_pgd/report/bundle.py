@@ -1,4 +1,4 @@
-"""The run bundle: model.h5, history.csv and run.json in one folder, each whole or not at all."""
+"""The run bundle: model.h5, history.csv, run.json, and trace.json if asked for, in one folder, each whole or not at all."""
 
 import contextlib
 import json
@@ -12,6 +12,10 @@ import numpy as np
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
+from mpi_pgd.report import trace
+
+Content = Callable[[Path], None]  # writes one file
+Timeline = tuple[Sequence[str], int, Vector]  # see ``trace.write``
 
 
 def prepare(folder: str) -> None:
@@ -36,8 +40,9 @@ def write(
     coef: Vector,
     intercept: float,
     names: Sequence[str],
+    timeline: Timeline | None = None,
 ) -> None:
-    """Write the bundle: all three files aside, then each to its name, so that what fails leaves an earlier bundle as it was.
+    """Write the bundle: all files aside, then each to its name, so that what fails leaves an earlier bundle as it was.
 
     Args:
         folder: it exists (see ``prepare``).
@@ -45,6 +50,7 @@ def write(
         history: columns of equal length.
         coef, intercept: (p,) float64 and a number, in the user's units.
         names: of the features, or none.
+        timeline: what trace.json is to hold; without it, one of an earlier run is removed.
 
     Raises:
         InputError: the disk is full, or the folder has gone.
@@ -65,16 +71,26 @@ def write(
     def run(path: Path) -> None:
         path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
 
-    _replace(Path(folder), {"model.h5": model, "history.csv": table, "run.json": run})
+    contents: dict[str, Content] = {"model.h5": model, "history.csv": table, "run.json": run}
+    if timeline is None:
+        Path(folder, "trace.json").unlink(missing_ok=True)
+    else:
+        contents = {"trace.json": lambda path: trace.write(path, *timeline), **contents}
+    replace(folder, contents)
 
 
-def _replace(folder: Path, contents: Mapping[str, Callable[[Path], None]]) -> None:
-    parts = {name: folder / f".{name}.{os.getpid()}.part" for name in contents}
+def replace(folder: str, contents: Mapping[str, Content]) -> None:
+    """Write files aside, then give all of them their names.
+
+    Raises:
+        InputError: that can't be done; the files that were there are as they were.
+    """
+    parts = {name: Path(folder) / f".{name}.{os.getpid()}.part" for name in contents}
     try:
         for name, content in contents.items():
             content(parts[name])
         for name, part in parts.items():
-            part.replace(folder / name)
+            part.replace(Path(folder, name))
     except (OSError, RuntimeError) as error:  # a RuntimeError is how h5py's close hides a full disk
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"the run could not be written to {folder} ({reason}): make room, then fit again") from None

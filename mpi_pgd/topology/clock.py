@@ -1,9 +1,11 @@
-"""Where a round's time goes, on each rank: compute, wait for the slowest, wire, update, input.
+"""Notes when each rank starts, arrives, updates and ends, round by round; rank 0 makes the costs of it.
 
 The clock wraps a topology and a rule from outside; the numerical code has none. It puts no barrier into a round: each rank
-notes when it arrives at the collective, and after the run the latest arrival of each round tells wait from wire.
+notes its times in memory, and after a window of rounds they go to rank 0, where the latest arrival of each round tells wait
+from wire. Clocks of several nodes are aligned at the start, at the end, and now and then between.
 """
 
+from collections.abc import Sequence
 from time import perf_counter
 
 import numpy as np
@@ -11,21 +13,39 @@ from mpi4py import MPI
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.sums import Partial
+from mpi_pgd.topology.costs import ARRIVE, END, STAMPS, START, UPDATE, UPDATED, Costs
 from mpi_pgd.train import Order, Rule, Topology
 
-KEPT = 1024  # rounds: the last ones
-START, ARRIVE, UPDATE, UPDATED, END = range(5)
-PARTS = ("compute", "wait", "wire", "update", "input")
+WINDOW = 1024  # rounds at most between two gatherings
+GATHERED = 1 << 20  # numbers on rank 0 at most, or 16 rounds
+REALIGN = 10.0  # seconds; good clocks drift by microseconds in that time
+PINGS = 8
 
 
 class Clock:
-    """A topology that notes the times of each round of the topology inside it."""
+    """A topology that notes the times of each round of the topology inside it.
 
-    def __init__(self, topology: Topology, rule: Rule) -> None:
-        self.topology, self.rule = topology, rule
-        self.stamps = np.zeros((KEPT, 5))
+    Args:
+        comm: the ranks.
+        nodes: the node of each (``world.nodes``).
+        first: the first rank that holds rows.
+        topology, rule: what is timed.
+        keep: how many rounds' times rank 0 is to keep.
+
+    Attributes:
+        costs: on rank 0, complete after ``close``.
+    """
+
+    def __init__(
+        self, comm: MPI.Intracomm, nodes: Sequence[str], first: int, topology: Topology, rule: Rule, keep: int = 0
+    ) -> None:
+        self.comm, self.topology, self.rule = comm, topology, rule
+        self.costs = Costs(nodes, first, keep)
+        self.window = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
+        self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
         self.now = self.stamps[0]
+        self._alignment = _Alignment(comm, nodes)
         self._timed = _TimedRule(self)
 
     def open(self, rule: Rule, order: Order) -> None:
@@ -39,37 +59,31 @@ class Clock:
         now[ARRIVE] = perf_counter()
         now[UPDATE] = now[UPDATED] = 0.0
         self.topology.step(partial, self._timed, order)
+        now[END] = perf_counter()
         self.count += 1
-        self.now = self.stamps[self.count % KEPT]
-        now[END] = self.now[START] = perf_counter()
+        if self.count == self.window:
+            self._gather()
+        self.now = self.stamps[self.count]
+        self.now[START] = perf_counter()
 
     def maximum(self, vector: Vector) -> None:
         """An exchange of the bound belongs to no round."""
         self.topology.maximum(vector)
         self.now[START] = perf_counter()
 
-    def split(self, comm: MPI.Intracomm, offset: float) -> dict[str, float]:
-        """Seconds of each part of a round: the mean over the ranks of the median over the rounds. Collective.
+    def close(self) -> None:
+        """The rest, after the last round. Collective."""
+        self._alignment.renew(now=True)
+        self._gather()
+        self.costs.drift = self._alignment.drift
 
-        Args:
-            comm: the ranks.
-            offset: this rank's clock less rank 0's, in seconds (see ``offset``).
-        """
-        kept = self.stamps[: min(self.count, KEPT)]
-        if not len(kept):
-            return dict.fromkeys(PARTS, 0.0)
-        if self.count >= KEPT:  # the place for the next round's start holds no whole round
-            kept = np.delete(kept, self.count % KEPT, axis=0)
-        latest = kept[:, ARRIVE] - offset
-        comm.Allreduce(MPI.IN_PLACE, latest, MPI.MAX)
-        update = kept[:, UPDATED] - kept[:, UPDATE]
-        comm.Allreduce(MPI.IN_PLACE, update, MPI.MAX)  # workers wait through the server's update
-        compute = kept[:, ARRIVE] - kept[:, START]
-        wait = latest - (kept[:, ARRIVE] - offset)
-        wire = kept[:, END] - kept[:, ARRIVE] - wait - update
-        medians = np.array([np.median(part) for part in (compute, wait, wire, update)] + [0.0])
-        comm.Allreduce(MPI.IN_PLACE, medians)
-        return dict(zip(PARTS, (medians / comm.size).tolist(), strict=True))
+    def _gather(self) -> None:
+        everyone = np.empty((self.comm.size if self.comm.rank == 0 else 0, self.count, STAMPS))
+        self.comm.Gather(self.stamps[: self.count], everyone)
+        if self.comm.rank == 0 and self.count:
+            self.costs.add(self._alignment.on_one_clock(everyone))
+        self.count = 0
+        self._alignment.renew()
 
 
 class _TimedRule:
@@ -86,39 +100,77 @@ class _TimedRule:
         now[UPDATED] = perf_counter()
 
 
-def offset(comm: MPI.Intracomm, nodes: int) -> float:
-    """This rank's clock less rank 0's, in seconds, from the fastest of some ping-pongs. Collective.
+class _Alignment:
+    """What each rank's clock shows more than rank 0's, twice, and the line through both. Held by rank 0.
 
-    Ranks of one node share the clock, so with one node nothing is sent.
+    Ranks of one node share the clock; with one node nothing is ever sent.
     """
-    if nodes == 1:
-        return 0.0
-    mine = 0.0
-    for rank in range(1, comm.size):
-        if comm.rank == 0:
-            _answer(comm, rank)
-        elif comm.rank == rank:
-            mine = _ask(comm)
-    return mine
+
+    def __init__(self, comm: MPI.Intracomm, nodes: Sequence[str]) -> None:
+        self.comm, self.nodes = comm, nodes
+        self.alone = len(set(nodes)) == 1
+        self.at = perf_counter()
+        self.first = self.offsets = self._ask()
+        self.before = (self.at, self.offsets)
+
+    @property
+    def drift(self) -> float:
+        """Seconds, the largest change since the first alignment."""
+        return float(np.abs(self.offsets - self.first).max())
+
+    def renew(self, now: bool = False) -> None:
+        """Ask again if it is long ago, which rank 0 decides, or ``now``. Collective."""
+        if self.alone:
+            return
+        due = np.array(now or perf_counter() - self.at > REALIGN)
+        self.comm.Bcast(due)
+        if due:
+            self.before = (self.at, self.offsets)
+            self.at, self.offsets = perf_counter(), self._ask()
+
+    def on_one_clock(self, stamps: Vector) -> Vector:
+        """Stamps (ranks, rounds, 5) as rank 0's clock would have shown them; zeros stay."""
+        if self.alone:
+            return stamps
+        since, early = self.before
+        late = self.offsets
+        way = np.clip((stamps[0, :, START] - since) / max(self.at - since, 1e-9), 0.0, 1.0)
+        offsets = early[:, None] + (late - early)[:, None] * way
+        return np.where(stamps == 0.0, 0.0, stamps - offsets[:, :, None])
+
+    def _ask(self) -> Vector:
+        found = offsets(self.comm, [self.nodes.index(node) for node in dict.fromkeys(self.nodes)])
+        return np.array([found[self.nodes.index(node)] for node in self.nodes])
 
 
-PINGS = 8
+def offsets(comm: MPI.Intracomm, others: Sequence[int]) -> dict[int, float]:
+    """What the clocks of ``others`` show more than rank 0's, in seconds, from the fastest of some ping-pongs.
+
+    Collective; the answer is rank 0's, the others get zeros. An error is at most half of the fastest ping-pong.
+    """
+    found = dict.fromkeys(others, 0.0)
+    for rank in others:
+        if rank and comm.rank == 0:
+            found[rank] = _ping(comm, rank)
+        elif rank and comm.rank == rank:
+            _pong(comm)
+    return found
 
 
-def _answer(comm: MPI.Intracomm, rank: int) -> None:
-    now = np.empty(1)
-    for _ in range(PINGS):
-        comm.Recv(now, rank)
-        now[0] = perf_counter()
-        comm.Send(now, rank)
-
-
-def _ask(comm: MPI.Intracomm) -> float:
+def _ping(comm: MPI.Intracomm, rank: int) -> float:
     tries, theirs = [], np.zeros(1)
     for _ in range(PINGS):
         sent = perf_counter()
-        comm.Send(theirs, 0)
-        comm.Recv(theirs, 0)
+        comm.Send(theirs, rank)
+        comm.Recv(theirs, rank)
         back = perf_counter()
-        tries.append((back - sent, (sent + back) / 2 - float(theirs[0])))
+        tries.append((back - sent, float(theirs[0]) - (sent + back) / 2))
     return min(tries)[1]
+
+
+def _pong(comm: MPI.Intracomm) -> None:
+    now = np.empty(1)
+    for _ in range(PINGS):
+        comm.Recv(now, 0)
+        now[0] = perf_counter()
+        comm.Send(now, 0)

@@ -1,19 +1,29 @@
-"""Peer-to-peer: no server; all ranks hold rows, Allreduce the sums, and each applies the rule to the same bits."""
+"""Peer-to-peer: no server; all ranks hold rows, sum the partials among them, and each applies the rule to the same bits."""
 
 from mpi4py import MPI
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.sums import Partial
+from mpi_pgd.topology.collectives import Algorithm, by_hand, library_allreduce
+from mpi_pgd.topology.schedules import rabenseifner, recursive_doubling, ring
 from mpi_pgd.train import Order, Rule
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "library": library_allreduce,
+    "ring": by_hand(ring),
+    "recursive-doubling": by_hand(recursive_doubling),
+    "rabenseifner": by_hand(rabenseifner),
+}
 
 
 class PeerToPeer:
     """One collective a round."""
 
-    def __init__(self, comm: MPI.Intracomm) -> None:
+    def __init__(self, comm: MPI.Intracomm, algorithm: str = "library") -> None:
         self.comm = comm
         self.workers = comm.size
         self.worker = comm.rank
+        self.allreduce = ALGORITHMS[algorithm](comm)
 
     def open(self, rule: Rule, order: Order) -> None:
         """Every peer writes the same first order."""
@@ -21,7 +31,7 @@ class PeerToPeer:
 
     def step(self, partial: Partial, rule: Rule, order: Order) -> None:
         """Allreduce, then every peer applies the rule."""
-        self.comm.Allreduce(MPI.IN_PLACE, partial.buffer)
+        self.allreduce(partial.buffer)
         rule(partial, order)
 
     def maximum(self, vector: Vector) -> None:

@@ -99,16 +99,12 @@ def node_total(comm: MPI.Intracomm, number: int) -> int:
     return int(total)
 
 
-def hosts(comm: MPI.Intracomm) -> dict[str, int]:
-    """Names of the nodes, in the order of their first ranks, and how many ranks each has. Collective."""
+def nodes(comm: MPI.Intracomm) -> list[str]:
+    """The name of each rank's node. Collective."""
     mine = np.frombuffer(MPI.Get_processor_name().encode()[:HOST_BYTES].ljust(HOST_BYTES), dtype=np.uint8)
     everyone = np.empty((comm.size, HOST_BYTES), dtype=np.uint8)
     comm.Allgather(mine, everyone)
-    counts: dict[str, int] = {}
-    for row in everyone:
-        name = row.tobytes().decode(errors="replace").strip()
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+    return [row.tobytes().decode(errors="replace").strip() for row in everyone]
 
 
 def library() -> str:

@@ -1,0 +1,183 @@
+"""What a round costs and who made the others wait, from the times that the ranks noted."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mpi_pgd.arrays import Vector
+
+START, ARRIVE, UPDATE, UPDATED, END = range(5)
+STAMPS = 5
+PARTS = ("compute", "wait", "wire", "update", "input")
+COMPUTE, WAIT = PARTS.index("compute"), PARTS.index("wait")
+
+SLOW = 1.2  # times the median of the other workers
+OFTEN = 0.25  # of the rounds
+EDGES = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
+SHOWN_ROUNDS, SHOWN_RANKS = 8, 16
+
+
+def split(stamps: Vector) -> Vector:
+    """The parts of each round on each rank: (ranks, rounds, parts) seconds, which add up to the round from start to end.
+
+    Args:
+        stamps: (ranks, rounds, 5) seconds on one clock: when a rank starts to map, when it arrives at the collective, when it
+            begins and ends to apply the rule (zeros if it does not), and when it has the next order.
+
+    A rank waits until the last one arrives. A rank that does not update waits through the update of the one that does.
+    """
+    start, arrive, update, updated, end = np.moveaxis(stamps, -1, 0)
+    own = updated - update
+    changing = np.where(update > 0, own, own.max(axis=0, keepdims=True))
+    rest = end - arrive - changing
+    wait = np.clip(arrive.max(axis=0) - arrive, 0.0, np.maximum(rest, 0.0))
+    parts: Vector = np.stack([arrive - start, wait, rest - wait, changing, np.zeros_like(wait)], axis=-1)
+    return parts
+
+
+def boundaries(stamps: Vector) -> Vector:
+    """Where the parts of each round begin and end: (ranks, rounds, 6), see ``mpi_pgd.report.trace``. Arguments as of ``split``."""
+    compute, wait, _, changing, _ = np.moveaxis(split(stamps), -1, 0)
+    start, update, end = stamps[:, :, START], stamps[:, :, UPDATE], stamps[:, :, END]
+    arrive = start + compute
+    begun = np.clip(np.where(update > 0, update, update.max(axis=0)), arrive + wait, end - changing)
+    marks: Vector = np.stack([start, arrive, arrive + wait, begun, begun + changing, end], axis=-1)
+    return marks
+
+
+def others(compute: Vector) -> Vector:
+    """For each worker, the median of the *other* workers' times in the same round: (workers, rounds); its own if it is alone."""
+    workers = len(compute)
+    if workers < 2:
+        return compute
+    places = compute.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
+    ordered = np.sort(compute, axis=0)
+
+    def other(index: int) -> Vector:
+        """The number ``index`` in size among the others."""
+        number: Vector = np.where(index < places, ordered[index], ordered[index + 1])
+        return number
+
+    median: Vector = 0.5 * (other((workers - 2) // 2) + other((workers - 1) // 2))
+    return median
+
+
+class Costs:
+    """Sums over all rounds, and the times of the last ones; held by rank 0.
+
+    Args:
+        nodes: the node of each rank.
+        first: the first rank that holds rows (1 behind a server).
+        keep: how many rounds' times to keep at least, if there are so many.
+    """
+
+    def __init__(self, nodes: Sequence[str], first: int, keep: int) -> None:
+        ranks = len(nodes)
+        self.nodes, self.first, self.keep = nodes, first, keep
+        self.rounds = 0
+        self.drift = 0.0  # seconds that a clock moved against rank 0's
+        self.recent: list[Vector] = []  # stamps
+        self._sums = np.zeros((ranks, len(PARTS)))
+        self._last, self._slow = np.zeros(ranks, dtype=np.int64), np.zeros(ranks, dtype=np.int64)
+        self._waited, self._slowdown, self._when_slow = np.zeros(ranks), np.zeros(ranks), np.zeros(ranks)
+        self._counts = np.zeros(len(EDGES), dtype=np.int64)
+
+    def add(self, stamps: Vector) -> None:
+        """Some more rounds: (ranks, rounds, 5), see ``split``."""
+        rounds = stamps.shape[1]
+        parts = split(stamps)
+        self.rounds += rounds
+        self._sums += parts.sum(axis=1)
+        last = stamps[:, :, ARRIVE].argmax(axis=0)
+        self._last += np.bincount(last, minlength=len(stamps))
+        np.add.at(self._waited, last, parts[:, :, WAIT].sum(axis=0))
+        self._compare(parts[self.first :, :, COMPUTE])
+        self.recent.append(stamps)
+        while sum(kept.shape[1] for kept in self.recent[1:]) >= max(self.keep, 1):
+            del self.recent[0]
+
+    def _compare(self, compute: Vector) -> None:
+        """Ratios of medians, not medians of ratios: on a busy machine both times of a round have outliers."""
+        typical = np.maximum(others(compute), 1e-9)
+        slow = compute > SLOW * typical
+        for rank, (mine, theirs, when) in enumerate(zip(compute, typical, slow, strict=True), self.first):
+            self._slowdown[rank] += len(mine) * np.median(mine) / np.median(theirs)
+            if when.any():
+                self._slow[rank] += when.sum()
+                self._when_slow[rank] += when.sum() * np.median(mine[when]) / np.median(theirs[when])
+        steps = np.searchsorted(EDGES, (compute / typical).max(axis=0), side="right") - 1
+        self._counts += np.bincount(steps.clip(0), minlength=len(EDGES))
+
+    def mean(self) -> dict[str, float]:
+        """Seconds of each part of a round, the mean over ranks and rounds."""
+        return dict(zip(PARTS, (self._sums.mean(axis=0) / max(1, self.rounds)).tolist(), strict=True))
+
+    def server_share(self) -> float:
+        """Of the round in which the server alone works: the update, and the messages as the server sees them."""
+        server = self._sums[0]
+        return float((server[PARTS.index("wire")] + server[PARTS.index("update")]) / max(server.sum(), 1e-9))
+
+    def median(self) -> dict[str, float]:
+        """Seconds of each part of a round: the mean over the ranks of the median over the rounds that are kept."""
+        if not self.rounds:
+            return dict.fromkeys(PARTS, 0.0)
+        parts = split(np.concatenate(self.recent, axis=1))
+        return dict(zip(PARTS, np.median(parts, axis=1).mean(axis=0).tolist(), strict=True))
+
+    def kept(self) -> tuple[int, Vector]:
+        """The number of the first round whose times are kept, and the ``boundaries`` of it and those after it."""
+        stamps = np.concatenate(self.recent, axis=1) if self.recent else np.zeros((len(self.nodes), 0, STAMPS))
+        return self.rounds - stamps.shape[1], boundaries(stamps)
+
+    def record(self) -> dict[str, Any]:
+        """What run.json holds."""
+        return {
+            "rounds": self.rounds,
+            "ranks": [self._rank(rank) for rank in range(len(self.nodes))],
+            "sentence": self.sentence(),
+            "slowdowns": {"edges": list(EDGES), "counts": self._counts.tolist()},
+            "timeline": self._timeline(),
+            "clock_drift": self.drift,
+        }
+
+    def _rank(self, rank: int) -> dict[str, Any]:
+        rounds = max(1, self.rounds)
+        return {
+            "rank": rank,
+            "node": self.nodes[rank],
+            **dict(zip(PARTS, (self._sums[rank] / rounds).tolist(), strict=True)),
+            "slowest_rounds": int(self._last[rank]),
+            "waited_for": float(self._waited[rank]),
+            "slowdown": float(self._slowdown[rank] / rounds) if rank >= self.first else None,
+        }
+
+    def sentence(self) -> str:
+        """Who was slow, if one rank was so often, and more often than the others; else nothing."""
+        share = self._slow / max(1, self.rounds)
+        worst = int(share.argmax())
+        others = np.delete(share[self.first :], worst - self.first)
+        if share[worst] < OFTEN or share[worst] < 2 * np.median(others):
+            return ""
+        return (
+            f"rank {worst} on node {self.nodes[worst]} was {self._when_slow[worst] / self._slow[worst]:.1f} times slower than the "
+            f"median of the other workers in {share[worst]:.0%} of the rounds; the others waited {self._waited[worst]:.3g} s for it"
+        )
+
+    def _timeline(self) -> list[dict[str, Any]]:
+        """The last rounds of some ranks, in seconds since the first of them."""
+        if not self.rounds:
+            return []
+        stamps = self.recent[-1][:SHOWN_RANKS, -SHOWN_ROUNDS:]
+        parts = split(self.recent[-1])[:SHOWN_RANKS, -SHOWN_ROUNDS:]
+        begin, first = float(stamps[:, :, START].min()), self.rounds - stamps.shape[1]
+        return [
+            {
+                "round": first + turn,
+                "rank": rank,
+                "start": float(stamps[rank, turn, START]) - begin,
+                **dict(zip(PARTS, parts[rank, turn].tolist(), strict=True)),
+            }
+            for turn in range(stamps.shape[1])
+            for rank in range(len(stamps))
+        ]

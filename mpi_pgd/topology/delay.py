@@ -1,0 +1,119 @@
+"""Stragglers on purpose: ranks that take longer to map, the same on every run. No bit of the weights changes by it."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from time import perf_counter, sleep, thread_time
+
+from mpi_pgd.arrays import Vector
+from mpi_pgd.errors import InputError
+from mpi_pgd.sums import Partial
+from mpi_pgd.train import Order, Rule, Topology
+
+FAIL_SLOW = 10.0  # times slower, from the round in which a rank fails slow
+NAP = 2e-4  # seconds that a sleep may overshoot: the rest is spent spinning
+Lag = Callable[[float], float]  # seconds of work -> seconds to add
+
+
+@dataclass(frozen=True)
+class Straggler:
+    """``rank`` takes ``factor`` times as long, from round ``since`` on (counted from 0)."""
+
+    rank: int
+    factor: float
+    since: int = 0
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Every worker takes longer by a time drawn anew each round: exponential, of this mean in seconds."""
+
+    mean: float
+
+
+def parse(delay: str, fail_slow: str, ranks: int, first: int) -> list[Straggler | Exponential]:
+    """What ``--delay`` and ``--fail-slow`` ask for, in a world of ``ranks`` whose rank ``first`` is the first to hold rows.
+
+    Raises:
+        InputError: a rank that is not there, or that holds no rows.
+    """
+    found: list[Straggler | Exponential] = []
+    if delay.startswith("exponential:"):
+        found.append(Exponential(float(delay.partition(":")[2])))
+    elif delay:
+        rank, _, factor = delay.partition(":")
+        found.append(Straggler(int(rank), float(factor)))
+    if fail_slow:
+        rank, _, since = fail_slow.partition("@")
+        found.append(Straggler(int(rank), FAIL_SLOW, int(since)))
+    for item in found:
+        if isinstance(item, Straggler) and not first <= item.rank < ranks:
+            raise InputError(
+                f"rank {item.rank} can't be delayed: expected a rank that holds rows, {first} to {ranks - 1} "
+                f"of the {ranks} ranks in this mode"
+            )
+    return found
+
+
+class Delayed:
+    """A topology around a topology: waits, as if the map had taken longer, before the rank arrives.
+
+    Work is counted in seconds of the processor: what other programs take from it is not multiplied.
+    """
+
+    def __init__(self, topology: Topology, stragglers: list[Straggler | Exponential], rank: int, worker: int) -> None:
+        self.topology = topology
+        self.lags = [_lag(item, worker) for item in stragglers if _concerns(item, rank, worker)]
+        self.begun = 0.0
+
+    def open(self, rule: Rule, order: Order) -> None:
+        """Nothing is late yet."""
+        self.topology.open(rule, order)
+        self.begun = thread_time()
+
+    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+        """Be late, then step."""
+        worked = thread_time() - self.begun
+        _until(perf_counter() + sum(lag(worked) for lag in self.lags))
+        self.topology.step(partial, rule, order)
+        self.begun = thread_time()
+
+    def maximum(self, vector: Vector) -> None:
+        """An exchange is not late."""
+        self.topology.maximum(vector)
+        self.begun = thread_time()
+
+
+def _concerns(item: Straggler | Exponential, rank: int, worker: int) -> bool:
+    return item.rank == rank if isinstance(item, Straggler) else worker >= 0
+
+
+def _lag(item: Straggler | Exponential, worker: int) -> Lag:
+    if isinstance(item, Exponential):
+        times = exponential(item.mean, worker)
+        return lambda _: next(times)
+    extra = _then(item.since, item.factor - 1.0)
+    return lambda seconds: next(extra) * seconds
+
+
+def _then(rounds: int, value: float) -> Iterator[float]:
+    yield from repeat(0.0, rounds)
+    yield from repeat(value)
+
+
+def exponential(mean: float, worker: int) -> Iterator[float]:
+    """The delays of a worker, in seconds: the same on every run, each worker its own."""
+    from numpy.random import Philox  # not at start-up: hardly anyone delays
+
+    bits = Philox(key=worker)
+    while True:
+        yield -mean * math.log1p(-(int(bits.random_raw()) >> 11) * 2.0**-53)
+
+
+def _until(end: float) -> None:
+    left = end - perf_counter()
+    if left > NAP:
+        sleep(left - NAP)
+    while perf_counter() < end:
+        pass

@@ -1,0 +1,123 @@
+"""Collectives written by hand: what one rank sends, receives and adds, step by step.
+
+Each is a function of the rank, the number of ranks and the length of the vector alone, so that the same steps are run on the
+wire (``collectives.py``) and counted by the cost model. m is the number of ranks, n the vector's bytes.
+
+(R. Thakur, R. Rabenseifner, W. Gropp, "Optimization of Collective Communication Operations in MPICH", International Journal of
+High Performance Computing Applications 19, 2005, sections 4.1 to 4.5.)
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """One message out, one in, or both at once; NOBODY on the side that rests. Ranges are of the vector's numbers."""
+
+    to: int
+    send: range
+    source: int
+    receive: range
+    add: bool  # add what is received to what is there, or put it there
+
+
+NOBODY = -1
+EMPTY = range(0)
+Schedule = Callable[[int, int, int], Iterator[Step]]  # (rank, ranks, length)
+
+
+def linear_reduce(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    """The server (rank 0) receives from each worker in turn: (m - 1)(alpha + beta n)."""
+    if rank:
+        yield Step(0, range(length), NOBODY, EMPTY, False)
+        return
+    for worker in range(1, ranks):
+        yield Step(NOBODY, EMPTY, worker, range(length), True)
+
+
+def linear_broadcast(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    """The server (rank 0) sends to each worker in turn: (m - 1)(alpha + beta n)."""
+    if rank:
+        yield Step(NOBODY, EMPTY, 0, range(length), False)
+        return
+    for worker in range(1, ranks):
+        yield Step(worker, range(length), NOBODY, EMPTY, False)
+
+
+def ring(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    """A piece goes round and grows until it is whole, then the whole pieces go round: 2 (m - 1)(alpha + beta n/m)."""
+    pieces = [range(length * i // ranks, length * (i + 1) // ranks) for i in range(ranks)]
+    right, left = (rank + 1) % ranks, (rank - 1) % ranks
+    for step in range(2 * (ranks - 1)):
+        yield Step(right, pieces[(rank - step) % ranks], left, pieces[(rank - step - 1) % ranks], step < ranks - 1)
+
+
+def recursive_doubling(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    """Pairs at distance 1, 2, 4 ... exchange all they have: log2(m)(alpha + beta n), and two more if m is no power of two."""
+    whole = range(length)
+    yield from _fold_in(rank, ranks, whole)
+    place = _place(rank, ranks)
+    if place >= 0:
+        for distance in _distances(ranks):
+            partner = _rank(place ^ distance, ranks)
+            yield Step(partner, whole, partner, whole, True)
+    yield from _fold_out(rank, ranks, whole)
+
+
+def rabenseifner(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    """Halves of what is left are exchanged and added, then gathered back: 2 log2(m) alpha + 2 (m - 1)/m beta n.
+
+    If m is no power of two, two more messages of n bytes.
+    """
+    whole = range(length)
+    yield from _fold_in(rank, ranks, whole)
+    place = _place(rank, ranks)
+    if place >= 0:
+        yield from _halve_and_double(place, ranks, whole)
+    yield from _fold_out(rank, ranks, whole)
+
+
+def _halve_and_double(place: int, ranks: int, mine: range) -> Iterator[Step]:
+    back = []
+    for distance in reversed(_distances(ranks)):
+        partner = _rank(place ^ distance, ranks)
+        middle = (mine.start + mine.stop) // 2
+        halves = range(mine.start, middle), range(middle, mine.stop)
+        mine, other = halves if not place & distance else halves[::-1]
+        yield Step(partner, other, partner, mine, True)
+        back.append(Step(partner, mine, partner, other, False))
+    yield from reversed(back)
+
+
+def _distances(ranks: int) -> list[int]:
+    return [1 << bit for bit in range(ranks.bit_length() - 1)]
+
+
+def _extra(ranks: int) -> int:
+    """How many ranks there are above the largest power of two: so many pairs act as one rank."""
+    return ranks - (1 << (ranks.bit_length() - 1))
+
+
+def _place(rank: int, ranks: int) -> int:
+    """The rank's number among the power of two that exchange; -1 for the silent one of a pair."""
+    extra = _extra(ranks)
+    if rank >= 2 * extra:
+        return rank - extra
+    return rank // 2 if rank % 2 else NOBODY
+
+
+def _rank(place: int, ranks: int) -> int:
+    extra = _extra(ranks)
+    return place + extra if place >= extra else 2 * place + 1
+
+
+def _fold_in(rank: int, ranks: int, whole: range) -> Iterator[Step]:
+    if rank >= 2 * _extra(ranks):
+        return
+    yield Step(NOBODY, EMPTY, rank - 1, whole, True) if rank % 2 else Step(rank + 1, whole, NOBODY, EMPTY, False)
+
+
+def _fold_out(rank: int, ranks: int, whole: range) -> Iterator[Step]:
+    if rank >= 2 * _extra(ranks):
+        return
+    yield Step(rank - 1, whole, NOBODY, EMPTY, False) if rank % 2 else Step(NOBODY, EMPTY, rank + 1, whole, False)
