@@ -65,12 +65,12 @@ def fit(data: str | Sequence[str], *, comm: MPI.Intracomm | None = None, **optio
     with guard(world):
         with agreement(world):
             chosen = config.settings({"quiet": True, **options, "data": data})
-        with _one_thread():
+        with one_thread():
             return run(world, chosen)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One BLAS thread: where a program has imported numpy already, the environment comes too late."""
     if os.environ.get("OPENBLAS_NUM_THREADS") == os.environ.get("MKL_NUM_THREADS") == "1":
         yield

@@ -1,7 +1,11 @@
 """The table at the end of a fit."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mpi_pgd.report.export import Table
 
 INTRODUCTION = """\
 mpi_pgd fits linear models by parallel gradient descent: each rank sums the gradient over its own rows, the sums are
@@ -20,11 +24,12 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
     """
     parts, seconds = record["per_round"], record["seconds"]
     whole = sum(parts.values()) or 1.0
+    ranks = f"{_count(record['ranks'], 'rank')}, {_count(record['workers'], 'worker')}"
     split = "   ".join(f"{name} {_seconds(value)} ({value / whole:.0%})" for name, value in parts.items())
     sent = f"{record['bytes_per_round']:,} bytes by each worker" + (f", {resent:,} by the server" if resent else "")
     lines = {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
-        "mode": f"{record['mode']}, {_count(record['ranks'], 'rank')}, {_count(record['workers'], 'worker')}",
+        "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
         "ended": f"{record['status']} after {_count(record['rounds'], 'round')}",
         "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
         if record["objective"] is not None
@@ -35,6 +40,8 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
         "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
         "weights": f"sha256 {record['weights_sha256']}",
     }
+    if record["costs"]["sentence"]:
+        lines["straggler"] = record["costs"]["sentence"]
     return "\n".join(f"{name:<13}{text}" for name, text in lines.items())
 
 
@@ -50,3 +57,29 @@ def holdings(mode: str, ranks: list[tuple[int, int]]) -> str:
     """What each rank would hold: (rows, bytes), rank 0 first."""
     lines = [f"  rank {rank}: {rows:,} rows, {size / 2**20:.1f} MiB" for rank, (rows, size) in enumerate(ranks)]
     return "\n".join([f"{mode}, {_count(len(ranks), 'rank')}:", *lines])
+
+
+def study(record: Mapping[str, Any]) -> str:
+    """A study's tables as aligned lines, and what they say in sentences."""
+    from mpi_pgd.report.records import Records
+    from mpi_pgd.report.sheets import tables
+
+    found = tables(Records(Path(), studies={record["study"]: record}))[record["study"]]
+    sentences = [*filter(None, [record.get("verdict")]), *record.get("findings", ())]
+    return "\n\n".join([*map(plain, found), *sentences])
+
+
+def plain(table: "Table") -> str:
+    """A table under its title, columns aligned."""
+    from mpi_pgd.report.export import cells
+
+    heads, rows = cells(table)
+    lines = [[", ".join(filter(None, head)) for head in heads], *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [">" if column.numeric else "<" for column in table.columns]
+    title = f"{table.title} ({table.mark})" if table.mark else table.title
+
+    def aligned(words: Sequence[str]) -> str:
+        return "  ".join(f"{word:{side}{width}}" for word, side, width in zip(words, sides, widths, strict=True)).rstrip()
+
+    return "\n".join([title, *map(aligned, lines)])

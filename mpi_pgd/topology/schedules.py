@@ -121,3 +121,11 @@ def _fold_out(rank: int, ranks: int, whole: range) -> Iterator[Step]:
     if rank >= 2 * _extra(ranks):
         return
     yield Step(rank - 1, whole, NOBODY, EMPTY, False) if rank % 2 else Step(NOBODY, EMPTY, rank + 1, whole, False)
+
+
+SCHEDULES: dict[str, tuple[Schedule, ...]] = {
+    "linear": (linear_reduce, linear_broadcast),
+    "ring": (ring,),
+    "recursive-doubling": (recursive_doubling,),
+    "rabenseifner": (rabenseifner,),
+}

@@ -1,0 +1,68 @@
+"""The command line. Rank 0 reads it and tells the others; what needs no ranks does not start MPI, nor does ``--help``."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+from mpi_pgd import __version__
+from mpi_pgd.cli.commands import COMMANDS, complain
+from mpi_pgd.errors import InputError
+
+RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the program; returns its exit code."""
+    start = perf_counter()
+    first = next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), "0") == "0"
+    name = argv[0] if argv and argv[0] in COMMANDS else "fit"
+    rest = argv[1:] if argv and argv[0] == name else argv
+    if any(word in ("-h", "--help", "--version") for word in rest):
+        return _describe(name, rest) if first else 0
+    command = import_module(f"mpi_pgd.cli.{name}")
+    if COMMANDS[name].ranks:
+        return _on_ranks(command, rest, start)
+    return _alone(command, rest) if first else 0
+
+
+def _describe(name: str, rest: Sequence[str]) -> int:
+    if "--version" in rest:
+        print(f"mpi_pgd {__version__}")
+    else:
+        import_module(f"mpi_pgd.cli.{name}").parser().print_help()
+    return 0
+
+
+def _alone(command: Any, rest: Sequence[str]) -> int:
+    try:
+        return int(command.main(rest))
+    except InputError as error:
+        complain(error)
+        return 2
+
+
+def _on_ranks(command: Any, rest: Sequence[str], start: float) -> int:
+    import mpi4py
+
+    mpi4py.rc.threads = False  # one thread a rank calls MPI: no locks needed
+    from mpi_pgd.topology import world
+
+    try:
+        comm = command.begin() if hasattr(command, "begin") else world.start()
+    except InputError as error:
+        if os.environ.get("SLURM_PROCID", "0") == "0":
+            complain(error)
+        return 2
+    with world.guard(comm):
+        try:
+            code = int(command.main(comm, rest, start))
+        except InputError as error:
+            if comm.rank == 0:
+                complain(error)
+            code = 2
+        sys.stdout.flush()
+        comm.Barrier()  # a launcher may kill the others as soon as one has left with an error
+    return code

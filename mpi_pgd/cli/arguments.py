@@ -1,0 +1,109 @@
+"""Flags, read by one rank: a parser that complains in one sentence, and the settings of a fit. The other ranks don't import it."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mpi_pgd import config
+from mpi_pgd.cli.commands import COMMANDS
+from mpi_pgd.errors import InputError, nearest
+
+SHIPPED = Path("data", "diamonds.h5")
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in one sentence."""
+
+    def __init__(self, usage: str, description: str) -> None:
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__("mpi_pgd", usage, description, allow_abbrev=False, formatter_class=formatter)
+
+    def error(self, message: str) -> NoReturn:
+        """Not argparse's exit."""
+        raise InputError(f"{message}; see --help")
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """The known flags; an unknown one is named, with the nearest that there is."""
+        arguments, unknown = self.parse_known_intermixed_args(words)
+        if unknown:
+            flags = [word for word in unknown if word.startswith("-")]
+            word = (flags or unknown)[0].split("=")[0]
+            known = [flag for action in self._actions for flag in action.option_strings]
+            raise InputError(f"unknown flag {word}{nearest(word, known)}: see --help for those that there are")
+        return arguments
+
+    def add_settings(self, names: Iterable[str]) -> None:
+        """Settings of a fit as flags, and --config."""
+        for name in names:
+            option = config.OPTIONS[name]
+            text = option.metadata["text"]
+            if option.default is True:
+                self.add_argument(config.flag(name), action=argparse.BooleanOptionalAction, help=f"{text} (default: on)")
+            elif option.type is bool:
+                self.add_argument(config.flag(name), action="store_const", const=True, help=text)
+            else:
+                shown = "|".join(option.metadata["choices"]) or name.upper()
+                default = "" if option.default in ("", float("inf")) else f" (default: {option.default})"
+                self.add_argument(config.flag(name), metavar=shown, help=text + default)
+        self.add_argument("--config", metavar="FILE.toml", help="settings by these names, - or _; flags win")
+
+
+def number(arguments: argparse.Namespace, name: str, kind: type[int] | type[float], least: float | None = None) -> Any:
+    """A flag's value as a number.
+
+    Raises:
+        InputError: it is none, or below ``least``.
+    """
+    given = getattr(arguments, name.replace("-", "_"))
+    what = "a whole number" if kind is int else "a number"
+    if least is not None:
+        what += f" of at least {least:g}"
+    try:
+        value = kind(given)
+        good = least is None or value >= least
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise InputError(f"--{name} was given {given!r}: expected {what}")
+    return value
+
+
+def shipped() -> str:
+    """The data that come with the program."""
+    for folder in (Path(), Path(__file__).parents[2]):
+        if (folder / SHIPPED).exists():
+            return str(folder / SHIPPED)
+    raise InputError(f"no data was given, and the shipped {SHIPPED} is not here: name one or more HDF5 files")
+
+
+def settings(arguments: argparse.Namespace, **defaults: Any) -> config.Settings:
+    """Defaults, then the TOML file, then the flags; the shipped data if none are given."""
+    given = {name: value for name, value in vars(arguments).items() if value is not None and name in {*config.OPTIONS, "data"}}
+    path = arguments.config
+    if not given["data"]:
+        del given["data"]
+    elif given["data"][0] not in COMMANDS and not Path(given["data"][0]).exists():
+        hint = nearest(given["data"][0], COMMANDS)
+        if hint:
+            raise InputError(f"there is no file {given['data'][0]}{hint}: give a command, or one or more HDF5 files")
+
+    def label(name: str) -> str:
+        if name in given:
+            return name if name == "data" else config.flag(name)
+        return f"{name} in {path}" if path else config.flag(name)
+
+    chosen = config.settings({**defaults, **(_toml(path) if path else {}), **given}, label)
+    return chosen if chosen.data else config.settings({**chosen.as_dict(), "data": [shipped()]})
+
+
+def _toml(path: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        values = tomllib.loads(Path(path).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--config {path} can't be read ({error}): give a TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"--config {path} is not TOML: {error}") from None
+    return {name.replace("-", "_"): value for name, value in values.items()}

@@ -1,0 +1,49 @@
+"""The program's commands, and what each of them does with the words that were typed."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+
+class Command(NamedTuple):
+    """One of the program's commands: whether it runs on ranks, and what it does."""
+
+    ranks: bool
+    text: str
+
+
+COMMANDS = {
+    "fit": Command(True, "fit a model (what is done if no command is given)"),
+    "compare": Command(True, "the modes and algorithms, turn by turn: which is better for this problem here, and why"),
+    "scaling": Command(True, "the speedup curve over the number of ranks"),
+    "network": Command(True, "latency and bandwidth of this network, for plan"),
+    "plan": Command(False, "predicted rounds for 1 to 4096 workers, from what network measured"),
+    "study": Command(True, "study straggler: what the slowest of m workers costs, against theory"),
+    "doctor": Command(True, "what is wrong with this set-up, in seconds"),
+    "report": Command(False, "a run bundle or a study as one HTML file, with pictures and tables"),
+    "data": Command(False, "make synthetic rows, or say what is in a file"),
+}
+
+
+def complain(error: object) -> None:
+    """One line on standard error."""
+    print(f"mpi_pgd: {error}", file=sys.stderr, flush=True)
+
+
+def shared(comm: "MPI.Intracomm", read: Callable[[Sequence[str]], Any], words: Sequence[str]) -> Any:
+    """What rank 0 reads from the words, JSON, on every rank. Collective.
+
+    Raises:
+        InputError: the words are wrong; on every rank.
+    """
+    from mpi_pgd.topology import world
+
+    text = ""
+    with world.agreement(comm):
+        if comm.rank == 0:
+            text = json.dumps(read(words))
+    return json.loads(world.share(comm, text))

@@ -1,0 +1,67 @@
+"""``data make`` and ``data info``, both without ranks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mpi_pgd.cli.arguments import Parser, number
+from mpi_pgd.errors import InputError
+
+
+def main(words: Sequence[str]) -> int:
+    """Make rows, or tell what is in files."""
+    arguments = parser().read(words)
+    if arguments.action == "make":
+        _make(arguments)
+    else:
+        _info(arguments)
+    return 0
+
+
+def parser() -> Parser:
+    """Of both actions."""
+    made = Parser(
+        "python -m mpi_pgd data make OUT.h5 --rows N --features P [--condition C] [--noise S] [--seed K]\n"
+        "       python -m mpi_pgd data info FILE ... [--ranks N] [--x NAME] [--y NAME]",
+        "Make synthetic rows with known weights, or say what is in a file and what each rank would hold.",
+    )
+    made.add_argument("action", choices=("make", "info"))
+    made.add_argument("files", nargs="+", metavar="FILE")
+    for name, default, text in (
+        ("rows", None, "make: number of rows"),
+        ("features", None, "make: number of features"),
+        ("condition", "1", "make: condition number of the features' correlation"),
+        ("noise", "0.1", "make: standard deviation of the noise in y"),
+        ("seed", "0", "make: another seed, other rows"),
+        ("ranks", "4", "info: show what each of so many ranks would hold"),
+        ("x", "X", "info: data set with the features"),
+        ("y", "y", "info: data set with the targets"),
+    ):
+        made.add_argument(f"--{name}", default=default, metavar=name.upper(), help=text)
+    return made
+
+
+def _make(arguments: Any) -> None:
+    from mpi_pgd.data.make import make
+
+    if len(arguments.files) > 1:
+        raise InputError(f"data make was given {len(arguments.files)} files: expected one, the file to make")
+    whole = {name: number(arguments, name, int) for name in ("rows", "features", "seed")}
+    real = {name: number(arguments, name, float) for name in ("condition", "noise")}
+    make(arguments.files[0], **whole, **real)
+
+
+def _info(arguments: Any) -> None:
+    from mpi_pgd.data import hdf5
+    from mpi_pgd.data.partition import Partition
+    from mpi_pgd.report.tables import holdings
+
+    ranks = number(arguments, "ranks", int, least=1)
+    table = hdf5.inspect(hdf5.find(arguments.files), arguments.x, arguments.y)
+    partition = Partition(table.rows, table.features)
+    print("\n".join(f"{part.path}: {part.rows:,} rows, {part.layout}" for part in table.parts))
+    print(f"{table.x}: ({table.rows:,}, {table.features:,}) {table.x_type}   {table.y}: {table.y_type}")
+    print(f"features: {', '.join(table.names) or 'not named'}")
+    print(f"{partition.blocks:,} blocks of {partition.block_rows:,} rows")
+    for mode, workers, first in (("client-server", max(1, ranks - 1), ranks > 1), ("peer-to-peer", ranks, False)):
+        spans = [partition.span(range(0))] * first + [partition.span(partition.shard(i, workers)) for i in range(workers)]
+        print(holdings(mode, [(len(span), table.bytes(len(span))) for span in spans]))

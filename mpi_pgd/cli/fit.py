@@ -1,0 +1,64 @@
+"""``fit``: the main job."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd import config
+from mpi_pgd.cli.commands import COMMANDS, complain, shared
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from mpi_pgd.cli.arguments import Parser
+    from mpi_pgd.run import Result
+
+
+def parser() -> "Parser":
+    """All settings as flags."""
+    from mpi_pgd.cli.arguments import Parser
+
+    words = "\n".join(f"  {name:<9}{command.text}" for name, command in COMMANDS.items())
+    made = Parser(
+        "mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]\n       [mpirun -n N] python -m mpi_pgd COMMAND --help",
+        "Fit a linear model by parallel gradient descent. The weights have the same bits for any number of ranks,\n"
+        "in both modes.\n\n"
+        f"commands:\n{words}",
+    )
+    made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs, one long table; default: the shipped data")
+    made.add_settings(config.OPTIONS)
+    made.add_argument("--version", action="store_true", help="print the version", default=None)
+    return made
+
+
+def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
+    """Fit, and print the table on rank 0."""
+    from mpi_pgd import run
+    from mpi_pgd.survive.signals import SignalFlag
+
+    given = shared(comm, _read, words)
+    chosen = config.settings(given["settings"])
+    with SignalFlag() as signal:
+        result = run.run(comm, chosen, lambda: signal.came, start)
+    if comm.rank == 0:
+        _print(result, chosen, given["shipped"])
+    return run.EXIT_CODES.get(result.status, 0)
+
+
+def _read(words: Sequence[str]) -> dict[str, Any]:
+    from mpi_pgd.cli.arguments import settings
+
+    arguments = parser().read(words)
+    return {"shipped": not arguments.data, "settings": settings(arguments).as_dict()}
+
+
+def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
+    from mpi_pgd.report.tables import INTRODUCTION, summary
+    from mpi_pgd.run import diverged
+
+    if not chosen.quiet:
+        if shipped:
+            print(INTRODUCTION.format(features=len(result.coef)))
+        resent = 8 * (len(result.coef) + 2) if chosen.mode == "client-server" else 0
+        print(summary(result.record, result.r2, resent), flush=True)
+    if result.status == "diverged":
+        complain(diverged(result))

@@ -1,0 +1,61 @@
+"""``scaling``: the speedup curve."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd import config
+from mpi_pgd.cli import studies
+from mpi_pgd.cli.commands import shared
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from mpi_pgd.cli.arguments import Parser
+
+REPEATS = 3
+
+
+def parser() -> "Parser":
+    """Its flags."""
+    made = studies.parser(
+        "mpirun -n N python -m mpi_pgd scaling [DATA ...] [options]",
+        "Descend the same problem on the first 1, 2, 4 ... N ranks, in both modes, strong and weak, beside the honest baselines.",
+    )
+    made.add_argument("--repeats", default=str(REPEATS), metavar="K", help=f"turns of each (default: {REPEATS})")
+    made.add_argument("--algorithms", default="library", metavar="NAME,...", help="in the modes that have them (default: library)")
+    made.add_argument("--ranks", default="", metavar="M,...", help="numbers of ranks (default: 1, 2, 4 ... and all)")
+    return made
+
+
+def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
+    """Measure, print, write."""
+    from mpi_pgd.study.scaling import counts, scaling
+    from mpi_pgd.topology.world import agreement
+
+    given = shared(comm, _read, words)
+    with agreement(comm):
+        ranks = counts(comm.size, given["ranks"])
+    return studies.run(
+        comm,
+        given,
+        start,
+        lambda problem, ballot, told: scaling(problem, told["repeats"], ballot, told["algorithms"], ranks),
+    )
+
+
+def _read(words: Sequence[str]) -> dict[str, Any]:
+    from mpi_pgd.cli.arguments import number
+
+    arguments = parser().read(words)
+    known = list(dict.fromkeys(name for names in config.ALGORITHMS.values() for name in names))
+    ranks = [_whole(word) for word in arguments.ranks.split(",") if word]
+    algorithms = studies.names(arguments.algorithms, known, "--algorithms")
+    return studies.read(arguments, repeats=number(arguments, "repeats", int, least=1), algorithms=algorithms, ranks=ranks)
+
+
+def _whole(word: str) -> int:
+    from mpi_pgd.errors import InputError
+
+    if not word.strip().isdigit():
+        raise InputError(f"--ranks was given {word!r}: expected whole numbers with commas between them")
+    return int(word)

@@ -1,0 +1,71 @@
+"""What the parallel rounds have to be held against: one rank that uses all cores' threads, and the closed form."""
+
+import os
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.arrays import Rows, Vector
+from mpi_pgd.data.memory import MemoryShard, available_bytes
+from mpi_pgd.problem import Problem
+from mpi_pgd.study.turns import Teams
+
+SLAB_BYTES = 64 << 20  # a product's worth of rows, as float64
+MEMORY = 0.5  # of what the node can give, for the matrix of the closed form
+
+
+def measure(problem: Problem, repeats: int) -> list[dict[str, Any]]:
+    """On rank 0 while the others rest: the median of some passes with all threads, and the closed form. Collective."""
+
+    def both(team: MPI.Intracomm) -> list[dict[str, Any]]:
+        from threadpoolctl import threadpool_limits
+
+        alone = problem.on(team, mode="peer-to-peer", algorithm="library")
+        shard = alone.load(alone.topology())
+        threads = len(os.sched_getaffinity(0))
+        with threadpool_limits(threads, "blas"):
+            return [
+                {"name": "one rank, all threads", "threads": threads, "seconds_per_round": _round(shard, repeats)},
+                {"name": "closed form", "threads": threads, "seconds": _closed_form(shard)},
+            ]
+
+    with Teams(problem.comm) as teams:
+        return teams.do(1, both) or []
+
+
+def _slabs(shard: MemoryShard) -> Iterator[tuple[Rows, Vector]]:
+    step = max(1, SLAB_BYTES // (8 * shard.x.shape[1]))
+    for start in range(0, len(shard.y), step):
+        yield shard.x[start : start + step].astype(np.float64, copy=False), shard.y[start : start + step]
+
+
+def _round(shard: MemoryShard, repeats: int) -> float:
+    """The median seconds of the two products with all rows, each split over the threads by BLAS."""
+    w, taken = np.zeros(shard.x.shape[1]), []
+    for _ in range(max(3, repeats)):
+        begun = perf_counter()
+        for x, y in _slabs(shard):
+            np.dot(np.dot(x, w) - y, x)
+        taken.append(perf_counter() - begun)
+    return float(np.median(taken))
+
+
+def _closed_form(shard: MemoryShard) -> float | None:
+    """Seconds for the weights from the normal equations; None if X'X would not fit into the memory."""
+    features = shard.x.shape[1]
+    if 3 * 8 * (features + 1) ** 2 > MEMORY * available_bytes():
+        return None
+    begun = perf_counter()
+    gram, right = np.zeros((features + 1, features + 1)), np.zeros(features + 1)
+    for x, y in _slabs(shard):
+        gram[:features, :features] += np.dot(x.T, x)
+        gram[features, :features] += x.sum(axis=0)
+        gram[features, features] += len(y)
+        right[:features] += np.dot(y, x)
+        right[features] += y.sum()
+    gram[:features, features] = gram[features, :features]
+    np.linalg.lstsq(gram, right, rcond=None)
+    return perf_counter() - begun

@@ -1,0 +1,85 @@
+"""Which mode is better for this problem on this cluster: every mode and algorithm, turn by turn, to the same bits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mpi_pgd.config import ALGORITHMS
+from mpi_pgd.problem import Problem
+from mpi_pgd.report import units
+from mpi_pgd.study import network
+from mpi_pgd.study.model import Model
+from mpi_pgd.study.record import envelope
+from mpi_pgd.study.turns import Contestant, Race, alone, baseline, row
+from mpi_pgd.train import Ballot
+
+CAUSES = {
+    "compute": "its map is shorter, since all ranks hold rows",
+    "wait": "its ranks wait less for the slowest",
+    "wire": "its messages take less time",
+    "update": "its update takes less time",
+    "input": "its rows come sooner",
+}
+
+
+def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | None:
+    """The content of compare.json, on rank 0; None elsewhere, and if a signal ended it. Collective.
+
+    Raises:
+        InputError: the rows don't fit into the memory, or the fit diverges.
+    """
+    comm = problem.comm
+    one = alone(problem)
+    everyone = [Contestant(mode, name, comm.size, problem.rows) for mode, names in ALGORITHMS.items() for name in names]
+    contestants = everyone if comm.size > 1 else everyone[:1]
+    race = Race(problem, ballot)
+    turns = race.run([one, *contestants], repeats)
+    measured = network.measure(comm, quick=True)
+    if comm.rank or race.signalled:
+        return None
+    first = baseline(one, turns[one], problem.rows)
+    found = [row(each, turns[each]) for each in contestants]
+    rows = predicted(found, problem, Model.from_record(measured), first)
+    best = min(rows, key=lambda one: one["seconds_per_round"])
+    return envelope(
+        "compare",
+        problem.nodes,
+        rows,
+        data={"rows": problem.rows, "features": problem.table.features, "blocks": problem.partition.blocks},
+        rounds=problem.settings.rounds,
+        repeats=repeats,
+        baseline=first,
+        winner={"mode": best["mode"], "algorithm": best["algorithm"]},
+        verdict=verdict(rows),
+    )
+
+
+def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, first: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows with the speedup over one rank (``first``), and what the cost model makes of the network and of that rank's map."""
+    order_free, rate = problem.settings.sums == "order-free", first["compute"] / problem.rows
+
+    def beside(one: Mapping[str, Any]) -> dict[str, Any]:
+        rows, features = one.get("rows", problem.rows), problem.table.features
+        guess = model.round(one["mode"], one["algorithm"], one["ranks"], rows, features, order_free, seconds_per_row=rate)
+        speedup = first["seconds_per_round"] / one["seconds_per_round"]
+        return {**one, "speedup": speedup, "efficiency": speedup / one["ranks"], "predicted_seconds_per_round": guess.total}
+
+    return [beside(one) for one in found]
+
+
+def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which mode wins, by how much, and why."""
+    by_mode = {mode: [one for one in rows if one["mode"] == mode] for mode in ALGORITHMS}
+    if not all(by_mode.values()):
+        return "one rank sends nothing, so the modes are the same: start more ranks with mpirun -n"
+    bests = [min(some, key=lambda one: one["seconds_per_round"]) for some in by_mode.values()]
+    best, other = sorted(bests, key=lambda one: one["seconds_per_round"])
+    told = [f"{one['mode']} ({one['algorithm']}, {units.seconds(one['seconds_per_round'])} a round)" for one in (best, other)]
+    if best["high"] >= other["low"]:
+        return f"no mode wins: {told[0]} and {told[1]} differ by less than the turns of one of them do"
+    gains = {part: other[part] - best[part] for part in CAUSES}
+    part = max(gains, key=lambda name: gains[name])
+    times = other["seconds_per_round"] / best["seconds_per_round"]
+    return (
+        f"{told[0]} wins: it is {times:.2f} times as fast as {told[1]}; most of the difference is {part}, "
+        f"{units.seconds(best[part])} in place of {units.seconds(other[part])}: {CAUSES[part]}"
+    )

@@ -1,0 +1,154 @@
+"""The speedup curve: the first m ranks for m = 1, 2, 4 ... N, strong and weak, both modes, and the honest baselines beside it."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mpi_pgd.config import ALGORITHMS
+from mpi_pgd.errors import InputError
+from mpi_pgd.problem import Problem
+from mpi_pgd.report import units
+from mpi_pgd.study import baselines, network
+from mpi_pgd.study.compare import predicted
+from mpi_pgd.study.model import Model, workers_of
+from mpi_pgd.study.record import envelope
+from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, row
+from mpi_pgd.train import Ballot
+
+GROWN = 1.25  # times the processor's seconds of one rank: then the map itself has become dearer
+SHARE = 0.2  # of the round
+
+
+def counts(size: int, given: Sequence[int] = ()) -> list[int]:
+    """The numbers of ranks: 1, 2, 4 ... and all, or those given.
+
+    Raises:
+        InputError: more ranks than there are.
+    """
+    for ranks in given:
+        if not 1 <= ranks <= size:
+            raise InputError(f"scaling was asked for {ranks} ranks: expected 1 to {size}, the ranks that mpirun started")
+    return sorted(set(given)) or sorted({1 << bit for bit in range(size.bit_length())} | {1, size})
+
+
+def scaling(
+    problem: Problem, repeats: int, ballot: Ballot, algorithms: Sequence[str], ranks: Sequence[int]
+) -> dict[str, Any] | None:
+    """The content of scaling.json, on rank 0; None elsewhere, and if a signal ended it. Collective.
+
+    Args:
+        problem: its ``comm`` has all ranks, its rows are those of strong scaling and of the largest weak one.
+        repeats: turns of each contestant.
+        ballot: asks whether a signal came.
+        algorithms: each is tried in the modes that have it.
+        ranks: how many take part in turn (see ``counts``).
+    """
+    comm = problem.comm
+    strong, weak = (_contestants(problem, algorithms, ranks, kind) for kind in (False, True))
+    one = alone(problem)
+    race = Race(problem, ballot)
+    turns = race.run(list(dict.fromkeys([one, *strong, *weak])), repeats)
+    measured = network.measure(comm, quick=True)
+    if race.signalled:
+        return None
+    beside = baselines.measure(problem, repeats)
+    if comm.rank:
+        return None
+    first = baseline(one, turns[one], problem.rows)
+    model = Model.from_record(measured)
+    kinds = {"strong": strong, "weak": weak}
+    rows = [one for kind, some in kinds.items() for one in _judged(kind, some, turns, problem, model, first)]
+    best = min((one for one in rows if one["scaling"] == "strong"), key=lambda one: one["seconds_per_round"])
+    return envelope(
+        "scaling",
+        problem.nodes,
+        rows,
+        data={"rows": problem.rows, "features": problem.table.features, "blocks": problem.partition.blocks},
+        rounds=problem.settings.rounds,
+        repeats=repeats,
+        baselines=[first, *beside],
+        best={key: best[key] for key in ("mode", "algorithm", "ranks", "speedup")},
+        findings=findings(rows, Counter(problem.nodes), os.cpu_count() or 1),
+    )
+
+
+def _contestants(problem: Problem, algorithms: Sequence[str], ranks: Sequence[int], weak: bool) -> list[Contestant]:
+    """With weak scaling each worker holds as many rows as if all ranks shared the table."""
+    found = []
+    for mode, known in ALGORITHMS.items():
+        for name in [one for one in known if one in algorithms]:
+            for count in ranks:
+                rows = problem.rows * workers_of(mode, count) // workers_of(mode, problem.comm.size) if weak else problem.rows
+                found.append(Contestant(mode, name, count, max(1, rows)))
+    return found
+
+
+def _judged(
+    scaling: str,
+    contestants: Sequence[Contestant],
+    turns: Mapping[Contestant, Sequence[Turn]],
+    problem: Problem,
+    model: Model,
+    first: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Rows with speedup, efficiency and Karp-Flatt. Weak: so many times the rows of one rank, over so many times its seconds."""
+    found = predicted([{**row(one, turns[one]), "rows": one.rows} for one in contestants], problem, model, first)
+    ones = {(one["mode"], one["algorithm"]): one for one in found if one["ranks"] == 1}
+    for one in found:
+        base = ones.get((one["mode"], one["algorithm"]), {**first, "rows": problem.rows})
+        work = one["rows"] / base["rows"]
+        one["speedup"] = work * base["seconds_per_round"] / one["seconds_per_round"]
+        one["efficiency"] = one["speedup"] / one["ranks"]
+        one["karp_flatt"] = karp_flatt(one["speedup"], one["ranks"])
+        one["scaling"] = scaling
+    return found
+
+
+def karp_flatt(speedup: float, ranks: int) -> float | None:
+    """The serial fraction that the speedup on so many ranks shows: (1/S - 1/m) / (1 - 1/m); None for one.
+
+    (A. H. Karp and H. P. Flatt, "Measuring Parallel Processor Performance", Communications of the ACM 33, 1990.)
+    """
+    return (1 / speedup - 1 / ranks) / (1 - 1 / ranks) if ranks > 1 else None
+
+
+def findings(rows: Sequence[Mapping[str, Any]], nodes: Mapping[str, int], cores: int) -> list[str]:
+    """What limits the speedup, in sentences, from the rows of strong scaling."""
+    strong = [one for one in rows if one["scaling"] == "strong"]
+    best = min(strong, key=lambda one: one["seconds_per_round"])
+    found = [
+        f"the best number of ranks for this problem is {best['ranks']}: {best['mode']} ({best['algorithm']}), "
+        f"{units.seconds(best['seconds_per_round'])} a round, speedup {best['speedup']:.2f}"
+    ]
+    crowded = {node: ranks for node, ranks in nodes.items() if ranks > cores}
+    if crowded:
+        node, ranks = next(iter(crowded.items()))
+        found.append(
+            f"ranks outnumber cores: {ranks} on the {cores} of node {node}; with more than {cores} ranks there they take turns, "
+            f"and nothing is gained"
+        )
+    fitting = [one for one in strong if one["ranks"] > 1 and one["ranks"] <= cores * len(nodes)]
+    if fitting:
+        found += _limit(strong, max(fitting, key=lambda one: (one["ranks"], -one["seconds_per_round"])))
+    return found
+
+
+def _limit(strong: Sequence[Mapping[str, Any]], most: Mapping[str, Any]) -> list[str]:
+    """Memory bandwidth or the network, at the largest number of ranks that have a core each."""
+    alone = next((one for one in strong if one["ranks"] == 1), None)
+    whole = most["seconds_per_round"]
+    found = []
+    if alone:
+        grown = most["compute"] * most["ranks"] / alone["compute"]
+        if grown > GROWN and most["compute"] > most["wire"] + most["wait"]:
+            found.append(
+                f"memory bandwidth, not the network, is the limit: the map takes {grown:.2f} times the processor time of one rank "
+                f"when {most['ranks']} ranks read their rows at once"
+            )
+    for part, words in (("wire", "the network"), ("wait", "waiting for the slowest rank")):
+        if most[part] > SHARE * whole:
+            found.append(
+                f"{words} takes {most[part] / whole:.0%} of a round of {most['ranks']} ranks ({most['mode']}, {most['algorithm']})"
+            )
+    return found

@@ -1,0 +1,62 @@
+"""The straggler effect: with exponential delays, the slowest of m workers takes H_m times the mean longer."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.arrays import Vector
+from mpi_pgd.problem import Problem
+from mpi_pgd.study.model import harmonic
+from mpi_pgd.study.record import envelope
+from mpi_pgd.study.turns import Teams
+from mpi_pgd.topology.costs import COMPUTE, split
+from mpi_pgd.train import Ballot
+
+
+def straggler(problem: Problem, mean: float, ballot: Ballot) -> dict[str, Any] | None:
+    """The content of straggler.json, on rank 0. Collective.
+
+    For each m from 1 to all ranks, as peers: rounds without delays tell what the map takes, then rounds with delays tell how much
+    longer the slowest worker takes, which is held against the theory.
+
+    Args:
+        problem: whose rows are mapped, as many rounds as its settings say.
+        mean: of the delays, seconds.
+        ballot: asks whether a signal came.
+    """
+    with Teams(problem.comm) as teams:
+        rows = [teams.do(workers, partial(_delayed, problem, mean, ballot)) for workers in range(1, problem.comm.size + 1)]
+    if problem.comm.rank:
+        return None
+    return envelope("straggler", problem.nodes, rows, data={"rows": problem.rows, "features": problem.table.features})
+
+
+def _delayed(problem: Problem, mean: float, ballot: Ballot, team: MPI.Intracomm) -> dict[str, Any]:
+    plain, late = (
+        _computed(problem.on(team, mode="peer-to-peer", algorithm="library", tol=0.0, delay=delay, fail_slow=""), ballot)
+        for delay in ("", f"exponential:{mean!r}")
+    )
+    if team.rank:
+        return {}
+    slowest = (late[0] - np.median(plain[0])).max(axis=0)
+    return {
+        "workers": team.size,
+        "mean": mean,
+        "rounds": len(slowest),
+        "measured_maximum": float(slowest.mean()),
+        "theory": harmonic(team.size) * mean,
+        "seconds_per_round": late[1],
+    }
+
+
+def _computed(problem: Problem, ballot: Ballot) -> tuple[Vector, float]:
+    """Seconds that each worker took to map in each round (workers, rounds), and those of a round; on rank 0."""
+    topology = problem.topology()
+    shard = problem.load(topology)
+    setup = problem.prepare(topology, shard, ballot)
+    costs = problem.descend(topology, shard, setup, ballot, lambda *_: None, keep=problem.settings.rounds + 1).costs
+    if not costs.recent:
+        return np.zeros((1, 1)), 0.0
+    return split(np.concatenate(costs.recent, axis=1))[:, :, COMPUTE], sum(costs.mean().values())

@@ -1,0 +1,204 @@
+"""Contestants that descend the same problem turn by turn (A B A B), so that a machine that drifts is fair to all."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.data.memory import MemoryShard, available_bytes
+from mpi_pgd.errors import InputError
+from mpi_pgd.problem import Problem, Setup
+from mpi_pgd.rules.fit import Status
+from mpi_pgd.run import fingerprint
+from mpi_pgd.study.compute import rest
+from mpi_pgd.topology.schedules import SCHEDULES
+from mpi_pgd.topology.world import agreement, share
+from mpi_pgd.train import Ballot
+
+Done = TypeVar("Done")
+MEMORY = 0.5  # of what rank 0's node can give, for the rows of one rank alone
+WARM = 2  # rounds before the first turn: connections are made, caches filled
+
+
+class Contestant(NamedTuple):
+    """A way of going round: a mode, an algorithm, the first so many ranks, the first so many rows."""
+
+    mode: str
+    algorithm: str
+    ranks: int
+    rows: int
+
+
+class Turn(NamedTuple):
+    """What one descent took: seconds of a round by part (they add up to the round), and what came out."""
+
+    parts: dict[str, float]
+    server_share: float | None
+    workers: int
+    bytes_per_round: int
+    weights_sha256: str
+    status: Status | None
+
+    @property
+    def seconds(self) -> float:
+        """Of a round."""
+        return sum(self.parts.values())
+
+
+class Teams:
+    """The first so many ranks of a world, as communicators, while the others rest."""
+
+    def __init__(self, comm: MPI.Intracomm) -> None:
+        self.comm = comm
+        self._made: dict[int, MPI.Intracomm] = {}
+
+    def __enter__(self) -> "Teams":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for team in self._made.values():
+            if team != MPI.COMM_NULL:
+                team.Free()
+
+    def do(self, ranks: int, work: Callable[[MPI.Intracomm], Done]) -> Done | None:
+        """What ``work`` gives on the first so many ranks; None on the others. Collective over all.
+
+        Raises:
+            InputError: on every rank, if ``work`` raised it on some.
+        """
+        if ranks not in self._made:
+            part = self.comm.Split(0 if self.comm.rank < ranks else MPI.UNDEFINED, self.comm.rank)
+            self._made[ranks] = cast(MPI.Intracomm, part)
+        team = self._made[ranks]
+        with agreement(self.comm):
+            try:
+                return work(team) if team != MPI.COMM_NULL else None
+            finally:
+                rest(self.comm)  # also when ``work`` raised: nobody may be left waiting
+
+
+class Race:
+    """All that take part, on the ranks of one world. Collective; the turns are known on rank 0.
+
+    Attributes:
+        signalled: a signal ended it before all turns were done.
+    """
+
+    def __init__(self, problem: Problem, ballot: Ballot) -> None:
+        self.problem, self.ballot = problem, ballot
+        self.signalled = False
+        self._setups: dict[int, Setup] = {}
+        self._shard: tuple[tuple[int, int, int], MemoryShard] | None = None
+
+    def run(self, contestants: Sequence[Contestant], repeats: int) -> dict[Contestant, list[Turn]]:
+        """Everyone's turns, in turn."""
+        turns: dict[Contestant, list[Turn]] = {one: [] for one in contestants}
+        for rows in dict.fromkeys(one.rows for one in contestants):
+            self._prepare(rows)
+        with Teams(self.problem.comm) as teams:
+            for repeat, one in product(range(repeats), contestants):
+                turn = teams.do(one.ranks, partial(self._turn, one, repeat == 0))
+                if turn:
+                    turns[one].append(turn)
+                if self._ended(turn):
+                    break
+        self._shard = None
+        return turns
+
+    def _ended(self, turn: Turn | None) -> bool:
+        """Whether a signal came. Collective.
+
+        Raises:
+            InputError: the descent ran away; its rounds are not those of a fit.
+        """
+        with agreement(self.problem.comm):
+            if turn and turn.status == Status.DIVERGED:
+                raise InputError(
+                    f"the fit diverged with --step {self.problem.settings.step}, so there is nothing to compare: "
+                    f"use --step auto, a smaller step, or --standardize"
+                )
+        self.signalled = share(self.problem.comm, str(turn.status) if turn else "") == Status.SIGNAL
+        return self.signalled
+
+    def _prepare(self, rows: int) -> None:
+        """The objective and the step, with the same bits whoever computes them: all ranks together, as peers."""
+        problem = self.problem.on(self.problem.comm, rows, mode="peer-to-peer", algorithm="library")
+        topology = problem.topology()
+        self._setups[rows] = problem.prepare(topology, problem.load(topology), self.ballot)
+
+    def _turn(self, one: Contestant, warm: bool, team: MPI.Intracomm) -> Turn | None:
+        delay = self.problem.settings.delay if one.ranks > 1 else ""  # the one rank beside which the others are held
+        problem = self.problem.on(team, one.rows, mode=one.mode, algorithm=one.algorithm, tol=0.0, delay=delay)
+        topology = problem.topology()
+        key = (one.rows, topology.worker, topology.workers)
+        if self._shard is None or self._shard[0] != key:
+            self._shard = None  # the old rows go before the new ones come
+            self._shard = key, problem.load(topology)
+        setup, shard = self._setups[one.rows], self._shard[1]
+        if warm:
+            problem.on(team, one.rows, rounds=WARM).descend(topology, shard, setup, self.ballot, _unwatched)
+        rule, order, costs, sums = problem.descend(topology, shard, setup, self.ballot, _unwatched)
+        if team.rank:
+            return None
+        sha = fingerprint(order.point[:-1], float(order.point[-1]))
+        serving = costs.server_share() if topology.workers < one.ranks else None
+        sent = bytes_sent(one.mode, one.algorithm, one.ranks, sums.buffer.nbytes, order.buffer.nbytes)
+        return Turn(costs.mean(), serving, topology.workers, sent, sha, rule.status)
+
+
+def bytes_sent(mode: str, algorithm: str, ranks: int, partial: int, order: int) -> int:
+    """Bytes that all ranks together hand to MPI to be sent in a round.
+
+    Exact for our own algorithms. What a library's collective makes of it inside can't be seen: counted is each rank's own vector
+    (and the order, once for each worker).
+    """
+    if algorithm == "library":
+        return (ranks - 1) * (partial + order) if mode == "client-server" else (ranks if ranks > 1 else 0) * partial
+    sizes = (partial, order) if mode == "client-server" else (partial,)
+    return sum(
+        8 * len(step.send)
+        for schedule, size in zip(SCHEDULES[algorithm], sizes, strict=True)
+        for rank in range(ranks)
+        for step in schedule(rank, ranks, size // 8)
+    )
+
+
+def row(one: Contestant, turns: Sequence[Turn]) -> dict[str, Any]:
+    """A row of the study: the turn in the middle, and the quartiles of all."""
+    ordered = sorted(turns, key=lambda turn: turn.seconds)
+    middle = ordered[(len(ordered) - 1) // 2]
+    low, high = np.percentile([turn.seconds for turn in turns], [25, 75]).tolist()
+    return {
+        "mode": one.mode,
+        "algorithm": one.algorithm,
+        "ranks": one.ranks,
+        "workers": middle.workers,
+        "seconds_per_round": middle.seconds,
+        "low": low,
+        "high": high,
+        **middle.parts,
+        "bytes_per_round": middle.bytes_per_round,
+        "server_share": middle.server_share,
+        "weights_sha256": middle.weights_sha256,
+    }
+
+
+def alone(problem: Problem) -> Contestant:
+    """One rank with all rows, or as many as half of its memory holds. Collective."""
+    fitting = np.array(int(MEMORY * available_bytes() / problem.table.bytes(1)))
+    problem.comm.Bcast(fitting)
+    return Contestant("peer-to-peer", "library", 1, max(1, min(problem.rows, int(fitting))))
+
+
+def baseline(one: Contestant, turns: Sequence[Turn], rows: int) -> dict[str, Any]:
+    """The round of one rank, carried on to all ``rows`` if it did not hold them all: what it does is in proportion to them."""
+    found, times = row(one, turns), rows / one.rows
+    carried = {key: found[key] * times for key in ("seconds_per_round", "compute")}
+    return {"name": "one rank", "threads": 1, "rows": one.rows, "extrapolated": times > 1, **carried}
+
+
+def _unwatched(*_: float) -> None:
+    """Nobody looks on while a turn is timed."""
