@@ -14,11 +14,12 @@ import mpi4py
 import numpy as np
 
 import mpi_pgd
-from mpi_pgd.topology.world import library
 
 
 def versions() -> dict[str, str]:
     """Of everything that computes."""
+    from mpi_pgd.topology.world import library  # not above: it starts MPI, which a plan does without
+
     return {
         "mpi_pgd": mpi_pgd.__version__,
         "python": platform.python_version(),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mpi_pgd.config import ALGORITHMS
 from tests.launch import Library, launch
 
 MODES = ("client-server", "peer-to-peer")
@@ -20,6 +21,17 @@ def test_one_fingerprint(library: Library, ranks: int, mode: str, tmp_path: Path
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["ranks"] == ranks
     assert record["workers"] == (max(1, ranks - 1) if mode == "client-server" else ranks)
+    assert record["weights_sha256"] == SEEN.setdefault("diamonds", record["weights_sha256"])
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 5])
+@pytest.mark.parametrize(("mode", "algorithm"), [(mode, name) for mode, names in ALGORITHMS.items() for name in names[1:]])
+def test_one_fingerprint_for_every_algorithm(library: Library, ranks: int, mode: str, algorithm: str, tmp_path: Path) -> None:
+    words = ("--mode", mode, "--algorithm", algorithm, "--rounds", 60, "--quiet", "--out", tmp_path)
+    result = launch(library, ranks, *words, timeout=120)
+    assert (result.returncode, result.stdout) == (0, ""), result
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert (record["mode"], record["algorithm"]) == (mode, algorithm)
     assert record["weights_sha256"] == SEEN.setdefault("diamonds", record["weights_sha256"])
 
 

@@ -64,9 +64,22 @@ def study(record: Mapping[str, Any]) -> str:
     from mpi_pgd.report.records import Records
     from mpi_pgd.report.sheets import tables
 
-    found = tables(Records(Path(), studies={record["study"]: record}))[record["study"]]
-    sentences = [*filter(None, [record.get("verdict")]), *record.get("findings", ())]
-    return "\n\n".join([*map(plain, found), *sentences])
+    shown = {**record, "rows": _fastest(record["rows"])} if record["study"] == "plan" else record
+    found = tables(Records(Path(), studies={record["study"]: shown}))[record["study"]]
+    sentences = [record["verdict"]] if "verdict" in record else []
+    for name in ("findings", "crossovers", "notes"):
+        sentences += record.get(name, ())
+    return "\n\n".join([*(plain(table) for table in found if not table.folded), *sentences])
+
+
+def _fastest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of a plan's many rows, the fastest algorithm of each mode, where the number of workers is a power of two."""
+    found: dict[tuple[str, int], Mapping[str, Any]] = {}
+    for row in rows:
+        key = (row["mode"], row["workers"])
+        if row["workers"].bit_count() == 1 and (key not in found or row["seconds_per_round"] < found[key]["seconds_per_round"]):
+            found[key] = row
+    return list(found.values())
 
 
 def plain(table: "Table") -> str:

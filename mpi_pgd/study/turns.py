@@ -134,9 +134,12 @@ class Race:
         problem = self.problem.on(team, one.rows, mode=one.mode, algorithm=one.algorithm, tol=0.0, delay=delay)
         topology = problem.topology()
         key = (one.rows, topology.worker, topology.workers)
-        if self._shard is None or self._shard[0] != key:
+        held = np.array(self._shard is not None and self._shard[0] == key)
+        team.Allreduce(MPI.IN_PLACE, held, MPI.LAND)  # loading is collective: all do it, or none
+        if not held:
             self._shard = None  # the old rows go before the new ones come
             self._shard = key, problem.load(topology)
+        assert self._shard
         setup, shard = self._setups[one.rows], self._shard[1]
         if warm:
             problem.on(team, one.rows, rounds=WARM).descend(topology, shard, setup, self.ballot, _unwatched)

@@ -1,0 +1,65 @@
+"""``doctor``: what is wrong with the set-up."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd.cli.commands import shared
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from mpi_pgd.cli.arguments import Parser
+
+
+def parser() -> "Parser":
+    """Its flags."""
+    from mpi_pgd.cli.arguments import Parser
+
+    made = Parser(
+        "mpirun -n N python -m mpi_pgd doctor [DATA ...] [--x NAME] [--y NAME] [--out DIR]",
+        "Look at the world, the cores, the memory, the files, the clocks and the network, in seconds, before the hours are spent.\n"
+        "Each finding says what to do.",
+    )
+    made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs to be fitted; default: the shipped data")
+    made.add_argument("--x", default="X", metavar="X", help="data set with the features")
+    made.add_argument("--y", default="y", metavar="Y", help="data set with the targets")
+    made.add_argument("--out", default="", metavar="DIR", help="the fit's output folder; gets doctor.json")
+    return made
+
+
+def begin() -> "MPI.Intracomm":
+    """The world, even where it is not what it should be: that is for the doctor to tell."""
+    import mpi4py
+
+    mpi4py.rc.initialize = False
+    mpi4py.rc.finalize = True
+    from mpi_pgd.study import doctor
+
+    return doctor.start()
+
+
+def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
+    """Examine, and print on rank 0 (of the first world, if there are many of one rank)."""
+    from mpi_pgd.report import bundle
+    from mpi_pgd.study.doctor import examine, text
+    from mpi_pgd.study.record import envelope, write
+    from mpi_pgd.topology.world import agreement, nodes
+
+    given = shared(comm, _read, words)
+    findings = examine(comm, given["data"], given["out"], given["x"], given["y"])
+    names = nodes(comm)
+    with agreement(comm):
+        if comm.rank == 0 and os.environ.get("SLURM_PROCID", "0") == "0":
+            print(text(findings), flush=True)
+            if given["out"]:
+                bundle.prepare(given["out"])
+                write(given["out"], envelope("doctor", names, [item._asdict() for item in findings]))
+    return 0
+
+
+def _read(words: Sequence[str]) -> dict[str, Any]:
+    from mpi_pgd.cli.arguments import shipped
+
+    arguments = parser().read(words)
+    return {**vars(arguments), "data": arguments.data or [shipped()]}

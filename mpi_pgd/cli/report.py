@@ -1,0 +1,30 @@
+"""``report``: a folder's run and studies as one HTML file. Without ranks."""
+
+from collections.abc import Sequence
+
+from mpi_pgd.cli.arguments import Parser
+from mpi_pgd.errors import InputError
+
+
+def parser() -> Parser:
+    """Its flags."""
+    made = Parser(
+        "python -m mpi_pgd report DIR [--out FILE.html]",
+        "Make one HTML file of the run bundle or the studies in DIR, readable offline; the pictures also as PNG and SVG in\n"
+        "DIR/pictures, the tables as CSV, Markdown and LaTeX in DIR/tables.",
+    )
+    made.add_argument("folder", nargs="?", metavar="DIR", help="folder that --out was given to")
+    made.add_argument("--out", metavar="FILE.html", help="default: DIR/report.html")
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Make the report, and say where it is."""
+    from mpi_pgd.report.html import write
+
+    arguments = parser().read(words)
+    if arguments.folder is None:
+        raise InputError("report was given no folder: expected the one that --out was given to in a run or a study")
+    files = write(arguments.folder, arguments.out)
+    print(f"{files[0]}, with {len(files) - 1} pictures and tables beside it")
+    return 0

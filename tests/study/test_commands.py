@@ -1,0 +1,99 @@
+"""network, plan, doctor and report as a person types them: what they leave, and bad input refused in one sentence."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.launch import ROOT, Library, Result, launch
+
+
+def alone(library: Library, *words: object) -> Result:
+    """A command without mpirun."""
+    command = [library.python, "-m", "mpi_pgd", *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return Result(" ".join(command), done.returncode, done.stdout, done.stderr, 0.0)
+
+
+@pytest.fixture(scope="module")
+def network(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the network.json of two ranks."""
+    folder = tmp_path_factory.mktemp("network")
+    result = launch(library, 2, "network", "--largest", 1 << 16, "--out", folder, timeout=120)
+    assert result.returncode == 0, result
+    return folder
+
+
+def test_network(network: Path) -> None:
+    record = json.loads((network / "network.json").read_text())
+    assert {"study", "rows", "machine", "command", "versions", "fits", "compute"} <= set(record)
+    assert {row["kind"] for row in record["rows"]} == {"ping-pong", "collective"}
+    assert {row["bytes"] for row in record["rows"]} >= {8, 1 << 16}
+    for row in record["rows"]:
+        assert row["residual"] == pytest.approx(row["fitted_seconds"] / row["seconds"] - 1)
+    for fit in record["fits"]:
+        assert fit["alpha_low"] <= fit["alpha"] <= fit["alpha_high"]
+        assert fit["beta_low"] <= fit["beta"] <= fit["beta_high"]
+
+
+def test_plan(library: Library, network: Path, tmp_path: Path) -> None:
+    words = ("--rows", 1_000_000, "--features", 200, "--workers", "1..64", "--explain", "--out", tmp_path)
+    result = alone(library, "plan", "--network", network, *words)
+    assert result.returncode == 0, result
+    record = json.loads((tmp_path / "plan.json").read_text())
+    assert {"study", "rows", "machine", "command", "versions", "best", "crossovers"} <= set(record)
+    assert record["predicted"] is True
+    assert "(predicted)" in result.stdout
+    for row in record["rows"]:
+        parts = sum(row[part] for part in ("compute", "wait", "latency", "bandwidth", "update"))
+        assert row["seconds_per_round"] == pytest.approx(parts)
+        assert row["fit_seconds"] == pytest.approx(100 * parts)
+        assert row["core_hours"] == pytest.approx(row["fit_seconds"] * row["ranks"] / 3600)
+    assert record["best"]["seconds_per_round"] == min(row["seconds_per_round"] for row in record["rows"])
+
+
+def test_doctor_and_report(library: Library, tmp_path: Path) -> None:
+    result = launch(library, 2, "doctor", "--out", tmp_path)
+    assert result.returncode == 0, result
+    record = json.loads((tmp_path / "doctor.json").read_text())
+    assert {row["level"] for row in record["rows"]} <= {"ok", "note", "warning"}
+    assert all(row["advice"] for row in record["rows"] if row["level"] == "warning")
+    result = launch(library, 2, "--rounds", 20, "--quiet", "--trace", "--out", tmp_path)
+    assert result.returncode == 0, result
+    result = alone(library, "report", tmp_path)
+    assert result.returncode == 0, result
+    assert str(tmp_path / "report.html") in result.stdout
+    page = (tmp_path / "report.html").read_text()
+    assert json.loads((tmp_path / "run.json").read_text())["weights_sha256"] in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["report"], "report was given no folder"),
+        (["report", "{empty}"], "no run"),
+        (["report", "{empty}/nowhere"], "nowhere"),
+        (["report", "{old}"], "another version"),
+        (["plan"], "plan was given no --network"),
+        (["plan", "--network", "{net}"], "plan was given no --rows"),
+        (["plan", "--network", "{net}", "--rows", "10", "--features", "3", "--workers", "9..2"], "--workers 9..2: expected a range"),
+        (["plan", "--network", "{net}", "--rows", "0", "--features", "3"], "--rows was given '0'"),
+        (["plan", "--network", "{net}", "--rows", "9", "--features", "3", "--mode", "p2p"], "--mode was given 'p2p'"),
+        (["plan", "--network", "{net}", "--rows", "9", "--features", "3", "--algorithm", "tree"], "with tree"),
+        (["plan", "--network", "{empty}", "--rows", "9", "--features", "3"], "can't be read"),
+        (["plan", "--network", "{elsewhere}", "--rows", "9", "--features", "3"], "expected a network.json"),
+    ],
+)
+def test_bad_input(library: Library, network: Path, tmp_path: Path, words: list[str], told: str) -> None:
+    for name in ("empty", "old"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "old" / "run.json").write_text('{"status": "converged", "mode": "client-server"}')
+    (tmp_path / "elsewhere.json").write_text('{"latency": 1.0}')
+    places = {"empty": tmp_path / "empty", "old": tmp_path / "old", "elsewhere": tmp_path / "elsewhere.json", "net": network}
+    result = alone(library, *(word.format(**places) for word in words))
+    assert result.returncode == 2, result
+    assert result.stderr.count("mpi_pgd: ") == 1, result
+    assert result.stderr.count("\n") == 1, result
+    assert told in result.stderr, result

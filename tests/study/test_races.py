@@ -1,0 +1,116 @@
+"""compare, scaling and study straggler under a real mpirun: the same bits everywhere, rows that add up, bad input refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpi_pgd.config import ALGORITHMS
+from tests.launch import Library, launch
+
+KEYS = {
+    *("mode", "algorithm", "ranks", "workers", "seconds_per_round", "compute", "wait", "wire", "update", "input"),
+    *("bytes_per_round", "speedup", "efficiency", "predicted_seconds_per_round", "weights_sha256"),
+}
+PARTS = ("compute", "wait", "wire", "update", "input")
+
+
+def study(library: Library, ranks: int, folder: Path, *words: object) -> tuple[dict[str, Any], str]:
+    result = launch(library, ranks, *words, "--rounds", 12, "--out", folder, timeout=120)
+    assert result.returncode == 0, result
+    name = words[1] if words[0] == "study" else words[0]
+    record = json.loads((folder / f"{name}.json").read_text())
+    assert {"study", "rows", "machine", "command", "versions"} <= set(record)
+    assert record["study"] == name
+    assert f"-m mpi_pgd {words[0]}" in record["command"]
+    return record, result.stdout
+
+
+def alike(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        assert set(row) >= KEYS
+        assert sum(row[part] for part in PARTS) == pytest.approx(row["seconds_per_round"], rel=0.02)
+        assert row["low"] <= row["high"]
+        assert row["predicted_seconds_per_round"] > 0
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
+def test_compare(library: Library, ranks: int, tmp_path: Path) -> None:
+    record, told = study(library, ranks, tmp_path, "compare", "--repeats", 2)
+    rows = record["rows"]
+    alike(rows)
+    every = [(mode, name) for mode, names in ALGORITHMS.items() for name in names]
+    assert [(row["mode"], row["algorithm"]) for row in rows] == (every if ranks > 1 else every[:1])
+    assert len({row["weights_sha256"] for row in rows}) == 1
+    assert record["verdict"] in told
+    for row in rows:
+        assert row["speedup"] == pytest.approx(record["baseline"]["seconds_per_round"] / row["seconds_per_round"])
+    if ranks > 1:
+        sent = {row["algorithm"]: row["bytes_per_round"] for row in rows}
+        partial, order = 8 * (2 * 25 + 6), 8 * 25  # the diamonds have 23 features
+        assert sent["linear"] == (ranks - 1) * (partial + order)
+        assert sent["ring"] == 2 * (ranks - 1) * partial
+        best = min(rows, key=lambda row: row["seconds_per_round"])
+        assert record["winner"] == {"mode": best["mode"], "algorithm": best["algorithm"]}
+
+
+def test_scaling(library: Library, tmp_path: Path) -> None:
+    record, told = study(library, 3, tmp_path, "scaling", "--repeats", 1, "--algorithms", "library,ring")
+    alike(record["rows"])
+    strong = [row for row in record["rows"] if row["scaling"] == "strong"]
+    weak = [row for row in record["rows"] if row["scaling"] == "weak"]
+    assert [row["ranks"] for row in strong] == [1, 2, 3] * 3  # client-server library, peer-to-peer library and ring
+    assert len({row["weights_sha256"] for row in strong}) == 1
+    assert [row["rows"] for row in weak] == [26970, 26970, 53940, 17980, 35960, 53940, 17980, 35960, 53940]
+    for row in strong:
+        expected = (1 / row["speedup"] - 1 / row["ranks"]) / (1 - 1 / row["ranks"]) if row["ranks"] > 1 else None
+        assert row["karp_flatt"] == (expected if expected is None else pytest.approx(expected))
+        assert row["efficiency"] == pytest.approx(row["speedup"] / row["ranks"])
+    assert {one["name"] for one in record["baselines"]} == {"one rank", "one rank, all threads", "closed form"}
+    assert all(sentence in told for sentence in record["findings"])
+
+
+def test_scaling_on_chosen_ranks(library: Library, tmp_path: Path) -> None:
+    record, _ = study(library, 3, tmp_path, "scaling", "--repeats", 1, "--ranks", "3,1")
+    assert [row["ranks"] for row in record["rows"]] == [1, 3] * 4
+
+
+def test_stragglers(library: Library, tmp_path: Path) -> None:
+    record, _ = study(library, 3, tmp_path, "study", "straggler", "--mean", "0.004")
+    assert [row["workers"] for row in record["rows"]] == [1, 2, 3]
+    assert [row["theory"] for row in record["rows"]] == pytest.approx([0.004, 0.006, 0.004 * 11 / 6])
+    for row in record["rows"]:
+        assert row["rounds"] >= 13
+        assert row["measured_maximum"] > 0.001  # the delays are seeded, and a rank can only be later than they say
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["scaling", "--ranks", "1,4"], "scaling was asked for 4 ranks: expected 1 to 2"),
+        (["scaling", "--ranks", "two"], "--ranks was given 'two': expected whole numbers"),
+        (["scaling", "--algorithms", "rng"], "--algorithms was given 'rng' (did you mean ring?)"),
+        (["compare", "--repeats", "0"], "--repeats was given '0': expected a whole number of at least 1"),
+        (["compare", "--mode", "peer-to-peer"], "unknown flag --mode"),
+        (["compare", "nothing.h5"], "there is no file nothing.h5"),
+        (["compare", "--step", "1000"], "the fit diverged with --step 1000"),
+        (["compare", "--delay", "9:2"], "rank 9 can't be delayed"),
+        (["study"], "study was given nothing: expected one of straggler"),
+        (["study", "stragler"], "study was given stragler (did you mean straggler?)"),
+        (["study", "straggler", "--mean", "0"], "--mean was given 0"),
+        (["compar"], "there is no file compar (did you mean compare?)"),
+    ],
+)
+def test_bad_input(library: Library, words: list[str], told: str) -> None:
+    result = launch(library, 2, *words, timeout=30)
+    assert result.returncode == 2, result
+    assert result.stderr.count("mpi_pgd: ") == 1, result
+    assert told in result.stderr, result
+
+
+def test_what_cannot_be_written_is_told_before_the_work(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = launch(library, 2, "compare", "--out", tmp_path / "file", timeout=30)
+    assert result.returncode == 2, result
+    assert "can't be written" in result.stderr, result

@@ -1,0 +1,93 @@
+"""Where the time of a run went: parts that add up, ranks that are late, a trace. No timing is asserted, only what adds up."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpi_pgd.config import ALGORITHMS
+from tests.launch import Library, launch
+
+PARTS = ("compute", "wait", "wire", "update", "input")
+
+
+def record(library: Library, ranks: int, folder: Path, *words: object) -> dict[str, Any]:
+    result = launch(library, ranks, "--quiet", "--rounds", 60, "--out", folder, *words)
+    assert (result.returncode, result.stderr) == (0, ""), result
+    found = json.loads((folder / "run.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("mode", ALGORITHMS)
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_the_parts_add_up_and_the_trace_agrees(library: Library, mode: str, ranks: int, tmp_path: Path) -> None:
+    found = record(library, ranks, tmp_path, "--mode", mode, "--trace")
+    costs = found["costs"]
+    # 60 rounds and the evaluation at the start; a few are done again while the bound of the sums settles.
+    assert 61 <= costs["rounds"] <= 70
+    whole = [sum(rank[part] for part in PARTS) for rank in costs["ranks"]]
+    assert sum(whole) / ranks == pytest.approx(found["seconds_per_round"], rel=1e-9)
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    spans = [event for event in events if event["ph"] == "X"]
+    for rank in costs["ranks"]:
+        mine = [event for event in spans if event["tid"] == rank["rank"] + 1]
+        for part in PARTS:
+            seconds = sum(event["dur"] for event in mine if event["name"] == part) * 1e-6
+            assert seconds == pytest.approx(rank[part] * costs["rounds"], rel=1e-3, abs=1e-6)
+    assert {event["args"]["round"] for event in spans} == set(range(costs["rounds"]))
+
+
+def test_rounds_fill_their_time(library: Library, tmp_path: Path) -> None:
+    # Between rounds there is next to nothing: what the clock does itself, and the moments before the rounds.
+    costs = record(library, 2, tmp_path, "--step", "0.1", "--delay", "exponential:0.02")
+    history = [line.split(",") for line in (tmp_path / "history.csv").read_text().splitlines()[1:]]
+    elapsed = (float(history[-1][3]) - float(history[0][3])) / (len(history) - 1)
+    assert costs["seconds_per_round"] == pytest.approx(elapsed, rel=0.1)
+
+
+def test_a_late_rank_is_named(library: Library, tmp_path: Path) -> None:
+    plain = record(library, 4, tmp_path / "plain")
+    late = record(library, 4, tmp_path / "late", "--delay", "2:300")
+    assert "rank 2 on node" in late["costs"]["sentence"]
+    assert late["weights_sha256"] == plain["weights_sha256"]
+    slowest = [rank["slowest_rounds"] for rank in late["costs"]["ranks"]]
+    assert max(slowest) == slowest[2]
+
+
+def test_a_rank_that_fails_slow_is_slow_from_then_on(library: Library, tmp_path: Path) -> None:
+    words = ("--mode", "peer-to-peer", "--fail-slow", "1@30", "--delay", "exponential:1e-9", "--trace")
+    record(library, 2, tmp_path, *words)
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    mine = [event for event in events if event["name"] == "compute" and event["tid"] == 2]
+    early = sorted(event["dur"] for event in mine if event["args"]["round"] < 30)
+    after = sorted(event["dur"] for event in mine if event["args"]["round"] >= 30)
+    assert after[0] > early[0] * 5, "the fastest late round is slower than the fastest early one"
+
+
+def test_an_old_trace_does_not_stay_beside_a_new_run(library: Library, tmp_path: Path) -> None:
+    record(library, 1, tmp_path, "--trace")
+    assert (tmp_path / "trace.json").exists()
+    record(library, 1, tmp_path)
+    assert not (tmp_path / "trace.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--delay", "7:2"], "rank 7 can't be delayed"),
+        (["--delay", "0:2"], "expected a rank that holds rows, 1 to 1 of the 2 ranks"),
+        (["--delay", "fast"], "--delay was given 'fast': expected RANK:FACTOR"),
+        (["--delay", "1:0.5"], "with a factor of at least 1"),
+        (["--fail-slow", "1:3"], "--fail-slow was given '1:3': expected RANK@ROUND"),
+        (["--trace"], "--trace needs --out"),
+        (["--algorithm", "ring"], "--algorithm ring is not one of the mode client-server"),
+        (["--algorithm", "rings"], "--algorithm was given 'rings': expected one of library, linear, ring"),
+    ],
+)
+def test_bad_input(library: Library, words: list[str], told: str) -> None:
+    result = launch(library, 2, *words, timeout=30)
+    assert result.returncode == 2, result
+    assert result.stderr.count("mpi_pgd: ") == 1, result
+    assert told in result.stderr, result
