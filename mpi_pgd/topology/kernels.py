@@ -20,16 +20,21 @@ def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> None:
     Raises:
         InputError: two ranks got other bits. Peers that each make the update would then part, and wait for each other for ever.
     """
-    mine = hashlib.sha256(_mapped(block_rows, min(features, FEATURES)).tobytes()).hexdigest()
+    mine = digest(block_rows, features)
     first = share(comm, f"{mine} {MPI.Get_processor_name()}")
     with agreement(comm):
-        digest, node = first.split(" ", 1)
-        if mine != digest:
+        theirs, node = first.split(" ", 1)
+        if mine != theirs:
             raise InputError(
                 f"rank {comm.rank} on node {MPI.Get_processor_name()} computes a block to other bits than rank 0 on node {node}: "
                 f"their BLAS chose other kernels, expected the same for all; set OPENBLAS_CORETYPE (Haswell, say; with MKL "
                 f"MKL_CBWR=COMPATIBLE) for all ranks, and use one numpy"
             )
+
+
+def digest(block_rows: int, features: int) -> str:
+    """The sha256 of what this rank makes of a block that is the same everywhere: ranks with another compute other bits."""
+    return hashlib.sha256(_mapped(block_rows, min(features, FEATURES)).tobytes()).hexdigest()
 
 
 def _mapped(rows: int, features: int) -> Vector:

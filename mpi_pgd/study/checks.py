@@ -1,0 +1,278 @@
+"""From the ranks' facts to findings on the set-up: launcher, cores, threads, software, clocks, network. Pure functions."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+from mpi_pgd.report.units import count, rate, seconds
+from mpi_pgd.study.findings import Finding, listed
+from mpi_pgd.study.signs import Ping, Rank
+
+LAUNCHERS = {"Open MPI": "Open MPI's mpirun", "Hydra": "Hydra (the mpirun of MPICH and Intel MPI)", "SLURM": "srun"}
+THREADS = "export OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1 (python -m mpi_pgd does so itself)"
+WALL, MOVED = 1.0, 1e-3  # seconds
+ALPHA, BANDWIDTH = 5e-6, 2e9  # of shared memory: seconds, bytes a second
+SHARE = 0.5  # of the link's bandwidth: less is a fault
+SLOW_INFINIBAND = 15e-6  # seconds: InfiniBand's own latency is 1 to 3 us, TCP over it 15 and more
+SLOWEST = "100 Mbit/s Ethernet or slower"
+# Least bandwidth, bytes a second, and largest latency, seconds: about two thirds of what such a link gives, with TCP for Ethernet.
+CLASSES = (
+    ("InfiniBand or the like, 100 Gbit/s or more", 8e9, 6e-6),
+    ("InfiniBand or the like", 2e9, 6e-6),
+    ("Ethernet of 25 Gbit/s or more", 2e9, 1e-4),
+    ("10 Gbit/s Ethernet", 7e8, 1e-4),
+    ("1 Gbit/s Ethernet", 7e7, 5e-4),
+    (SLOWEST, 0.0, float("inf")),
+)
+
+
+def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[Finding]:
+    """All findings that need no data, one a check."""
+    checks: tuple[Callable[[Sequence[Rank]], Finding], ...] = (
+        *(world, launcher, slurm, cores, pinning, threads, kernels, software, processors, clocks),
+    )
+    return [*(check(ranks) for check in checks), node_network(ranks, found), network(ranks, found)]
+
+
+def started(environment: Mapping[str, str]) -> tuple[str, int]:
+    """Which launcher started this rank ("" if none is known), and of how many."""
+    if "OMPI_COMM_WORLD_SIZE" in environment:
+        return "Open MPI", _whole(environment, "OMPI_COMM_WORLD_SIZE")
+    if "PMI_SIZE" in environment and {"HYDI_CONTROL_FD", "MPI_LOCALNRANKS"} & set(environment):
+        return "Hydra", _whole(environment, "PMI_SIZE")
+    if "SLURM_STEP_NUM_TASKS" in environment:
+        return "SLURM", _whole(environment, "SLURM_STEP_NUM_TASKS")
+    return "", 1
+
+
+def mismatched(by: str, vendor: str) -> bool:
+    """Whether a launcher belongs to another library; srun belongs to all."""
+    return by in ("Open MPI", "Hydra") and (by == "Open MPI") != (vendor == "Open MPI")
+
+
+def right_launcher(by: str, vendor: str) -> str:
+    """How to start ranks of this library, where ``by`` did not."""
+    if by == "SLURM":
+        return f"use srun --mpi={'pmix' if vendor == 'Open MPI' else 'pmi2'} with {vendor}"
+    return f"use the mpirun of the {vendor} that Python loads (`which mpirun` tells the one in use), or another Python's mpi4py"
+
+
+def world(ranks: Sequence[Rank]) -> Finding:
+    """Worlds of one rank by mistake."""
+    first = ranks[0]
+    by, tasks = started(first.environment)
+    nodes = len(_by_node(ranks))
+    if first.world < tasks:
+        words = f"{LAUNCHERS[by]} started {count(tasks, 'rank')}, but this MPI world has {first.world}: each fits alone"
+        return Finding("world", "warning", words, right_launcher(by, first.vendor))
+    if first.world == 1 and first.twins > 1:
+        words = f"{first.twins} processes with this command run side by side, each an MPI world of one rank"
+        return Finding("world", "warning", words, right_launcher(by, first.vendor))
+    return Finding("world", "ok", f"{count(len(ranks), 'rank')} on {count(nodes, 'node')}")
+
+
+def launcher(ranks: Sequence[Rank]) -> Finding:
+    """Launcher and library that do not match."""
+    first = ranks[0]
+    by, _ = started(first.environment)
+    library = first.software.get("mpi", first.vendor)
+    words = f"the library is {library}, started by {LAUNCHERS.get(by, 'no launcher that is known')}"
+    if mismatched(by, first.vendor):
+        return Finding("launcher", "warning", words + ": they do not belong together", right_launcher(by, first.vendor))
+    return Finding("launcher", "ok", words)
+
+
+def slurm(ranks: Sequence[Rank]) -> Finding:
+    """Cores and nodes that SLURM gave and the ranks do not have."""
+    first = ranks[0]
+    given = first.environment
+    if "SLURM_JOB_ID" not in given:
+        return Finding("slurm", "ok", "not a SLURM job")
+    cpus, job_nodes, nodes = _whole(given, "SLURM_CPUS_PER_TASK"), _whole(given, "SLURM_JOB_NUM_NODES"), len(_by_node(ranks))
+    if nodes < job_nodes:
+        words = f"the job has {job_nodes} nodes, but the ranks are on {nodes}"
+        return Finding("slurm", "warning", words, "start with srun, or with an mpirun that was built to ask SLURM for the nodes")
+    short = [rank.rank for rank in ranks if len(rank.cpus) < _whole(rank.environment, "SLURM_CPUS_PER_TASK")]
+    if short:
+        words = f"--cpus-per-task={cpus}, but {listed(short)} may use {len(ranks[short[0]].cpus)}"
+        advice = "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK in the batch script (since 22.05 srun does not inherit it)"
+        advice += " and call srun --cpu-bind=cores" if "SRUN_CPUS_PER_TASK" in given else ""
+        return Finding("slurm", "warning", words, advice)
+    if cpus > 1:
+        advice = f"a rank computes with one core: for the others too, ask for {cpus} times the tasks and --cpus-per-task=1"
+        return Finding("slurm", "note", f"each task has {cpus} cores", advice)
+    tasks = _whole(given, "SLURM_NTASKS")
+    if len(ranks) == 1 < tasks:
+        return Finding("slurm", "note", f"the job has {tasks} tasks, and this is one rank", "start with srun or mpirun to use them")
+    return Finding("slurm", "ok", f"job {given['SLURM_JOB_ID']}, {count(nodes, 'node')}")
+
+
+def _whole(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name, "")
+    return int(text) if text.isdigit() else 0
+
+
+def cores(ranks: Sequence[Rank]) -> Finding:
+    """Ranks of a node against its cores."""
+    nodes = _by_node(ranks)
+    most = max(nodes, key=lambda name: len(nodes[name]) / _cores(nodes[name][0]))
+    first, there = nodes[most][0], _cores(nodes[most][0])
+    words = f"{count(len(nodes[most]), 'rank')} on node {most}, which has {count(there, 'core')}"
+    words += f" (granted, of {first.cores})" if there < first.cores else ""
+    if len(nodes[most]) > there:
+        advice = f"start at most {there} a node (mpirun -n {there} on one; -ppn {there}, or Open MPI's --map-by ppr:{there}:node)"
+        return Finding("cores", "warning", f"{words}: they take turns, and each waits for those not running", advice)
+    if len(nodes[most]) > first.physical > 0:
+        advice = f"two threads of a core share its arithmetic and its cache: try {first.physical} ranks a node as well"
+        return Finding("cores", "note", f"{words}, but {first.physical} without hardware threads", advice)
+    return Finding("cores", "ok", words)
+
+
+def _cores(rank: Rank) -> int:
+    """Processors that the node's ranks may use at a time, at least one: the control group's quota may be less than one."""
+    return max(1, min(rank.cores, round(rank.quota))) if rank.quota else rank.cores
+
+
+def pinning(ranks: Sequence[Rank]) -> Finding:
+    """Ranks bound to the same cores, or to too few; or not bound though the node is full."""
+    for name, here in _by_node(ranks).items():
+        for cpus, bound in _groups(here, lambda rank: tuple(rank.cpus)).items():
+            if len(cpus) < min(len(bound), here[0].cores):
+                words = f"{listed(bound)} on node {name} are all bound to {listed(cpus, 'core')} of {here[0].cores}"
+                advice = "bind each to its own: mpirun --bind-to core (Open MPI), -bind-to core (MPICH), srun --cpu-bind=cores; "
+                return Finding("pinning", "warning", words, advice + "take away any taskset around the job")
+    short = [rank for rank in ranks if len(rank.cpus) < min(rank.threads, rank.cores)]
+    if short:
+        words = f"{listed([rank.rank for rank in short])} bound to {count(len(short[0].cpus), 'core')} "
+        return Finding("pinning", "warning", words + f"with {short[0].threads} threads each", THREADS)
+    loose = [rank.rank for rank in ranks if len(rank.cpus) == rank.cores > 1]
+    full = [name for name, here in _by_node(ranks).items() if len(here) >= here[0].cores > 1]
+    if loose and full:
+        advice = "where ranks lose their cache by moving: mpirun --bind-to core (Open MPI), -bind-to core (MPICH)"
+        return Finding("pinning", "note", f"{listed(loose)} not bound, with as many ranks as cores on node {full[0]}", advice)
+    return Finding("pinning", "ok", "not bound, with cores to spare" if loose else "no more ranks are bound to a core than need be")
+
+
+def threads(ranks: Sequence[Rank]) -> Finding:
+    """More than one BLAS thread a rank."""
+    most = max(ranks, key=lambda rank: rank.threads)
+    set_by = ", ".join(f"{name}={value}" for name, value in most.environment.items() if name.endswith("_NUM_THREADS"))
+    words = f"{count(most.threads, 'BLAS thread')} in rank {most.rank} ({set_by or 'no variable says how many'})"
+    if most.threads > 1:
+        return Finding(
+            "threads", "warning", f"{words}: they and the other ranks fight over the cores, and the bits change", THREADS
+        )
+    return Finding("threads", "ok", words if len(ranks) == 1 else f"1 BLAS thread a rank ({set_by or 'no variable says so'})")
+
+
+def kernels(ranks: Sequence[Rank]) -> Finding:
+    """BLAS kernels that compute other bits."""
+    groups = _groups(ranks, lambda rank: rank.kernels)
+    if len(groups) == 1:
+        return Finding("kernels", "ok", f"every rank computes a block to the same bits ({ranks[0].blas})")
+    words = "; ".join(f"{listed(members)} with {ranks[members[0]].blas} on {ranks[members[0]].node}" for members in groups.values())
+    advice = "a fit will be refused: set OPENBLAS_CORETYPE=Haswell (MKL: MKL_CBWR=COMPATIBLE) for all ranks, and use one numpy"
+    return Finding("kernels", "warning", f"ranks compute a block to different bits: {words}", advice)
+
+
+def software(ranks: Sequence[Rank]) -> Finding:
+    """Versions that differ between ranks."""
+    first = ranks[0].software
+    other = [name for name in first if any(rank.software.get(name) != first[name] for rank in ranks)]
+    if not other:
+        return Finding("software", "ok", "the same everywhere: " + ", ".join(f"{name} {first[name]}" for name in first))
+    words = "; ".join(f"{name} {_spread(ranks, [rank.software.get(name, 'none') for rank in ranks])}" for name in other)
+    return Finding("software", "warning", f"versions differ: {words}", "use one environment for all ranks, on a shared file system")
+
+
+def processors(ranks: Sequence[Rank]) -> Finding:
+    """Hardware that differs between nodes."""
+    if len({rank.processor for rank in ranks}) == 1:
+        return Finding("processors", "ok", ranks[0].processor)
+    advice = "every round waits for the slowest: ask for one kind (srun --constraint), or expect the others to idle"
+    return Finding("processors", "note", f"they differ: {_spread(ranks, [rank.processor for rank in ranks])}", advice)
+
+
+def _spread(ranks: Sequence[Rank], values: Sequence[str]) -> str:
+    groups = _groups(ranks, lambda rank: values[rank.rank])
+    return ", ".join(f"{value} on {listed(members)} ({ranks[members[0]].node})" for value, members in groups.items())
+
+
+def clocks(ranks: Sequence[Rank]) -> Finding:
+    """The time of day between nodes, and whether the clocks that time the rounds can be aligned."""
+    nodes = _by_node(ranks)
+    if len(nodes) == 1:
+        return Finding("clocks", "ok", "one node, one clock")
+    skews = [rank.wall + rank.offset - ranks[0].wall for rank in ranks]
+    worst = max(range(len(ranks)), key=lambda i: abs(skews[i]))
+    moved = max(ranks, key=lambda rank: abs(rank.moved))
+    words = f"the time of day on node {ranks[worst].node} is {seconds(skews[worst])} off rank 0's; "
+    words += f"aligned twice, the timing clocks moved by at most {seconds(abs(moved.moved))} (rank {moved.rank}, {moved.node})"
+    if abs(skews[worst]) > WALL:
+        advice = "have the nodes keep time by NTP or chrony: file times and logs do not fit together"
+        return Finding("clocks", "warning", words, advice)
+    if abs(moved.moved) > MOVED:
+        return Finding("clocks", "note", words, "wait and wire of a round can't be told apart more finely than that")
+    return Finding("clocks", "ok", words)
+
+
+def node_network(ranks: Sequence[Rank], found: Sequence[Ping]) -> Finding:
+    """Shared memory within a node."""
+    here = [ping for ping in found if ping.here]
+    if not here:
+        return Finding("shared memory", "ok", f"node {ranks[0].node} has one rank: nothing is sent within it")
+    words = _speed(here[0])
+    if here[0].alpha < ALPHA and here[0].bandwidth >= BANDWIDTH:
+        return Finding("shared memory", "ok", words)
+    words += f"; shared memory gives less than {seconds(ALPHA)} and more than {rate(BANDWIDTH)}"
+    if any(finding.level == "warning" for finding in (cores(ranks), pinning(ranks))):
+        return Finding("shared memory", "note", words, "mend cores and pinning first: ranks that share a core answer late")
+    advice = "see that shared memory is used: UCX_TLS must allow sm, Open MPI's --mca btl must name sm, /dev/shm must have room"
+    return Finding("shared memory", "warning", words, advice)
+
+
+def network(ranks: Sequence[Rank], found: Sequence[Ping]) -> Finding:
+    """Latency and bandwidth between nodes, against what the link says of itself, or the kind it looks like."""
+    others = [ping for ping in found if not ping.here]
+    if not others:
+        return Finding("network", "ok", "one node: nothing is sent between nodes")
+    slowest = min(others, key=lambda ping: ping.bandwidth)
+    ends = (ranks[0], ranks[slowest.rank])
+    link = min(rank.link for rank in ends)
+    words = f"{_speed(slowest)}, the slowest of {len(others)}: like {kind(slowest)}"
+    words += f"; the link says {rate(link)}" if link else "; the link does not say what it gives"
+    advice = "name the fast interface: UCX_NET_DEVICES, Open MPI's --mca btl_tcp_if_include, MPICH's -iface or FI_TCP_IFACE"
+    if all(rank.infiniband for rank in ends) and slowest.alpha > SLOW_INFINIBAND:
+        return Finding("network", "warning", words + ": there is InfiniBand, but TCP's latency", advice)
+    if link and slowest.bandwidth < SHARE * link:
+        return Finding("network", "warning", f"{words}: {slowest.bandwidth / link:.0%} of it", advice)
+    uneven = max(ping.bandwidth for ping in others) > 2 * slowest.bandwidth
+    if uneven or not link:
+        what = (
+            f"look at node {slowest.node}, others are twice as fast" if uneven else "compare that with what the network should give"
+        )
+        level = "warning" if uneven or kind(slowest) == SLOWEST else "note"
+        return Finding("network", level, words, f"{what}; {advice}")
+    return Finding("network", "ok", words)
+
+
+def kind(ping: Ping) -> str:
+    """The best class of links whose figures this one reaches."""
+    return next(name for name, least, most in CLASSES if ping.bandwidth >= least and ping.alpha <= most)
+
+
+def _speed(ping: Ping) -> str:
+    return f"rank 0 to rank {ping.rank} on node {ping.node}: {seconds(ping.alpha)}, {rate(ping.bandwidth)}"
+
+
+def _by_node(ranks: Sequence[Rank]) -> dict[str, list[Rank]]:
+    nodes: dict[str, list[Rank]] = {}
+    for rank in ranks:
+        nodes.setdefault(rank.node, []).append(rank)
+    return nodes
+
+
+def _groups(ranks: Sequence[Rank], key: Callable[[Rank], Hashable]) -> dict[Any, list[int]]:
+    groups: dict[Any, list[int]] = {}
+    for rank in ranks:
+        groups.setdefault(key(rank), []).append(rank.rank)
+    return groups

@@ -1,0 +1,157 @@
+"""The doctor: in seconds, before the hours are spent, what is wrong with the set-up, each finding with what to do.
+
+Every rank tells its facts (``facts``, ``pings``, ``files``); rank 0 judges them (``checks``, ``layout``); all get the findings.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mpi4py import MPI
+
+from mpi_pgd.data.hdf5 import Table
+from mpi_pgd.errors import InputError
+from mpi_pgd.problem import SPARE
+from mpi_pgd.study import checks, files, layout
+from mpi_pgd.study.facts import about_me, gather
+from mpi_pgd.study.files import Folder, Store
+from mpi_pgd.study.findings import Finding, text
+from mpi_pgd.study.pings import pings, rest
+from mpi_pgd.study.signs import Rank, leaders
+from mpi_pgd.topology.clock import offsets
+from mpi_pgd.topology.world import guard, nodes, share
+
+__all__ = ["Finding", "examine", "start", "text"]
+
+
+def start() -> MPI.Intracomm:
+    """The world, started if it was not, with a word first if that would end the process.
+
+    Only what imports mpi4py's MPI with ``mpi4py.rc.initialize = False`` leaves it to this function to start MPI.
+
+    Raises:
+        InputError: Open MPI's mpirun started ranks of a library that then aborts in its own start.
+    """
+    if not MPI.Is_initialized():
+        by, vendor = checks.started(os.environ)[0], MPI.get_vendor()[0]
+        if by == "Open MPI" and checks.mismatched(by, vendor) and "pmix" not in MPI.Get_library_version().lower():
+            raise InputError(f"{vendor} can't be started by {checks.LAUNCHERS[by]}: {checks.right_launcher(by, vendor)}")
+        MPI.Init_thread(MPI.THREAD_SINGLE)
+    return MPI.COMM_WORLD
+
+
+def examine(comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X", y: str = "y") -> list[Finding]:
+    """Look at everything. Collective; the findings are the same on every rank.
+
+    Args:
+        comm: the ranks of a fit to come.
+        data: its files or globs; with none, the checks that need data become one note.
+        out: its output folder, made if need be; none if empty.
+        x, y: names of the data sets.
+
+    Raises:
+        InputError: never for what it finds: that becomes a finding. Any other exception ends all ranks.
+    """
+    with guard(comm):
+        mine = comm.Dup()
+        try:
+            return _examine(mine, data, out, x, y)
+        finally:
+            mine.Free()
+
+
+def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str) -> list[Finding]:
+    names = nodes(comm)
+    firsts = leaders(names)
+    clocks = offsets(comm, firsts)
+    me = {key: value for key, value in asdict(about_me(comm, names[comm.rank])).items() if key not in ("offset", "moved")}
+    rest(comm)
+    everyone = gather(comm, json.dumps(me))
+    found = pings(comm, names)
+    seen = _look(comm, names, data, x, y)
+    later = offsets(comm, firsts)
+    findings: list[Finding] = []
+    if comm.rank == 0:
+        first_of = {names[rank]: rank for rank in firsts}
+        ranks = [_timed(json.loads(words), first_of, clocks, later) for words in everyone]
+        place = files.out_folder(out) if out else Folder("")
+        findings = [*checks.setup(ranks, found), *_on_data(seen, ranks, data), *_on_folders(seen, place, len(firsts))]
+    rest(comm)
+    return [Finding(*row) for row in json.loads(share(comm, json.dumps(findings)))]
+
+
+def _timed(facts: dict[str, Any], first_of: dict[str, int], clocks: dict[int, float], later: dict[int, float]) -> Rank:
+    """A rank's facts with its clock: that of the first rank of its node."""
+    first = first_of[facts["node"]]
+    return Rank(**facts, offset=clocks[first], moved=later[first] - clocks[first])
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the nodes see of the data; ``read``: bytes and seconds of the first rows."""
+
+    errors: dict[str, str]
+    others: list[str]
+    table: Table | None = None
+    stores: tuple[Store, ...] = ()
+    read: tuple[int, float] = (0, 0.0)
+    folder: Folder | None = None
+
+
+def _look(comm: MPI.Intracomm, names: Sequence[str], data: Sequence[str], x: str, y: str) -> _Seen:
+    """The first rank of each node looks; the first that can read the data tells about them. On rank 0. Collective."""
+    if not data:
+        return _Seen({}, [])
+    table, error = files.table(data, x, y) if comm.rank in leaders(names) else (None, "")
+    mark = hashlib.sha256(json.dumps(table.as_dict()).encode()).hexdigest() if table else ""
+    rest(comm)
+    answers = json.loads(share(comm, json.dumps(gather(comm, json.dumps([mark, error])))))
+    marks = {rank: tuple(json.loads(answers[rank])) for rank in leaders(names)}
+    errors = {names[rank]: error for rank, (_, error) in marks.items() if error}
+    teller = next((rank for rank, (mark, _) in marks.items() if mark), -1)
+    if teller < 0:
+        return _Seen(errors, [])
+    others = [names[rank] for rank, (mark, _) in marks.items() if mark not in ("", marks[teller][0])]
+    told = _tell(table) if table and comm.rank == teller else ""
+    rest(comm)
+    return _told(share(comm, told, teller), errors, others)
+
+
+def _tell(table: Table) -> str:
+    try:
+        stores = files.stores(table)
+        told = [table.as_dict(), [asdict(store) for store in stores], files.timed_read(table, stores)]
+    except InputError as error:  # it has gone, or has changed, since it was looked at
+        return json.dumps(str(error))
+    return json.dumps([*told, asdict(files.data_folder(table.parts[0].path))])
+
+
+def _told(words: str, errors: dict[str, str], others: list[str]) -> _Seen:
+    told = json.loads(words)
+    if isinstance(told, str):
+        return _Seen({"": told, **errors}, others)
+    table, stores, read, folder = told
+    found = tuple(Store(**{**store, **{key: tuple(store[key]) for key in ("shape", "chunks", "filters")}}) for store in stores)
+    return _Seen(errors, others, Table.from_dict(table), found, (read[0], read[1]), Folder(**folder))
+
+
+def _on_data(seen: _Seen, ranks: Sequence[Rank], data: Sequence[str]) -> list[Finding]:
+    if not data:
+        return [Finding("data", "note", "no data were named: memory, blocks and chunks were not looked at", "name the files")]
+    findings = [layout.access(seen.errors, seen.others, seen.table)]
+    if seen.table is not None:
+        findings += [
+            layout.room(seen.table, ranks, SPARE),
+            layout.blocks(seen.table, len(ranks)),
+            layout.chunks(seen.table, seen.stores, len(ranks)),
+            layout.reading(*seen.read),
+        ]
+    return findings
+
+
+def _on_folders(seen: _Seen, out: Folder, nodes: int) -> list[Finding]:
+    folders = [folder for folder in (seen.folder, out if out.path else None) if folder]
+    return [layout.locking(folders, nodes), layout.output(out)]

@@ -1,0 +1,130 @@
+"""What each rank knows of its node, its software and its place, and how that comes to rank 0: as JSON text, judged elsewhere."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.data.memory import available_bytes
+from mpi_pgd.provenance import blas, machine, versions
+from mpi_pgd.study.signs import Rank
+from mpi_pgd.topology.kernels import digest
+
+# What a launcher or a user says to a rank, as far as a check reads it.
+HEARD = (
+    *("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMI_RANK", "PMI_FD", "PMIX_RANK", "HYDI_CONTROL_FD", "MPI_LOCALNRANKS"),
+    *("SLURM_JOB_ID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "SLURM_JOB_NUM_NODES", "SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK"),
+    *("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
+)
+SHAPE = (512, 256)  # rows and features of the block whose bits are compared
+NOT_LINKS = ("lo", "docker", "virbr", "veth")
+
+
+def about_me(comm: MPI.Intracomm, node: str) -> Rank:
+    """This rank's facts, but for the clock's ``offset`` and ``moved``, which rank 0 measures. Not collective."""
+    software = {name: version for name, version in versions().items() if name != "blas"}
+    link, infiniband = _link()
+    return Rank(
+        rank=comm.rank,
+        node=node,
+        world=MPI.COMM_WORLD.size,
+        twins=_twins() if MPI.COMM_WORLD.size == 1 else 1,
+        vendor=MPI.get_vendor()[0],
+        environment={name: os.environ[name] for name in HEARD if name in os.environ},
+        cpus=sorted(os.sched_getaffinity(0)),
+        cores=os.cpu_count() or 1,
+        physical=_physical(),
+        quota=_quota(),
+        threads=_threads(),
+        kernels=_kernels(),
+        blas=blas(),
+        software=software,
+        processor=machine(())["processor"],
+        available=available_bytes(),
+        wall=time.time() - time.perf_counter(),
+        link=link,
+        infiniband=infiniband,
+    )
+
+
+def gather(comm: MPI.Intracomm, text: str) -> list[str]:
+    """Every rank's ``text`` on rank 0, in order; nothing on the others. Collective."""
+    mine = np.frombuffer(text.encode(), dtype=np.uint8)
+    lengths = np.zeros(comm.size if comm.rank == 0 else 0, dtype=np.int64)
+    comm.Gather(np.array([mine.size]), lengths if comm.rank == 0 else None)
+    everything = np.empty(int(lengths.sum()), dtype=np.uint8)
+    comm.Gatherv(mine, [everything, lengths] if comm.rank == 0 else None)
+    ends = np.cumsum(lengths)
+    return [everything[end - length : end].tobytes().decode() for end, length in zip(ends, lengths, strict=True)]
+
+
+def _twins() -> int:
+    """Processes with this one's command and parent: a launcher that this library does not know starts them side by side."""
+    mine = _process(Path("/proc/self"))
+    return sum(_process(path) == mine for path in Path("/proc").glob("[0-9]*"))
+
+
+def _process(path: Path) -> tuple[str, bytes]:
+    try:
+        parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+        return parent, (path / "cmdline").read_bytes()
+    except OSError:  # it has ended meanwhile
+        return "", b""
+
+
+def _physical() -> int:
+    """Cores without their hardware threads; 0 if the kernel does not tell."""
+    paths = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/thread_siblings_list")
+    return len({_read(path) for path in paths} - {""})
+
+
+def _quota() -> float:
+    words = _read(Path("/sys/fs/cgroup/cpu.max")).split()
+    return float(words[0]) / float(words[1]) if len(words) == 2 and words[0].isdigit() else 0.0
+
+
+def _kernels() -> str:
+    """With one thread, as in a fit: more would cut the products differently."""
+    from threadpoolctl import threadpool_limits  # a fit does not need it
+
+    with threadpool_limits(1, "blas"):
+        return digest(*SHAPE)
+
+
+def _threads() -> int:
+    from threadpoolctl import threadpool_info
+
+    return max((int(pool["num_threads"]) for pool in threadpool_info()), default=1)
+
+
+def _link() -> tuple[float, bool]:
+    infiniband, ethernet = max(_infiniband(), default=0.0), max(_ethernet(), default=0.0)
+    return max(infiniband, ethernet), infiniband > 0
+
+
+def _ethernet() -> Iterator[float]:
+    """Bytes a second of each interface that is up and is hardware, or a bond of such."""
+    for path in Path("/sys/class/net").glob("*"):
+        real = (path / "device").exists() or (path / "bonding").exists()
+        speed = _read(path / "speed")
+        if real and not path.name.startswith(NOT_LINKS) and _read(path / "operstate") != "down" and speed.isdigit():
+            yield int(speed) * 1e6 / 8
+
+
+def _infiniband() -> Iterator[float]:
+    """Bytes a second of each active port, from texts like ``100 Gb/sec (4X EDR)``; one whose link layer is Ethernet is Ethernet."""
+    for port in Path("/sys/class/infiniband").glob("*/ports/*"):
+        words = _read(port / "rate").split()
+        if words and "ACTIVE" in _read(port / "state") and _read(port / "link_layer") != "Ethernet":
+            yield float(words[0]) * 1e9 / 8
+
+
+def _read(path: Path) -> str:
+    """A file of the kernel's; empty if this kernel, or this interface, has no answer."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,291 @@
+"""The doctor under real mpiruns: healthy, crowded, pinned, threaded, mismatched, and with data that a fit could not use."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.hosts import Hosts, unavailable
+from tests.launch import ROOT, Library, Result, launch, libraries
+
+DATA = ROOT / "data" / "diamonds.h5"
+SCRIPT = """
+import json, os, sys
+from pathlib import Path
+from mpi4py import MPI
+from mpi_pgd.study.doctor import examine, text
+
+folder, out, *data = sys.argv[1:]
+found = examine(MPI.COMM_WORLD, data, out)
+Path(folder, f"found.{os.getpid()}").write_text(json.dumps([item._asdict() for item in found]))
+if MPI.COMM_WORLD.rank == 0:
+    print(text(found))
+"""
+CHECKS = [
+    *("world", "launcher", "slurm", "cores", "pinning", "threads", "kernels", "software", "processors", "clocks"),
+    *("shared memory", "network", "data", "memory", "blocks", "chunks", "reading", "locking", "out"),
+]
+CORES = len(os.sched_getaffinity(0))
+
+Rows = dict[str, dict[str, str]]
+
+
+def examined(
+    folder: Path, library: Library, ranks: int, *data: object, out: object = "", worlds: int = 1, **options: Any
+) -> tuple[Rows, Result]:
+    """The findings by check, the same on all ranks of a world, and how the launch ended."""
+    script, answers = folder / "script.py", folder / "answers"
+    script.write_text(SCRIPT)
+    answers.mkdir()
+    result = launch(library, ranks, answers, out, *data, script=script, **options)
+    assert result.returncode == 0, result
+    found = [json.loads(path.read_text()) for path in answers.iterdir()]
+    assert len(found) == ranks, result
+    assert worlds > 1 or all(rows == found[0] for rows in found), found
+    return {row["check"]: row for row in found[0]}, result
+
+
+def wrapped(library: Library, folder: Path, command: str) -> Library:
+    """The library with a python that is started by a line of shell; ``$rank`` is its rank."""
+    path = folder / "python"
+    path.write_text(f'#!/bin/sh\nrank="${{PMI_RANK:-${{PMIX_RANK:-0}}}}"\nexec {command.format(python=library.python)} "$@"\n')
+    path.chmod(0o755)
+    return replace(library, python=str(path))
+
+
+def can(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+NAMESPACES = pytest.mark.skipif(not can("unshare", "-um", "true"), reason="needs the right to make namespaces (root)")
+TASKSET = pytest.mark.skipif(not can("taskset", "-c", "0", "true") or CORES < 2, reason="needs taskset, and two cores")
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_shipped_data(library: Library, tmp_path: Path, ranks: int) -> None:
+    out = tmp_path / "out"
+    rows, result = examined(tmp_path, library, ranks, DATA, out=out)
+    assert list(rows) == CHECKS
+    for check in ("world", "launcher", "slurm", "threads", "kernels", "software", "processors", "data", "memory", "blocks", "out"):
+        assert rows[check]["level"] == "ok", result
+        assert rows[check]["advice"] == ""
+    assert "53,940 rows, 23 features" in rows["data"]["finding"]
+    assert "GB/s" in rows["shared memory"]["finding"] or ranks == 1
+    assert list(out.iterdir()) == []
+    assert f"{ranks} rank" in result.stdout
+    lines = [line.split()[0] for line in result.stdout.splitlines()[2:] if not line.startswith(" ")]
+    assert lines == sorted(lines, key=["warning", "note", "ok"].index)
+
+
+def test_no_data(library: Library, tmp_path: Path) -> None:
+    rows, _ = examined(tmp_path, library, 1)
+    assert rows["data"]["level"] == "note"
+    assert not {"memory", "blocks", "chunks", "reading"} & set(rows)
+
+
+def test_more_ranks_than_cores(library: Library, tmp_path: Path) -> None:
+    ranks = (os.cpu_count() or 1) + 2
+    if ranks > 8:
+        pytest.skip("this machine has many cores")
+    rows, result = examined(tmp_path, library, ranks, DATA)
+    assert rows["cores"]["level"] == "warning", result
+    assert f"{ranks} ranks on node" in rows["cores"]["finding"]
+    assert f"at most {ranks - 2}" in rows["cores"]["advice"]
+    assert rows["threads"]["level"] == "ok"
+    assert "\n" + " " * 24 + "-> start at most" in result.stdout
+
+
+@TASKSET
+def test_all_on_one_core(library: Library, tmp_path: Path) -> None:
+    rows, result = examined(tmp_path, wrapped(library, tmp_path, "taskset -c 0 {python}"), 2, DATA)
+    assert rows["pinning"]["level"] == "warning", result
+    assert "ranks 0-1" in rows["pinning"]["finding"]
+    assert "core 0 of" in rows["pinning"]["finding"]
+
+
+@TASKSET
+def test_each_on_its_core(library: Library, tmp_path: Path) -> None:
+    rows, result = examined(tmp_path, wrapped(library, tmp_path, 'taskset -c "$rank" {python}'), 2, DATA)
+    assert rows["pinning"]["level"] == "ok", result
+
+
+@pytest.mark.skipif(CORES < 2, reason="OpenBLAS takes no more threads than cores")
+def test_threads(library: Library, tmp_path: Path) -> None:
+    rows, result = examined(tmp_path, library, 2, DATA, env={"OPENBLAS_NUM_THREADS": 2})
+    assert rows["threads"]["level"] == "warning", result
+    assert "OPENBLAS_NUM_THREADS=2" in rows["threads"]["finding"]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels that the test asks for are x86-64's")
+def test_other_kernels(library: Library, tmp_path: Path) -> None:
+    """OpenBLAS's oldest kernels run on every processor of this kind, and add up in another order than its newest."""
+    command = 'env OPENBLAS_CORETYPE="$([ $rank = 1 ] && echo Prescott || echo Haswell)" {python}'
+    rows, result = examined(tmp_path, wrapped(library, tmp_path, command), 3, DATA)
+    assert rows["kernels"]["level"] == "warning", result
+    assert "ranks 0, 2" in rows["kernels"]["finding"]
+
+
+@NAMESPACES
+def test_two_nodes(library: Library, tmp_path: Path) -> None:
+    """Two names make two nodes; and the second does not have the folder with the data."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    shutil.copy(DATA, folder / "rows.h5")
+    hide = f"[ $rank -lt 2 ] || mount -t tmpfs none {folder}"
+    command = f"unshare -um sh -c 'hostname n$(($1 / 2)); rank=$1; {hide}; shift; exec {{python}} \"$@\"' sh $rank"
+    rows, result = examined(tmp_path, wrapped(library, tmp_path, command), 4, folder / "*.h5")
+    assert "4 ranks on 2 nodes" in rows["world"]["finding"], result
+    assert rows["data"]["level"] == "warning"
+    assert rows["data"]["finding"].startswith(f"node n1 can't use the data: no file matches {folder}")
+    assert "rank 0 to rank 2 on node n1" in rows["network"]["finding"]
+    assert rows["clocks"]["level"] in ("ok", "note")  # that this machine is busy may make it a note
+    assert "off rank 0's" in rows["clocks"]["finding"]
+    assert rows["memory"]["level"] == "ok"
+
+
+@NAMESPACES
+def test_nodes_with_other_files(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    stored(tmp_path / "other.h5", (500, 3))
+    stored(folder / "rows.h5", (400, 3))
+    swap = f"[ $rank -lt 1 ] || mount --bind {tmp_path / 'other.h5'} {folder / 'rows.h5'}"
+    command = f"unshare -um sh -c 'hostname n$1; rank=$1; {swap}; shift; exec {{python}} \"$@\"' sh $rank"
+    rows, result = examined(tmp_path, wrapped(library, tmp_path, command), 2, folder / "rows.h5")
+    assert rows["data"]["level"] == "warning", result
+    assert "node n1 sees other files" in rows["data"]["finding"]
+
+
+@pytest.mark.skipif(unavailable() != "", reason=unavailable())
+def test_slow_network(library: Library, tmp_path: Path) -> None:
+    """Hosts joined by links with 1 ms and 100 Mbit/s."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with Hosts(3) as hosts:
+        result = hosts.mpirun(library, 3, tmp_path, "", DATA, script=script)
+    assert result.returncode == 0, result
+    rows = {row["check"]: row for row in json.loads(next(tmp_path.glob("found.*")).read_text())}
+    assert rows["network"]["level"] == "warning", result
+    assert "the slowest of 2: like 100 Mbit/s Ethernet or slower" in rows["network"]["finding"]
+    assert "3 ranks on 3 nodes" in rows["world"]["finding"]
+
+
+def test_mpirun_of_another_library(tmp_path: Path) -> None:
+    """MPICH's mpirun starts Open MPI's ranks as worlds of one."""
+    if not {"mpich", "openmpi"} <= set(libraries()):
+        pytest.skip("needs both libraries")
+    mixed = replace(libraries()["mpich"], python=libraries()["openmpi"].python)
+    rows, result = examined(tmp_path, mixed, 2, DATA, worlds=2)
+    assert rows["world"]["level"] == rows["launcher"]["level"] == "warning", result
+    assert "started 2 ranks, but this MPI world has 1" in rows["world"]["finding"]
+    assert "Open MPI" in rows["launcher"]["advice"]
+
+
+def test_mpirun_that_the_library_does_not_survive(tmp_path: Path) -> None:
+    """MPICH aborts in its start under Open MPI's mpirun; ``start`` says why before."""
+    if not {"mpich", "openmpi"} <= set(libraries()):
+        pytest.skip("needs both libraries")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import mpi4py, sys\n"
+        "mpi4py.rc.initialize = False\n"
+        "from mpi_pgd.errors import InputError\n"
+        "from mpi_pgd.study.doctor import start\n"
+        "try:\n    start()\n"
+        "except InputError as error:\n    print(error)\n"
+    )
+    mixed = replace(libraries()["openmpi"], python=libraries()["mpich"].python)
+    result = launch(mixed, 1, script=script)
+    assert result.returncode == 0, result
+    assert result.stdout.startswith("MPICH can't be started by Open MPI's mpirun: use the mpirun of the MPICH"), result
+
+
+def test_launcher_that_tells_nothing(library: Library, tmp_path: Path) -> None:
+    """Ranks that do not hear of each other, side by side, from one parent."""
+    script, answers = tmp_path / "script.py", tmp_path / "answers"
+    script.write_text(SCRIPT)
+    answers.mkdir()
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PMI", "OMPI_COMM", "SLURM"))}
+    env |= {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    command = [library.python, str(script), str(answers), ""]
+    jobs = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [job.wait(60) for job in jobs] == [0, 0]
+    worlds = [json.loads(path.read_text())[0] for path in answers.iterdir()]
+    assert "2 processes with this command" in worlds[0]["finding"] or "2 processes with this command" in worlds[1]["finding"]
+
+
+def stored(path: Path, shape: tuple[int, int], chunks: Any = None, y_chunks: Any = None, **options: Any) -> Path:
+    """An HDF5 file with zeros; where it is chunked, or made late, they take no disk."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("X", shape=shape, dtype="f8", chunks=chunks, **options)
+        file.create_dataset("y", shape=shape[:1], dtype="f8", chunks=y_chunks, **(options if y_chunks else {}))
+    return path
+
+
+def test_rows_larger_than_memory(library: Library, tmp_path: Path) -> None:
+    path = stored(tmp_path / "huge.h5", (10**10, 1000))  # contiguous and never written: 73 TiB that take no disk
+    rows, result = examined(tmp_path, library, 2, path)
+    assert rows["memory"]["level"] == "warning", result
+    assert "72.8 TiB in all" in rows["memory"]["finding"]
+    assert "such nodes or more" in rows["memory"]["advice"]
+
+
+def test_columns_as_chunks(library: Library, tmp_path: Path) -> None:
+    path = stored(tmp_path / "columns.h5", (20_000, 20), chunks=(20_000, 1), compression="gzip")
+    rows, result = examined(tmp_path, library, 4, path)
+    assert rows["chunks"]["level"] == "warning", result
+    assert "decompress 4 times what they read (predicted)" in rows["chunks"]["finding"]
+    assert rows["chunks"]["advice"].startswith("h5repack -l X:CHUNK=576x20 -f X:GZIP=1 OLD NEW")
+
+
+def test_one_chunk_of_targets(library: Library, tmp_path: Path) -> None:
+    """X is read in slabs, and for each all of y is decompressed."""
+    path = stored(tmp_path / "targets.h5", (10**7, 100), chunks=(1000, 100), y_chunks=(10**7,), compression="gzip")
+    rows, result = examined(tmp_path, library, 2, path)
+    assert rows["chunks"]["level"] == "warning", result
+    assert rows["chunks"]["finding"].startswith(f"y in {path}: chunks (10000000,), 76.3 MiB")
+
+
+def test_missing_file(library: Library, tmp_path: Path) -> None:
+    rows, result = examined(tmp_path, library, 2, tmp_path / "gone.h5", out=tmp_path / "out")
+    assert rows["data"]["level"] == "warning", result
+    assert f"there is no file {tmp_path / 'gone.h5'}" in rows["data"]["finding"]
+    assert "memory" not in rows
+    assert rows["out"]["level"] == "ok"
+
+
+def test_missing_source(library: Library, tmp_path: Path) -> None:
+    layout = h5py.VirtualLayout((8, 2), "f8")
+    layout[:] = h5py.VirtualSource("gone.h5", "X", (8, 2))
+    with h5py.File(tmp_path / "rows.h5", "w") as file:
+        file.create_virtual_dataset("X", layout)
+        file["y"] = np.zeros(8)
+    rows, result = examined(tmp_path, library, 1, tmp_path / "rows.h5")
+    assert rows["data"]["level"] == "warning", result
+    assert "gone.h5 is missing" in rows["data"]["finding"]
+
+
+def test_more_ranks_than_blocks(library: Library, tmp_path: Path) -> None:
+    path = stored(tmp_path / "few.h5", (100, 3))
+    rows, result = examined(tmp_path, library, 4, path)
+    assert rows["blocks"]["level"] == "warning", result
+    assert "2 of 4 workers would have no rows" in rows["blocks"]["finding"]
+    assert "2 workers would have even ones" in rows["blocks"]["advice"]
+
+
+def test_folder_that_cannot_be_made(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    rows, result = examined(tmp_path, library, 2, DATA, out=tmp_path / "file" / "out")
+    assert rows["out"]["level"] == "warning", result
+    assert "can't be written" in rows["out"]["finding"]
