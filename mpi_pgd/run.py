@@ -137,7 +137,8 @@ class _Fit:
                 history = rule.history.columns(self.start)
                 r2 = 1.0 - 2 * rule.loss / table.rows / setup.variance if setup.variance > 0 else None
                 if self.settings.out:
-                    timeline = (self.problem.nodes, *descent.costs.kept()) if self.settings.trace else None
+                    rounds = rounds_of(self.comm.size, self.solved - self.loaded)
+                    timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
                     bundle.write(self.settings.out, record, history, coef, intercept, table.names, timeline)
                 text = json.dumps([record, history, r2])
         record, history, r2 = json.loads(share(self.comm, text))

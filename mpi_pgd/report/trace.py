@@ -4,18 +4,25 @@
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from mpi_pgd.arrays import Vector
 
-EVENTS = 100_000  # at most, but for the last rounds that are always kept; about 9 MB
+EVENTS = 100_000  # at most, about 10 MB
+LEAST = 5_000  # also of a short run
+SHARE, SECONDS = 0.005, 1.5e-6  # of the rounds' time that writing may take; what an event takes
 NAMES = ("compute", "wait", "wire", "update", "wire")  # between the six times of a rank's round
+EVENT = '{"ph": "X", "name": "%s", "pid": {pid}, "tid": {tid}, "ts": %.3f, "dur": %.3f, "args": {"round": %d}}'
 
 
-def rounds_of(ranks: int) -> int:
-    """How many rounds a trace holds, if there are so many: the last ones."""
-    return max(1, EVENTS // (len(NAMES) * ranks))
+def rounds_of(ranks: int, seconds: float = math.inf) -> int:
+    """How many rounds a trace holds, of all that took so many seconds: the last ones, and few enough not to cost much."""
+    events = max(LEAST, min(EVENTS, SHARE * seconds / SECONDS))
+    return max(1, int(events / (len(NAMES) * ranks)))
 
 
 def write(path: Path, nodes: Sequence[str], first: int, times: Vector) -> None:
@@ -29,21 +36,29 @@ def write(path: Path, nodes: Sequence[str], first: int, times: Vector) -> None:
     """
     with path.open("w") as file:
         file.write('{"displayTimeUnit": "ms", "traceEvents": [\n')
-        file.write(",\n".join(json.dumps(event) for event in _events(nodes, first, times)))
+        file.write(",\n".join(_events(nodes, first, times)))
         file.write("\n]}\n")
 
 
-def _events(nodes: Sequence[str], first: int, times: Vector) -> Iterator[dict[str, object]]:
+def _events(nodes: Sequence[str], first: int, times: Vector) -> Iterator[str]:
     """A process for each node, a thread for each rank; the times in microseconds since the first."""
     places = {node: number + 1 for number, node in enumerate(dict.fromkeys(nodes))}
     for node, place in places.items():
-        yield {"ph": "M", "name": "process_name", "pid": place, "tid": 0, "args": {"name": f"node {node}"}}
+        yield json.dumps({"ph": "M", "name": "process_name", "pid": place, "tid": 0, "args": {"name": f"node {node}"}})
     zero = float(times[:, :, 0].min()) if times.size else 0.0
     for rank, node in enumerate(nodes):
         where = {"pid": places[node], "tid": rank + 1}
-        yield {"ph": "M", "name": "thread_name", **where, "args": {"name": f"rank {rank}"}}
-        for number, marks in enumerate((times[rank] - zero) * 1e6):
-            for name, begin, end in zip(NAMES, marks[:-1].tolist(), marks[1:].tolist(), strict=True):
-                if end > begin:
-                    args = {"round": first + number}
-                    yield {"ph": "X", "name": name, **where, "ts": round(begin, 3), "dur": round(end - begin, 3), "args": args}
+        yield json.dumps({"ph": "M", "name": "thread_name", **where, "args": {"name": f"rank {rank}"}})
+        yield from _spans(where, first, (times[rank] - zero) * 1e6)
+
+
+def _spans(where: Mapping[str, int], first: int, marks: Vector) -> Iterator[str]:
+    """The parts of a rank's rounds, (rounds, 6) microseconds; those of no length are left out."""
+    event = EVENT.replace("{pid}", str(where["pid"])).replace("{tid}", str(where["tid"]))
+    begun, lengths = marks[:, :-1].ravel(), np.diff(marks, axis=1).ravel()
+    turns, names = np.divmod(np.flatnonzero(lengths > 0), len(NAMES))
+    chosen = lengths > 0
+    for name, begin, length, turn in zip(
+        names.tolist(), begun[chosen].tolist(), lengths[chosen].tolist(), turns.tolist(), strict=True
+    ):
+        yield event % (NAMES[name], begin, length, first + turn)

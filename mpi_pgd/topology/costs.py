@@ -125,9 +125,9 @@ class Costs:
         parts = split(np.concatenate(self.recent, axis=1))
         return dict(zip(PARTS, np.median(parts, axis=1).mean(axis=0).tolist(), strict=True))
 
-    def kept(self) -> tuple[int, Vector]:
-        """The number of the first round whose times are kept, and the ``boundaries`` of it and those after it."""
-        stamps = np.concatenate(self.recent, axis=1) if self.recent else np.zeros((len(self.nodes), 0, STAMPS))
+    def kept(self, rounds: int) -> tuple[int, Vector]:
+        """The ``boundaries`` of the last ``rounds`` rounds, if so many are kept, after the number of the first of them."""
+        stamps = np.concatenate(self.recent, axis=1)[:, -rounds:] if self.recent else np.zeros((len(self.nodes), 0, STAMPS))
         return self.rounds - stamps.shape[1], boundaries(stamps)
 
     def record(self) -> dict[str, Any]:

@@ -36,4 +36,5 @@ def test_parts_of_no_length_are_left_out(tmp_path: Path) -> None:
 
 def test_it_is_bounded() -> None:
     assert trace.rounds_of(4) * 4 * len(trace.NAMES) <= trace.EVENTS
+    assert trace.rounds_of(4, 0.001) * 4 * len(trace.NAMES) <= trace.LEAST
     assert trace.rounds_of(10**6) == 1

@@ -104,5 +104,6 @@ def test_only_the_rounds_that_are_wanted_are_kept() -> None:
     found = Costs(["n", "n"], 0, keep=25)
     for window in np.split(stamps(np.ones((2, 100))), 10, axis=1):
         found.add(window)
-    first, marks = found.kept()
+    first, marks = found.kept(100)
     assert (first, marks.shape[1]) == (70, 30)
+    assert found.kept(25)[0] == 75
