@@ -72,7 +72,7 @@ def libraries() -> dict[str, Library]:
 
 
 def required() -> list[str]:
-    """The libraries whose absence is a failure, from MPI_PGD_REQUIRE=name,name."""
+    """The libraries and programs whose absence is a failure, from MPI_PGD_REQUIRE=name,name."""
     return [name for name in os.environ.get("MPI_PGD_REQUIRE", "").replace(" ", "").split(",") if name]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpi_pgd.topology.costs import COMPUTE, END, PARTS, START, STAMPS, UPDATE, UPDATED, WAIT, Costs, boundaries, others, split
+from mpi_pgd.topology.costs import COMPUTE, END, PARTS, STAMPS, START, UPDATE, UPDATED, WAIT, Costs, boundaries, others, split
 
 WIRE, CHANGE = PARTS.index("wire"), PARTS.index("update")
 
