@@ -1,0 +1,162 @@
+"""How fast a rank maps rows: alone on its node, and with all the node's ranks at work, which share the memory's bandwidth."""
+
+import os
+from collections.abc import Callable
+from time import perf_counter, sleep
+from typing import Any, NamedTuple
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.arrays import Vector, aligned
+from mpi_pgd.data.memory import Block, available_bytes
+from mpi_pgd.data.partition import BLOCK_BYTES, Partition
+from mpi_pgd.objective.losses import GradientMap, least_squares
+from mpi_pgd.objective.objective import Objective, Scaling
+from mpi_pgd.rules.fit import FitRule
+from mpi_pgd.solvers.descent import GradientDescent
+from mpi_pgd.study.fitting import fit
+from mpi_pgd.sums import Partial, Vote
+from mpi_pgd.train import Order
+
+RANK_BYTES, QUICK_BYTES, SMALL_BYTES = 128 << 20, 64 << 20, 32 << 20  # rows of one rank: more than its share of the caches
+SHARE = 0.125  # of the memory that is there, for the rows of all ranks of a node
+WIDE, NARROW = 200, 8  # features: blocks of the full size, and blocks whose cost is calls and rows rather than bytes
+PASSES, QUICK_PASSES = 25, 10
+SECONDS, QUICK_SECONDS = 2.0, 0.3  # that the passes of one measurement may take
+LONG = 200_000  # features of the update's second point
+PAUSE = 0.001  # seconds between two looks of a rank that waits idle
+# What the first rank of each node measures while the others rest; the last two not if it has to be quick.
+ALONE = ("bytes_per_second", "update_seconds", "feature_seconds", "row_seconds", "block_seconds")
+
+
+class Rates(NamedTuple):
+    """Of one rank: seconds of each pass over ``bytes`` of rows."""
+
+    seconds: Vector
+    bytes: int
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second, by the median pass."""
+        return self.bytes / float(np.median(self.seconds))
+
+    @property
+    def jitter(self) -> float:
+        """The mean excess over the fastest pass, from the median one: of an exponential excess that is mean * ln 2."""
+        return float(np.median(self.seconds) - np.min(self.seconds)) / float(np.log(2))
+
+
+def rest(comm: MPI.Intracomm) -> None:
+    """Wait until every rank is here, idle: the ranks that are measured may need this core. Collective."""
+    request = comm.Ibarrier()
+    while not request.Test():
+        sleep(PAUSE)
+
+
+def measure(comm: MPI.Intracomm, nodes: list[int], quick: bool = False) -> dict[str, Any]:
+    """What network.json holds under "compute"; the same on every rank. Collective.
+
+    Args:
+        comm: the ranks.
+        nodes: the number of each rank's node.
+        quick: fewer and smaller passes, and nothing about narrow rows and small blocks.
+    """
+    together = max(map(nodes.count, nodes))
+    first = nodes.index(nodes[comm.rank]) == comm.rank
+    size = int(min(QUICK_BYTES if quick else RANK_BYTES, SHARE * available_bytes() / together))
+    passes, seconds = (QUICK_PASSES, QUICK_SECONDS) if quick else (PASSES, SECONDS)
+    wide = _pass(WIDE, size)
+    rest(comm)  # those that wait are idle
+    one = _alone(_timed(wide, size, passes, seconds), quick) if first else {}
+    rest(comm)
+    comm.Barrier()
+    everyone = _timed(wide, size, passes, seconds)
+    rest(comm)
+    found: dict[str, Any] = {name: _over(comm, one.get(name, np.nan)) for name in (ALONE[:3] if quick else ALONE)}
+    rate = min(found["bytes_per_second"], _over(comm, everyone.rate))
+    found["together"] = {"ranks": together, "bytes_per_second": rate}
+    found["jitter_seconds"] = _over(comm, everyone.jitter)
+    found["pass_seconds"] = _over(comm, float(np.median(everyone.seconds)))
+    return found | {"cores": os.cpu_count() or 1}
+
+
+def _alone(rates: Rates, quick: bool) -> dict[str, float]:
+    values = (rates.rate, *_update(), *(() if quick else _small(rates.rate)))
+    return dict(zip(ALONE, values, strict=False))
+
+
+def _over(comm: MPI.Intracomm, value: float) -> float:
+    """The median over the ranks that have a value."""
+    values = np.empty(comm.size)
+    comm.Allgather(np.array(value), values)
+    return float(np.nanmedian(values))
+
+
+def _timed(once: Callable[[], None], size: int, passes: int, limit: float) -> Rates:
+    seconds: list[float] = []
+    start = perf_counter()
+    while len(seconds) < passes and (len(seconds) < 3 or perf_counter() - start < limit):
+        before = perf_counter()
+        once()
+        seconds.append(perf_counter() - before)
+    return Rates(np.array(seconds), size)
+
+
+def _pass(features: int, size: int, block_rows: int = 0) -> Callable[[], None]:
+    """A round's map over ``size`` bytes of rows in memory, with the sums, as the loop of ``train.rounds`` makes it."""
+    rows = max(64, size // (8 * (features + 1)))
+    step = block_rows or Partition(rows, features).block_rows
+    x, y = aligned((rows, features), np.float64), aligned((rows,), np.float64)
+    x[:], y[:] = 0.5, 1.0
+    blocks = [Block(x[start : start + step], y[start : start + step]) for start in range(0, rows, step)]
+    mapping, partial, point = GradientMap(least_squares, step), Partial(features + 2, len(blocks)), np.full(features + 1, 0.01)
+
+    def once() -> None:
+        partial.clear()
+        mapped = mapping(point)
+        for block in blocks:
+            mapped(block, partial.slot(len(block.y)))
+        partial.close(False, False)
+
+    once()
+    partial.rebound()
+    return once
+
+
+def _small(rate: float) -> tuple[float, float]:
+    """Seconds that a row costs beside its bytes, and a block beyond those of full size: from few features, and tiny blocks."""
+    terms, seconds = [], []
+    for features, block_rows in ((NARROW, 4096), (NARROW, 64), (WIDE, 64)):
+        rows = SMALL_BYTES // (8 * (features + 1))
+        once = _pass(features, SMALL_BYTES, block_rows)
+        took = float(np.median(_timed(once, SMALL_BYTES, 5, QUICK_SECONDS / 3).seconds))
+        terms.append((rows, rows / block_rows - SMALL_BYTES / BLOCK_BYTES))
+        seconds.append(max(took - SMALL_BYTES / rate, 1e-3 * took))
+    found = fit(terms, seconds).values
+    return float(found[0]), float(found[1])
+
+
+def _update() -> tuple[float, float]:
+    """Seconds of an update, and more for each feature: from the rule itself, at few features and at many."""
+    few, many = _updates(WIDE, 50), _updates(LONG, 3)
+    per_feature = max(0.0, many - few) / (LONG - WIDE)
+    return max(0.0, few - per_feature * WIDE), per_feature
+
+
+def _updates(features: int, count: int) -> float:
+    objective = Objective(1, Scaling(np.zeros(features), np.ones(features)), True, 0.0)
+    rule = FitRule(objective, GradientDescent(1e-3), count + 9, 0.0, lambda *_: None)
+    partial, order = Partial(features + 2, 1), Order(features)
+    partial.peaks[:] = 1.0
+    partial.rebound()
+    partial.slot(1)[:] = 1.0
+    partial.close(False, False)
+    partial.votes[Vote.ROWS] = 1
+    rule.open(order)
+    seconds = []
+    for _ in range(count):
+        before = perf_counter()
+        rule(partial, order)
+        seconds.append(perf_counter() - before)
+    return float(np.median(seconds))

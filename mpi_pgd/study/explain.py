@@ -1,0 +1,101 @@
+"""The plan's formulas with the numbers in them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mpi_pgd.data.partition import Partition
+from mpi_pgd.study.model import Model, harmonic, sizes
+from mpi_pgd.study.plan import Planner, Question, check, ranks_of
+from mpi_pgd.sums import Vote
+
+HEAD = """A round takes compute + wait + latency + bandwidth + update. All seconds below are predicted, from what the network file
+holds: alpha (s a message), overhead (s a message right behind another), beta (s a byte), and the rate at which rows are mapped."""
+
+
+def explain(record: Mapping[str, Any], question: Question, workers: int | None = None) -> str:
+    """The formulas with numbers for the best mode, algorithm and number of workers, and for the fastest with ``workers``.
+
+    Raises:
+        InputError: see ``plan.plan``.
+    """
+    check(question)
+    planner = Planner(Model.from_record(record), question)
+    best = min(((*way, planner.best(*way)) for way in planner.ways), key=lambda row: planner.seconds(*row))
+    shown = [("The fastest", best)]
+    if workers is not None:
+        at = min(((*way, workers) for way in planner.ways), key=lambda row: planner.seconds(*row))
+        shown.append((f"The fastest with {_number(workers, 'worker')}", at))
+    parts = ["\n".join([f"{title}: {_title(*row)}", *_lines(planner, *row)]) for title, row in shown]
+    return "\n\n".join([HEAD, *parts, *planner.notes()])
+
+
+def _title(mode: str, algorithm: str, workers: int) -> str:
+    return f"{mode} ({algorithm}), {_number(workers, 'worker')}, {_number(ranks_of(mode, workers), 'rank')}"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("s" if count != 1 else "")
+
+
+def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterator[str]:
+    found = planner.predict(mode, algorithm, workers)
+    ranks = ranks_of(mode, workers)
+    yield from _compute(planner, ranks, workers, found.compute)
+    yield _wait(planner, workers, found.wait)
+    if ranks > 1:
+        yield from _wire(planner, mode, algorithm, ranks)
+    yield f"  latency    {_s(found.latency)}"
+    yield f"  bandwidth  {_s(found.bandwidth)}"
+    yield f"  update     {_s(found.update)}  for {planner.question.features + 2:,} numbers"
+    yield f"  a round    {_s(found.total)}"
+    rounds = planner.question.rounds
+    if rounds is not None:
+        hours = rounds * found.total * ranks / 3600
+        yield f"  the fit    {_s(rounds * found.total)}  = {rounds:,} rounds; {hours:.3g} core-hours on {_number(ranks, 'rank')}"
+
+
+def _compute(planner: Planner, ranks: int, workers: int, seconds: float) -> Iterator[str]:
+    q, model = planner.question, planner.model
+    partition = Partition(q.rows, q.features)
+    blocks = -(-partition.blocks // workers)
+    mine, rate = min(q.rows, blocks * partition.block_rows), model.compute["bytes_per_second"]
+    busy = model.busy(workers, ranks, planner.fill)
+    yield f"  compute    {_s(seconds)}  = {blocks:,} of {partition.blocks:,} blocks: {mine:,} rows * 8 ({q.features:,} + 1) bytes"
+    yield f"             / {rate / 1e9:.3g} GB/s alone * {model.slowdown(busy):.3g} with {_number(busy, 'rank')} at work on a node"
+
+
+def _wait(planner: Planner, workers: int, seconds: float) -> str:
+    mean = planner.question.wait
+    if mean is None:
+        jitter, length = (planner.model.compute.get(key, 0.0) for key in ("jitter_seconds", "pass_seconds"))
+        terms = f"(H_m - 1) * {_s(jitter)} * sqrt(compute / {_s(length)})"
+    else:
+        terms = f"H_m * {_s(mean)}"
+    return f"  wait       {_s(seconds)}  = {terms}, H_m = {harmonic(workers):.4g} for m = {workers:,}"
+
+
+def _wire(planner: Planner, mode: str, algorithm: str, ranks: int) -> Iterator[str]:
+    q = planner.question
+    curve = planner.model.curve(mode, algorithm, ranks, planner.fill)
+    there, back = sizes(q.features, q.order_free)
+    path = curve.shape(ranks, there, back)
+    alpha, overhead, beta = curve.factors
+    folds = "2 " if q.order_free else ""
+    yield f"  messages   n = 8 ({folds}({q.features:,} + 2) + {len(Vote)}) = {there:,} bytes of sums" + (
+        f", then n = 8 ({q.features:,} + 2) = {back:,} bytes of orders" if curve.shape.broadcast else ""
+    )
+    each = "each of the two: " if curve.shape.broadcast else ""
+    yield f"             {each}{curve.shape.formula}  (m = {ranks:,} ranks)"
+    latency, bandwidth = alpha * path.latencies + overhead * path.behind, beta * path.bytes
+    behind = f" + {path.behind:,.6g} overheads * {overhead:.3g} s" if path.behind else ""
+    yield f"             fitted: {path.latencies:,.6g} alpha * {alpha:.3g} s{behind} = {_s(latency)}"
+    yield f"             and {path.bytes:,.6g} bytes * beta {beta:.3g} s = {_s(bandwidth)};"
+    factor = sum(curve.wire(ranks, there, back)) / (latency + bandwidth) if latency + bandwidth else 1.0
+    yield f"             times {factor:.3g}, as the measured points nearest to it are to the fit"
+
+
+def _s(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.4g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns" if seconds else "0 s"

@@ -1,0 +1,175 @@
+"""The cost model: what a round should take, from a measured network.
+
+    round = compute + wait + latency + bandwidth + update
+    compute   = rows of the worker with the most blocks * bytes of a row / the rate with so many ranks on a node
+    wait      = (H_m - 1) * jitter, or H_m * mean of a given delay: the slowest of m exponential delays
+    latency   = alpha * messages on the critical path + overhead * messages right behind another
+    bandwidth = beta * bytes on the critical path
+    update    = the rule's seconds
+
+The messages and bytes are those of ``paths.py``; alpha, beta and overhead come from a fit over all sizes and numbers of ranks. The
+fit carries a measured point to other sizes and numbers of ranks; how far it was off at the measured ones (caches, eager and
+rendezvous protocols, a library that switches algorithms) is interpolated between them and multiplied on.
+
+(R. W. Hockney 1994 and A. Alexandrov et al. 1995, see ``paths.py``; R. Thakur, R. Rabenseifner, W. Gropp, "Optimization of
+Collective Communication Operations in MPICH", International Journal of High Performance Computing Applications 19, 2005. The
+largest of m exponentials has the mean H_m = 1 + 1/2 + ... + 1/m times theirs: A. Renyi, "On the theory of order statistics", 1953.)
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mpi_pgd.data.partition import BLOCK_BYTES, Partition
+from mpi_pgd.errors import InputError
+from mpi_pgd.study.curves import Curve, Key, curves
+from mpi_pgd.study.records import check
+from mpi_pgd.sums import Vote
+
+
+class Prediction(NamedTuple):
+    """Seconds of a round, by part."""
+
+    compute: float
+    wait: float
+    latency: float
+    bandwidth: float
+    update: float
+
+    @property
+    def wire(self) -> float:
+        """What the messages take."""
+        return self.latency + self.bandwidth
+
+    @property
+    def total(self) -> float:
+        """The round."""
+        return sum(self)
+
+
+class Model:
+    """Predicts rounds. Made by ``from_record``.
+
+    Attributes:
+        nodes: how many ranks each node had when the network was measured.
+        compute: see ``compute.measure``.
+        curves: by link, mode and algorithm.
+    """
+
+    def __init__(self, nodes: Mapping[str, int], compute: Mapping[str, Any], curves: Mapping[Key, Curve]) -> None:
+        self.nodes, self.compute, self.curves = dict(nodes), dict(compute), dict(curves)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Model":
+        """From the content of a network.json.
+
+        Raises:
+            InputError: it is no such content.
+        """
+        check(record)
+        return cls(record["nodes"], record["compute"], curves(record))
+
+    def round(
+        self,
+        mode: str,
+        algorithm: str,
+        ranks: int,
+        rows: int,
+        features: int,
+        order_free: bool = True,
+        ranks_per_node: int | None = None,
+        wait: float | None = None,
+        seconds_per_row: float | None = None,
+    ) -> Prediction:
+        """The parts of a round.
+
+        Args:
+            mode, algorithm: how the sums travel.
+            ranks: all of them, the server too.
+            rows, features: of the data.
+            order_free: the partial holds high and low parts (the default of a fit), else plain sums.
+            ranks_per_node: the fullest node's; by default as many as were measured.
+            wait: mean of an exponential delay of each worker, seconds; by default the measured jitter counts.
+            seconds_per_row: a measured one-rank baseline, instead of the rate measured on synthetic rows.
+
+        Raises:
+            InputError: there are messages, but none of this kind were measured.
+        """
+        workers = workers_of(mode, ranks)
+        fill = ranks_per_node or self.fill
+        latency = bandwidth = 0.0
+        if ranks > 1:
+            curve = self.curve(mode, algorithm, ranks, fill)
+            latency, bandwidth = curve.wire(ranks, *sizes(features, order_free))
+        alone = self.seconds(workers, rows, features, seconds_per_row)
+        compute = alone * self.slowdown(self.busy(workers, ranks, fill))
+        delay = self._wait(workers, compute) if wait is None else harmonic(workers) * wait
+        return Prediction(compute, delay, latency, bandwidth, self._update(features))
+
+    @property
+    def fill(self) -> int:
+        """Ranks of the fullest node that was measured."""
+        return max(self.nodes.values())
+
+    def curve(self, mode: str, algorithm: str, ranks: int, ranks_per_node: int) -> Curve:
+        """The measured curve that holds for so many ranks: between nodes if they don't fit into one, and if that was measured."""
+        links = ("node", "network") if ranks <= ranks_per_node else ("network", "node")
+        for link in links:
+            if (link, mode, algorithm) in self.curves:
+                return self.curves[link, mode, algorithm]
+        raise InputError(
+            f"the network file has no messages of {mode} with {algorithm}: expected them to be measured; "
+            "run `network` with at least 2 ranks, and with all the time that it asks for"
+        )
+
+    def seconds(self, workers: int, rows: int, features: int, seconds_per_row: float | None = None) -> float:
+        """Seconds that the worker with the most blocks maps, if no other rank of its node works."""
+        partition = Partition(rows, features)
+        blocks = -(-partition.blocks // workers)
+        mine = min(rows, blocks * partition.block_rows)
+        if seconds_per_row is not None:
+            return mine * seconds_per_row
+        size = mine * 8 * (features + 1)
+        extra = max(0.0, blocks - size / BLOCK_BYTES)  # blocks beyond those of the full size, whose cost is in the rate
+        rate, row, block = (self.compute.get(key, 0.0) for key in ("bytes_per_second", "row_seconds", "block_seconds"))
+        return float(size / rate + mine * row + extra * block)
+
+    def slowdown(self, busy: int) -> float:
+        """A rank's seconds with ``busy`` ranks of its node at work, over those alone: linear in ``busy`` through what was measured.
+
+        Beyond the cores it grows in proportion.
+        """
+        together, alone = self.compute["together"], self.compute["bytes_per_second"]
+        measured = together["ranks"]
+        slope = (alone / together["bytes_per_second"] - 1) / (measured - 1) if measured > 1 else 0.0
+        limit = max(measured, self.compute.get("cores", measured))
+        return float((1 + slope * (min(busy, limit) - 1)) * max(1.0, busy / limit))
+
+    def busy(self, workers: int, ranks: int, fill: int) -> int:
+        """Ranks that work on the fullest node. A server waits in a loop, so it counts where ranks outnumber cores."""
+        here = min(ranks, fill)
+        return here if here > self.compute.get("cores", here) else min(workers, fill)
+
+    def _wait(self, workers: int, compute: float) -> float:
+        """The measured jitter; the rate has one worker's own share of it. Of independent disturbances the variances add up."""
+        jitter, length = self.compute.get("jitter_seconds", 0.0), self.compute.get("pass_seconds", 0.0)
+        return float((harmonic(workers) - 1) * jitter * math.sqrt(compute / length)) if length else 0.0
+
+    def _update(self, features: int) -> float:
+        return float(self.compute.get("update_seconds", 0.0) + (features + 2) * self.compute.get("feature_seconds", 0.0))
+
+
+def workers_of(mode: str, ranks: int) -> int:
+    """A server holds no rows, unless it is alone."""
+    return max(1, ranks - 1) if mode == "client-server" else ranks
+
+
+def sizes(features: int, order_free: bool = True) -> tuple[int, int]:
+    """Bytes of a partial and of an order (see ``sums.Partial`` and ``train.Order``)."""
+    width = features + 2
+    return 8 * ((2 if order_free else 1) * width + len(Vote)), 8 * width
+
+
+def harmonic(count: int) -> float:
+    """H_m = 1 + 1/2 + ... + 1/m."""
+    return math.fsum(1 / place for place in range(1, count + 1))

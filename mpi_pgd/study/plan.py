@@ -1,0 +1,224 @@
+"""The plan: what a fit should take with each mode, algorithm and number of workers, from a measured network. Nothing is run."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.study.model import Model, Prediction, sizes
+from mpi_pgd.study.paths import SHAPES
+
+WAYS: list[tuple[str, str]] = [(mode, algorithm) for mode, algorithm in SHAPES if mode is not None]
+MODES = ("client-server", "peer-to-peer")
+LARGEST = 1 << 20  # workers
+SIDES = 8  # steps of a refinement: numbers of workers looked at between two powers of two
+
+
+class Question(NamedTuple):
+    """What is to be planned.
+
+    Attributes:
+        rows, features: of the data.
+        first, last: the range of workers.
+        rounds: of the whole fit, or None.
+        ranks_per_node: the fullest node's; None: as many as were measured.
+        wait: mean of an exponential delay of each worker in each round, seconds; None: the measured jitter.
+        mode, algorithm: only this one; None: all.
+        order_free: the sums do not depend on the order (twice the bytes).
+    """
+
+    rows: int
+    features: int
+    first: int = 1
+    last: int = 4096
+    rounds: int | None = None
+    ranks_per_node: int | None = None
+    wait: float | None = None
+    mode: str | None = None
+    algorithm: str | None = None
+    order_free: bool = True
+
+
+def workers_range(text: str) -> tuple[int, int]:
+    """``"1..4096"``, or one number, as the first and last number of workers.
+
+    Raises:
+        InputError: it is no such range.
+    """
+    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text.strip())
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= first <= last <= LARGEST:
+        raise InputError(f"--workers {text}: expected a range such as 1..4096, from 1 to at most {LARGEST}, the smaller first")
+    return first, last
+
+
+def check(question: Question) -> None:
+    """Raise InputError if there is nothing to plan."""
+    for name in ("rows", "features", "rounds", "ranks_per_node"):
+        value = getattr(question, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} {value}: expected a whole number of at least 1")
+    if question.wait is not None and not 0 <= question.wait < float("inf"):
+        raise InputError(f"--wait {question.wait}: expected seconds, at least 0")
+    if not list(_asked(question)):
+        known = ", ".join(f"{mode} with {algorithm}" for mode, algorithm in WAYS)
+        raise InputError(f"there is no {question.mode or 'mode'} with {question.algorithm}: expected one of {known}")
+
+
+def plan(record: Mapping[str, Any], question: Question) -> dict[str, Any]:
+    """The content of plan.json, but for command, machine and versions.
+
+    Args:
+        record: the content of a network.json.
+        question: what is to be planned.
+
+    Raises:
+        InputError: the record is no such content, the question makes no sense, or nothing that it needs was measured.
+    """
+    check(question)
+    planner = Planner(Model.from_record(record), question)
+    rows = [planner.row(*way, workers) for way in planner.ways for workers in planner.shown(*way)]
+    return {
+        "study": "plan",
+        "format": 1,
+        "predicted": True,
+        "rows": rows,
+        "best": min(rows, key=lambda row: (row["seconds_per_round"], row["ranks"])),
+        "crossovers": list(planner.crossovers()),
+        "notes": list(planner.notes()),
+        "inputs": question._asdict() | {"network": dict(record["nodes"])},
+    }
+
+
+class Planner:
+    """A model and a question."""
+
+    def __init__(self, model: Model, question: Question) -> None:
+        self.model, self.question = model, question
+        alone = question.last == 1
+        self.ways = [way for way in _asked(question) if alone or self._measured(way)]
+        if not self.ways:
+            way = next(_asked(question))
+            model.curve(*way, 2, self.fill)  # says what is missing
+        self.predict: Callable[[str, str, int], Prediction] = cache(self._predict)
+
+    @property
+    def fill(self) -> int:
+        """Ranks on the fullest node."""
+        return self.question.ranks_per_node or self.model.fill
+
+    def seconds(self, mode: str, algorithm: str, workers: int) -> float:
+        """Of a round."""
+        return self.predict(mode, algorithm, workers).total
+
+    def row(self, mode: str, algorithm: str, workers: int) -> dict[str, Any]:
+        """A row of plan.json."""
+        found, ranks = self.predict(mode, algorithm, workers), ranks_of(mode, workers)
+        rounds = self.question.rounds
+        fit_seconds = None if rounds is None else rounds * found.total
+        hours = None if fit_seconds is None else fit_seconds * ranks / 3600
+        row: dict[str, Any] = {"mode": mode, "algorithm": algorithm, "ranks": ranks, "workers": workers}
+        row |= {"seconds_per_round": found.total} | found._asdict()
+        return row | {"fit_seconds": fit_seconds, "core_hours": hours}
+
+    def shown(self, mode: str, algorithm: str) -> list[int]:
+        """The powers of two, the ends of the range, and the best number of workers."""
+        return sorted({*self.grid(), self.best(mode, algorithm)})
+
+    def grid(self) -> list[int]:
+        """The powers of two within the range, and its ends."""
+        first, last = self.question.first, self.question.last
+        powers = [1 << bit for bit in range(last.bit_length()) if first <= 1 << bit <= last]
+        return sorted({first, *powers, last})
+
+    def best(self, mode: str, algorithm: str) -> int:
+        """The number of workers with the fastest round: the best of the grid, refined between its neighbours there."""
+        grid = self.grid()
+        while True:
+            place = int(np.argmin([self.seconds(mode, algorithm, workers) for workers in grid]))
+            low, high = grid[max(0, place - 1)], grid[min(len(grid) - 1, place + 1)]
+            if high - low <= 2:
+                return grid[place]
+            grid = sorted({low, grid[place], high, *range(low, high, max(1, (high - low) // SIDES))})
+
+    def fastest(self, mode: str, workers: int) -> str:
+        """The mode's fastest algorithm."""
+        algorithms = [algorithm for known, algorithm in self.ways if known == mode]
+        return min(algorithms, key=lambda algorithm: self.seconds(mode, algorithm, workers))
+
+    def crossovers(self) -> Iterator[str]:
+        """Where one mode becomes faster than the other, each with its fastest algorithm, in sentences. One worker sends nothing."""
+        grid = [workers for workers in self.grid() if workers > 1]
+        if not grid or {mode for mode, _ in self.ways} != set(MODES):
+            return
+        turns = [_first(low, high, partial(self._differs, low)) for low, high in pairwise(grid) if self._differs(low, high)]
+        if not turns:
+            yield f"{self._name(grid[-1])} is faster with {_up_to(grid)}"
+        for turn in turns:
+            yield f"{self._name(turn - 1)} is faster up to {turn - 1} workers, {self._name(turn)} from {turn} on"
+
+    def notes(self) -> Iterator[str]:
+        """What the predictions go beyond."""
+        most, fill = sum(self.model.nodes.values()), self.fill
+        if self.question.last > most:
+            yield f"measured with up to {most} ranks; predictions for more are extrapolated by the formulas"
+        links = {link for link, _, _ in self.model.curves}
+        if max(ranks_of(mode, self.question.last) for mode, _ in self.ways) > fill and "network" not in links:
+            yield f"measured within a node only; more than {fill} ranks need several nodes, whose network may be much slower"
+        if fill > self.model.fill and "network" in links:
+            yield f"{fill} ranks a node share one link; measured with {self.model.fill}: expect more on the wire"
+        sent, largest = max(sizes(self.question.features, self.question.order_free)), min(map(self._largest, self.ways))
+        if sent > largest and self.question.last > 1:
+            yield f"a round sums {sent:,} bytes, measured with every algorithm were up to {largest:,}: carried on in proportion"
+        missing = [f"{mode} with {algorithm}" for mode, algorithm in _asked(self.question) if (mode, algorithm) not in self.ways]
+        if missing:
+            yield f"not measured, so left out: {', '.join(missing)}"
+
+    def _predict(self, mode: str, algorithm: str, workers: int) -> Prediction:
+        q = self.question
+        ranks = ranks_of(mode, workers)
+        return self.model.round(mode, algorithm, ranks, q.rows, q.features, q.order_free, q.ranks_per_node, q.wait)
+
+    def _measured(self, way: tuple[str, str]) -> bool:
+        return any((link, *way) in self.model.curves for link in ("node", "network"))
+
+    def _largest(self, way: tuple[str, str]) -> int:
+        found = [curve.largest for (_, *known), curve in self.model.curves.items() if tuple(known) == way]
+        return max(found, default=0)
+
+    def _winner(self, workers: int) -> str:
+        return min(MODES, key=lambda mode: self.seconds(mode, self.fastest(mode, workers), workers))
+
+    def _differs(self, some: int, others: int) -> bool:
+        return self._winner(some) != self._winner(others)
+
+    def _name(self, workers: int) -> str:
+        mode = self._winner(workers)
+        return f"{mode} ({self.fastest(mode, workers)})"
+
+
+def ranks_of(mode: str, workers: int) -> int:
+    """With a server, one rank more; a worker alone needs none."""
+    return workers + 1 if mode == "client-server" and workers > 1 else workers
+
+
+def _asked(question: Question) -> Iterator[tuple[str, str]]:
+    for mode, algorithm in WAYS:
+        if question.mode in (None, mode) and question.algorithm in (None, algorithm):
+            yield mode, algorithm
+
+
+def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    """The first number above ``low`` for which it holds, by halving; it does not for ``low``, it does for ``high``."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def _up_to(grid: list[int]) -> str:
+    return f"{grid[0]} to {grid[-1]} workers" if len(grid) > 1 else f"{grid[0]} workers"

@@ -1,0 +1,139 @@
+"""The cost model: on exact points it gives the formulas back, its parts add up, and more of anything never takes less."""
+
+import json
+import math
+
+import pytest
+
+from mpi_pgd.data.partition import Partition
+from mpi_pgd.errors import InputError
+from mpi_pgd.study.curves import fitted
+from mpi_pgd.study.model import Model, harmonic, sizes, workers_of
+from mpi_pgd.study.paths import SHAPES
+from mpi_pgd.sums import Partial
+from mpi_pgd.train import Order
+from tests.study.synthetic import ALPHA, BETA, OVERHEAD, record, seconds
+
+WAYS = [way for way in SHAPES if way[0]]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.from_record(json.loads(json.dumps(record())))
+
+
+@pytest.mark.parametrize("order_free", [True, False])
+@pytest.mark.parametrize("features", [1, 9, 200])
+def test_the_messages_have_the_sizes_of_the_real_ones(features: int, order_free: bool) -> None:
+    partial, order = Partial(features + 2, 100, order_free), Order(features)
+    assert sizes(features, order_free) == (partial.buffer.nbytes, order.buffer.nbytes)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_fit_finds_alpha_and_beta(way: tuple[str, str]) -> None:
+    entry = next(entry for entry in record()["fits"] if (entry["mode"], entry["algorithm"]) == way)
+    assert entry["form"] == SHAPES[way][0].name
+    assert entry["alpha"] == pytest.approx(ALPHA, rel=1e-6)
+    assert entry["beta"] == pytest.approx(BETA, rel=1e-6)
+    assert entry["overhead"] == pytest.approx(OVERHEAD if way[1] == "linear" else 0, rel=1e-6)
+    assert entry["rms_residual"] < 1e-9
+
+
+@pytest.mark.parametrize("features", [10, 20_000, 1_000_000])
+@pytest.mark.parametrize("ranks", [2, 3, 4, 16, 100])
+@pytest.mark.parametrize("way", [way for way in WAYS if way != ("client-server", "library")])
+def test_other_sizes_and_ranks_are_predicted_by_the_formula(model: Model, way: tuple[str, str], ranks: int, features: int) -> None:
+    found = model.round(*way, ranks, 10_000, features)
+    assert found.wire == pytest.approx(seconds(SHAPES[way][0], ranks, *sizes(features)), rel=0.12)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_measured_is_predicted_as_measured(model: Model, way: tuple[str, str]) -> None:
+    for row in record()["rows"]:
+        if (row["mode"], row["algorithm"]) == way and row["ranks"] != 3:
+            curve = model.curve(*way, row["ranks"], 1)
+            assert sum(curve.wire(row["ranks"], row["bytes"], row["bytes"])) == pytest.approx(row["seconds"], rel=1e-6)
+
+
+def test_a_deviation_at_the_measured_points_is_carried_to_those_between() -> None:
+    bent = record()
+    for row in bent["rows"]:
+        row["seconds"] *= 1.3 if row["bytes"] > 1e5 and row["algorithm"] == "ring" else 1.0
+    straight, curved = Model.from_record(record()), Model.from_record(bent)
+    for ranks in (2, 3, 4):
+        before, after = (one.round("peer-to-peer", "ring", ranks, 1000, 50_000).wire for one in (straight, curved))
+        assert after == pytest.approx(1.3 * before, rel=1e-6)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_parts_add_up(model: Model, way: tuple[str, str]) -> None:
+    found = model.round(*way, 8, 1_000_000, 200)
+    assert found.total == pytest.approx(found.compute + found.wait + found.latency + found.bandwidth + found.update)
+    assert all(part >= 0 for part in found)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_more_bytes_never_take_less(model: Model, way: tuple[str, str]) -> None:
+    wires = [model.round(*way, 4, 1000, features).wire for features in (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)]
+    assert wires == sorted(wires)
+
+
+def test_the_linear_servers_bytes_grow_with_the_workers_and_the_rings_do_not(model: Model) -> None:
+    linear = [model.round("client-server", "linear", ranks, 1000, 100_000).bandwidth for ranks in (2, 5, 9)]
+    assert linear[1] == pytest.approx(4 * linear[0], rel=1e-6)
+    assert linear[2] == pytest.approx(8 * linear[0], rel=1e-6)
+    ring = [model.round("peer-to-peer", "ring", ranks, 1000, 100_000).bandwidth for ranks in (2, 1000)]
+    assert ring[1] < 2 * ring[0]
+
+
+def test_one_rank_computes_and_updates_only(model: Model) -> None:
+    for mode in ("client-server", "peer-to-peer"):
+        found = model.round(mode, "library", 1, 1_000_000, 200)
+        assert found.compute == pytest.approx(1_000_000 * 8 * 201 / 1e10)
+        assert (found.wait, found.latency, found.bandwidth) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("workers", [1, 3, 7, 31, 4096])
+def test_the_worker_with_the_most_blocks_decides(model: Model, workers: int) -> None:
+    partition = Partition(100_000, 50)
+    most = max(len(partition.span(partition.shard(worker, workers))) for worker in range(workers))
+    assert model.seconds(workers, 100_000, 50, seconds_per_row=1.0) == most
+
+
+def test_with_a_server_one_rank_less_computes(model: Model) -> None:
+    served, peers = model.round("client-server", "library", 5, 100_000, 50), model.round("peer-to-peer", "library", 4, 100_000, 50)
+    assert served.compute == peers.compute
+    assert workers_of("client-server", 1) == workers_of("client-server", 2) == 1
+
+
+def test_a_measured_baseline_replaces_the_rate(model: Model) -> None:
+    found = model.round("peer-to-peer", "ring", 2, 100_000, 50, seconds_per_row=1e-6)
+    assert found.compute == pytest.approx(1e-6 * 50_000, rel=0.05)
+
+
+def test_ranks_of_a_node_share_its_memory_and_then_its_cores() -> None:
+    model = Model.from_record(record("node", bytes_per_second=2e10))  # four ranks at once: 1e10 each
+    assert [model.slowdown(busy) for busy in (1, 4, 8)] == pytest.approx([1, 2, 4])
+
+
+def test_the_slowest_of_m_is_waited_for(model: Model) -> None:
+    assert harmonic(4) == pytest.approx(1 + 1 / 2 + 1 / 3 + 1 / 4)
+    assert model.round("peer-to-peer", "ring", 4, 1000, 10, wait=0.1).wait == pytest.approx(0.1 * harmonic(4))
+    noisy = Model.from_record(record(jitter_seconds=1e-3, pass_seconds=1e-2))
+    found = noisy.round("peer-to-peer", "ring", 4, 1_000_000, 200)
+    assert found.wait == pytest.approx((harmonic(4) - 1) * 1e-3 * math.sqrt(found.compute / 1e-2))
+
+
+def test_a_collective_measured_at_one_size_takes_the_links_bytes_per_second() -> None:
+    few = record()
+    few["rows"] = [row for row in few["rows"] if row["mode"] is None or row["bytes"] == 8]
+    model = Model.from_record(fitted(few))
+    assert model.round("peer-to-peer", "ring", 4, 1000, 1_000_000).bandwidth == pytest.approx(BETA * 1.5 * 8 * 2_000_010, rel=0.01)
+
+
+def test_a_kind_of_message_that_was_not_measured_can_not_be_predicted() -> None:
+    bare = record(counts=())
+    model = Model.from_record(bare)
+    assert model.round("peer-to-peer", "ring", 1, 1000, 10).wire == 0
+    with pytest.raises(InputError, match="peer-to-peer with ring"):
+        model.round("peer-to-peer", "ring", 2, 1000, 10)

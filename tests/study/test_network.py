@@ -1,0 +1,67 @@
+"""The network study under real mpiruns: what is measured is complete, plain, agreed on by all ranks, and enough for the model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.launch import Library, launch
+
+SCRIPT = Path(__file__).with_name("network_script.py")
+WAYS = {
+    ("client-server", "library"),
+    ("client-server", "linear"),
+    ("peer-to-peer", "library"),
+    ("peer-to-peer", "ring"),
+    ("peer-to-peer", "recursive-doubling"),
+    ("peer-to-peer", "rabenseifner"),
+}
+SIZES = [8, 4096]
+
+
+def measured(library: Library, ranks: int, **arguments: Any) -> dict[str, Any]:
+    result = launch(library, ranks, json.dumps(arguments), script=SCRIPT, timeout=90)
+    assert result.returncode == 0, result
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("FOUND ")]
+    return dict(json.loads(line.removeprefix("FOUND ")))
+
+
+# As many seconds as it needs: on a machine that is busy, sizes would be left out.
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_every_collective_is_measured_at_every_size(library: Library, ranks: int) -> None:
+    found = measured(library, ranks, sizes=SIZES, repeats=2, quick=True, seconds=30)
+    rows = {(row["mode"], row["algorithm"], row["ranks"], row["bytes"]) for row in found["rows"] if row["mode"]}
+    counts = [2, 3][: ranks - 1]
+    assert rows == {(*way, count, size) for way in WAYS for count in counts for size in SIZES}
+    assert [row["bytes"] for row in found["rows"] if row["kind"] == "ping-pong"] == SIZES
+    assert {row["link"] for row in found["rows"]} == {"node"}
+    assert {(row["algorithm"], row["bytes"]) for row in found["sums"]} == {("library", 4096), ("linear", 4096)}
+    assert list(found["nodes"].values()) == [ranks]
+    assert set(found["predicted"]) == {" ".join(way) for way in WAYS}
+
+
+def test_rows_and_fits_hold_plain_numbers_that_belong_together(library: Library) -> None:
+    found = measured(library, 2, sizes=[8, 512, 4096], repeats=3, quick=True, seconds=30)
+    for row in found["rows"]:
+        assert 0 < row["low"] <= row["seconds"] <= row["high"]
+        assert row["residual"] == pytest.approx(row["fitted_seconds"] / row["seconds"] - 1)
+    assert {(fit["mode"], fit["algorithm"]) for fit in found["fits"]} == WAYS | {(None, "ping-pong")}
+    for fit in found["fits"]:
+        for term in ("alpha", "beta"):
+            low, high = fit[f"{term}_low"], fit[f"{term}_high"]
+            assert low is None or 0 <= low <= fit[term] <= high
+    assert found["compute"]["together"]["ranks"] == 2
+    assert 0 < found["compute"]["together"]["bytes_per_second"] <= found["compute"]["bytes_per_second"]
+
+
+def test_one_rank_has_no_messages_but_a_rate(library: Library) -> None:
+    found = measured(library, 1, quick=True)
+    assert found["rows"] == found["fits"] == []
+    assert found["compute"]["bytes_per_second"] > 0
+
+
+def test_without_time_only_the_smallest_size_is_measured(library: Library) -> None:
+    found = measured(library, 2, quick=True, seconds=0.0)
+    assert {row["bytes"] for row in found["rows"]} == {8}
+    assert {(fit["mode"], fit["algorithm"]) for fit in found["fits"]} == WAYS | {(None, "ping-pong")}

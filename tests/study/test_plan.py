@@ -1,0 +1,183 @@
+"""The plan: best numbers of workers, crossovers, and sentences for questions and files that make no sense."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.study.explain import explain
+from mpi_pgd.study.model import Model
+from mpi_pgd.study.plan import Planner, Question, plan, workers_range
+from mpi_pgd.study.records import read
+from tests.study.synthetic import record
+
+ASKED = Question(rows=1_000_000, features=200, last=4096, rounds=500)
+
+
+def found(question: Question = ASKED, **compute: Any) -> dict[str, Any]:
+    return plan(record(**compute), question)
+
+
+def test_every_way_is_there_at_every_power_of_two_and_the_ends() -> None:
+    rows = found(ASKED._replace(first=3, last=100))["rows"]
+    for mode, algorithm in {(row["mode"], row["algorithm"]) for row in rows}:
+        workers = [row["workers"] for row in rows if (row["mode"], row["algorithm"]) == (mode, algorithm)]
+        assert {3, 4, 8, 16, 32, 64, 100} <= set(workers)
+        assert workers == sorted(workers)
+    assert len({(row["mode"], row["algorithm"]) for row in rows}) == 6
+
+
+def test_rows_are_plain_and_add_up() -> None:
+    for row in json.loads(json.dumps(found(), allow_nan=False))["rows"]:
+        parts = sum(row[part] for part in ("compute", "wait", "latency", "bandwidth", "update"))
+        assert row["seconds_per_round"] == pytest.approx(parts)
+        assert row["fit_seconds"] == pytest.approx(500 * row["seconds_per_round"])
+        assert row["core_hours"] == pytest.approx(row["fit_seconds"] * row["ranks"] / 3600)
+
+
+def test_the_best_is_the_best_of_all_numbers_of_workers() -> None:
+    planner = Planner(Model.from_record(record()), ASKED._replace(last=200))
+    for way in planner.ways:
+        seconds = {workers: planner.seconds(*way, workers) for workers in range(1, 201)}
+        assert planner.seconds(*way, planner.best(*way)) <= 1.02 * min(seconds.values())
+    best = found(ASKED._replace(last=200))
+    assert best["best"]["seconds_per_round"] == min(row["seconds_per_round"] for row in best["rows"])
+
+
+def test_a_crossover_is_where_the_faster_mode_changes() -> None:
+    # Against a linear server: it hides the latencies, the ring pays them all; it carries all bytes, the ring a share.
+    data = record()
+    data["fits"] = [entry for entry in data["fits"] if entry["algorithm"] in ("linear", "ring")]
+    question = Question(rows=1_000_000, features=500, last=64)
+    answer = plan(data, question)
+    (sentence,) = answer["crossovers"]
+    planner = Planner(Model.from_record(data), question)
+    turn = int(sentence.split(" up to ")[1].split()[0])
+    before, after = sentence.split(" is faster up to ")[0], sentence.split(", ")[1].split(" from ")[0]
+    assert {before, after} == {"client-server (linear)", "peer-to-peer (ring)"}
+    for workers in (turn, turn + 1):
+        linear, ring = (planner.seconds(*way, workers) for way in planner.ways)
+        assert (linear < ring) == ((before if workers == turn else after) == "client-server (linear)")
+    assert any("not measured" in note for note in answer["notes"])
+
+
+def test_a_plan_says_when_it_goes_beyond_what_was_measured() -> None:
+    assert any("extrapolated" in note for note in found()["notes"])
+    assert not any("extrapolated" in note for note in found(ASKED._replace(last=4))["notes"])
+    assert any("carried on in proportion" in note for note in found(ASKED._replace(features=10_000_000))["notes"])
+    assert any("within a node only" in note for note in found(link="node")["notes"])
+    assert any("share one link" in note for note in found(ASKED._replace(ranks_per_node=8))["notes"])
+
+
+def test_one_mode_and_one_algorithm_can_be_asked_for() -> None:
+    answer = found(ASKED._replace(mode="peer-to-peer", algorithm="ring"))
+    assert {(row["mode"], row["algorithm"]) for row in answer["rows"]} == {("peer-to-peer", "ring")}
+    assert answer["crossovers"] == []
+
+
+def test_the_explanation_has_the_numbers_of_the_plan() -> None:
+    text = explain(record(), ASKED, workers=16)
+    best = found()["best"]
+    assert f"The fastest: {best['mode']} ({best['algorithm']})" in text
+    assert "The fastest with 16 workers" in text
+    assert "alpha * 0.001 s" in text
+    assert "beta 8.7e-08 s" in text
+    assert "predicted" in text
+
+
+def test_a_file_of_one_rank_is_enough_for_one_worker() -> None:
+    bare = record(counts=())
+    answer = plan(bare, ASKED._replace(last=1))
+    assert {row["workers"] for row in answer["rows"]} == {1}
+    assert answer["crossovers"] == []
+    assert "1 worker, 1 rank" in explain(bare, ASKED._replace(last=1))
+    with pytest.raises(InputError, match="no messages"):
+        plan(bare, ASKED)
+
+
+@pytest.mark.parametrize(("text", "ends"), [("1..4096", (1, 4096)), ("7", (7, 7)), (" 2..3 ", (2, 3))])
+def test_ranges_of_workers(text: str, ends: tuple[int, int]) -> None:
+    assert workers_range(text) == ends
+
+
+@pytest.mark.parametrize("text", ["", "0..4", "5..4", "1-4", "1..", "a", "1..99999999999", "-1"])
+def test_what_is_no_range_of_workers(text: str) -> None:
+    with pytest.raises(InputError, match="--workers"):
+        workers_range(text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": 0},
+        {"features": -1},
+        {"rounds": 0},
+        {"ranks_per_node": 0},
+        {"wait": -1.0},
+        {"wait": float("nan")},
+        {"mode": "client-server", "algorithm": "ring"},
+        {"algorithm": "gossip"},
+    ],
+)
+def test_questions_that_make_no_sense(change: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="expected"):
+        found(ASKED._replace(**change))
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in record().items() if key != name}
+
+
+def with_row(**change: Any) -> dict[str, Any]:
+    data = record()
+    data["rows"][0] |= change
+    return data
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ("{", "not JSON"),
+        ("[1, 2]", "no study"),
+        ('{"rounds": 3}', "no study"),
+        (record() | {"study": "compare"}, "compare"),
+        (record() | {"format": 2}, "format 2"),
+        (without("rows"), '"rows"'),
+        (without("fits"), '"fits"'),
+        (without("compute"), '"compute"'),
+        (without("nodes"), '"nodes"'),
+        (record() | {"nodes": {"a": 0}}, '"a"'),
+        (record() | {"rows": 3}, '"rows"'),
+        (record() | {"rows": ["x"]}, '"rows"'),
+        (record() | {"sums": 3}, '"sums"'),
+        (record() | {"compute": {"bytes_per_second": 0}}, "compute"),
+        (with_row(seconds=-1.0), '"seconds"'),
+        (with_row(seconds=None), '"seconds"'),
+        (with_row(seconds=float("nan")), '"seconds"'),
+        (with_row(ranks=2.5), '"rows"'),
+        (with_row(link="moon"), '"rows"'),
+        (with_row(algorithm="gossip"), '"rows"'),
+    ],
+)
+def test_files_that_are_no_network_file(tmp_path: Path, content: Any, word: str) -> None:
+    path = tmp_path / "network.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(InputError) as error:
+        read(str(path))
+    assert word in str(error.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_no_file_and_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "no"):
+        with pytest.raises(InputError, match="can't be read"):
+            read(str(path))
+
+
+def test_a_network_file_reads_back(tmp_path: Path) -> None:
+    path = tmp_path / "network.json"
+    path.write_text(json.dumps(record()))
+    assert read(str(path)) == json.loads(json.dumps(record()))
