@@ -54,7 +54,7 @@ def test_data_make_and_info(tmp_path: Path) -> None:
         (["make", "a.h5", "--rows", "1"], "--features was given None"),
         (["make", "a.h5", "b.h5"], "expected one"),
         (["info", "none.h5"], "there is no file none.h5"),
-        (["info", "none.h5", "--ranks", "0"], "--ranks was given 0"),
+        (["info", "none.h5", "--ranks", "0"], "--ranks was given '0'"),
         (["mkae", "a.h5"], "invalid choice"),
         (["info", "a.h5", "--rnaks", "3"], "did you mean --ranks?"),
     ],

@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 
 from mpi_pgd import InputError
-from mpi_pgd.cli import _settings
-from mpi_pgd.config import OPTIONS, settings
+from mpi_pgd.cli import arguments, fit
+from mpi_pgd.config import OPTIONS, Settings, settings
+
+
+def read(*words: str) -> Settings:
+    return arguments.settings(fit.parser().read(words))
 
 
 def test_text_and_typed_values_agree() -> None:
@@ -47,15 +51,34 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 
 def test_flags_win_over_the_file(tmp_path: Any) -> None:
     (tmp_path / "fit.toml").write_text('rounds = 5\nmax-seconds = 2\nintercept = false\ndata = ["a.h5"]\n')
-    chosen = _settings(["--config", str(tmp_path / "fit.toml"), "--rounds", "6", "--no-standardize"])
+    chosen = read("--config", str(tmp_path / "fit.toml"), "--rounds", "6", "--no-standardize")
     assert (chosen.rounds, chosen.max_seconds, chosen.intercept, chosen.standardize) == (6, 2.0, False, False)
     assert chosen.data == ("a.h5",)
 
 
 def test_flags_may_stand_between_files() -> None:
-    assert _settings(["a.h5", "--rounds", "3", "b.h5"]).data == ("a.h5", "b.h5")
+    assert read("a.h5", "--rounds", "3", "b.h5").data == ("a.h5", "b.h5")
 
 
 def test_a_negative_value_is_a_value() -> None:
     with pytest.raises(InputError, match="--l2 was given '-1': expected a number of at least 0"):
-        _settings(["--l2", "-1"])
+        read("--l2", "-1")
+
+
+@pytest.mark.parametrize("delay", ["2:3", "0:1.5", "exponential:1e-3", "exponential:.5"])
+def test_a_delay(delay: str) -> None:
+    assert settings({"delay": delay}).delay == delay
+
+
+@pytest.mark.parametrize("delay", ["2", "2:", ":3", "2:0.5", "exponential:", "exponential:x", "-1:2", "normal:3"])
+def test_a_bad_delay_is_refused(delay: str) -> None:
+    with pytest.raises(InputError, match="expected RANK:FACTOR"):
+        settings({"delay": delay})
+
+
+def test_settings_from_file_and_flags_are_judged_together(tmp_path: Any) -> None:
+    (tmp_path / "fit.toml").write_text('mode = "peer-to-peer"\nout = "x"\n')
+    chosen = read("--config", str(tmp_path / "fit.toml"), "--algorithm", "ring", "--trace")
+    assert (chosen.mode, chosen.algorithm, chosen.trace) == ("peer-to-peer", "ring", True)
+    with pytest.raises(InputError, match="--algorithm linear is not one of the mode peer-to-peer"):
+        read("--config", str(tmp_path / "fit.toml"), "--algorithm", "linear")

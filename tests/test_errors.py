@@ -363,7 +363,7 @@ import runpy
 import mpi4py
 mpi4py.rc.threads = False
 from mpi4py import MPI
-import mpi_pgd.cli, mpi_pgd.run
+import mpi_pgd.cli.fit, mpi_pgd.run
 import {module}
 
 whole, calls = {module}.{name}, 0
@@ -391,7 +391,9 @@ BUGS = {
     "in a later round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 20),
     "in the solver": ("mpi_pgd.rules.fit", "FitRule.__call__", 0, 5),
     "in the result": ("mpi_pgd.run", "fingerprint", 0, 1),
-    "in the report": ("mpi_pgd.cli", "_print", 0, 1),
+    "in the clock": ("mpi_pgd.topology.clock", "Clock.close", 2, 1),
+    "in the costs": ("mpi_pgd.topology.costs", "Costs.add", 0, 1),
+    "in the report": ("mpi_pgd.cli.fit", "_print", 0, 1),
 }
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from mpi_pgd.rules.fit import FitRule
 from mpi_pgd.solvers.descent import GradientDescent
 from mpi_pgd.study.fitting import fit
 from mpi_pgd.sums import Partial, Vote
+from mpi_pgd.topology.world import rest
 from mpi_pgd.train import Order
 
 RANK_BYTES, QUICK_BYTES, SMALL_BYTES = 128 << 20, 64 << 20, 32 << 20  # rows of one rank: more than its share of the caches
@@ -25,7 +26,6 @@ WIDE, NARROW = 200, 8  # features: blocks of the full size, and blocks whose cos
 PASSES, QUICK_PASSES = 25, 10
 SECONDS, QUICK_SECONDS = 2.0, 0.3  # that the passes of one measurement may take
 LONG = 200_000  # features of the update's second point
-PAUSE = 0.001  # seconds between two looks of a rank that waits idle
 # What the first rank of each node measures while the others rest; the last two not if it has to be quick.
 ALONE = ("bytes_per_second", "update_seconds", "feature_seconds", "row_seconds", "block_seconds")
 
@@ -45,13 +45,6 @@ class Rates(NamedTuple):
     def jitter(self) -> float:
         """The mean excess over the fastest pass, from the median one: of an exponential excess that is mean * ln 2."""
         return float(np.median(self.seconds) - np.min(self.seconds)) / float(np.log(2))
-
-
-def rest(comm: MPI.Intracomm) -> None:
-    """Wait until every rank is here, idle: the ranks that are measured may need this core. Collective."""
-    request = comm.Ibarrier()
-    while not request.Test():
-        sleep(PAUSE)
 
 
 def measure(comm: MPI.Intracomm, nodes: list[int], quick: bool = False) -> dict[str, Any]:

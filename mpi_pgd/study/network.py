@@ -4,7 +4,6 @@ A collective is timed as a bulk-synchronous program sees it: some calls back to 
 the slowest rank's mean. Rank 0's clock decides what is still measured, so all ranks agree, and the whole is bounded in time.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from time import perf_counter
@@ -16,11 +15,9 @@ from mpi4py import MPI
 from mpi_pgd.arrays import Vector
 from mpi_pgd.data.memory import available_bytes
 from mpi_pgd.study import compute
-from mpi_pgd.study.compute import rest
 from mpi_pgd.study.curves import fitted
-from mpi_pgd.study.facts import gather
-from mpi_pgd.topology import client_server, peer_to_peer
-from mpi_pgd.topology.world import share
+from mpi_pgd.topology import client_server, peer_to_peer, world
+from mpi_pgd.topology.world import rest
 
 SMALLEST, LARGEST = 8, 64 << 20  # bytes
 QUICK_LARGEST = 4 << 20
@@ -74,7 +71,7 @@ def measure(
         largest: the last of the default sizes, bytes.
         seconds: that the messages may take; sizes that would take longer than what is left are not measured.
     """
-    names = json.loads(share(comm, json.dumps(gather(comm, MPI.Get_processor_name()))))
+    names = world.nodes(comm)
     nodes = [names.index(name) for name in names]
     found: dict[str, Any] = {"study": "network", "format": 1, "rows": [], "fits": []}
     found["nodes"] = {names[node]: nodes.count(node) for node in dict.fromkeys(nodes)}

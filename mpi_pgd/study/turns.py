@@ -13,9 +13,8 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.problem import Problem, Setup
 from mpi_pgd.rules.fit import Status
 from mpi_pgd.run import fingerprint
-from mpi_pgd.study.compute import rest
 from mpi_pgd.topology.schedules import SCHEDULES
-from mpi_pgd.topology.world import agreement, share
+from mpi_pgd.topology.world import agreement, rest, share
 from mpi_pgd.train import Ballot
 
 Done = TypeVar("Done")

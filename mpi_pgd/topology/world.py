@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from time import sleep
 from typing import NoReturn
 
 import numpy as np
@@ -13,6 +14,7 @@ from mpi4py import MPI
 from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
+PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 
 
 def start() -> MPI.Intracomm:
@@ -88,6 +90,13 @@ def share(comm: MPI.Intracomm, text: str, root: int = 0) -> str:
     buffer = data.copy() if comm.rank == root else np.empty(int(length), dtype=np.uint8)
     comm.Bcast(buffer, root)
     return buffer.tobytes().decode()
+
+
+def rest(comm: MPI.Intracomm) -> None:
+    """A barrier whose waiting ranks sleep: those that still work may need their cores. Collective."""
+    request = comm.Ibarrier()
+    while not request.Test():
+        sleep(PAUSE)
 
 
 def node_total(comm: MPI.Intracomm, number: int) -> int:

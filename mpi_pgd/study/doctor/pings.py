@@ -7,13 +7,13 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.arrays import Vector
-from mpi_pgd.study.signs import Ping, leaders
+from mpi_pgd.study.doctor.signs import Ping, leaders
+from mpi_pgd.topology.world import PAUSE, rest
 
 NODES = 8  # other nodes, at most
 NUMBERS = (1, 1 << 15, 1 << 19)  # 8 B for the latency; 4 MiB for the bandwidth, but 256 KiB where that is slow enough
 SLOW = 5e-3  # seconds one way for 256 KiB
 TRIPS, LIMIT = 500, 0.08  # at most, and at most so many seconds (but at least one trip)
-NAP = 1e-3  # seconds
 MORE, LAST = 0.0, 1.0
 
 
@@ -72,7 +72,7 @@ def _trip(comm: MPI.Intracomm, rank: int, numbers: int) -> float:
 def _answer(comm: MPI.Intracomm) -> None:
     """Send back what comes, until the last word; asleep before the first."""
     while not comm.Iprobe(0):
-        sleep(NAP)
+        sleep(PAUSE)
     buffer: Vector = np.zeros(NUMBERS[-1])
     status = MPI.Status()
     while True:
@@ -80,10 +80,3 @@ def _answer(comm: MPI.Intracomm) -> None:
         if buffer[0] == LAST:
             return
         comm.Send(buffer[: status.Get_count(MPI.DOUBLE)], 0)
-
-
-def rest(comm: MPI.Intracomm) -> None:
-    """A barrier whose waiting ranks leave the cores to those that still work."""
-    request = comm.Ibarrier()
-    while not request.Test():
-        sleep(NAP)

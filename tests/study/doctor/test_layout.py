@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mpi_pgd.data.hdf5 import Part, Table
-from mpi_pgd.study import layout
-from mpi_pgd.study.files import Folder, Store, mounted
-from mpi_pgd.study.signs import Rank
+from mpi_pgd.study.doctor import layout
+from mpi_pgd.study.doctor.files import Folder, Store, mounted
+from mpi_pgd.study.doctor.signs import Rank
 
 
 def table(rows: int, features: int, chunk_rows: int = 1, parts: int = 1) -> Table:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.report.units import count, rate, seconds
-from mpi_pgd.study.findings import Finding, listed
-from mpi_pgd.study.signs import Ping, Rank
+from mpi_pgd.study.doctor.findings import Finding, listed
+from mpi_pgd.study.doctor.signs import Ping, Rank
 
 LAUNCHERS = {"Open MPI": "Open MPI's mpirun", "Hydra": "Hydra (the mpirun of MPICH and Intel MPI)", "SLURM": "srun"}
 THREADS = "export OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1 (python -m mpi_pgd does so itself)"

@@ -15,14 +15,14 @@ from mpi4py import MPI
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.errors import InputError
 from mpi_pgd.problem import SPARE
-from mpi_pgd.study import checks, files, layout
-from mpi_pgd.study.facts import about_me, gather
-from mpi_pgd.study.files import Folder, Store
-from mpi_pgd.study.findings import Finding, text
-from mpi_pgd.study.pings import pings, rest
-from mpi_pgd.study.signs import Rank, leaders
+from mpi_pgd.study.doctor import checks, files, layout
+from mpi_pgd.study.doctor.facts import about_me, gather
+from mpi_pgd.study.doctor.files import Folder, Store
+from mpi_pgd.study.doctor.findings import Finding, text
+from mpi_pgd.study.doctor.pings import pings
+from mpi_pgd.study.doctor.signs import Rank, leaders
 from mpi_pgd.topology.clock import offsets
-from mpi_pgd.topology.world import guard, nodes, share
+from mpi_pgd.topology.world import guard, nodes, rest, share
 
 __all__ = ["Finding", "examine", "start", "text"]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mpi_pgd.study import checks
-from mpi_pgd.study.findings import Finding, listed, memory, text
-from mpi_pgd.study.signs import Ping, Rank, leaders
+from mpi_pgd.study.doctor import checks
+from mpi_pgd.study.doctor.findings import Finding, listed, memory, text
+from mpi_pgd.study.doctor.signs import Ping, Rank, leaders
 
 SOFTWARE = {"python": "3.11.7", "numpy": "2.4.6", "mpi": "MPICH 5.0.2"}
 HEALTHY = Rank(world=16, cores=8, physical=8, software=SOFTWARE, processor="EPYC", link=1.25e10, infiniband=True)

@@ -10,7 +10,7 @@ from mpi4py import MPI
 
 from mpi_pgd.data.memory import available_bytes
 from mpi_pgd.provenance import blas, machine, versions
-from mpi_pgd.study.signs import Rank
+from mpi_pgd.study.doctor.signs import Rank
 from mpi_pgd.topology.kernels import digest
 
 # What a launcher or a user says to a rank, as far as a check reads it.

@@ -1,0 +1,112 @@
+"""What all pictures share: who has which colour and mark, how parts are stacked, how axes read."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd.report import units
+from mpi_pgd.report.ink import LIGHT, legend
+from mpi_pgd.report.records import PARTS, Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+Key = tuple[str, str]  # mode and algorithm
+
+# Each has a mark and a line of its own beside its colour, for those who do not tell the colours apart, and for print.
+_STYLES: dict[Key, tuple[str, str]] = {
+    ("client-server", "library"): ("blue", "o"),
+    ("client-server", "linear"): ("teal", "s"),
+    ("peer-to-peer", "library"): ("red", "^"),
+    ("peer-to-peer", "ring"): ("pink", "D"),
+    ("peer-to-peer", "recursive-doubling"): ("olive", "v"),
+    ("peer-to-peer", "rabenseifner"): ("violet", "P"),
+}
+HATCHES = {"compute": "", "wait": "////", "wire": "", "update": "\\\\\\\\", "input": "----"}
+
+
+def key(row: Record) -> Key:
+    """What tells one series from another."""
+    return (row.get("mode") or "", row.get("algorithm") or "")
+
+
+def name(which: Key) -> str:
+    """A series in the words of the tables."""
+    return ", ".join(units.shortened(word, 20) for word in which if word) or "all"
+
+
+def style(which: Key, line: str = "-") -> dict[str, Any]:
+    """How a series is drawn: always the same in all pictures."""
+    known = _STYLES.get(which)
+    colour, marker = known if known else ("ink", "o")
+    edge = {"markeredgecolor": LIGHT["page"], "markeredgewidth": 0.8}
+    return {"color": LIGHT[colour], "marker": marker, "linestyle": line, **edge}
+
+
+def part(which: str) -> dict[str, Any]:
+    """How a part of a round is drawn. The edge's colour is the hatch's, as its width is none."""
+    hatch = LIGHT["hatch"] if which == "wait" else LIGHT["page"]
+    return {"facecolor": LIGHT[which], "hatch": HATCHES[which], "edgecolor": hatch, "linewidth": 0.0}
+
+
+def parts_legend(figure: "Figure", rows: Sequence[Record], narrow: bool, *more: tuple[Any, str]) -> None:
+    """The parts that occur, in the order in which they are stacked."""
+    from matplotlib.patches import Patch
+
+    used = [which for which in PARTS if any(row[which] for row in rows)] or list(PARTS[:1])
+    handles = [(Patch(**part(which)), which) for which in used]
+    both = [*handles, *more]
+    legend(figure, [handle for handle, _ in both], [label for _, label in both], narrow)
+
+
+def timed(axis: "Axis", top: float, label: str) -> None:
+    """A linear axis of seconds in the unit that fits its top, named in its label."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    factor, unit = units.scale(top, units.TIME)
+    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.6g}"))
+    axis.set_label_text(f"{label}, {unit}")
+
+
+def logarithmic(axes: "Axes", which: str, values: Iterable[float], show: Any, most: int = 6, base: int = 10) -> None:
+    """A logarithmic axis with room around the values, and a few labels in words of one's own."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    found = [value for value in values if value > 0] or [1.0]
+    low, high = min(found), max(found)
+    margin = max((high / low) ** 0.04, 1.12)
+    places = units.ticks(low / margin, high * margin, most, base) or [low]
+    axis: Axis = getattr(axes, f"{which}axis")
+    getattr(axes, f"set_{which}scale")("log", base=base)
+    getattr(axes, f"set_{which}lim")(low / margin, high * margin)
+    axis.set_major_locator(FixedLocator(places))
+    axis.set_major_formatter(FixedFormatter([show(place) for place in places]))
+    axis.set_minor_locator(NullLocator())
+
+
+def numbers_axis(axes: "Axes", values: Iterable[int], label: str = "workers") -> None:
+    """Linear with each measured number named, as long as there are few; else by powers of two."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = sorted(set(values))
+    axes.set_xlabel(label)
+    if found[-1] > 16:
+        logarithmic(axes, "x", found, lambda value: f"{value:,.0f}", 7, 2)
+        return
+    axes.set_xlim(found[0] - 0.3, found[-1] + 0.3)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+
+def stack(axes: "Axes", rows: Sequence[Record], places: Sequence[float], across: bool, width: float = 0.62) -> None:
+    """Stacked bars of the parts of each row."""
+    ends = [0.0] * len(rows)
+    for which in PARTS:
+        sizes = [row[which] for row in rows]
+        if any(sizes):
+            if across:
+                axes.barh(places, sizes, width, ends, **part(which))
+            else:
+                axes.bar(places, sizes, width, ends, **part(which))
+        ends = [end + size for end, size in zip(ends, sizes, strict=True)]

@@ -1,0 +1,236 @@
+"""What a picture is drawn with: one palette for paper, light and dark, and matplotlib's SVG made to follow it.
+
+The light colours, each used once, stand in matplotlib's output for the names of the palette: inline in a page they become
+CSS variables, which the page sets for light and dark.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.report.markup import Markup
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Name: light, dark. The series' hues are those that colour-blind people tell apart (after Okabe and Ito), each dark or
+# light enough to stand out by 3:1 from its page.
+PALETTE = {
+    "ink": ("#1b2127", "#e7e9ec"),
+    "muted": ("#555e67", "#aab2ba"),
+    "line": ("#dce0e4", "#343a41"),
+    "page": ("#ffffff", "#15181b"),
+    "compute": ("#1f5f9b", "#5aa5df"),
+    "wait": ("#dfe3e7", "#2b3138"),
+    "hatch": ("#7d868f", "#8e979f"),
+    "wire": ("#d0701e", "#f0994f"),
+    "update": ("#2c7a57", "#52bb8c"),
+    "input": ("#84498c", "#c58bcb"),
+    "blue": ("#0a69ad", "#58b1e8"),
+    "teal": ("#017f77", "#33c2b4"),
+    "red": ("#c24e0b", "#f28c4e"),
+    "pink": ("#a2387e", "#e48ac2"),
+    "olive": ("#846800", "#dcbc3c"),
+    "violet": ("#5a4ab4", "#aa9df6"),
+}
+LIGHT = {name: pair[0] for name, pair in PALETTE.items()}
+WIDE, NARROW = 860, 328  # CSS pixels: the column of a page, and that of a phone of 360
+_FONT = {False: 13.0, True: 12.0}  # of a wide picture, and of a narrow one
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a name may hold a dollar
+    "svg.hashsalt": "mpi_pgd",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "text.color": LIGHT["ink"],
+    "axes.labelcolor": LIGHT["muted"],
+    "axes.labelsize": "medium",
+    "axes.titlesize": "medium",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10.0,
+    "axes.edgecolor": LIGHT["hatch"],
+    "axes.linewidth": 0.8,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "grid.color": LIGHT["line"],
+    "grid.linewidth": 0.8,
+    "xtick.color": LIGHT["hatch"],
+    "ytick.color": LIGHT["hatch"],
+    "xtick.labelcolor": LIGHT["muted"],
+    "ytick.labelcolor": LIGHT["muted"],
+    "xtick.minor.size": 0.0,
+    "ytick.minor.size": 0.0,
+    "legend.frameon": False,
+    "legend.fontsize": "medium",
+    "legend.handlelength": 2.2,
+    "legend.columnspacing": 1.6,
+    "legend.labelcolor": LIGHT["ink"],
+    "lines.linewidth": 1.8,
+    "lines.markersize": 6.0,
+    "hatch.linewidth": 0.8,
+    "figure.facecolor": LIGHT["page"],
+    "savefig.facecolor": LIGHT["page"],
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.hspace": 0.06,
+    "figure.constrained_layout.wspace": 0.06,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to be drawn.
+
+    Attributes:
+        name: of its files.
+        title: above it.
+        caption: what to see in it, in sentences.
+        alt: for those who do not see it.
+        draw: draws on an empty figure; its second argument says whether it is the narrow one.
+        heights: in CSS pixels, wide and narrow.
+        mark: "predicted" or "simulated", where it holds such figures; else empty.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    draw: Callable[["Figure", bool], None]
+    heights: tuple[float, float]
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture as files, and as what goes into a page."""
+
+    picture: Picture
+    png: bytes
+    svg: bytes
+    wide: Markup
+    narrow: Markup
+
+
+def need() -> None:
+    """Refuse at once if there is no matplotlib.
+
+    Raises:
+        InputError: which pip command installs it.
+    """
+    try:
+        import matplotlib  # noqa: F401  # heavy, and only reports need it
+    except ImportError:
+        raise InputError("a report needs matplotlib, which is not installed: run pip install 'mpi_pgd[report]'") from None
+
+
+def drawn(picture: Picture) -> Drawn:
+    """Draw a picture for paper, for a wide page, and for a phone."""
+    with _style(narrow=False):
+        figure = _figure(picture, narrow=False)
+        svg = _saved(figure, "svg")
+        png = _saved(figure, "png", dpi=144)
+    with _style(narrow=True):
+        slim = _saved(_figure(picture, narrow=True), "svg")
+    return Drawn(picture, png, svg, _inline(svg, picture, "wide"), _inline(slim, picture, "narrow"))
+
+
+@contextmanager
+def _style(narrow: bool) -> Iterator[None]:
+    import matplotlib
+
+    with matplotlib.rc_context():  # the user's own matplotlibrc must not change a report
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE | {"font.size": _FONT[narrow], "xtick.labelsize": 12.0, "ytick.labelsize": 12.0})
+        yield
+
+
+def _figure(picture: Picture, narrow: bool) -> "Figure":
+    from matplotlib.figure import Figure
+
+    width, height = (NARROW, picture.heights[1]) if narrow else (WIDE, picture.heights[0])
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")  # a point is a CSS pixel
+    picture.draw(figure, narrow)
+    return figure
+
+
+def _saved(figure: "Figure", kind: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    figure.savefig(out, format=kind, metadata=metadata, **options)
+    return out.getvalue()
+
+
+def _inline(svg: bytes, picture: Picture, variant: str) -> Markup:
+    """The SVG as part of a page: no fonts or colours of its own, names that no other picture has, a title and a description."""
+    root = ElementTree.fromstring(svg)
+    _clean(root)
+    prefix = f"{picture.name}-{variant}-"
+    for element in root.iter():
+        _rename(element, prefix)
+    for parent in [root, *root.iter("defs")]:
+        for child in [child for child in parent if child.tag in ("metadata", "style")]:
+            parent.remove(child)  # a style sheet would apply to the whole page; the page has its own
+    title, description = ElementTree.Element("title"), ElementTree.Element("desc")
+    title.text, description.text = picture.title, picture.alt
+    root[:0] = [title, description]
+    box = root.attrib["viewBox"]
+    root.attrib.clear()
+    root.attrib |= {"viewBox": box, "class": variant, "role": "img", "aria-label": f"{picture.title}. {picture.alt}"}
+    return Markup(_coloured(ElementTree.tostring(root, encoding="unicode")))
+
+
+def _clean(root: ElementTree.Element) -> None:
+    """No namespaces: HTML knows SVG's elements without."""
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        element.attrib = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
+
+
+def _rename(element: ElementTree.Element, prefix: str) -> None:
+    attributes = element.attrib
+    if "id" in attributes:
+        attributes["id"] = prefix + attributes["id"]
+    if attributes.get("href", "").startswith("#"):
+        attributes["href"] = f"#{prefix}{attributes['href'][1:]}"
+    for key, value in attributes.items():
+        attributes[key] = value.replace("url(#", f"url(#{prefix}")
+    if "d" in attributes:  # a hundredth of a pixel is enough
+        attributes["d"] = " ".join(re.sub(r"(\.\d\d)\d+", r"\1", attributes["d"]).split())
+    if element.tag == "text":
+        attributes["style"] = re.sub(r"font(-family)?: *([\d.]+px)?[^;]*", r"font-size: \2", attributes.get("style", ""))
+
+
+def _coloured(svg: str) -> str:
+    names = {light: f"var(--{name})" for name, light in LIGHT.items()}
+    return re.sub("|".join(names), lambda found: names[found[0]], svg)
+
+
+def panels(figure: "Figure", number: int, narrow: bool, across: int = 2, **options: Any) -> list["Axes"]:
+    """Axes side by side, at most ``across``; on a phone one below the other."""
+    columns = 1 if narrow else min(across, number)
+    grid = figure.subplots(-(-number // columns), columns, squeeze=False, **options)
+    every: list[Axes] = list(grid.flat)
+    for spare in every[number:]:
+        spare.set_visible(False)
+    return every[:number]
+
+
+def legend(figure: "Figure", handles: list[Any], labels: list[str], narrow: bool) -> None:
+    """Above the axes, so that it covers no data, in as many columns as have room."""
+    room = (NARROW if narrow else WIDE) / (max(map(len, labels), default=1) * 0.6 * _FONT[narrow] + 50)
+    figure.legend(handles, labels, loc="outside upper left", ncols=max(1, min(len(labels), int(room))))
+
+
+def note(axes: "Axes", x: float, y: float, text: str, **options: Any) -> None:
+    """A small text at a point of the data."""
+    axes.annotate(text, (x, y), xytext=(6, 0), textcoords="offset points", va="center", **options)

@@ -1,0 +1,194 @@
+"""The pictures of compare and scaling."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd.report import units
+from mpi_pgd.report.axes import Key, key, logarithmic, name, numbers_axis, parts_legend, stack, style, timed
+from mpi_pgd.report.ink import LIGHT, Picture, legend, panels
+from mpi_pgd.report.records import PARTS, Record
+from mpi_pgd.report.sheets import mark, predictions
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def compare(record: Record) -> list[Picture]:
+    """What a round is made of, for each mode and algorithm."""
+    rows = record["rows"]
+    predicted = bool(predictions(rows))
+    caption = "Seconds a round, mean over the ranks and rounds, measured, as are the figures at the right. "
+    caption += "The thin line spans the quartiles over the turns."
+    if predicted:
+        caption += " The diamond is what the cost model predicted."
+    return [
+        Picture(
+            "compare-cost",
+            "Where a round's time goes",
+            caption,
+            "Stacked bars of compute, wait, wire, update and input: " + _spoken(rows),
+            lambda figure, narrow: _costs(figure, rows, narrow),
+            (110 + 44 * len(rows), 130 + 52 * len(rows)),
+            mark(record) or ("measured and predicted" if predicted else ""),
+        )
+    ]
+
+
+def scaling(record: Record) -> list[Picture]:
+    """Speedup with the ideal line, what a round is made of at each number of workers, predicted against measured."""
+    rows, label = record["rows"], mark(record)
+    both = predictions(rows)
+    kinds, series = _distinct(row["scaling"] for row in rows), _distinct(map(key, rows))
+    count, alt = len(kinds) * len(series), "Seconds a round at each number of ranks: "
+    spoken = "; ".join(f"{row['scaling']}, {name(key(row))}, {row['ranks']}: {_times(row)}" for row in rows if row["ranks"] > 1)
+    caption = "Measured, and the ideal line, on which m ranks are m times as fast as one."
+    caption += " Weak scaling has more rows with more ranks, and its speedup is per row." if "weak" in kinds else ""
+    caption += " Dashed: predicted by the cost model." if both else ""
+    pictures = [
+        Picture(
+            "scaling-speedup",
+            "Speedup over one rank",
+            caption,
+            f"Speedup against ranks. {spoken[:600]}",
+            lambda figure, narrow: _speedups(figure, rows, kinds, narrow),
+            (380, 90 + 280 * len(kinds)),
+            label or ("measured and predicted" if both else ""),
+        ),
+        Picture(
+            "scaling-cost",
+            "Where a round's time goes, at each number of ranks",
+            "Seconds a round, mean over the ranks and rounds. In client-server mode one of two and more ranks is the server.",
+            alt + "; ".join(f"{name(key(row))} at {row['ranks']}: {units.seconds(row['seconds_per_round'])}" for row in rows)[:600],
+            lambda figure, narrow: _stacks(figure, rows, kinds, series, narrow),
+            (80 + 230 * -(-count // 2), 90 + 220 * count),
+            label,
+        ),
+    ]
+    return pictures + ([_against(both)] if len(both) > 1 else [])
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def _times(row: Record) -> str:
+    return "no speedup known" if row.get("speedup") is None else f"{row['speedup']:.2f} times"
+
+
+def _spoken(rows: Sequence[Record]) -> str:
+    return "; ".join(f"{name(key(row))}: {units.seconds(row['seconds_per_round'])}" for row in rows)
+
+
+def _costs(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    axes = panels(figure, 1, narrow)[0]
+    places = list(range(len(rows)))
+    stack(axes, rows, places, across=True)
+    ends = []
+    for place, row in zip(places, rows, strict=True):
+        low, high, guess = row.get("low"), row.get("high"), row.get("predicted_seconds_per_round")
+        if low is not None and high is not None:
+            axes.plot([low, high], [place, place], color=LIGHT["ink"], linewidth=1.2, marker="|", markersize=8)
+        if guess:
+            axes.plot(guess, place, **_diamond())
+        ends.append(max(filter(None, (row["seconds_per_round"], high, guess)), default=0.0))
+    top = max(ends) or 1.0
+    for place, row in zip(places, rows, strict=True):
+        axes.text(1.02, place, units.seconds(row["seconds_per_round"]), transform=axes.get_yaxis_transform(), va="center")
+    axes.set_yticks(places, [name(key(row)).replace(", ", "\n") for row in rows])
+    axes.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(0, top * 1.04)
+    axes.grid(visible=False, axis="y")
+    timed(axes.xaxis, top, "a round")
+    predicted = any(row.get("predicted_seconds_per_round") for row in rows)
+    parts_legend(figure, rows, narrow, *([(Line2D([], [], **_diamond()), "predicted")] if predicted else []))
+
+
+def _diamond() -> dict[str, Any]:
+    return {"color": LIGHT["page"], "marker": "D", "markeredgecolor": LIGHT["ink"], "linestyle": "none", "markersize": 7}
+
+
+def _speedups(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], narrow: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    most = max(row["ranks"] for row in rows)
+    for axes, kind in zip(panels(figure, len(kinds), narrow), kinds, strict=True):
+        mine = [row for row in rows if row["scaling"] == kind]
+        every = [row["ranks"] for row in mine]
+        axes.plot([min(every), most], [min(every), most], color=LIGHT["muted"], linestyle=":", linewidth=1.4)
+        heights = [_speedup_line(axes, mine, which) for which in _distinct(map(key, mine))]
+        axes.set_title(f"{kind} scaling")
+        axes.set_ylabel("speedup")
+        numbers_axis(axes, [*every, most], "ranks")
+        if most > 16:
+            logarithmic(axes, "y", [1, most, *(height for line in heights for height in line)], "{:g}".format, 7, 2)
+        else:
+            axes.set_ylim(0, None)
+    marks = [(Line2D([], [], **style(which)), name(which)) for which in _distinct(map(key, rows))]
+    marks.append((Line2D([], [], color=LIGHT["muted"], linestyle=":", linewidth=1.4), "ideal"))
+    if predictions(rows):
+        marks.append((Line2D([], [], color=LIGHT["ink"], linestyle="--", linewidth=1.2), "predicted"))
+    legend(figure, [handle for handle, _ in marks], [label for _, label in marks], narrow)
+
+
+def _speedup_line(axes: "Axes", rows: Sequence[Record], which: Key) -> list[float]:
+    """One series; the predicted speedup is over the same single rank as the measured one. Returns all heights."""
+    mine = sorted((row for row in rows if key(row) == which and row.get("speedup") is not None), key=lambda row: int(row["ranks"]))
+    points = [(row["ranks"], row["speedup"]) for row in mine]
+    guesses = [(row["ranks"], row["speedup"] / (1 + row["error"])) for row in predictions(mine)]
+    if guesses:
+        look = style(which, "--") | {"marker": "", "linewidth": 1.2}
+        axes.plot(*zip(*guesses, strict=True), **look)
+    if points:
+        axes.plot(*zip(*points, strict=True), **style(which))
+    return [height for _, height in [*points, *guesses] if height]
+
+
+def _stacks(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], series: Sequence[Key], narrow: bool) -> None:
+    pairs = [(kind, which) for kind in kinds for which in series]
+    top = max(sum(row[which] for which in PARTS) for row in rows) or 1.0
+    for axes, (kind, which) in zip(panels(figure, len(pairs), narrow, sharey=True), pairs, strict=True):
+        mine = sorted((row for row in rows if row["scaling"] == kind and key(row) == which), key=lambda row: int(row["ranks"]))
+        stack(axes, mine, range(len(mine)), across=False)
+        axes.set_title(f"{name(which)}, {kind}")
+        axes.set_xticks(range(len(mine)), [f"{row['ranks']:,}" for row in mine])
+        axes.set_xlim(-0.6, max(len(mine), 3) - 0.4)
+        axes.tick_params(axis="x", length=0)
+        axes.grid(visible=False, axis="x")
+        axes.set_xlabel("ranks")
+        timed(axes.yaxis, top, "a round")
+    parts_legend(figure, rows, narrow)
+
+
+def _against(rows: Sequence[Record]) -> Picture:
+    worst = max(abs(row["error"]) for row in rows)
+    return Picture(
+        "scaling-predicted",
+        "Predicted against measured",
+        "Each point is one row of the table; on the line the prediction is exact, in the grey band it is within 15 %.",
+        f"Predicted against measured seconds a round of {units.count(len(rows), 'row')}; the largest error is {worst:.1%}.",
+        lambda figure, narrow: _scatter(figure, rows, narrow),
+        (430, 380),
+        "measured and predicted",
+    )
+
+
+def _scatter(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
+    axes = panels(figure, 1, narrow)[0]
+    every = [row[which] for row in rows for which in ("seconds_per_round", "predicted_seconds_per_round")]
+    ends = [min(every) / 2, max(every) * 2]
+    axes.fill_between(ends, [end * 0.85 for end in ends], [end * 1.15 for end in ends], color=LIGHT["line"], linewidth=0)
+    axes.plot(ends, ends, color=LIGHT["muted"], linewidth=1.2)
+    series = _distinct(map(key, rows))
+    for which in series:
+        mine = [row for row in rows if key(row) == which]
+        points = [[row[side] for row in mine] for side in ("seconds_per_round", "predicted_seconds_per_round")]
+        axes.plot(*points, **style(which, "none") | {"markersize": 8})
+    for side in "xy":
+        logarithmic(axes, side, every, lambda value: units.tick(value, units.TIME), 5 if narrow else 7)
+    axes.set(xlabel="measured, a round", ylabel="predicted, a round")
+    handles = list(axes.lines[1:])
+    legend(figure, handles, [name(which) for which in series], narrow)

@@ -1,0 +1,219 @@
+"""The pictures of what is measured to fit the cost model, and of what the model says: network, plan, stragglers."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd.report import units
+from mpi_pgd.report.axes import key, logarithmic, name, numbers_axis, style, timed
+from mpi_pgd.report.ink import LIGHT, Picture, legend, panels
+from mpi_pgd.report.records import Record
+from mpi_pgd.report.sheets import mark
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LINKS = {"node": "within a node", "network": "between nodes"}
+
+
+def _time(value: float) -> str:
+    return units.tick(value, units.TIME)
+
+
+def _size(value: float) -> str:
+    return units.tick(value, units.SIZE)
+
+
+def network(record: Record) -> list[Picture]:
+    """Time over size with the fitted lines, and what the lines leave: ping-pongs, then collectives."""
+    label, pictures = mark(record), []
+    for kind, title in (("ping-pong", "Ping-pong: half a round trip over the size"), ("collective", "Collectives over the size")):
+        rows = [row for row in record["rows"] if row["kind"] == kind and row["seconds"] > 0 and row["bytes"] > 0]
+        most = {link: max(row["ranks"] for row in rows if row["link"] == link) for link in {row["link"] for row in rows}}
+        rows = [row for row in rows if row["ranks"] == most[row["link"]]]
+        if rows:
+            pictures.append(_over_size(kind, title, rows, label))
+    return pictures
+
+
+def _over_size(kind: str, title: str, rows: Sequence[Record], label: str) -> Picture:
+    ranks = " and ".join(dict.fromkeys(units.count(row["ranks"], "rank") for row in rows))
+    links = _links(rows)
+    spoken = "; ".join(f"{_label(row, kind)}, {units.size(row['bytes'])}: {units.seconds(row['seconds'])}" for row in rows)
+    return Picture(
+        f"network-{kind}",
+        title,
+        f"Medians on {ranks}, bars to the quartiles; the lines are the fitted model. Below, by how much it errs.",
+        f"Time over message size. {spoken[:600]}",
+        lambda figure, narrow: _sizes(figure, rows, links, kind, narrow),
+        (520, 80 + 460 * len(links)),
+        label,
+    )
+
+
+def _links(rows: Sequence[Record]) -> list[str]:
+    """The links that get panels of their own: ping-pongs share one."""
+    return [""] if rows[0]["kind"] == "ping-pong" else list(dict.fromkeys(row["link"] for row in rows))
+
+
+def _label(row: Record, kind: str) -> str:
+    return link_name(row["link"]) if kind == "ping-pong" else name(key(row))
+
+
+def link_name(link: str) -> str:
+    """In words, if it is one of the two."""
+    return _LINKS.get(link, link)
+
+
+def _look(row: Record, kind: str) -> dict[str, Any]:
+    if kind == "collective":
+        return style(key(row))
+    return style(("client-server", "library") if row["link"] == "node" else ("peer-to-peer", "library"))
+
+
+def _sizes(figure: "Figure", rows: Sequence[Record], links: Sequence[str], kind: str, narrow: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    columns = 1 if narrow else len(links)
+    ratios = [2.2, 1] * (len(links) if narrow else 1)
+    grid = figure.subplots(len(ratios), columns, squeeze=False, height_ratios=ratios)
+    for place, link in enumerate(links):
+        mine = [row for row in rows if link in ("", row["link"])]
+        upper, lower = (grid[2 * place][0], grid[2 * place + 1][0]) if narrow else (grid[0][place], grid[1][place])
+        _times(upper, mine, rows, kind, narrow or columns > 1)
+        _residuals(lower, mine, kind, narrow or columns > 1)
+        if link:
+            upper.set_title(link_name(link))
+    firsts = {_label(row, kind): row for row in reversed(rows)}
+    handles = [Line2D([], [], **_look(row, kind)) for row in reversed(firsts.values())]
+    legend(figure, handles, list(reversed(firsts)), narrow)
+
+
+def _series(rows: Sequence[Record], kind: str) -> list[list[Record]]:
+    labels = dict.fromkeys(_label(row, kind) for row in rows)
+    return [sorted((row for row in rows if _label(row, kind) == label), key=lambda row: float(row["bytes"])) for label in labels]
+
+
+def _times(axes: "Axes", mine: Sequence[Record], every: Sequence[Record], kind: str, slim: bool) -> None:
+    for line in _series(mine, kind):
+        look = _look(line[0], kind)
+        sizes = [row["bytes"] for row in line]
+        below = [max(row["seconds"] - (row.get("low") or row["seconds"]), 0) for row in line]
+        above = [max((row.get("high") or row["seconds"]) - row["seconds"], 0) for row in line]
+        axes.errorbar(sizes, [row["seconds"] for row in line], [below, above], **look | {"linestyle": "none", "elinewidth": 1})
+        fitted = [(row["bytes"], row["fitted_seconds"]) for row in line if row.get("fitted_seconds")]
+        if fitted:
+            axes.plot(*zip(*fitted, strict=True), **look | {"marker": "", "linewidth": 1.3})
+    logarithmic(axes, "x", [row["bytes"] for row in mine], _size, 5 if slim else 8)
+    logarithmic(axes, "y", [row[which] for row in every for which in ("seconds", "fitted_seconds") if row.get(which)], _time, 7)
+    axes.set_ylabel("time")
+
+
+def _residuals(axes: "Axes", rows: Sequence[Record], kind: str, slim: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.axhline(0, color=LIGHT["muted"], linewidth=1)
+    for line in _series(rows, kind):
+        known = [(row["bytes"], row["residual"] * 100) for row in line if row.get("residual") is not None]
+        if known:
+            axes.plot(*zip(*known, strict=True), **_look(line[0], kind) | {"linestyle": "none"})
+    logarithmic(axes, "x", [row["bytes"] for row in rows], _size, 5 if slim else 8)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set(xlabel="message", ylabel="error of the fit, %")
+
+
+def plan(record: Record) -> list[Picture]:
+    """The predicted time of a round over the number of workers."""
+    rows = [row for row in record["rows"] if row["seconds_per_round"] > 0]
+    if not rows:
+        return []
+    best = min(rows, key=lambda row: float(row["seconds_per_round"]))
+    spoken = f"{name(key(best))} with {units.count(best['workers'], 'worker')}, {units.seconds(best['seconds_per_round'])} a round"
+    return [
+        Picture(
+            "plan",
+            "Time of a round over the number of workers",
+            f"Predicted by the cost model; the ring marks the shortest round: {spoken}. Dotted lines: where the modes cross over.",
+            f"Predicted seconds a round for each mode and algorithm; the shortest is {spoken}.",
+            lambda figure, narrow: _plan(figure, rows, best, narrow),
+            (430, 430),
+            "predicted",
+        )
+    ]
+
+
+def _plan(figure: "Figure", rows: Sequence[Record], best: Record, narrow: bool) -> None:
+    axes = panels(figure, 1, narrow)[0]
+    series = list(dict.fromkeys(map(key, rows)))
+    for which in series:
+        mine = sorted((row for row in rows if key(row) == which), key=lambda row: int(row["workers"]))
+        every = max(1, len(mine) // 12)
+        points = [[row[side] for row in mine] for side in ("workers", "seconds_per_round")]
+        axes.plot(*points, **style(which) | {"markevery": every})
+    handles = list(axes.lines)
+    for place in _crossings(rows):
+        axes.axvline(place, color=LIGHT["muted"], linewidth=1, linestyle=":")
+    ring: dict[str, Any] = {
+        "marker": "o",
+        "markersize": 15,
+        "markerfacecolor": "none",
+        "markeredgecolor": LIGHT["ink"],
+        "markeredgewidth": 1.4,
+    }
+    axes.plot(best["workers"], best["seconds_per_round"], linestyle="none", **ring)
+    workers = [row["workers"] for row in rows]
+    numbers_axis(axes, workers)
+    logarithmic(axes, "y", [row["seconds_per_round"] for row in rows], _time, 7)
+    axes.set_ylabel("a round")
+    legend(figure, handles, [name(which) for which in series], narrow)
+
+
+def _crossings(rows: Sequence[Record]) -> list[float]:
+    """Where the better mode changes: half-way (in the logarithm) between two numbers of workers. A tie decides nothing.
+
+    Only numbers of workers at which all series are known count: a plan may have further rows, at the best of one series.
+    """
+    series = len(set(map(key, rows)))
+    decided = []
+    for workers in sorted({row["workers"] for row in rows}):
+        here = [row for row in rows if row["workers"] == workers]
+        best = {
+            mode: min(row["seconds_per_round"] for row in here if row["mode"] == mode) for mode in {row["mode"] for row in here}
+        }
+        ranking = sorted(best, key=best.__getitem__)
+        if len(here) == series and len(best) > 1 and best[ranking[1]] > best[ranking[0]] * (1 + 1e-9):
+            decided.append((workers, ranking[0]))
+    return [math.sqrt(low * high) for (low, one), (high, other) in pairwise(decided) if one != other]
+
+
+def straggler(record: Record) -> list[Picture]:
+    """The slowest worker's delay over the number of workers, beside H_m times the mean."""
+    rows = sorted(record["rows"], key=lambda row: int(row["workers"]))
+    spoken = "; ".join(f"{row['workers']}: {units.seconds(row['measured_maximum'])}" for row in rows)
+    return [
+        Picture(
+            "straggler",
+            "The straggler effect",
+            "The slowest worker's delay, mean over the rounds: measured, and predicted for exponential delays, Hₘ × mean. "
+            "The dotted line is the mean delay, which all would wait if none were slower than another.",
+            f"The slowest worker's delay over the number of workers. Measured, {spoken}.",
+            lambda figure, narrow: _straggler(figure, rows, narrow),
+            (340, 320),
+            "measured and predicted",
+        )
+    ]
+
+
+def _straggler(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
+    axes = panels(figure, 1, narrow)[0]
+    workers = [row["workers"] for row in rows]
+    axes.plot(workers, [row["mean"] for row in rows], color=LIGHT["muted"], linestyle=":", linewidth=1.4)
+    axes.plot(workers, [row["theory"] for row in rows], color=LIGHT["red"], linestyle="--")
+    axes.plot(workers, [row["measured_maximum"] for row in rows], **style(("client-server", "library"), "none") | {"markersize": 8})
+    numbers_axis(axes, workers)
+    axes.set_ylim(0, None)
+    timed(axes.yaxis, max(max(row["theory"], row["measured_maximum"]) for row in rows) or 1.0, "slowest delay")
+    mean, theory, measured = axes.lines
+    legend(figure, [measured, theory, mean], ["measured", "predicted, Hₘ × mean", "mean delay"], narrow)

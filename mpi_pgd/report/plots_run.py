@@ -1,0 +1,199 @@
+"""The pictures of a run: how it converged, what each rank's rounds are made of, who was slow."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd.report import units
+from mpi_pgd.report.axes import logarithmic, part, parts_legend, stack, timed
+from mpi_pgd.report.ink import LIGHT, Picture, panels
+from mpi_pgd.report.records import PARTS, Record
+from mpi_pgd.report.sheets import MOST
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+POINTS = 500  # of a curve: more than a screen shows
+
+History = Mapping[str, Sequence[float]]
+
+
+def run(record: Record, history: History) -> list[Picture]:
+    """As far as the record goes: a run of one round has no curve, and one rank none to wait for."""
+    costs = record["costs"]
+    pictures = [_convergence(history)] if len(_curve(history, "gradient_norm")) > 1 else []
+    pictures.append(_ranks(record))
+    if costs.get("timeline"):
+        pictures.append(_timeline(costs["timeline"]))
+    slowdowns = costs.get("slowdowns")
+    if slowdowns and sum(slowdowns["counts"]):
+        pictures.append(_slowdowns(slowdowns["edges"], slowdowns["counts"]))
+    return pictures
+
+
+def _convergence(history: History) -> Picture:
+    norms = _curve(history, "gradient_norm")
+    return Picture(
+        "convergence",
+        "Convergence",
+        "Over the rounds, logarithmic: how far the objective lies above the lowest one of the run, and the norm of the gradient.",
+        f"The norm of the gradient goes from {units.digits(norms[0][1])} to {units.digits(norms[-1][1])}, "
+        f"in round {norms[-1][0]:,.0f}.",
+        lambda figure, narrow: _curves(figure, history, narrow),
+        (330, 520),
+    )
+
+
+def _curve(history: History, column: str) -> list[tuple[float, float]]:
+    """The points that a logarithmic axis can show, with room around them."""
+    pairs = zip(history.get("round", ()), history.get(column, ()), strict=True)
+    return [(turn, value) for turn, value in pairs if 1e-290 < value < 1e290]
+
+
+def _gap(history: History) -> list[tuple[float, float]]:
+    finite = [value for value in history["objective"] if math.isfinite(value)]
+    lowest = min(finite, default=0.0)
+    return _curve({"round": history["round"], "gap": [value - lowest for value in history["objective"]]}, "gap")
+
+
+def _curves(figure: "Figure", history: History, narrow: bool) -> None:
+    left, right = panels(figure, 2, narrow)
+    _one_curve(left, _gap(history), "objective above its lowest", "blue")
+    _one_curve(right, _curve(history, "gradient_norm"), "gradient norm", "red")
+
+
+def _one_curve(axes: "Axes", points: Sequence[tuple[float, float]], title: str, colour: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    thin = _thinned(points)
+    axes.plot([x for x, _ in thin], [y for _, y in thin], color=LIGHT[colour], linewidth=1.4)
+    logarithmic(axes, "y", [y for _, y in thin], _exponent, 8)
+    axes.set_title(title)
+    axes.set_xlabel("round")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _exponent(value: float) -> str:
+    whole = round(math.log10(value), 9)
+    return f"10{units.superscript(int(whole))}" if whole.is_integer() else units.digits(value)
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Of each stretch its lowest and its highest point, so that no spike is lost."""
+    stretch = -(-len(points) // (POINTS // 2))
+    if stretch < 3:
+        return list(points)
+    kept = [points[0]]
+    for start in range(0, len(points), stretch):
+        piece = points[start : start + stretch]
+        ends = {min(piece, key=lambda point: point[1]), max(piece, key=lambda point: point[1])}
+        kept += sorted(ends)
+    return [*kept, points[-1]]
+
+
+def _ranks(record: Record) -> Picture:
+    ranks = record["costs"]["ranks"]
+    shown = sorted(ranks, key=lambda rank: -sum(rank[which] for which in PARTS[:1]))[:MOST]
+    shown = sorted(shown, key=lambda rank: int(rank["rank"]))
+    left_out = f" The {MOST} ranks of {len(ranks):,} that computed longest." if len(shown) < len(ranks) else ""
+    spoken = "; ".join(f"rank {rank['rank']}: compute {units.seconds(rank['compute'])}" for rank in shown)
+    height = 90 + max(26 * len(shown), 60)
+    return Picture(
+        "ranks",
+        "Each rank's round, and who came last",
+        f"Left, seconds a round on each rank, mean over all rounds; right, in how many of the rounds it arrived last.{left_out}",
+        f"Bars by rank. {spoken}",
+        lambda figure, narrow: _rank_bars(figure, record, shown, narrow),
+        (height, 2 * height),
+    )
+
+
+def _rank_bars(figure: "Figure", record: Record, ranks: Sequence[Record], narrow: bool) -> None:
+    from matplotlib.ticker import FixedLocator
+
+    places = list(range(len(ranks)))
+    every = record["costs"]["rounds"] or 1
+    ratios: dict[str, Any] = {} if narrow else {"width_ratios": [3, 2]}
+    left, right = panels(figure, 2, narrow, **ratios)
+    stack(left, ranks, places, across=True, width=0.7)
+    timed(left.xaxis, max(sum(rank[which] for which in PARTS) for rank in ranks) or 1.0, "a round")
+    shares = [(rank.get("slowest_rounds") or 0) / every * 100 for rank in ranks]
+    right.barh(places, shares, 0.7, color=LIGHT["muted"])
+    for place, share in zip(places, shares, strict=True):
+        right.annotate(f"{share:.0f} %", (share, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=11)
+    right.set_xlim(0, max(max(shares) * 1.25, 10))
+    right.xaxis.set_major_locator(FixedLocator(range(0, 101, 5 if max(shares) < 25 else 25)))
+    right.set_xlabel("came last, % of the rounds")
+    for axes in (left, right):
+        axes.set_yticks(places, [f"rank {rank['rank']}" for rank in ranks])
+        axes.set_ylim(len(ranks) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+    parts_legend(figure, ranks, narrow)
+
+
+def _timeline(pieces: Sequence[Record]) -> Picture:
+    ranks = sorted({piece["rank"] for piece in pieces})
+    rounds = sorted({piece["round"] for piece in pieces})
+    span = f"rounds {rounds[0]:,} to {rounds[-1]:,}" if len(rounds) > 1 else f"round {rounds[0]:,}"
+    return Picture(
+        "timeline",
+        "Timeline",
+        f"What each rank did in {span}; a vertical line is the start of a round on the first rank to begin it.",
+        f"One track for each of {units.count(len(ranks), 'rank')}, {span}, split into compute, wait, wire, update and input.",
+        lambda figure, narrow: _tracks(figure, pieces, ranks, narrow),
+        (100 + max(30 * len(ranks), 60), 130 + max(26 * len(ranks), 60)),
+    )
+
+
+def _tracks(figure: "Figure", pieces: Sequence[Record], ranks: Sequence[int], narrow: bool) -> None:
+    axes = panels(figure, 1, narrow)[0]
+    tracks = {rank: place for place, rank in enumerate(ranks)}
+    order = ("input", "compute", "wait", "wire", "update")  # in time: rows are read before they are computed with
+    for which in order:
+        for rank, place in tracks.items():
+            spans = [
+                (piece["start"] + sum(piece[earlier] for earlier in order[: order.index(which)]), piece[which])
+                for piece in pieces
+                if piece["rank"] == rank and piece[which]
+            ]
+            if spans:
+                axes.broken_barh(spans, (place - 0.36, 0.72), **part(which))
+    for number in sorted({piece["round"] for piece in pieces}):
+        axes.axvline(min(piece["start"] for piece in pieces if piece["round"] == number), color=LIGHT["ink"], linewidth=0.8)
+    axes.set_yticks(list(tracks.values()), [f"rank {rank}" for rank in tracks])
+    axes.set_ylim(len(ranks) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    end = max(piece["start"] + sum(piece[which] for which in PARTS) for piece in pieces)
+    axes.set_xlim(min(piece["start"] for piece in pieces), end or 1.0)
+    timed(axes.xaxis, end or 1.0, "since the first of these rounds began")
+    parts_legend(figure, pieces, narrow)
+
+
+def _slowdowns(edges: Sequence[float], counts: Sequence[int]) -> Picture:
+    rounds = sum(counts)
+    return Picture(
+        "stragglers",
+        "How slow the slowest worker was",
+        f"Over {units.count(rounds, 'round')}: the computing time of the round's slowest worker, over that of the median worker.",
+        f"Histogram over {units.count(rounds, 'round')} of the slowest worker's computing time over the median worker's.",
+        lambda figure, narrow: _histogram(figure, edges, counts, narrow),
+        (280, 250),
+    )
+
+
+def _histogram(figure: "Figure", edges: Sequence[float], counts: Sequence[int], narrow: bool) -> None:
+    """A bar a bin, all as wide, as the bins may not be; a last bin without an end says so by the missing label."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes = panels(figure, 1, narrow)[0]
+    used = max(place for place, number in enumerate(counts) if number) + 1
+    axes.bar([place + 0.5 for place in range(used)], counts[:used], 0.94, color=LIGHT["compute"])
+    labelled = range(0, min(used + 1, len(edges)), -(-used // (7 if narrow else 16)))
+    axes.set_xticks(list(labelled), [f"{edges[place]:.4g}" for place in labelled])
+    axes.set_xlim(0, used)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.grid(visible=False, axis="x")
+    axes.set(xlabel="times the median worker", ylabel="rounds")

@@ -1,0 +1,245 @@
+"""What lies in a folder: the files of a run and of studies, read and checked before anything is made of them."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mpi_pgd.errors import InputError
+
+FORMAT = 1  # of the study files; a change that a reader would notice raises it
+PARTS = ("compute", "wait", "wire", "update", "input")  # of a round on one rank; they add up to it
+
+Record = Mapping[str, Any]
+
+# What has to be there. "?" after a key: it may be missing or null. A list holds the shape of each of its items.
+_SPLIT = dict.fromkeys(PARTS, "number")
+_ROUND = {
+    "mode": "text",
+    "algorithm": "text",
+    "ranks": "whole",
+    "workers": "whole",
+    "seconds_per_round": "number",
+    "low?": "number",
+    "high?": "number",
+    **_SPLIT,
+    "bytes_per_round": "number",
+    "server_share?": "number",
+    "speedup?": "number",
+    "efficiency?": "number",
+    "predicted_seconds_per_round?": "number",
+    "weights_sha256?": "text",
+}
+_PROVENANCE = {"machine?": {"hosts?": {}}, "versions?": {}, "command?": "text"}
+_FIT = {
+    "link": "text",
+    "mode?": "text",
+    "algorithm?": "text",
+    **dict.fromkeys(("alpha", "beta"), "number"),
+    **dict.fromkeys(("alpha_low?", "alpha_high?", "beta_low?", "beta_high?", "rms_residual?", "points?", "overhead?"), "number"),
+}
+_TOGETHER = {"ranks": "whole", "bytes_per_second": "number"}
+_STUDIES: dict[str, dict[str, Any]] = {
+    "compare": {"rows": [_ROUND], "verdict?": "text", "data?": {}, "baseline?": {}, "winner?": {}},
+    "scaling": {
+        "rows": [_ROUND | {"scaling": "text", "rows?": "number", "karp_flatt?": "number"}],
+        "baselines?": [{"name": "text", "seconds_per_round?": "number", "seconds?": "number", "threads?": "whole"}],
+        "best?": {},
+        "findings?": ["text"],
+        "data?": {},
+    },
+    "straggler": {
+        "rows": [
+            {"workers": "whole", "rounds?": "whole"}
+            | dict.fromkeys(("mean", "measured_maximum", "theory"), "number")
+            | {"seconds_per_round?": "number"}
+        ]
+    },
+    "network": {
+        "rows": [
+            {"kind": "text", "link": "text", "mode?": "text", "algorithm?": "text", "ranks": "whole"}
+            | {"bytes": "number", "seconds": "number"}
+            | dict.fromkeys(("low?", "high?", "fitted_seconds?", "residual?"), "number")
+        ],
+        "fits?": [_FIT],
+        "compute?": {"bytes_per_second?": "number", "together?": _TOGETHER, "jitter_seconds?": "number"},
+    },
+    "plan": {
+        "rows": [
+            {"mode": "text", "algorithm": "text", "ranks?": "whole", "workers": "whole", "seconds_per_round": "number"}
+            | dict.fromkeys(("compute?", "wait?", "latency?", "bandwidth?", "update?"), "number")
+            | dict.fromkeys(("fit_seconds?", "core_hours?"), "number")
+        ],
+        "best?": {},
+        "crossovers?": ["text"],
+        "notes?": ["text"],
+        "inputs?": {},
+    },
+    "doctor": {"rows": [{"check": "text", "level": "text", "finding": "text", "advice?": "text"}]},
+}
+_RANK = {"rank": "whole", "node": "text", **_SPLIT, "slowest_rounds?": "whole", "waited_for?": "number", "slowdown?": "number"}
+_RUN: dict[str, Any] = {
+    "status": "text",
+    "mode": "text",
+    "algorithm?": "text",
+    **dict.fromkeys(("ranks", "workers", "rows", "features", "rounds"), "whole"),
+    "objective?": "number",
+    "gradient_norm?": "number",
+    "weights_sha256": "text",
+    "seconds": dict.fromkeys(("total", "load", "solve"), "number"),
+    "bytes_per_round": "number",
+    "seconds_per_round?": "number",
+    "config?": {},
+    "costs": {
+        "rounds": "whole",
+        "ranks": [_RANK],
+        "sentence?": "text",
+        "slowdowns?": {"edges": ["number"], "counts": ["whole"]},
+        "timeline?": [{"round": "whole", "rank": "whole", "start": "number", **_SPLIT}],
+        "clock_drift?": "number",
+    },
+}
+STUDIES = tuple(_STUDIES)
+
+
+@dataclass(frozen=True)
+class Records:
+    """What one folder holds.
+
+    Attributes:
+        folder: where it lies.
+        run: run.json, or None.
+        history: history.csv by column, equal lengths; empty without one.
+        trace: events in trace.json, or None.
+        studies: the study files by name, in the order of ``STUDIES``.
+    """
+
+    folder: Path
+    run: Record | None = None
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    trace: int | None = None
+    studies: Mapping[str, Record] = field(default_factory=dict)
+
+    def all(self) -> dict[str, Record]:
+        """The run and the studies, by name."""
+        return ({"run": self.run} if self.run else {}) | dict(self.studies)
+
+
+def read(folder: str) -> Records:
+    """Read and check what a run or a study left in a folder.
+
+    Raises:
+        InputError: no such folder; nothing in it to report; a file that is damaged or of another version.
+    """
+    path = Path(folder)
+    try:
+        names = {item.name for item in path.iterdir()}
+    except OSError as error:
+        hint = "give the folder that it lies in" if path.is_file() else "give the folder that --out named"
+        raise InputError(f"{folder} can't be read as a folder ({error.strerror}): {hint}") from None
+    studies = {name: _study(path / f"{name}.json", name) for name in STUDIES if f"{name}.json" in names}
+    run = _run(path / "run.json") if "run.json" in names else None
+    if run is None and not studies:
+        expected = ", ".join(f"{name}.json" for name in ("run", *STUDIES))
+        raise InputError(f"{folder} holds no run and no study (none of {expected}): give the folder that --out named")
+    history = _history(path / "history.csv") if run and "history.csv" in names else {}
+    trace = _trace(path / "trace.json") if run and "trace.json" in names else None
+    return Records(path, run, history, trace, studies)
+
+
+def _study(path: Path, name: str) -> Record:
+    record = _json(path)
+    if record.get("format") != FORMAT:
+        found = f'"format" {json.dumps(record["format"])}' if "format" in record else 'no "format"'
+        raise InputError(
+            f"{path} was written by another version of mpi_pgd ({found}, expected {FORMAT}): make the study again with this one"
+        )
+    if record.get("study") != name:
+        raise InputError(f"{path} holds another study ({json.dumps(record.get('study'))}): was it renamed?")
+    _check(path, record, _STUDIES[name] | _PROVENANCE, "")
+    if not record["rows"]:
+        raise InputError(f"{path} holds no rows: make the study again")
+    return record
+
+
+def _run(path: Path) -> Record:
+    record = _json(path)
+    if "costs" not in record:
+        raise InputError(f'{path} was written by another version of mpi_pgd (no "costs" in it): run the fit again with this one')
+    _check(path, record, _RUN | _PROVENANCE, "")
+    if not record["costs"]["ranks"]:
+        _damaged(path, "costs.ranks", "at least one rank")
+    slowdowns = record["costs"].get("slowdowns")
+    if slowdowns and len(slowdowns["edges"]) - len(slowdowns["counts"]) not in (0, 1):
+        _damaged(path, "costs.slowdowns", "one edge more than counts")
+    return record
+
+
+def _json(path: Path) -> Record:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}): give a folder whose files can") from None
+    except (ValueError, RecursionError) as error:  # undecodable bytes, too
+        raise InputError(f"{path} is damaged, it is not JSON ({error}): make it again") from None
+    if not isinstance(value, dict):
+        _damaged(path, "the file", "an object")
+    return value
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _history(path: Path) -> dict[str, list[float]]:
+    try:
+        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines(), strict=True))
+        head, rows = lines[0], [[float(cell) for cell in line] for line in lines[1:]]
+        columns = {name: [row[place] for row in rows] for place, name in enumerate(head)}
+        missing = [name for name in ("round", "objective", "gradient_norm") if name not in columns]
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}): give a folder whose files can") from None
+    except (ValueError, IndexError, csv.Error) as error:
+        raise InputError(f"{path} is damaged, it is not a table of numbers ({error}): run the fit again") from None
+    if missing:
+        raise InputError(f"{path} is damaged, it has no column {missing[0]}: run the fit again")
+    return columns
+
+
+def _trace(path: Path) -> int:
+    events = _json(path).get("traceEvents")
+    if not isinstance(events, list):
+        _damaged(path, "traceEvents", "a list")
+    return len(events)
+
+
+def _check(path: Path, value: Any, shape: Any, where: str) -> None:
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            _damaged(path, where, "an object")
+        for key, inner in shape.items():
+            name = key.removesuffix("?")
+            if name != key and value.get(name) is None:
+                continue
+            _check(path, value.get(name), inner, f"{where}.{name}".lstrip("."))
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            _damaged(path, where, "a list")
+        for place, item in enumerate(value):
+            _check(path, item, shape[0], f"{where}[{place}]")
+    elif not _fits(value, shape):
+        _damaged(path, where, f"a {shape}" if shape != "whole" else "a whole number")
+
+
+def _fits(value: Any, shape: str) -> bool:
+    if shape == "text":
+        return isinstance(value, str)
+    kinds = int if shape == "whole" else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _damaged(path: Path, where: str, expected: str) -> NoReturn:
+    raise InputError(f"{path} is damaged, {where} is not {expected}: make it again")

@@ -1,0 +1,107 @@
+"""Numbers as a person reads them: three digits that mean something, and a unit that fits."""
+
+import math
+from collections.abc import Iterable
+
+Scale = tuple[float, str]  # how much one unit is, and its name
+
+TIME: tuple[Scale, ...] = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"), (60.0, "min"), (3600.0, "h"))
+SIZE: tuple[Scale, ...] = ((1.0, "B"), (1e3, "KB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB"))
+RATE: tuple[Scale, ...] = tuple((factor, f"{unit}/s") for factor, unit in SIZE)
+NONE = "–"  # where there is no value
+
+
+def scale(value: float, units: tuple[Scale, ...]) -> Scale:
+    """The largest unit of which ``value`` is at least one; of minutes and hours, at least two."""
+    size = float(f"{abs(value):.2e}")  # as it will be rounded
+    fitting = [unit for unit in units if size >= unit[0] * (2 if unit[1] in ("min", "h") else 1)]
+    return fitting[-1] if fitting else units[0] if value else next(unit for unit in units if unit[0] == 1)
+
+
+def digits(value: float, most: int = 3) -> str:
+    """Without an exponent from 0.001 up to a million; ``most`` significant digits before rounding to whole numbers."""
+    if not value:
+        return "0"
+    if not 1e-3 <= abs(value) < 1e6:
+        return power(value)
+    text = f"{value:,.{decimals(value, most)}f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def decimals(value: float, most: int = 3) -> int:
+    """How many decimals show ``most`` significant digits of a value."""
+    if not value:
+        return 0
+    exponent = math.floor(math.log10(float(f"{abs(value):.{most - 1}e}")))
+    return max(0, most - 1 - exponent)
+
+
+def power(value: float) -> str:
+    """Such as 1.54·10⁻¹²."""
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}·10{superscript(int(exponent))}".replace("-", "\N{MINUS SIGN}")
+
+
+def superscript(exponent: int) -> str:
+    """An exponent in small raised digits."""
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def _with(value: float | None, units: tuple[Scale, ...]) -> str:
+    if value is None:
+        return NONE
+    factor, unit = scale(value, units)
+    # Whole bytes stay whole, and a value under the smallest unit keeps its digits.
+    return f"{digits(value / factor)} {unit}" if unit != "B" else f"{value:,.0f} B"
+
+
+def seconds(value: float | None) -> str:
+    """1.54e-5 is "15.4 µs"."""
+    return _with(value, TIME)
+
+
+def size(value: float | None) -> str:
+    """Bytes in powers of ten: 2_400_000 is "2.40 MB"."""
+    return _with(value, SIZE)
+
+
+def rate(value: float | None) -> str:
+    """Bytes a second: 1.2e10 is "12.0 GB/s"."""
+    return _with(value, RATE)
+
+
+def percent(value: float | None, sign: bool = False) -> str:
+    """0.0523 is "5.2 %"."""
+    if value is None:
+        return NONE
+    text = f"{value * 100:{'+' if sign else ''},.1f} %"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def tick(value: float, units: tuple[Scale, ...]) -> str:
+    """A round number on an axis: "5 ms", "100 KB"."""
+    factor, unit = scale(value, units)
+    return f"{value / factor:,.6g} {unit}"
+
+
+def shortened(text: str, most: int) -> str:
+    """Text that has room in a picture."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def count(number: int, word: str) -> str:
+    """``1 rank``, ``2 ranks``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def ticks(low: float, high: float, most: int, base: int = 10) -> list[float]:
+    """Places for labels on a logarithmic axis, both ends included, no more than ``most``."""
+    first, last = math.floor(math.log(low, base) + 1e-9), math.ceil(math.log(high, base) - 1e-9)
+    steps: Iterable[tuple[float, ...]] = ((1, 2, 5), (1, 3), (1,)) if base == 10 else ((1,),)
+    inside: list[float] = []
+    for step in steps:
+        every = [part * float(base) ** place for place in range(first, last + 1) for part in step]
+        inside = [value for value in every if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        if len(inside) <= most:
+            return inside
+    return inside[:: math.ceil(len(inside) / most)]

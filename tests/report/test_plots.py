@@ -1,0 +1,145 @@
+"""Pictures are drawn from any record that can be read, also from those at the edges."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from mpi_pgd.report import ink, plots_model, plots_run
+from mpi_pgd.report.ink import PALETTE, Drawn
+from mpi_pgd.report.records import PARTS, read
+from mpi_pgd.report.sections import pictures
+from tests.report import samples
+
+pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
+
+
+def drawn(folder: Path, **files: Any) -> dict[str, Drawn]:
+    found = pictures(read(str(samples.folder(folder, **files))))
+    return {picture.name: ink.drawn(picture) for some in found.values() for picture in some}
+
+
+@pytest.fixture(scope="module")
+def all_drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Drawn]:
+    return drawn(tmp_path_factory.mktemp("all"), **samples.everything())
+
+
+def test_the_pictures_that_are_expected(all_drawn: dict[str, Drawn]) -> None:
+    assert list(all_drawn) == [
+        "convergence",
+        "ranks",
+        "timeline",
+        "stragglers",
+        "compare-cost",
+        "scaling-speedup",
+        "scaling-cost",
+        "scaling-predicted",
+        "straggler",
+        "network-ping-pong",
+        "network-collective",
+        "plan",
+    ]
+
+
+def test_inline_svg_has_no_colours_fonts_or_styles_of_its_own(all_drawn: dict[str, Drawn]) -> None:
+    for each in all_drawn.values():
+        for svg in (each.wide, each.narrow):
+            assert not re.search(r"#[0-9a-f]{6}|font-family|<style|xmlns|xlink|<script|<image", svg)
+            assert set(re.findall(r"var\(--(\w+)\)", svg)) <= set(PALETTE)
+
+
+def test_inline_names_are_unique_and_resolve(all_drawn: dict[str, Drawn]) -> None:
+    page = "".join(svg for each in all_drawn.values() for svg in (each.wide, each.narrow))
+    names = re.findall(r' id="([^"]*)"', page)
+    assert len(names) == len(set(names))
+    used = re.findall(r'(?:href="#|url\(#)([^")]*)', page)
+    assert used
+    assert set(used) <= set(names)
+
+
+def test_every_picture_is_described(all_drawn: dict[str, Drawn]) -> None:
+    for each in all_drawn.values():
+        root = ElementTree.fromstring(each.wide)
+        assert root.attrib["role"] == "img"
+        assert len(root.attrib["aria-label"]) > 40
+        assert [root[0].text, root[1].text] == [each.picture.title, each.picture.alt]
+
+
+def test_files_are_png_and_svg(all_drawn: dict[str, Drawn]) -> None:
+    for each in all_drawn.values():
+        assert each.png.startswith(b"\x89PNG")
+        assert ElementTree.fromstring(each.svg).tag.endswith("svg")
+
+
+def test_predicted_figures_say_so(all_drawn: dict[str, Drawn]) -> None:
+    marks = {name: each.picture.mark for name, each in all_drawn.items() if each.picture.mark}
+    assert marks == {
+        "compare-cost": "measured and predicted",
+        "scaling-speedup": "measured and predicted",
+        "scaling-predicted": "measured and predicted",
+        "straggler": "measured and predicted",
+        "plan": "predicted",
+    }
+
+
+def test_a_simulated_study_says_so(tmp_path: Path) -> None:
+    found = pictures(read(str(samples.folder(tmp_path, scaling=samples.scaling([1, 2]) | {"simulated": True}))))
+    assert {picture.mark for picture in found["scaling"][:2]} == {"simulated"}
+
+
+def test_the_same_record_gives_the_same_picture(tmp_path: Path) -> None:
+    first, second = (drawn(tmp_path, plan=samples.plan())["plan"] for _ in range(2))
+    assert first.svg == second.svg
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_worlds_of_other_sizes(tmp_path: Path, ranks: int) -> None:
+    assert len(drawn(tmp_path, **samples.everything(ranks))) >= 10
+
+
+def test_everything_zero_or_unknown(tmp_path: Path) -> None:
+    compare, run, straggler = samples.compare(2), samples.run(2), samples.straggler([1, 2])
+    for row in [*compare["rows"], *run["costs"]["ranks"], *run["costs"]["timeline"]]:
+        row.update(dict.fromkeys(PARTS, 0.0))
+    for row in compare["rows"]:
+        row.update(seconds_per_round=0.0, low=None, high=None, predicted_seconds_per_round=None, speedup=None, efficiency=None)
+    for row in straggler["rows"]:
+        row.update(mean=0.0, measured_maximum=0.0, theory=0.0)
+    run["costs"].update(rounds=0, slowdowns={"edges": [1.0], "counts": [3]})
+    names = drawn(tmp_path, compare=compare, run=run, straggler=straggler)
+    assert set(names) == {"compare-cost", "ranks", "timeline", "stragglers", "straggler"}
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2, 20_000])
+def test_histories_of_any_length(rounds: int) -> None:
+    first = plots_run.run(samples.run(2), samples.history(rounds))[0]
+    assert (first.name == "convergence") == (rounds > 1)
+    assert ink.drawn(first).png
+
+
+def test_a_fit_that_diverged() -> None:
+    history = {"round": [1, 2, 3, 4], "objective": [1.0, 1e200, math.inf, math.nan], "gradient_norm": [1.0, 1e100, 1e300, math.inf]}
+    first = plots_run.run(samples.run(2), history)[0]
+    assert first.name == "convergence"
+    assert ink.drawn(first).png
+
+
+def test_a_long_curve_keeps_its_spikes() -> None:
+    points = [(float(turn), 5.0 if turn == 7777 else 1.0 + turn % 2) for turn in range(20_000)]
+    thin = plots_run._thinned(points)
+    assert len(thin) < 2 * plots_run.POINTS
+    assert (7777.0, 5.0) in thin
+    assert thin == sorted(thin)
+
+
+def test_modes_cross_where_the_faster_one_changes_and_not_where_they_tie() -> None:
+    times = {"client-server": [1.0, 1.0, 2.0, 9.0], "peer-to-peer": [1.0, 2.0, 3.0, 4.0]}
+    rows = [
+        {"mode": mode, "workers": 4**place, "seconds_per_round": time}
+        for mode, series in times.items()
+        for place, time in enumerate(series)
+    ]
+    assert plots_model._crossings(rows) == [32.0]
