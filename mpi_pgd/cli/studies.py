@@ -43,12 +43,14 @@ def run(comm: "MPI.Intracomm", given: Mapping[str, Any], start: float, study: St
     from mpi_pgd.problem import Problem, votes
     from mpi_pgd.run import one_thread
     from mpi_pgd.survive.signals import SignalFlag
+    from mpi_pgd.topology import world
 
     prepare(comm, given["out"])
     with SignalFlag() as signal, one_thread():
         problem = Problem.inspect(comm, config.settings(given["settings"]))
         record = study(problem, votes(start, signalled=lambda: signal.came), given)
-    return finish(comm, record, given["out"])
+        came = world.anyone(comm, signal.came)
+    return finish(comm, None if came else record, given["out"])
 
 
 def prepare(comm: "MPI.Intracomm", out: str) -> None:

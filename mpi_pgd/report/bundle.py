@@ -72,11 +72,11 @@ def write(
         path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
 
     contents: dict[str, Content] = {"model.h5": model, "history.csv": table, "run.json": run}
-    if timeline is None:
-        Path(folder, "trace.json").unlink(missing_ok=True)
-    else:
+    if timeline is not None:
         contents = {"trace.json": lambda path: trace.write(path, *timeline), **contents}
     replace(folder, contents)
+    if timeline is None:
+        Path(folder, "trace.json").unlink(missing_ok=True)
 
 
 def replace(folder: str, contents: Mapping[str, Content]) -> None:

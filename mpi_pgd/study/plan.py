@@ -157,7 +157,7 @@ class Planner:
             return
         turns = [_first(low, high, partial(self._differs, low)) for low, high in pairwise(grid) if self._differs(low, high)]
         if not turns:
-            yield f"{self._name(grid[-1])} is faster with {_up_to(grid)}"
+            yield f"{self._name(grid[-1])} is faster with {_up_to(grid)}, as far as powers of two and the ends tell"
         for turn in turns:
             yield f"{self._name(turn - 1)} is faster up to {turn - 1} workers, {self._name(turn)} from {turn} on"
 

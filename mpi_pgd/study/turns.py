@@ -74,9 +74,12 @@ class Teams:
         team = self._made[ranks]
         with agreement(self.comm):
             try:
-                return work(team) if team != MPI.COMM_NULL else None
-            finally:
-                rest(self.comm)  # also when ``work`` raised: nobody may be left waiting
+                done = work(team) if team != MPI.COMM_NULL else None
+            except InputError:  # all of the team raise it; any other exception ends all ranks
+                rest(self.comm)
+                raise
+            rest(self.comm)
+        return done
 
 
 class Race:

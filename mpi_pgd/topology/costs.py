@@ -165,19 +165,20 @@ class Costs:
         )
 
     def _timeline(self) -> list[dict[str, Any]]:
-        """The last rounds of some ranks, in seconds since the first of them."""
+        """The last rounds of the first ranks, and of the one that was waited for most, in seconds since the first of them."""
         if not self.rounds:
             return []
-        stamps = self.recent[-1][:SHOWN_RANKS, -SHOWN_ROUNDS:]
-        parts = split(self.recent[-1])[:SHOWN_RANKS, -SHOWN_ROUNDS:]
+        shown = sorted({*range(len(self.nodes))[: SHOWN_RANKS - 1], int(self._waited.argmax())})
+        stamps = self.recent[-1][shown, -SHOWN_ROUNDS:]
+        parts = split(self.recent[-1])[shown, -SHOWN_ROUNDS:]
         begin, first = float(stamps[:, :, START].min()), self.rounds - stamps.shape[1]
         return [
             {
                 "round": first + turn,
                 "rank": rank,
-                "start": float(stamps[rank, turn, START]) - begin,
-                **dict(zip(PARTS, parts[rank, turn].tolist(), strict=True)),
+                "start": float(stamps[place, turn, START]) - begin,
+                **dict(zip(PARTS, parts[place, turn].tolist(), strict=True)),
             }
             for turn in range(stamps.shape[1])
-            for rank in range(len(stamps))
+            for place, rank in enumerate(shown)
         ]

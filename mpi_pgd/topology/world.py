@@ -92,6 +92,13 @@ def share(comm: MPI.Intracomm, text: str, root: int = 0) -> str:
     return buffer.tobytes().decode()
 
 
+def anyone(comm: MPI.Intracomm, flag: bool) -> bool:
+    """Whether the flag is set on any rank. Collective."""
+    found = np.array(flag)
+    comm.Allreduce(MPI.IN_PLACE, found, MPI.LOR)
+    return bool(found)
+
+
 def rest(comm: MPI.Intracomm) -> None:
     """A barrier whose waiting ranks sleep: those that still work may need their cores. Collective."""
     request = comm.Ibarrier()

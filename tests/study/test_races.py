@@ -114,3 +114,46 @@ def test_what_cannot_be_written_is_told_before_the_work(library: Library, tmp_pa
     result = launch(library, 2, "compare", "--out", tmp_path / "file", timeout=30)
     assert result.returncode == 2, result
     assert "can't be written" in result.stderr, result
+
+
+SIGNAL = """
+import os, runpy, signal, threading
+if "1" in (os.environ.get("PMI_RANK"), os.environ.get("OMPI_COMM_WORLD_RANK")):
+    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
+"""
+BUG = """
+import runpy
+from mpi4py import MPI
+from mpi_pgd.topology.peer_to_peer import PeerToPeer
+
+step, calls = PeerToPeer.step, 0
+
+def broken(*words):
+    global calls
+    calls += 1
+    if calls == 9 and MPI.COMM_WORLD.rank == 1:
+        raise RuntimeError("injected")
+    step(*words)
+
+PeerToPeer.step = broken
+runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("command", [["compare"], ["scaling"], ["study", "straggler"]])
+def test_a_signal_ends_a_study(library: Library, command: list[str], tmp_path: Path) -> None:
+    script = tmp_path / "signal.py"
+    script.write_text(SIGNAL)
+    result = launch(library, 3, *command, "--rounds", 10**6, "--out", tmp_path / "out", script=script, timeout=60)
+    assert result.returncode == 75, result
+    assert list((tmp_path / "out").iterdir()) == [], "half a study was written"
+
+
+@pytest.mark.parametrize("command", [["compare"], ["scaling"], ["study", "straggler"]])
+def test_a_bug_on_one_rank_ends_a_study(library: Library, command: list[str], tmp_path: Path) -> None:
+    script = tmp_path / "bug.py"
+    script.write_text(BUG)
+    result = launch(library, 3, *command, script=script, timeout=60)
+    assert result.returncode not in (0, 2), result
+    assert "RuntimeError: injected" in result.stderr, result
