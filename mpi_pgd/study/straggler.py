@@ -12,11 +12,12 @@ from mpi_pgd.study.model import harmonic
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Teams
 from mpi_pgd.topology.costs import COMPUTE, split
+from mpi_pgd.topology.world import anyone
 from mpi_pgd.train import Ballot
 
 
 def straggler(problem: Problem, mean: float, ballot: Ballot) -> dict[str, Any] | None:
-    """The content of straggler.json, on rank 0. Collective.
+    """The content of straggler.json, on rank 0; None elsewhere, and if a signal ended it. Collective.
 
     For each m from 1 to all ranks, as peers: rounds without delays tell what the map takes, then rounds with delays tell how much
     longer the slowest worker takes, which is held against the theory.
@@ -27,7 +28,11 @@ def straggler(problem: Problem, mean: float, ballot: Ballot) -> dict[str, Any] |
         ballot: asks whether a signal came.
     """
     with Teams(problem.comm) as teams:
-        rows = [teams.do(workers, partial(_delayed, problem, mean, ballot)) for workers in range(1, problem.comm.size + 1)]
+        rows = []
+        for workers in range(1, problem.comm.size + 1):
+            rows.append(teams.do(workers, partial(_delayed, problem, mean, ballot)))
+            if anyone(problem.comm, ballot()[1]):
+                return None
     if problem.comm.rank:
         return None
     return envelope("straggler", problem.nodes, rows, data={"rows": problem.rows, "features": problem.table.features})

@@ -118,8 +118,14 @@ def test_what_cannot_be_written_is_told_before_the_work(library: Library, tmp_pa
 
 SIGNAL = """
 import os, runpy, signal, threading
-if "1" in (os.environ.get("PMI_RANK"), os.environ.get("OMPI_COMM_WORLD_RANK")):
-    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+# Launchers hand it to all ranks. It is sent when the work has begun: before, nobody is there to take it.
+from mpi_pgd.problem import Problem
+descend = Problem.descend
+def signalled(*words, **more):
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+    Problem.descend = descend
+    return descend(*words, **more)
+Problem.descend = signalled
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 BUG = """
@@ -143,7 +149,7 @@ runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize("command", [["compare"], ["scaling"], ["study", "straggler"]])
 def test_a_signal_ends_a_study(library: Library, command: list[str], tmp_path: Path) -> None:
-    script = tmp_path / "signal.py"
+    script = tmp_path / "usr1.py"  # not signal.py: that would be in the way of the module
     script.write_text(SIGNAL)
     result = launch(library, 3, *command, "--rounds", 10**6, "--out", tmp_path / "out", script=script, timeout=60)
     assert result.returncode == 75, result
