@@ -160,7 +160,7 @@ def _study(path: Path, name: str) -> Record:
     if record.get("study") != name:
         raise InputError(f"{path} holds another study ({json.dumps(record.get('study'))}): was it renamed?")
     _check(path, record, _STUDIES[name] | _PROVENANCE, "")
-    if not record["rows"]:
+    if not record["rows"] and not record.get("notes"):  # a network of one rank: the notes say why
         raise InputError(f"{path} holds no rows: make the study again")
     return record
 

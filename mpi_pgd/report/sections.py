@@ -129,7 +129,7 @@ def _network_sentence(record: Record) -> str:
         f"{plots_model.link_name(fit['link'])}: latency {units.seconds(fit['alpha'])}, bandwidth {units.rate(1 / fit['beta'])}"
         for fit in fits
     )
-    return found and f"{found}."
+    return f"{found}." if found else next(iter(record.get("notes") or []), "No ping-pong was measured.")
 
 
 def _plan_sentence(record: Record) -> str:

@@ -62,14 +62,16 @@ def holdings(mode: str, ranks: list[tuple[int, int]]) -> str:
 def study(record: Mapping[str, Any]) -> str:
     """A study's tables as aligned lines, and what they say in sentences."""
     from mpi_pgd.report.records import Records
+    from mpi_pgd.report.sections import facts, headline, remarks
     from mpi_pgd.report.sheets import tables
 
-    shown = {**record, "rows": _fastest(record["rows"])} if record["study"] == "plan" else record
-    found = tables(Records(Path(), studies={record["study"]: shown}))[record["study"]]
-    sentences = [record["verdict"]] if "verdict" in record else []
-    for name in ("findings", "crossovers", "notes"):
-        sentences += record.get(name, ())
-    return "\n\n".join([*(plain(table) for table in found if not table.folded), *sentences])
+    name = record["study"]
+    shown = {**record, "rows": _fastest(record["rows"])} if name == "plan" else record
+    records = Records(Path(), studies={name: shown})
+    found = [plain(table) for table in tables(records)[name] if table.rows and not table.folded]
+    figures = [f"{key:<24}{value}" for key, value in facts(name, record, records)] if name == "network" else []
+    sentences = [headline(name, record), *remarks(name, record)]
+    return "\n\n".join(filter(None, [*found, "\n".join(figures), *sentences]))
 
 
 def _fastest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -30,6 +30,7 @@ BATCH_SECONDS, BATCH_CALLS = 1e-3, 8  # at least, if there is time: ranks leave 
 GREEDY = 2.0  # times its share of the time left that one call may take: the large ones need more than the small ones
 MEMORY = 0.5  # of what the node can give, for the vectors: four for each rank
 ALL, SUM_ONLY = "all", "sum"
+LONELY = "one rank sends nothing, so only its map was measured: start more ranks with mpirun -n"
 SHARED = 1024  # bytes: of smaller ones a reduce and a broadcast are taken to cost the same
 
 Call = Callable[[], object]
@@ -91,6 +92,7 @@ def measure(
     found["rows"] = [point for point in points if point["what"] == ALL]
     found["sums"] = [point for point in points if point["what"] == SUM_ONLY]
     found["seconds"] = limit
+    found["notes"] = [LONELY] if comm.size == 1 else []
     return fitted(found)
 
 

@@ -37,6 +37,17 @@ def test_network(network: Path) -> None:
         assert fit["beta_low"] <= fit["beta"] <= fit["beta_high"]
 
 
+def test_one_rank_has_no_network(library: Library, tmp_path: Path) -> None:
+    result = alone(library, "network", "--out", tmp_path)
+    assert result.returncode == 0, result
+    assert "one rank sends nothing" in result.stdout
+    result = alone(library, "report", tmp_path)
+    assert result.returncode == 0, result
+    result = alone(library, "plan", "--network", tmp_path, "--rows", 1000, "--features", 10)
+    assert result.returncode == 2, result
+    assert "run `network` with at least 2 ranks" in result.stderr, result
+
+
 def test_plan(library: Library, network: Path, tmp_path: Path) -> None:
     words = ("--rows", 1_000_000, "--features", 200, "--workers", "1..64", "--explain", "--out", tmp_path)
     result = alone(library, "plan", "--network", network, *words)
