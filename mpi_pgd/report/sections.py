@@ -124,9 +124,10 @@ def _straggler_sentence(record: Record) -> str:
 
 
 def _network_sentence(record: Record) -> str:
-    fits = [fit for fit in record.get("fits") or [] if not fit.get("mode") and fit["beta"] > 0]
+    fits = [fit for fit in record.get("fits") or [] if not fit.get("mode")]
     found = "; ".join(
-        f"{plots_model.link_name(fit['link'])}: latency {units.seconds(fit['alpha'])}, bandwidth {units.rate(1 / fit['beta'])}"
+        f"{plots_model.link_name(fit['link'])}: latency {units.seconds(fit['alpha'])}, "
+        + (f"bandwidth {units.rate(1 / fit['beta'])}" if fit["beta"] > 0 else "no cost of bytes at these sizes")
         for fit in fits
     )
     return f"{found}." if found else next(iter(record.get("notes") or []), "No ping-pong was measured.")
