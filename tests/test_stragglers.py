@@ -8,6 +8,7 @@ import pytest
 
 from mpi_pgd.config import ALGORITHMS
 from tests.launch import Library, launch
+from tests.traces import spans
 
 PARTS = ("compute", "wait", "wire", "update", "input")
 
@@ -29,14 +30,13 @@ def test_the_parts_add_up_and_the_trace_agrees(library: Library, mode: str, rank
     assert 61 <= costs["rounds"] <= 70
     whole = [sum(rank[part] for part in PARTS) for rank in costs["ranks"]]
     assert sum(whole) / ranks == pytest.approx(found["seconds_per_round"], rel=1e-9)
-    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    spans = [event for event in events if event["ph"] == "X"]
+    events = spans(tmp_path / "trace.json")
     for rank in costs["ranks"]:
-        mine = [event for event in spans if event["tid"] == rank["rank"] + 1]
+        mine = [event for event in events if event["tid"] == rank["rank"] + 1]
         for part in PARTS:
             seconds = sum(event["dur"] for event in mine if event["name"] == part) * 1e-6
             assert seconds == pytest.approx(rank[part] * costs["rounds"], rel=1e-3, abs=1e-6)
-    assert {event["args"]["round"] for event in spans} == set(range(costs["rounds"]))
+    assert {event["args"]["round"] for event in events} == set(range(costs["rounds"]))
 
 
 def test_rounds_fill_their_time(library: Library, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_late_rank_is_named(library: Library, tmp_path: Path) -> None:
 def test_a_rank_that_fails_slow_is_slow_from_then_on(library: Library, tmp_path: Path) -> None:
     words = ("--mode", "peer-to-peer", "--fail-slow", "1@30", "--delay", "exponential:1e-9", "--trace")
     record(library, 2, tmp_path, *words)
-    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    events = spans(tmp_path / "trace.json")
     mine = [event for event in events if event["name"] == "compute" and event["tid"] == 2]
     early = sorted(event["dur"] for event in mine if event["args"]["round"] < 30)
     after = sorted(event["dur"] for event in mine if event["args"]["round"] >= 30)

@@ -7,7 +7,7 @@ from mpi_pgd.config import ALGORITHMS
 from mpi_pgd.problem import Problem
 from mpi_pgd.report import units
 from mpi_pgd.study import network
-from mpi_pgd.study.model import Model
+from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Contestant, Race, alone, baseline, row
 from mpi_pgd.train import Ballot
@@ -33,7 +33,7 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
     contestants = everyone if comm.size > 1 else everyone[:1]
     race = Race(problem, ballot)
     turns = race.run([one, *contestants], repeats)
-    measured = network.measure(comm, quick=True)
+    measured = around(problem)
     if comm.rank or race.signalled:
         return None
     first = baseline(one, turns[one], problem.rows)
@@ -51,6 +51,12 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
         winner={"mode": best["mode"], "algorithm": best["algorithm"]},
         verdict=verdict(rows),
     )
+
+
+def around(problem: Problem) -> dict[str, Any]:
+    """A quick look at the network with messages of this problem's sizes, some smaller and some larger. Collective."""
+    partial, order = sizes(problem.table.features, problem.settings.sums == "order-free")
+    return network.measure(problem.comm, sizes=sorted({8, order, partial, 4 * partial, 1 << 16}), quick=True)
 
 
 def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, first: Mapping[str, Any]) -> list[dict[str, Any]]:

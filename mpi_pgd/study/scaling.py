@@ -9,8 +9,8 @@ from mpi_pgd.config import ALGORITHMS
 from mpi_pgd.errors import InputError
 from mpi_pgd.problem import Problem
 from mpi_pgd.report import units
-from mpi_pgd.study import baselines, network
-from mpi_pgd.study.compare import predicted
+from mpi_pgd.study import baselines
+from mpi_pgd.study.compare import around, predicted
 from mpi_pgd.study.model import Model, workers_of
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, row
@@ -49,7 +49,7 @@ def scaling(
     one = alone(problem)
     race = Race(problem, ballot)
     turns = race.run(list(dict.fromkeys([one, *strong, *weak])), repeats)
-    measured = network.measure(comm, quick=True)
+    measured = around(problem)
     if race.signalled:
         return None
     beside = baselines.measure(problem, repeats)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mpi_pgd.report import trace
+from tests.traces import spans
 
 
 def test_every_part_of_every_round_is_there(tmp_path: Path) -> None:
@@ -15,17 +16,15 @@ def test_every_part_of_every_round_is_there(tmp_path: Path) -> None:
     names = {(event["pid"], event["tid"]): event["args"]["name"] for event in events if event["name"] == "thread_name"}
     assert names == {(1, 1): "rank 0", (1, 2): "rank 1", (2, 3): "rank 2"}
     assert [event["args"]["name"] for event in events if event["name"] == "process_name"] == ["node a", "node b"]
-    spans = [event for event in events if event["ph"] == "X"]
-    assert len(spans) == 3 * 4 * 5
-    assert {event["args"]["round"] for event in spans} == {7, 8, 9, 10}
+    found = spans(tmp_path / "trace.json")
+    assert len(found) == 3 * 4 * 5
+    assert {event["args"]["round"] for event in found} == {7, 8, 9, 10}
     for rank in range(3):
-        mine = [event for event in spans if event["tid"] == rank + 1]
+        mine = [event for event in found if event["tid"] == rank + 1]
         for name in ("compute", "wait", "wire", "update"):
             columns = [place for place, part in enumerate(trace.NAMES) if part == name]
             expected = np.diff(times[rank], axis=-1)[:, columns].sum() * 1e6
             assert abs(sum(event["dur"] for event in mine if event["name"] == name) - expected) < 0.01
-        ends = [event["ts"] + event["dur"] for event in mine]
-        assert all(event["ts"] >= end - 0.002 for event, end in zip(mine[1:], ends, strict=False))
 
 
 def test_parts_of_no_length_are_left_out(tmp_path: Path) -> None:
