@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,6 @@ def spans(path: Path) -> list[dict[str, Any]]:
     for (process, thread), track in tracks.items():
         assert (process, thread) in named
         assert (process, None) in named
-        for one, other in zip(track, track[1:], strict=False):  # on one track, spans must not cross
+        for one, other in pairwise(track):  # on one track, spans must not cross
             assert other["ts"] >= one["ts"] + one["dur"] - ROUNDED
     return [event for track in tracks.values() for event in track]
