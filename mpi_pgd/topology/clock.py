@@ -5,15 +5,17 @@ notes its times in memory, and after a window of rounds they go to rank 0, where
 from wire. Clocks of several nodes are aligned at the start, at the end, and now and then between.
 """
 
+import os
 from collections.abc import Sequence
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.sums import Partial
-from mpi_pgd.topology.costs import ARRIVE, END, STAMPS, START, UPDATE, UPDATED, Costs
+from mpi_pgd.topology.costs import ARRIVE, BUSY, END, STAMPS, START, UPDATE, UPDATED, Costs
+from mpi_pgd.topology.world import anyone
 from mpi_pgd.train import Order, Rule, Topology
 
 WINDOW = 1024  # rounds at most between two gatherings
@@ -40,23 +42,26 @@ class Clock:
         self, comm: MPI.Intracomm, nodes: Sequence[str], first: int, topology: Topology, rule: Rule, keep: int = 0
     ) -> None:
         self.comm, self.topology, self.rule = comm, topology, rule
-        self.costs = Costs(nodes, first, keep)
+        crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))
+        self.costs = Costs(nodes, first, crowded, keep)
         self.window = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
         self.now = self.stamps[0]
+        self.busy = 0.0
         self._alignment = _Alignment(comm, nodes)
         self._timed = _TimedRule(self)
 
     def open(self, rule: Rule, order: Order) -> None:
         """Start the first round when its order has arrived."""
         self.topology.open(rule, order)
-        self.now[START] = perf_counter()
+        self._start()
 
     def step(self, partial: Partial, rule: Rule, order: Order) -> None:
         """Note when this rank arrives and when it leaves."""
         now = self.now
         now[ARRIVE] = perf_counter()
+        now[BUSY] = thread_time() - self.busy
         now[UPDATE] = now[UPDATED] = 0.0
         self.topology.step(partial, self._timed, order)
         now[END] = perf_counter()
@@ -64,11 +69,15 @@ class Clock:
         if self.count == self.window:
             self._gather()
         self.now = self.stamps[self.count]
-        self.now[START] = perf_counter()
+        self._start()
 
     def maximum(self, vector: Vector) -> None:
         """An exchange of the bound belongs to no round."""
         self.topology.maximum(vector)
+        self._start()
+
+    def _start(self) -> None:
+        self.busy = thread_time()
         self.now[START] = perf_counter()
 
     def close(self) -> None:
@@ -129,14 +138,15 @@ class _Alignment:
             self.at, self.offsets = perf_counter(), self._ask()
 
     def on_one_clock(self, stamps: Vector) -> Vector:
-        """Stamps (ranks, rounds, 5) as rank 0's clock would have shown them; zeros stay."""
+        """Stamps (ranks, rounds, 6) as rank 0's clock would have shown them; zeros stay."""
         if self.alone:
             return stamps
         since, early = self.before
         late = self.offsets
         way = np.clip((stamps[0, :, START] - since) / max(self.at - since, 1e-9), 0.0, 1.0)
         offsets = early[:, None] + (late - early)[:, None] * way
-        return np.where(stamps == 0.0, 0.0, stamps - offsets[:, :, None])
+        times = stamps[:, :, :BUSY]
+        return np.concatenate([np.where(times == 0.0, 0.0, times - offsets[:, :, None]), stamps[:, :, BUSY:]], axis=-1)
 
     def _ask(self) -> Vector:
         found = offsets(self.comm, [self.nodes.index(node) for node in dict.fromkeys(self.nodes)])

@@ -7,8 +7,8 @@ import numpy as np
 
 from mpi_pgd.arrays import Vector
 
-START, ARRIVE, UPDATE, UPDATED, END = range(5)
-STAMPS = 5
+START, ARRIVE, UPDATE, UPDATED, END, BUSY = range(6)  # BUSY: seconds of the processor, from start to arrival
+STAMPS = 6
 PARTS = ("compute", "wait", "wire", "update", "input")
 COMPUTE, WAIT = PARTS.index("compute"), PARTS.index("wait")
 
@@ -22,12 +22,12 @@ def split(stamps: Vector) -> Vector:
     """The parts of each round on each rank: (ranks, rounds, parts) seconds, which add up to the round from start to end.
 
     Args:
-        stamps: (ranks, rounds, 5) seconds on one clock: when a rank starts to map, when it arrives at the collective, when it
-            begins and ends to apply the rule (zeros if it does not), and when it has the next order.
+        stamps: (ranks, rounds, 6) seconds on one clock: when a rank starts to map, when it arrives at the collective, when it
+            begins and ends to apply the rule (zeros if it does not), when it has the next order; and the processor's seconds.
 
     A rank waits until the last one arrives. A rank that does not update waits through the update of the one that does.
     """
-    start, arrive, update, updated, end = np.moveaxis(stamps, -1, 0)
+    start, arrive, update, updated, end, _ = np.moveaxis(stamps, -1, 0)
     own = updated - update
     changing = np.where(update > 0, own, own.max(axis=0, keepdims=True))
     rest = end - arrive - changing
@@ -69,12 +69,14 @@ class Costs:
     Args:
         nodes: the node of each rank.
         first: the first rank that holds rows (1 behind a server).
+        crowded: ranks outnumber cores. What a rank's clock shows is then as much its neighbours' work as its own, so who is slow
+            is told from the processor's seconds.
         keep: how many rounds' times to keep at least, if there are so many.
     """
 
-    def __init__(self, nodes: Sequence[str], first: int, keep: int) -> None:
+    def __init__(self, nodes: Sequence[str], first: int, crowded: bool, keep: int) -> None:
         ranks = len(nodes)
-        self.nodes, self.first, self.keep = nodes, first, keep
+        self.nodes, self.first, self.crowded, self.keep = nodes, first, crowded, keep
         self.rounds = 0
         self.drift = 0.0  # seconds that a clock moved against rank 0's
         self.recent: list[Vector] = []  # stamps
@@ -84,7 +86,7 @@ class Costs:
         self._counts = np.zeros(len(EDGES), dtype=np.int64)
 
     def add(self, stamps: Vector) -> None:
-        """Some more rounds: (ranks, rounds, 5), see ``split``."""
+        """Some more rounds: (ranks, rounds, 6), see ``split``."""
         rounds = stamps.shape[1]
         parts = split(stamps)
         self.rounds += rounds
@@ -92,7 +94,7 @@ class Costs:
         last = stamps[:, :, ARRIVE].argmax(axis=0)
         self._last += np.bincount(last, minlength=len(stamps))
         np.add.at(self._waited, last, parts[:, :, WAIT].sum(axis=0))
-        self._compare(parts[self.first :, :, COMPUTE])
+        self._compare((stamps[:, :, BUSY] if self.crowded else parts[:, :, COMPUTE])[self.first :])
         self.recent.append(stamps)
         while sum(kept.shape[1] for kept in self.recent[1:]) >= max(self.keep, 1):
             del self.recent[0]
@@ -161,7 +163,9 @@ class Costs:
             return ""
         return (
             f"rank {worst} on node {self.nodes[worst]} was {self._when_slow[worst] / self._slow[worst]:.1f} times slower than the "
-            f"median of the other workers in {share[worst]:.0%} of the rounds; the others waited {self._waited[worst]:.3g} s for it"
+            f"median of the other workers in {share[worst]:.0%} of the rounds"
+            + (" (by processor time, as ranks outnumber cores)" if self.crowded else "")
+            + f"; the others waited {self._waited[worst]:.3g} s for it"
         )
 
     def _timeline(self) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from time import perf_counter, sleep, thread_time
 
 from mpi_pgd.arrays import Vector
@@ -13,7 +13,7 @@ from mpi_pgd.train import Order, Rule, Topology
 
 FAIL_SLOW = 10.0  # times slower, from the round in which a rank fails slow
 NAP = 2e-4  # seconds that a sleep may overshoot: the rest is spent spinning
-Lag = Callable[[float], float]  # seconds of work -> seconds to add
+Lag = Callable[[float], None]  # passes time after so many seconds of the processor
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ def parse(delay: str, fail_slow: str, ranks: int, first: int) -> list[Straggler 
 
 
 class Delayed:
-    """A topology around a topology: waits, as if the map had taken longer, before the rank arrives.
+    """A topology around a topology: passes time, as if the map had taken longer, before the rank arrives.
 
-    Work is counted in seconds of the processor: what other programs take from it is not multiplied.
+    A slow rank's work and the time that it is busy for are both counted in seconds of the processor: it then gets along with the
+    ranks that share its core as one does that has more to do.
     """
 
     def __init__(self, topology: Topology, stragglers: list[Straggler | Exponential], rank: int, worker: int) -> None:
@@ -75,7 +76,8 @@ class Delayed:
     def step(self, partial: Partial, rule: Rule, order: Order) -> None:
         """Be late, then step."""
         worked = thread_time() - self.begun
-        _until(perf_counter() + sum(lag(worked) for lag in self.lags))
+        for lag in self.lags:
+            lag(worked)
         self.topology.step(partial, rule, order)
         self.begun = thread_time()
 
@@ -90,16 +92,12 @@ def _concerns(item: Straggler | Exponential, rank: int, worker: int) -> bool:
 
 
 def _lag(item: Straggler | Exponential, worker: int) -> Lag:
+    """A slow rank is busy for longer; one that is delayed waits, and leaves its core to others."""
     if isinstance(item, Exponential):
         times = exponential(item.mean, worker)
-        return lambda _: next(times)
-    extra = _then(item.since, item.factor - 1.0)
-    return lambda seconds: next(extra) * seconds
-
-
-def _then(rounds: int, value: float) -> Iterator[float]:
-    yield from repeat(0.0, rounds)
-    yield from repeat(value)
+        return lambda _: _wait_until(perf_counter() + next(times))
+    extra = chain(repeat(0.0, item.since), repeat(item.factor - 1.0))
+    return lambda worked: _busy_until(thread_time() + next(extra) * worked, thread_time)
 
 
 def exponential(mean: float, worker: int) -> Iterator[float]:
@@ -111,9 +109,13 @@ def exponential(mean: float, worker: int) -> Iterator[float]:
         yield -mean * math.log1p(-(int(bits.random_raw()) >> 11) * 2.0**-53)
 
 
-def _until(end: float) -> None:
+def _wait_until(end: float) -> None:
     left = end - perf_counter()
     if left > NAP:
         sleep(left - NAP)
-    while perf_counter() < end:
+    _busy_until(end, perf_counter)
+
+
+def _busy_until(end: float, clock: Callable[[], float]) -> None:
+    while clock() < end:
         pass

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from mpi_pgd.topology.costs import COMPUTE, END, PARTS, STAMPS, START, UPDATE, UPDATED, WAIT, Costs, boundaries, others, split
+from mpi_pgd.topology.costs import BUSY, COMPUTE, END, PARTS, STAMPS, START, UPDATE, UPDATED, WAIT, Costs, boundaries, others, split
 
 WIRE, CHANGE = PARTS.index("wire"), PARTS.index("update")
 
 
 def stamps(computes: np.ndarray, update: float = 0.5, wire: float = 1.0, server: bool = False) -> np.ndarray:
-    """(ranks, rounds, 5) of rounds that all start together; with a server, rank 0 alone updates, after half of the wire."""
+    """(ranks, rounds, 6) of rounds that all start together; with a server, rank 0 alone updates, after half of the wire."""
     found = np.zeros((*computes.shape, STAMPS))
     clock = 1.0
     for turn in range(computes.shape[1]):
@@ -19,7 +19,7 @@ def stamps(computes: np.ndarray, update: float = 0.5, wire: float = 1.0, server:
         for rank in range(len(computes)):
             updates = rank == 0 or not server
             marks = (begun, begun + update) if updates else (0.0, 0.0)
-            found[rank, turn] = (clock, arrive[rank], *marks, end)
+            found[rank, turn] = (clock, arrive[rank], *marks, end, computes[rank, turn])
         clock = end
     return found
 
@@ -58,7 +58,7 @@ def test_others_leaves_out_the_rank_itself(workers: int) -> None:
 
 
 def costs(computes: np.ndarray, server: bool = False, windows: int = 1) -> Costs:
-    found = Costs([f"n{rank // 2}" for rank in range(len(computes))], int(server), keep=0)
+    found = Costs([f"n{rank // 2}" for rank in range(len(computes))], int(server), crowded=False, keep=0)
     for window in np.split(stamps(computes, server=server), windows, axis=1):
         found.add(window)
     return found
@@ -83,6 +83,16 @@ def test_a_rank_that_fails_slow_is_named_for_the_rounds_in_which_it_was_slow() -
     assert "rank 3 on node n1 was 10.0 times slower than the median of the other workers in 60% of" in costs(computes).sentence()
 
 
+def test_on_crowded_cores_the_processor_tells_who_is_slow() -> None:
+    computes = np.array([[9.0], [3.0], [6.0]]).repeat(50, axis=1)  # rank 0 was in the others' way of the core, or they in its
+    times = stamps(computes)
+    times[:, :, BUSY] = [[1.0], [1.0], [3.0]]
+    found = Costs(["n"] * 3, 0, crowded=True, keep=0)
+    found.add(times)
+    assert "rank 2 on node n was 3.0 times slower" in found.sentence()
+    assert "by processor time, as ranks outnumber cores" in found.sentence()
+
+
 def test_nobody_is_named_where_all_are_alike() -> None:
     assert costs(np.random.default_rng(4).exponential(size=(6, 400))).sentence() == ""
     assert costs(np.ones((1, 10))).sentence() == ""
@@ -101,7 +111,7 @@ def test_windows_add_up() -> None:
 
 
 def test_only_the_rounds_that_are_wanted_are_kept() -> None:
-    found = Costs(["n", "n"], 0, keep=25)
+    found = Costs(["n", "n"], 0, crowded=False, keep=25)
     for window in np.split(stamps(np.ones((2, 100))), 10, axis=1):
         found.add(window)
     first, marks = found.kept(100)
