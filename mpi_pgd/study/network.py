@@ -27,7 +27,8 @@ SECONDS = {"node": 15.0, "network": 90.0}  # for all the messages
 QUICK_SECONDS = {"node": 1.0, "network": 5.0}
 BATCHES, QUICK_BATCHES = 9, 3  # at most
 BATCH_SECONDS, BATCH_CALLS = 1e-3, 8  # at least, if there is time: ranks leave the start of a batch at different times
-GREEDY = 2.0  # times its share of the time left that one call may take: the large ones need more than the small ones
+LEAST_CALLS = 4  # in any case: rounds follow each other, and the end of one overlaps with the beginning of the next
+GREEDY = 4.0  # times its share of the time left that a measurement may take: the large ones need more than the small ones
 MEMORY = 0.5  # of what the node can give, for the vectors: four for each rank
 ALL, SUM_ONLY = "all", "sum"
 LONELY = "one rank sends nothing, so only its map was measured: start more ranks with mpirun -n"
@@ -221,8 +222,10 @@ class _Stage:
         seconds, before, slope = self.last.get(id(contest), (0.0, size, 0.0))
         if id(contest) not in self.last:
             fair[()] = max(float(fair), BATCH_SECONDS)
-        elif min(seconds + slope * (size - before), seconds * size / before) > GREEDY * fair:  # a slope may be all noise
-            fair[()] = 0.0
+        else:
+            seconds = min(seconds + slope * (size - before), seconds * size / before)  # a slope may be all noise
+            if (1 + LEAST_CALLS) * seconds > GREEDY * fair:
+                fair[()] = 0.0
         contest.comm.Bcast(fair)
         return float(fair)
 
@@ -249,14 +252,14 @@ def _worth(contest: Contest, size: int) -> bool:
 def _samples(comm: MPI.Intracomm, call: Call, limit: float, most: int) -> list[float]:
     """Seconds a call, of each batch. What ``_batch`` gives is the same on all ranks, so they agree on how many."""
     first = _batch(comm, call, 1)  # looks the steps up, touches memory, opens connections
-    again = _batch(comm, call, 1)
-    left = limit - first - again
-    calls = int(max(1, min(max(BATCH_SECONDS / again, BATCH_CALLS), left / again)))
-    samples = [again] if calls == 1 else []
-    while len(samples) < most and left >= calls * again:
+    once = _batch(comm, call, 1) if first < BATCH_SECONDS * BATCH_CALLS else first
+    left = limit - first - once
+    calls = int(max(LEAST_CALLS, min(max(BATCH_SECONDS / once, BATCH_CALLS), left / once)))
+    samples: list[float] = []
+    while not samples or (len(samples) < most and left >= calls * samples[-1]):
         samples.append(_batch(comm, call, calls))
-        left -= calls * max(samples[-1], again)  # not as it was hoped for, but as it was
-    return samples or [again]
+        left -= calls * samples[-1]
+    return samples
 
 
 def _batch(comm: MPI.Intracomm, call: Call, calls: int) -> float:

@@ -1,0 +1,147 @@
+"""What benchmarks/lecture.py runs under mpirun, on the first ranks of the cluster; rank 0 writes its numbers to FILE as JSON.
+
+lecture_ranks.py messages FILE M,... BYTES,...                  each collective on M ranks
+lecture_ranks.py emulated FILE M,... ROUNDS FEATURES WORK    rounds whose map sleeps WORK / workers seconds
+"""
+
+# ruff: noqa: E402 - MPI starts when it is imported, and has to be told before
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Any
+
+import mpi4py
+
+mpi4py.rc.threads = False
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.provenance import machine, versions
+from mpi_pgd.study.turns import Teams
+from mpi_pgd.sums import Partial
+from mpi_pgd.topology.client_server import ALGORITHMS as SERVED
+from mpi_pgd.topology.client_server import ClientServer
+from mpi_pgd.topology.clock import Clock
+from mpi_pgd.topology.peer_to_peer import ALGORITHMS as AMONG_PEERS
+from mpi_pgd.topology.peer_to_peer import PeerToPeer
+from mpi_pgd.topology.world import nodes
+from mpi_pgd.train import Action, Order, rounds
+
+TURNS = 3
+CALLS = 5  # back to back; simulated.py's ROUNDS
+WARM = 2  # rounds that are not counted: connections are made
+MODES = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
+COLLECTIVES = {
+    **{("client-server", name): makers for name, makers in SERVED.items()},
+    **{("peer-to-peer", name): (maker,) for name, maker in AMONG_PEERS.items()},
+}
+WAYS, ALONE = list(COLLECTIVES), [("peer-to-peer", "library")]
+
+
+def messages(comm: MPI.Intracomm, hosts: str, sizes: str) -> dict[str, Any]:
+    """Each collective, CALLS back to back, in turn: what disturbs one turn does not disturb the others."""
+    points = [(int(size), int(ranks), way) for size in sizes.split(",") for ranks in hosts.split(",") for way in WAYS]
+    seconds: dict[Any, list[float]] = {point: [] for point in points}
+    with Teams(comm) as teams:
+        for size, ranks, way in points * TURNS:
+            taken = teams.do(ranks, lambda team, way=way, size=size: _calls(team, way, size))
+            seconds[size, ranks, way].append(taken or 0.0)
+    return {"rows": [_middle(*point, sorted(some)) for point, some in seconds.items()]}
+
+
+def _calls(team: MPI.Intracomm, way: tuple[str, str], size: int) -> float:
+    """Seconds a call, on the slowest rank. A first call is not counted: it opens connections."""
+    vectors = [np.zeros(size // 8) for _ in COLLECTIVES[way]]
+    calls = [partial(make(team), vector) for make, vector in zip(COLLECTIVES[way], vectors, strict=True)]
+    for count in (1, CALLS):
+        team.Barrier()
+        start = perf_counter()
+        for call in calls * count:
+            call()
+    seconds = np.array((perf_counter() - start) / CALLS)
+    team.Allreduce(MPI.IN_PLACE, seconds, MPI.MAX)
+    return float(seconds)
+
+
+def _middle(size: int, ranks: int, way: tuple[str, str], seconds: list[float]) -> dict[str, Any]:
+    named = {"mode": way[0], "algorithm": way[1], "ranks": ranks, "bytes": size}
+    return {**named, "seconds": seconds[TURNS // 2], "low": seconds[0], "high": seconds[-1]}
+
+
+class SomeRounds:
+    """A rule that computes nothing and stops after so many rounds."""
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+
+    def open(self, order: Order) -> None:
+        order.action = Action.GO
+
+    def __call__(self, partial: Partial, order: Order) -> None:
+        self.left -= 1
+        order.action = Action.GO if self.left else Action.STOP
+
+
+class Nap:
+    """A worker's rows, which take so long to map."""
+
+    y = np.zeros(1)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+def asleep(point: Any) -> Any:
+    """A map that sleeps: many hosts on few cores then compute as if each had its own."""
+
+    def mapped(block: Any, out: Any) -> None:
+        sleep(block.seconds)
+        out[:] = 1.0
+
+    return mapped
+
+
+def emulated(comm: MPI.Intracomm, hosts: str, count: str, features: str, work: str) -> dict[str, Any]:
+    """Rounds of the real loop in all ways."""
+    rows = []
+    with Teams(comm) as teams:
+        for ranks in map(int, hosts.split(",")):
+            for way in WAYS if ranks > 1 else ALONE:
+                one = teams.do(ranks, lambda team, way=way: _turns(team, way, int(count), int(features), float(work)))
+                rows.append({"mode": way[0], "algorithm": way[1], "ranks": ranks, **(one or {})})
+    return {"rows": rows}
+
+
+def _turns(team: MPI.Intracomm, way: tuple[str, str], count: int, features: int, work: float) -> dict[str, Any]:
+    """The middle one of some turns."""
+    mode, algorithm = way
+    turns = [_descend(team, MODES[mode](team, algorithm), some, features, work) for some in (WARM, *[count] * TURNS)]
+    return sorted(turns[1:], key=lambda turn: turn["seconds_per_round"])[TURNS // 2]
+
+
+def _descend(team: MPI.Intracomm, topology: Any, count: int, features: int, work: float) -> dict[str, Any]:
+    """Through the real loop, topology, partial and clock; only map and rule are not real."""
+    rule, message = SomeRounds(count), Partial(features + 2, topology.workers)
+    message.peaks[:] = 1.0
+    message.rebound()
+    clock = Clock(team, nodes(team), team.size - topology.workers, topology, rule)
+    shard: Any = [Nap(work / topology.workers)] if topology.worker >= 0 else []
+    rounds(clock, shard, asleep, message, rule, Order(features), lambda: (False, False))
+    clock.close()
+    parts = clock.costs.mean()
+    return {"workers": topology.workers, "seconds_per_round": sum(parts.values()), **parts}
+
+
+def main() -> None:
+    what, path, *words = sys.argv[1:]
+    comm = MPI.COMM_WORLD
+    names = nodes(comm)
+    found = {"messages": messages, "emulated": emulated}[what](comm, *words)
+    if comm.rank == 0:
+        Path(path).write_text(json.dumps({**found, "machine": machine(names), "versions": versions()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
