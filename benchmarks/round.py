@@ -182,7 +182,7 @@ def speed(comm: Any, rows: int, features: int, repeats: int) -> None:
     """Print the table of seconds and ratios."""
     import numpy as np
 
-    from mpi_pgd.run import blas
+    from mpi_pgd.provenance import blas
 
     bench = Bench(comm, rows, features)
     contestants = {

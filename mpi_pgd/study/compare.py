@@ -1,5 +1,7 @@
 """Which mode is better for this problem on this cluster: every mode and algorithm, turn by turn, to the same bits."""
 
+import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,13 +14,7 @@ from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Contestant, Race, alone, baseline, row
 from mpi_pgd.train import Ballot
 
-CAUSES = {
-    "compute": "its map is shorter, since all ranks hold rows",
-    "wait": "its ranks wait less for the slowest",
-    "wire": "its messages take less time",
-    "update": "its update takes less time",
-    "input": "its rows come sooner",
-}
+CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
 
 
 def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | None:
@@ -50,7 +46,13 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
         baseline=first,
         winner={"mode": best["mode"], "algorithm": best["algorithm"]},
         verdict=verdict(rows),
+        notes=[CROWDED] if crowded(problem) else [],
     )
+
+
+def crowded(problem: Problem) -> bool:
+    """Whether a node has more ranks than this one has cores."""
+    return max(Counter(problem.nodes).values()) > (os.cpu_count() or 1)
 
 
 def around(problem: Problem) -> dict[str, Any]:
@@ -82,10 +84,20 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     told = [f"{one['mode']} ({one['algorithm']}, {units.seconds(one['seconds_per_round'])} a round)" for one in (best, other)]
     if best["high"] >= other["low"]:
         return f"no mode wins: {told[0]} and {told[1]} differ by less than the turns of one of them do"
-    gains = {part: other[part] - best[part] for part in CAUSES}
-    part = max(gains, key=lambda name: gains[name])
-    times = other["seconds_per_round"] / best["seconds_per_round"]
     return (
-        f"{told[0]} wins: it is {times:.2f} times as fast as {told[1]}; most of the difference is {part}, "
-        f"{units.seconds(best[part])} in place of {units.seconds(other[part])}: {CAUSES[part]}"
+        f"{told[0]} wins: it is {other['seconds_per_round'] / best['seconds_per_round']:.2f} times as fast as {told[1]}; "
+        f"most of the difference is {_cause(best, other)}"
     )
+
+
+def _cause(best: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The part that differs most; computing and waiting together are what the slowest rank computes."""
+    parts = [
+        {"the map of the slowest rank": one["compute"] + one["wait"], **{part: one[part] for part in ("wire", "update", "input")}}
+        for one in (best, other)
+    ]
+    part = max(parts[0], key=lambda name: parts[1][name] - parts[0][name])
+    words = f"{part}, {units.seconds(parts[0][part])} in place of {units.seconds(parts[1][part])}"
+    if part == "the map of the slowest rank" and best["workers"] > other["workers"]:
+        words += f", as {best['workers']} ranks share the rows in place of {other['workers']} (a server holds none)"
+    return words

@@ -126,7 +126,7 @@ def findings(rows: Sequence[Mapping[str, Any]], nodes: Mapping[str, int], cores:
         node, ranks = next(iter(crowded.items()))
         found.append(
             f"ranks outnumber cores: {ranks} on the {cores} of node {node}; with more than {cores} ranks there they take turns, "
-            f"and nothing is gained"
+            f"and nothing is gained; the predictions for them know nothing of it"
         )
     fitting = [one for one in strong if one["ranks"] > 1 and one["ranks"] <= cores * len(nodes)]
     if fitting:
