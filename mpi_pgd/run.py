@@ -23,6 +23,7 @@ from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.rules.fit import Status
 from mpi_pgd.topology.delay import parse
+from mpi_pgd.topology.schedules import sent
 from mpi_pgd.topology.world import agreement, guard, share
 
 
@@ -166,7 +167,7 @@ class _Fit:
             },
             "seconds_per_round": sum(costs.mean().values()),
             "per_round": costs.median(),
-            "bytes_per_round": descent.partial.buffer.nbytes if self.comm.size > 1 else 0,
+            "bytes_per_round": self._sent(descent.partial.buffer.nbytes),
             "costs": costs.record(),
             "versions": provenance.versions(),
             "machine": provenance.machine(self.problem.nodes),
@@ -174,6 +175,13 @@ class _Fit:
             "hosts": dict(Counter(self.problem.nodes)),
             "config": settings,
         }
+
+    def _sent(self, partial: int) -> int:
+        """Bytes that a worker, in peer-to-peer the busiest, hands to MPI in a round."""
+        ranks, algorithm = self.comm.size, self.settings.algorithm
+        if ranks == 1 or algorithm == "library" or self.settings.mode == "client-server":
+            return partial if ranks > 1 else 0
+        return max(sent(algorithm, rank, ranks, (partial,)) for rank in (0, 1))
 
 
 def fingerprint(coef: Vector, intercept: float) -> str:

@@ -58,7 +58,9 @@ def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
     if not chosen.quiet:
         if shipped:
             print(INTRODUCTION.format(features=len(result.coef)))
-        resent = 8 * (len(result.coef) + 2) if chosen.mode == "client-server" else 0
+        order = 8 * (len(result.coef) + 2)
+        times = result.record["workers"] if chosen.algorithm == "linear" else 1
+        resent = times * order if chosen.mode == "client-server" else 0
         print(summary(result.record, result.r2, resent), flush=True)
     if result.status == "diverged":
         complain(diverged(result))

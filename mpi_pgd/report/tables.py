@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mpi_pgd.report.export import Table
 
+SHOWN = 8  # ranks
 INTRODUCTION = """\
 mpi_pgd fits linear models by parallel gradient descent: each rank sums the gradient over its own rows, the sums are
 added over MPI, and the weights move. No data was given, so here are the diamonds that come with it: log price against
@@ -40,9 +41,18 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
         "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
         "weights": f"sha256 {record['weights_sha256']}",
     }
+    if record["ranks"] > 1:
+        lines["by rank"] = _by_rank(record["costs"]["ranks"])
     if record["costs"]["sentence"]:
         lines["straggler"] = record["costs"]["sentence"]
     return "\n".join(f"{name:<13}{text}" for name, text in lines.items())
+
+
+def _by_rank(ranks: Sequence[Mapping[str, Any]]) -> str:
+    """Of each rank what it computed in a round, and how long the others waited for it in all; of many, those waited for most."""
+    shown = sorted(sorted(ranks, key=lambda one: -one["waited_for"])[:SHOWN], key=lambda one: one["rank"])
+    told = [f"{one['rank']} {_seconds(one['compute'])} ({_seconds(one['waited_for'])})" for one in shown]
+    return f"compute (waited for): {', '.join(told)}"
 
 
 def _count(number: int, word: str) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mpi_pgd.topology.schedules import (
     NOBODY,
+    NUMBER,
     Schedule,
     linear_broadcast,
     linear_reduce,
@@ -20,7 +21,6 @@ from mpi_pgd.topology.schedules import (
     ring,
 )
 
-NUMBER = 8  # bytes of a float64
 RECEIVE = (False, True)  # to nobody, from somebody
 
 

@@ -1,7 +1,7 @@
 """Contestants that descend the same problem turn by turn (A B A B), so that a machine that drifts is fair to all."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -13,7 +13,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.problem import Problem, Setup
 from mpi_pgd.rules.fit import Status
 from mpi_pgd.run import fingerprint
-from mpi_pgd.topology.schedules import SCHEDULES
+from mpi_pgd.topology.schedules import sent
 from mpi_pgd.topology.world import agreement, rest, share
 from mpi_pgd.train import Ballot
 
@@ -150,10 +150,11 @@ class Race:
             return None
         sha = fingerprint(order.point[:-1], float(order.point[-1]))
         serving = costs.server_share() if topology.workers < one.ranks else None
-        sent = bytes_sent(one.mode, one.algorithm, one.ranks, sums.buffer.nbytes, order.buffer.nbytes)
-        return Turn(costs.mean(), serving, topology.workers, sent, sha, rule.status)
+        wire = bytes_sent(one.mode, one.algorithm, one.ranks, sums.buffer.nbytes, order.buffer.nbytes)
+        return Turn(costs.mean(), serving, topology.workers, wire, sha, rule.status)
 
 
+@cache
 def bytes_sent(mode: str, algorithm: str, ranks: int, partial: int, order: int) -> int:
     """Bytes that all ranks together hand to MPI to be sent in a round.
 
@@ -163,12 +164,7 @@ def bytes_sent(mode: str, algorithm: str, ranks: int, partial: int, order: int) 
     if algorithm == "library":
         return (ranks - 1) * (partial + order) if mode == "client-server" else (ranks if ranks > 1 else 0) * partial
     sizes = (partial, order) if mode == "client-server" else (partial,)
-    return sum(
-        8 * len(step.send)
-        for schedule, size in zip(SCHEDULES[algorithm], sizes, strict=True)
-        for rank in range(ranks)
-        for step in schedule(rank, ranks, size // 8)
-    )
+    return sum(sent(algorithm, rank, ranks, sizes) for rank in range(ranks))
 
 
 def row(one: Contestant, turns: Sequence[Turn]) -> dict[str, Any]:

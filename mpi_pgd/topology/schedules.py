@@ -22,6 +22,7 @@ class Step(NamedTuple):
 
 
 NOBODY = -1
+NUMBER = 8  # bytes of a float64
 EMPTY = range(0)
 Schedule = Callable[[int, int, int], Iterator[Step]]  # (rank, ranks, length)
 
@@ -129,3 +130,15 @@ SCHEDULES: dict[str, tuple[Schedule, ...]] = {
     "recursive-doubling": (recursive_doubling,),
     "rabenseifner": (rabenseifner,),
 }
+
+
+def sent(algorithm: str, rank: int, ranks: int, sizes: tuple[int, ...]) -> int:
+    """Bytes that a rank sends in a round.
+
+    Args:
+        algorithm: one of ``SCHEDULES``.
+        rank, ranks: which of how many.
+        sizes: bytes of the partial, and, with a server, of the order.
+    """
+    plans = zip(SCHEDULES[algorithm], sizes, strict=True)
+    return sum(NUMBER * len(step.send) for schedule, size in plans for step in schedule(rank, ranks, size // NUMBER))
