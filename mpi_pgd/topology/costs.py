@@ -12,7 +12,7 @@ STAMPS = 6
 PARTS = ("compute", "wait", "wire", "update", "input")
 COMPUTE, WAIT = PARTS.index("compute"), PARTS.index("wait")
 
-SLOW = 1.2  # times the median of the other workers
+SLOW = 1.35  # times the median of the other workers
 OFTEN = 0.25  # of the rounds
 EDGES = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 SHOWN_ROUNDS, SHOWN_RANKS = 8, 16
