@@ -14,6 +14,7 @@ from mpi4py import MPI
 from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
+FORWARD = 0.2  # seconds for the launcher to pass on a traceback before the job is ended
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 
 
@@ -60,10 +61,11 @@ def guard(comm: MPI.Intracomm) -> Iterator[None]:
 
 
 def _abort(comm: MPI.Intracomm) -> NoReturn:
-    print(f"rank {comm.rank} of {comm.size} on {MPI.Get_processor_name()} failed:", file=sys.stderr)
-    traceback.print_exc()
+    head = f"rank {comm.rank} of {comm.size} on {MPI.Get_processor_name()} failed:\n"
     sys.stdout.flush()
+    sys.stderr.write(head + traceback.format_exc())  # at once: a launcher that hears of the end drops what comes after
     sys.stderr.flush()
+    sleep(FORWARD)
     comm.Abort(1)
     raise SystemExit(1)  # Abort does not return
 
