@@ -50,6 +50,7 @@ class Partial:
     Attributes:
         buffer: (2 * width + votes,) or (width + votes,) float64, what goes on the wire, to be summed over the ranks.
         peaks: (width,) float64, the largest magnitude of each number over this rank's blocks since ``clear``.
+        exchanged: (width,) float64, the peaks over all blocks that the bound was last taken from.
     """
 
     def __init__(self, width: int, blocks: int, order_free: bool = True) -> None:
@@ -68,7 +69,7 @@ class Partial:
         self._scratch = np.empty_like(self._ring) if order_free else np.zeros((0, stride))
         self._ones, self._sum = np.ones(places), np.empty(stride)
         self._used = self._rows = 0
-        self.peaks = np.zeros(width)
+        self.peaks, self.exchanged = np.zeros(width), np.zeros(width)
         self._bound = np.zeros(width)
         self._near = np.zeros(width)
         # As large as the ring: numpy would make a temporary array to stretch a row over it, in every round.
@@ -77,6 +78,7 @@ class Partial:
 
     def rebound(self) -> None:
         """Take the bound from ``peaks``, which have been exchanged: the same on every rank."""
+        self.exchanged[:] = self.peaks
         if self.order_free:
             exponent = np.maximum(np.frexp(self.peaks)[1] + HEADROOM, SMALLEST)
             exponent[self.peaks == 0] = SMALLEST

@@ -21,14 +21,16 @@ class Action(IntEnum):
 
 
 class Order:
-    """What everyone gets each round, in one float64 buffer ``[action | point]``.
+    """What everyone gets each round, in one float64 buffer ``[action | keep | point]``.
 
     ``point`` is where the map is to be evaluated: (features + 1,), the weights in the user's units, the intercept last.
     """
 
+    HEADER = 2  # numbers before the point
+
     def __init__(self, features: int) -> None:
-        self.buffer = np.zeros(features + 2)
-        self.point = self.buffer[1:]
+        self.buffer = np.zeros(self.HEADER + features + 1)
+        self.point = self.buffer[self.HEADER :]
 
     @property
     def action(self) -> Action:
@@ -38,6 +40,15 @@ class Order:
     @action.setter
     def action(self, action: Action) -> None:
         self.buffer[0] = action
+
+    @property
+    def keep(self) -> int:
+        """After how many updates the state is to be kept now, in case that a rank is lost; 0 if it is not."""
+        return int(self.buffer[1])
+
+    @keep.setter
+    def keep(self, rounds: int) -> None:
+        self.buffer[1] = rounds
 
 
 class Rule(Protocol):

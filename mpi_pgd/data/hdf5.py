@@ -4,6 +4,7 @@ Only the serial h5py is needed: files are opened read-only, and disjoint rows ar
 """
 
 import glob
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,11 @@ import numpy as np
 
 from mpi_pgd.arrays import Rows, Vector
 from mpi_pgd.errors import InputError, nearest
+
+Chain = tuple[tuple[str, str], ...]  # of data sets that are made of each other
+
+# What h5py raises when HDF5 can't make sense of a file.
+DAMAGED = (OSError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,8 @@ def opened(path: str) -> Iterator[h5py.File]:
     """The file, open for reading only.
 
     Raises:
-        InputError: it is not there, may not be read, is not HDF5, is cut short, or is being written.
+        InputError: it is not there, may not be read, is not HDF5, is cut short, is being written, or turns out to be damaged
+            while it is used.
     """
     try:
         file = h5py.File(path, "r", locking="best-effort")
@@ -183,8 +190,13 @@ def opened(path: str) -> Iterator[h5py.File]:
         raise InputError(f"{path} is being written by another program: wait until that has closed it") from None
     except OSError as error:
         raise InputError(_why_not_opened(path, str(error))) from None
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{path} is damaged, it can't be read: {_brief(str(error))}; copy or make it again") from None
 
 
 def _why_not_opened(path: str, message: str) -> str:
@@ -201,7 +213,7 @@ def _why_not_opened(path: str, message: str) -> str:
 def _reading(path: str, rows: range) -> Iterator[None]:
     try:
         yield
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except DAMAGED as error:
         raise InputError(f"rows {rows.start} to {rows.stop - 1} of {path} can't be read: {_brief(str(error))}") from None
 
 
@@ -229,14 +241,16 @@ def _inspect_one(path: str, x: str, y: str) -> tuple[dict[str, Any], Part, bool]
 
 
 def _data_set(file: h5py.File, path: str, name: str, flag: str) -> h5py.Dataset:
-    there: list[str] = []
-    file.visititems(lambda key, item: there.append(key) if isinstance(item, h5py.Dataset) else None)
     try:
         item = file[name]
-    except KeyError:
+    except (KeyError, ValueError):
         item = None
     if isinstance(item, h5py.Dataset):
         return item
+    there: list[str] = []
+    file.visititems(lambda key, item: there.append(_text(key)) if isinstance(item, h5py.Dataset) else None)
+    if name in there:
+        raise InputError(f"{path} is damaged, its data set {name} can't be read: copy or make it again")
     listed = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "") if there else "none"
     raise InputError(
         f"{path} has no data set {name}{nearest(name, there)}; its data sets are: {listed}; name the right one with {flag}"
@@ -258,9 +272,15 @@ def _common(types: list[str]) -> str:
 
 def _names(file: h5py.File, features: h5py.Dataset) -> tuple[str, ...]:
     names = features.attrs.get("feature_names", file.get("feature_names"))
-    if names is None or np.shape(names) != (features.shape[1],):
+    if not isinstance(names, np.ndarray | h5py.Dataset) or names.shape != (features.shape[1],):
         return ()
-    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names[()])
+    return tuple(_text(name) for name in names[()])
+
+
+def _text(name: object) -> str:
+    """Names in a file may hold bytes that are no text, line breaks, and what a terminal would obey."""
+    text = name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _layout(data_set: h5py.Dataset) -> str:
@@ -273,10 +293,17 @@ def _layout(data_set: h5py.Dataset) -> str:
     return f"chunks {data_set.chunks}" + (f", {' + '.join(names)}" if names else "")
 
 
-def _readable(data_set: h5py.Dataset, path: str, file: h5py.File) -> bool:
-    """Whether hdf5plugin is needed; an error if the bytes can't be had: a missing filter or a virtual data set's missing source."""
+def _readable(data_set: h5py.Dataset, path: str, file: h5py.File, above: Chain = ()) -> bool:
+    """Whether hdf5plugin is needed; an error if the bytes can't be had: a missing filter or a virtual data set's missing source.
+
+    ``above`` are the virtual data sets, by file and name, that take rows from this one.
+    """
+    here = (str(Path(path).resolve()), str(data_set.name))
+    if here in above:
+        raise InputError(f"{data_set.name} in {path} is a virtual data set that is made of itself: make it anew from its sources")
     if data_set.is_virtual:
-        return _check_sources(data_set, path, file)
+        return _check_sources(data_set, path, file, (*above, here))
+    _check_outside(data_set, path)
     filters = data_set.id.get_create_plist()
     missing = [i for i in range(filters.get_nfilters()) if not h5py.h5z.filter_avail(filters.get_filter(i)[0])]
     if missing and _load_plugin():
@@ -300,7 +327,16 @@ def _load_plugin() -> bool:
     return True
 
 
-def _check_sources(data_set: h5py.Dataset, path: str, file: h5py.File) -> bool:
+def _check_outside(data_set: h5py.Dataset, path: str) -> None:
+    """HDF5 reads zeros where a file of raw numbers beside the HDF5 file is too short."""
+    for name, offset, size in data_set.external or ():
+        where = Path(os.fsdecode(name))
+        there = where.stat().st_size - offset if where.is_file() else 0
+        if there < min(size, data_set.nbytes):
+            raise InputError(f"{data_set.name} in {path} has its numbers in {where}, which is missing or too short: bring it back")
+
+
+def _check_sources(data_set: h5py.Dataset, path: str, file: h5py.File, above: Chain) -> bool:
     """HDF5 reads zeros where a virtual data set's source is missing, without an error; so look at each source first."""
     mapped, plugin = 0, False
     for vspace, source, name, _ in data_set.virtual_sources():
@@ -309,10 +345,10 @@ def _check_sources(data_set: h5py.Dataset, path: str, file: h5py.File) -> bool:
         if not where.exists():
             raise InputError(f"{data_set.name} in {path} is made of other files, and {where} is missing: bring it back")
         if source == ".":
-            plugin |= _source(file, str(where), name, data_set, path)
+            plugin |= _source(file, str(where), name, data_set, path, above)
         else:
             with opened(str(where)) as other:
-                plugin |= _source(other, str(where), name, data_set, path)
+                plugin |= _source(other, str(where), name, data_set, path, above)
     if mapped < data_set.size:
         raise InputError(
             f"{data_set.name} in {path} is a virtual data set whose sources give {mapped} of its {data_set.size} values: "
@@ -321,10 +357,11 @@ def _check_sources(data_set: h5py.Dataset, path: str, file: h5py.File) -> bool:
     return plugin
 
 
-def _source(file: h5py.File, where: str, name: str, virtual: h5py.Dataset, path: str) -> bool:
-    if name not in file:
+def _source(file: h5py.File, where: str, name: str, virtual: h5py.Dataset, path: str, above: Chain) -> bool:
+    source = file.get(name)
+    if not isinstance(source, h5py.Dataset):
         raise InputError(f"{virtual.name} in {path} takes its rows from {name} in {where}, which has no such data set")
-    return _readable(file[name], where, file)
+    return _readable(source, where, file, above)
 
 
 def _natural(path: str) -> list[tuple[int, int, str]]:

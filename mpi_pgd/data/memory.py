@@ -1,14 +1,15 @@
-"""A shard held in memory: read once, then iterated over in every round."""
+"""A shard held in memory: blocks that are read once, then iterated over in every round."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpi_pgd.arrays import Rows, Vector, aligned
 from mpi_pgd.data.hdf5 import Table
-from mpi_pgd.data.partition import Partition
+from mpi_pgd.data.partition import Partition, runs
 from mpi_pgd.errors import InputError
 
 SLAB_BYTES = 8 << 20  # read at a time: large enough for the file system, small enough to be checked while still in cache
@@ -22,53 +23,89 @@ class Block(NamedTuple):
 
 
 class MemoryShard:
-    """The rows of some neighbouring blocks, in the file's own type; yields them block by block as float64.
+    """Blocks of rows in memory, in the file's own type; yields those that this rank holds, one by one, as float64.
+
+    ``reading`` is told of the rows that are read, some MiB at a time.
 
     Rows of another type than float64 stay as small as they are in the file and are widened a block at a time, in cache. So the
     answer has the same bits as for the same numbers stored as float64.
 
     Attributes:
-        peaks: (features + 1,) float64, the largest magnitude of each column and of y over this shard.
+        blocks: the numbers of the blocks that it yields, ascending.
+        pieces: what was read together: x (rows, features) and y (rows,) of a run of neighbouring blocks.
+        peaks: (features + 1,) float64, the largest magnitude of each column and of y over all that was read.
+        rows_read: how many that were.
     """
 
-    def __init__(self, table: Table, partition: Partition, blocks: range) -> None:
-        rows = partition.span(blocks)
-        self.x = aligned((len(rows), partition.features), table.x_type)
-        self.y = aligned((len(rows),), np.float64)
+    def __init__(self, table: Table, partition: Partition, reading: Callable[[range], None] = lambda _: None) -> None:
+        self.table, self.partition, self.reading = table, partition, reading
+        self.blocks = np.zeros(0, dtype=np.int64)
+        self.pieces: list[tuple[Rows, Vector]] = []
         self.peaks = np.zeros(partition.features + 1)
-        self._step = partition.block_rows
-        self._fill(table, rows)
-        self._wide = aligned((self._step if self.x.dtype != np.float64 else 0, partition.features), np.float64)
-        self._blocks = [self._cut(start) for start in range(0, len(rows), self._step)]
+        self.rows_read = 0
+        self._read: dict[int, Block] = {}
+        self._yielded: list[Block] = []
+        same = np.dtype(table.x_type) == np.float64
+        self._wide = aligned((0 if same else partition.block_rows, partition.features), np.float64)
 
     def __iter__(self) -> Iterator[Block]:
-        if self.x.dtype == np.float64:
-            return iter(self._blocks)
-        return self._widened()
+        return self._widened() if len(self._wide) else iter(self._yielded)
+
+    def missing(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of ``blocks`` that would have to be read."""
+        return np.array([block for block in blocks.tolist() if block not in self._read], dtype=np.int64)
+
+    def bytes(self, blocks: NDArray[np.int64]) -> int:
+        """Memory that reading ``blocks`` takes."""
+        return sum(self.table.bytes(len(self.partition.span(run))) for run in runs(blocks))
+
+    def hold(self, blocks: NDArray[np.int64]) -> None:
+        """Yield these blocks, ascending, from now on. What is missing is read; what is given away stays, to be taken back.
+
+        Raises:
+            InputError: a value is not finite, or the rows can't be read.
+        """
+        for run in runs(self.missing(blocks)):
+            self._fill(run)
+        self.blocks = blocks
+        self._yielded = [self._read[block] for block in blocks.tolist()]
 
     def _widened(self) -> Iterator[Block]:
-        for x, y in self._blocks:
+        for x, y in self._yielded:
             wide = self._wide[: len(x)]
             np.copyto(wide, x)
             yield Block(wide, y)
 
-    def _cut(self, start: int) -> Block:
-        return Block(self.x[start : start + self._step], self.y[start : start + self._step])
-
-    def _fill(self, table: Table, rows: range) -> None:
-        for slab in table.slabs(rows, SLAB_BYTES):
+    def _fill(self, run: range) -> None:
+        rows, step = self.partition.span(run), self.partition.block_rows
+        x, y = self._room(len(rows))
+        for slab in self.table.slabs(rows, SLAB_BYTES):
+            self.reading(slab)
             here = slice(slab.start - rows.start, slab.stop - rows.start)
-            x, y = self.x[here], self.y[here]
-            table.read(slab, x, y)
-            self._check(table, slab.start, x, y)
+            self.table.read(slab, x[here], y[here])
+            self._check(slab.start, x[here], y[here])
+        self.pieces.append((x, y))
+        self.rows_read += len(rows)
+        for place, block in enumerate(run):
+            part = slice(place * step, (place + 1) * step)
+            self._read[block] = Block(x[part], y[part])
 
-    def _check(self, table: Table, first: int, x: Rows, y: Vector) -> None:
+    def _room(self, rows: int) -> tuple[Rows, Vector]:
+        try:
+            return aligned((rows, self.partition.features), self.table.x_type), aligned((rows,), np.float64)
+        except MemoryError:
+            raise InputError(
+                f"{rows} rows need {self.table.bytes(rows) / 2**30:.3g} GiB of memory, which this process was not given: raise its "
+                f"limit (ulimit -v), or use more nodes"
+            ) from None
+
+    def _check(self, first: int, x: Rows, y: Vector) -> None:
         """Note the columns' peaks; complain about the first value that is not finite."""
         for peaks, values in ((self.peaks[:-1], x), (self.peaks[-1:], y[:, None])):
             for extreme in (np.maximum.reduce(values, axis=0), np.minimum.reduce(values, axis=0)):
                 np.maximum(peaks, np.abs(extreme.astype(np.float64)), out=peaks)
         if not np.isfinite(self.peaks).all():
-            raise InputError(_first_bad(table, first, x, y))
+            raise InputError(_first_bad(self.table, first, x, y))
 
 
 def _first_bad(table: Table, first: int, x: Rows, y: Vector) -> str:

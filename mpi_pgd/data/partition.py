@@ -3,7 +3,14 @@
 Blocks depend on the number of rows and features alone, so a block is the same rows, of the same shape, whoever computes it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Owners = NDArray[np.int32]  # (blocks,): the worker that holds each block
+NOBODY = -1  # an owner: the block has to be read by somebody
 
 BLOCK_BYTES = 896 * 1024  # as float64; a block is read twice a round, so it should stay in a core's own cache
 SMALLEST, LARGEST = 64, 4096  # rows; multiples of 8, so that each block of a shard is aligned like the first
@@ -37,6 +44,37 @@ class Partition:
             return range(0)
         return range(self.blocks * worker // workers, self.blocks * (worker + 1) // workers)
 
+    def share_out(self, owners: Owners, workers: int) -> None:
+        """Give the blocks that nobody holds to the workers that hold the fewest; as ``shard`` if none is held. In place."""
+        free = np.flatnonzero(owners == NOBODY)
+        if len(free) == len(owners):
+            for worker in range(workers):
+                blocks = self.shard(worker, workers)
+                owners[blocks.start : blocks.stop] = worker
+            return
+        held = np.bincount(owners[owners != NOBODY], minlength=workers)
+        owners[free] = np.repeat(np.arange(workers), _levelled(held, len(free)) - held)
+
     def span(self, blocks: range) -> range:
         """The rows of a run of neighbouring blocks."""
         return range(min(blocks.start * self.block_rows, self.rows), min(blocks.stop * self.block_rows, self.rows))
+
+
+def runs(blocks: NDArray[np.int64]) -> Iterator[range]:
+    """Ascending numbers as runs of neighbours."""
+    for run in np.split(blocks, np.flatnonzero(np.diff(blocks) != 1) + 1):
+        if len(run):
+            yield range(int(run[0]), int(run[-1]) + 1)
+
+
+def _levelled(held: NDArray[np.int64], more: int) -> NDArray[np.int64]:
+    """What each holds after ``more`` were given to those that hold the fewest."""
+    order = np.argsort(held, kind="stable")
+    lowest = np.cumsum(held[order])
+    for count in range(1, len(held) + 1):
+        level, rest = divmod(int(lowest[count - 1]) + more, count)
+        if count == len(held) or level < held[order[count]]:
+            break
+    full = held.copy()
+    full[order[:count]] = level + (np.arange(count) < rest)
+    return full

@@ -10,7 +10,7 @@ import numpy as np
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.objective.objective import Objective
-from mpi_pgd.solvers.descent import Solver
+from mpi_pgd.solvers.descent import Solver, dump, load
 from mpi_pgd.sums import Partial, Vote
 from mpi_pgd.train import Action, Order
 
@@ -28,17 +28,35 @@ class Status(StrEnum):
 
 
 class History:
-    """A line a round: the objective and the gradient's norm at the weights *after* the round, and the seconds since the start."""
+    """A line a round: the objective and the gradient's norm at the weights *after* the round, and the seconds since the start.
+
+    The first line is the evaluation at the start, before round 1.
+    """
 
     COLUMNS = ("round", "objective", "gradient_norm", "seconds")
 
-    def __init__(self) -> None:
+    def __init__(self, start: float) -> None:
+        self.start = start
         self.objective, self.gradient_norm, self.seconds = array("d"), array("d"), array("d")
 
-    def columns(self, start: float) -> dict[str, list[float]]:
-        """By name, seconds since ``start``, without the evaluation at the start, which came before round 1."""
+    def add(self, value: float, norm: float) -> None:
+        """A line, now."""
+        self.objective.append(value)
+        self.gradient_norm.append(norm)
+        self.seconds.append(perf_counter() - self.start)
+
+    def lines(self, begin: int, end: int) -> Vector:
+        """Some lines: (3, end - begin) float64, objective, gradient norm, seconds."""
+        return np.array([column[begin:end] for column in (self.objective, self.gradient_norm, self.seconds)])
+
+    def extend(self, begin: int, lines: Vector) -> None:
+        """Have ``lines``, as of ``lines``, from line ``begin`` on, and none after them."""
+        for column, line in zip((self.objective, self.gradient_norm, self.seconds), lines, strict=True):
+            column[begin:] = array("d", line.tobytes())
+
+    def columns(self) -> dict[str, list[float]]:
+        """By name, without the evaluation at the start."""
         lists = [column.tolist()[1:] for column in (self.objective, self.gradient_norm, self.seconds)]
-        lists[-1] = [second - start for second in lists[-1]]
         return dict(zip(self.COLUMNS, [list(range(1, len(lists[0]) + 1)), *lists], strict=True))
 
 
@@ -57,20 +75,32 @@ class FitRule:
         objective, gradient_norm, loss: at the weights in the last order; the loss is a sum over all rows.
     """
 
-    def __init__(self, objective: Objective, solver: Solver, limit: int, tol: float, watch: Watch) -> None:
+    def __init__(self, objective: Objective, solver: Solver, limit: int, tol: float, watch: Watch, history: History) -> None:
         self.of, self.solver, self.limit, self.tol, self.watch = objective, solver, limit, tol, watch
         self.state = solver.init(np.zeros(objective.size))
         self.gradient = np.empty(objective.size)
         self.sums = np.empty(objective.features + 2)
         self.best = np.zeros(objective.features + 1)
-        self.history = History()
+        self.history = history
         self.status: Status | None = None
         self.rounds = 0
         self.objective = self.gradient_norm = self.loss = math.inf
-        self._lowest = (math.inf, math.inf, math.inf)
+        self._lowest = [math.inf, math.inf, math.inf]
+
+    def dump(self) -> Vector:
+        """The state between two calls, but for the history: float64, of one length. What was judged last will be judged again."""
+        return np.concatenate([dump(self.state), self.best, self._lowest])
+
+    def load(self, vector: Vector, rounds: int) -> None:
+        """Go on from what ``dump`` gave after so many ``rounds``; the history must have a line for each of them."""
+        states, best, lowest = np.split(vector, [-len(self.best) - len(self._lowest), -len(self._lowest)])
+        self.state = load(states, self.state)
+        self.best[:] = best
+        self._lowest = lowest.tolist()
+        self.rounds = rounds
 
     def open(self, order: Order) -> None:
-        """Start at zero."""
+        """Start at zero, or where ``load`` says."""
         self.of.to_user(self.state.point, order.point)
         order.action = Action.GO
 
@@ -99,13 +129,10 @@ class FitRule:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
         value = self.of.value_and_gradient(partial.total(self.sums), self.state.point, self.gradient)
         norm = math.sqrt(np.dot(self.gradient, self.gradient))
-        history = self.history
-        history.objective.append(value)
-        history.gradient_norm.append(norm)
-        history.seconds.append(perf_counter())
+        self.history.add(value, norm)
         self.objective, self.gradient_norm, self.loss = value, norm, float(self.sums[-1])
         if value < self._lowest[0]:
-            self._lowest = (value, norm, self.loss)
+            self._lowest = [value, norm, self.loss]
             self.of.to_user(self.state.point, self.best)
         self.watch(self.rounds, value, norm)
         return value

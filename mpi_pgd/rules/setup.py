@@ -39,17 +39,22 @@ class MomentsRule:
         self.mean = self.first + shift
         self.variance = np.maximum(squares - shift * shift, 0.0)
 
-    def scaling(self, intercept: bool, standardize: bool) -> Scaling:
-        """Means and deviations; without an intercept, scales about zero and no centring, which would be another model.
 
-        A column that is constant (zero, without an intercept) has an infinite scale, by which its coefficient stays 0.
-        """
-        mean, variance = self.mean[:-1], self.variance[:-1]
-        if not standardize:
-            return Scaling(np.zeros_like(mean), np.ones_like(mean))
-        if not intercept:
-            mean, variance = np.zeros_like(mean), variance + mean * mean
-        return Scaling(mean, np.where(variance > 0, np.sqrt(variance), np.inf))
+def scaling(means: Vector, variances: Vector, intercept: bool, standardize: bool) -> Scaling:
+    """Means and deviations; without an intercept, scales about zero and no centring, which would be another model.
+
+    A column that is constant (zero, without an intercept) has an infinite scale, by which its coefficient stays 0.
+
+    Args:
+        means, variances: (p + 1,) of the columns and of y, as of ``MomentsRule``.
+        intercept, standardize: as the settings say.
+    """
+    mean, variance = means[:-1], variances[:-1]
+    if not standardize:
+        return Scaling(np.zeros_like(mean), np.ones_like(mean))
+    if not intercept:
+        mean, variance = np.zeros_like(mean), variance + mean * mean
+    return Scaling(mean, np.where(variance > 0, np.sqrt(variance), np.inf))
 
 
 def moments_peaks(columns: Vector, first: Vector, block_rows: int) -> Vector:
@@ -65,6 +70,7 @@ class PowerRule:
 
     Attributes:
         largest: the estimate with its margin: a Lipschitz constant of the gradient.
+        cut: a signal or the end of the time came before it was good.
     """
 
     MARGIN = 1.05
@@ -79,6 +85,7 @@ class PowerRule:
         self.direction /= math.sqrt(np.dot(self.direction, self.direction))
         self.product = np.empty(objective.size)
         self.largest, self.products = 0.0, 0
+        self.cut = False
 
     def open(self, order: Order) -> None:
         """The first direction."""
@@ -94,11 +101,11 @@ class PowerRule:
         self.objective.value_and_gradient(sums, self.direction, self.product)
         norm = math.sqrt(np.dot(self.product, self.product))
         self.products += 1
+        done = norm - self.largest <= self.CHANGE * norm or self.products == self.LIMIT
         # Who was asked to stop, or has no time left, stays so: the fit's first round will end it.
-        leave = partial.votes[Vote.LATE] + partial.votes[Vote.SIGNALLED] > 0
-        done = norm - self.largest <= self.CHANGE * norm or self.products == self.LIMIT or leave
+        self.cut = not done and bool(partial.votes[Vote.LATE] + partial.votes[Vote.SIGNALLED] > 0)
         self.largest = norm
-        if done:
+        if done or self.cut:
             self.largest = min(self.MARGIN * norm, self.trace) if norm > 0 else 1.0
             order.action = Action.STOP
             return

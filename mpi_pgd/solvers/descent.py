@@ -23,6 +23,18 @@ class Solver(Protocol):
         """The state after a round whose gradient, (size,), was taken at ``state.point``."""
 
 
+def dump(state: Any) -> Vector:
+    """A state as one array of float64, for ``load``."""
+    return np.concatenate([np.atleast_1d(np.asarray(part, dtype=np.float64)) for part in state])
+
+
+def load(vector: Vector, like: Any) -> Any:
+    """The state that ``dump`` made ``vector`` of; ``like`` is any state of the same solver and size."""
+    ends = np.cumsum([np.size(part) for part in like])
+    parts = [part.copy() if np.ndim(old) else float(part[0]) for part, old in zip(np.split(vector, ends[:-1]), like, strict=True)]
+    return type(like)(*parts)
+
+
 class Descent(NamedTuple):
     """The state of gradient descent."""
 

@@ -37,14 +37,15 @@ def measure(problem: Problem, repeats: int) -> list[dict[str, Any]]:
 
 
 def _slabs(shard: MemoryShard) -> Iterator[tuple[Rows, Vector]]:
-    step = max(1, SLAB_BYTES // (8 * shard.x.shape[1]))
-    for start in range(0, len(shard.y), step):
-        yield shard.x[start : start + step].astype(np.float64, copy=False), shard.y[start : start + step]
+    step = max(1, SLAB_BYTES // (8 * shard.table.features))
+    for x, y in shard.pieces:
+        for start in range(0, len(y), step):
+            yield x[start : start + step].astype(np.float64, copy=False), y[start : start + step]
 
 
 def _round(shard: MemoryShard, repeats: int) -> float:
     """The median seconds of the two products with all rows, each split over the threads by BLAS."""
-    w, taken = np.zeros(shard.x.shape[1]), []
+    w, taken = np.zeros(shard.table.features), []
     for _ in range(max(3, repeats)):
         begun = perf_counter()
         for x, y in _slabs(shard):
@@ -55,7 +56,7 @@ def _round(shard: MemoryShard, repeats: int) -> float:
 
 def _closed_form(shard: MemoryShard) -> float | None:
     """Seconds for the weights from the normal equations; None with so many features that nobody would wait for it."""
-    features = shard.x.shape[1]
+    features = shard.table.features
     if features > FEATURES:
         return None
     begun = perf_counter()

@@ -13,7 +13,7 @@ from mpi_pgd.data.memory import Block, available_bytes
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
 from mpi_pgd.objective.losses import GradientMap, least_squares
 from mpi_pgd.objective.objective import Objective, Scaling
-from mpi_pgd.rules.fit import FitRule
+from mpi_pgd.rules.fit import FitRule, History
 from mpi_pgd.solvers.descent import GradientDescent
 from mpi_pgd.study.fitting import fit
 from mpi_pgd.sums import Partial, Vote
@@ -139,7 +139,7 @@ def _update() -> tuple[float, float]:
 
 def _updates(features: int, count: int) -> float:
     objective = Objective(1, Scaling(np.zeros(features), np.ones(features)), True, 0.0)
-    rule = FitRule(objective, GradientDescent(1e-3), count + 9, 0.0, lambda *_: None)
+    rule = FitRule(objective, GradientDescent(1e-3), count + 9, 0.0, lambda *_: None, History(0.0))
     partial, order = Partial(features + 2, 1), Order(features)
     partial.peaks[:] = 1.0
     partial.rebound()

@@ -25,6 +25,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.study.curves import Curve, Key, curves
 from mpi_pgd.study.records import check
 from mpi_pgd.sums import Vote
+from mpi_pgd.train import Order
 
 
 class Prediction(NamedTuple):
@@ -167,7 +168,7 @@ def workers_of(mode: str, ranks: int) -> int:
 def sizes(features: int, order_free: bool = True) -> tuple[int, int]:
     """Bytes of a partial and of an order (see ``sums.Partial`` and ``train.Order``)."""
     width = features + 2
-    return 8 * ((2 if order_free else 1) * width + len(Vote)), 8 * width
+    return 8 * ((2 if order_free else 1) * width + len(Vote)), 8 * (Order.HEADER + features + 1)
 
 
 def harmonic(count: int) -> float:

@@ -14,8 +14,8 @@ from mpi_pgd.topology.world import agreement, share
 FEATURES = 256  # at most: enough to go through a kernel's main loop and its rest
 
 
-def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> None:
-    """Let every rank map the same block, and compare. Collective.
+def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> str:
+    """Let every rank map the same block, and compare; returns the digest of what came out. Collective.
 
     Raises:
         InputError: two ranks got other bits. Peers that each make the update would then part, and wait for each other for ever.
@@ -30,6 +30,7 @@ def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> None:
                 f"their BLAS chose other kernels, expected the same for all; set OPENBLAS_CORETYPE (Haswell, say; with MKL "
                 f"MKL_CBWR=COMPATIBLE) for all ranks, and use one numpy"
             )
+    return mine
 
 
 def digest(block_rows: int, features: int) -> str:
