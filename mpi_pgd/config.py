@@ -16,6 +16,7 @@ ALGORITHMS = {
     "peer-to-peer": ("library", "ring", "recursive-doubling", "rabenseifner"),
 }
 DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
+EVERY = re.compile(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds")
 FAIL_SLOW = re.compile(r"\d+@\d+")
 
 
@@ -40,6 +41,9 @@ class Settings:
     y: str = _option("y", "data set with the targets, (n,) or (n, 1)", "a name")
     mode: str = _choice("rank 0 serves and the others compute, or all are peers", *ALGORITHMS)
     algorithm: str = _choice("how the sums travel: the MPI library's way, or by hand", *_every_algorithm())
+    replicas: int = _option(
+        1, "hold each block on so many ranks: whoever is first counts", "a whole number of at least 1", lambda v: v >= 1
+    )
     solver: str = _choice("how the gradient moves the weights", "nesterov", "gd", "momentum")
     step: str | float = _option(
         "auto", "step size, or auto: 1/L by power iteration", "auto or a number above 0", lambda v: v == "auto" or 0 < v < math.inf
@@ -69,6 +73,19 @@ class Settings:
         "RANK@ROUND, two whole numbers",
         lambda v: not v or bool(FAIL_SLOW.fullmatch(v)),
     )
+    checkpoint: str = _option("", "file that the state is saved to, now and then and at the end", "a file's name")
+    every: str = _option(
+        "60s",
+        "how often: so many seconds, or rounds",
+        "a time as in 60s, or a number of rounds as in 20rounds",
+        lambda v: bool(EVERY.fullmatch(v)) and v.rstrip("s") not in ("0", "0.", ".0"),
+    )
+    resume: str = _option("", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
+    patience: float = _option(
+        math.inf, "say who keeps all waiting after so many seconds without a round", "a number above 0", lambda v: v > 0
+    )
+    frozen: str = _choice("what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
+    respawn: bool = _option(False, "start others in the place of lost ranks (with ULFM)", "true or false")
     trace: bool = _option(False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
     out: str = _option("", "folder for the run bundle", "a folder's name")
     quiet: bool = _option(False, "print nothing but errors", "true or false")
@@ -109,9 +126,21 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
             f"{label('algorithm')} {chosen.algorithm} is not one of the mode {chosen.mode}: "
             f"expected one of {', '.join(ALGORITHMS[chosen.mode])} there, or another {label('mode')}"
         )
+    if chosen.frozen == "drop" and chosen.patience == math.inf:
+        raise InputError(f"{label('frozen')} drop needs {label('patience')}: expected the seconds after which a rank is dropped")
+    if chosen.replicas > 1 and (chosen.mode, chosen.algorithm) != ("client-server", "library"):
+        raise InputError(
+            f"{label('replicas')} {chosen.replicas} needs a server, which takes what comes first: "
+            f"expected {label('mode')} client-server and {label('algorithm')} library"
+        )
     if chosen.trace and not chosen.out:
         raise InputError(f"{label('trace')} needs {label('out')}: expected a folder for trace.json")
     return chosen
+
+
+def period(every: str) -> tuple[float, int]:
+    """Seconds and rounds of ``--every``; one of them is inf or 0, for never."""
+    return (math.inf, int(every.removesuffix("rounds"))) if every.endswith("rounds") else (float(every.removesuffix("s")), 0)
 
 
 def _data(value: Any) -> tuple[str, ...]:
@@ -126,7 +155,7 @@ def _checked(name: str, value: Any, label: Callable[[str], str]) -> Any:
     try:
         typed = _typed(option.type, value)
         good = option.metadata["check"](typed)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         good = False
     if not good:
         raise InputError(f"{label(name)} was given {value!r}: expected {option.metadata['expected']}")

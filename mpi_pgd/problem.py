@@ -2,44 +2,66 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import numpy as np
 from mpi4py import MPI
+from numpy.typing import NDArray
 
+from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
 from mpi_pgd.data import hdf5
 from mpi_pgd.data.memory import MemoryShard, available_bytes
-from mpi_pgd.data.partition import Partition
+from mpi_pgd.data.partition import NOBODY, Partition
 from mpi_pgd.errors import InputError
 from mpi_pgd.objective.losses import GradientMap, MomentsMap, curvature, least_squares
 from mpi_pgd.objective.objective import Objective
-from mpi_pgd.rules.fit import FitRule, Watch
-from mpi_pgd.rules.setup import MomentsRule, PowerRule, moments_peaks
+from mpi_pgd.rules.fit import FitRule, History, Watch
+from mpi_pgd.rules.setup import MomentsRule, PowerRule, moments_peaks, scaling
 from mpi_pgd.solvers.descent import SOLVERS
 from mpi_pgd.sums import Partial
+from mpi_pgd.survive.kept import Keeper, Keeping
+from mpi_pgd.survive.pulse import Felt, Pulse
 from mpi_pgd.topology.client_server import ClientServer
 from mpi_pgd.topology.clock import Clock
 from mpi_pgd.topology.costs import Costs
 from mpi_pgd.topology.delay import Delayed, parse
+from mpi_pgd.topology.groups import share_out
 from mpi_pgd.topology.kernels import check_kernels
 from mpi_pgd.topology.peer_to_peer import PeerToPeer
+from mpi_pgd.topology.replicas import Replicated
 from mpi_pgd.topology.world import agreement, node_total, nodes, share
-from mpi_pgd.train import Ballot, Order, rounds
+from mpi_pgd.train import Ballot, Map, Order, Rule, Topology, rounds
 
-Mode = ClientServer | PeerToPeer
+Mode = ClientServer | PeerToPeer | Replicated
 MODES: dict[str, Callable[[MPI.Intracomm, str], Mode]] = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
 SPARE = 0.95  # of the memory that the node can give
 
 
 class Setup(NamedTuple):
-    """What is asked of the data before the descent. Only a rank that updates has it right; the others never use it."""
+    """What is asked of the data before the descent, the same on every rank.
 
-    objective: Objective
+    Attributes:
+        mean, variance: (p + 1,) float64, of the columns, y last.
+        step: of the solver; 0 if a signal or the end of the time came before it was known.
+    """
+
+    mean: Vector
+    variance: Vector
     step: float
-    variance: float  # of y
+
+    @classmethod
+    def of(cls, vector: Vector) -> "Setup":
+        """From what ``vector`` gave."""
+        mean, variance = np.split(vector[:-1], 2)
+        return cls(mean, variance, float(vector[-1]))
+
+    def vector(self) -> Vector:
+        """(2 (p + 1) + 1,): [mean | variance | step]."""
+        return np.concatenate([self.mean, self.variance, [self.step]])
 
 
 class Descent(NamedTuple):
@@ -56,23 +78,30 @@ class Problem:
 
     Attributes:
         rows: those that take part, from the first; all, unless a study of weak scaling takes fewer.
+        pulse: what this rank is doing, for its watcher.
+        kernels: the digest of the BLAS kernels, if they were checked.
     """
 
     def __init__(self, comm: MPI.Intracomm, chosen: Settings, table: hdf5.Table, rows: int) -> None:
         self.comm, self.settings, self.table, self.rows = comm, chosen, table, rows
         self.partition = Partition(rows, table.features)
         self.nodes = nodes(comm)
+        self.pulse = Pulse()
+        self.kernels = ""
 
     @classmethod
-    def inspect(cls, comm: MPI.Intracomm, chosen: Settings) -> "Problem":
-        """One rank looks at the files, and all find out whether they compute alike, before anyone works. Collective."""
+    def inspect(cls, comm: MPI.Intracomm, chosen: Settings, known: str = "") -> "Problem":
+        """One rank looks at the files, and all find out whether they compute alike, before anyone works. Collective.
+
+        ``known`` is what was seen in the files before, the table as JSON text, on all ranks; then nobody looks again.
+        """
         text = ""
         with agreement(comm):
-            if comm.rank == 0:
+            if comm.rank == 0 and not known:
                 text = json.dumps(hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y).as_dict())
-        table = hdf5.Table.from_dict(json.loads(share(comm, text)))
+        table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
         problem = cls(comm, chosen, table, table.rows)
-        check_kernels(comm, problem.partition.block_rows, table.features)
+        problem.kernels = check_kernels(comm, problem.partition.block_rows, table.features)
         return problem
 
     def on(self, comm: MPI.Intracomm, rows: int = 0, **changes: Any) -> "Problem":
@@ -81,16 +110,32 @@ class Problem:
 
     def topology(self) -> Mode:
         """The one that the settings name."""
+        if self.settings.replicas > 1:
+            return Replicated(self.comm, share_out(self.nodes, self.settings.replicas))
         return MODES[self.settings.mode](self.comm, self.settings.algorithm)
 
-    def load(self, topology: Mode) -> MemoryShard:
-        """This rank's rows.
+    def load(self, topology: Mode, shard: MemoryShard | None = None) -> MemoryShard:
+        """This rank's rows. Collective.
+
+        Args:
+            topology: says how many workers share the blocks.
+            shard: what this rank holds already; what then nobody holds is shared out, so that little is read.
 
         Raises:
             InputError: they don't fit into the node's memory, or can't be read.
         """
-        blocks = self.partition.shard(topology.worker, topology.workers)
-        wanted = node_total(self.comm, self.table.bytes(len(self.partition.span(blocks))))
+        shard = shard or MemoryShard(self.table, self.partition, self._reading)
+        owners = np.full(self.partition.blocks, NOBODY, dtype=np.int32)
+        if topology.worker >= 0:
+            owners[shard.blocks] = topology.worker
+        self.comm.Allreduce(MPI.IN_PLACE, owners, MPI.MAX)
+        self.partition.share_out(owners, topology.workers)
+        self.hold(shard, np.flatnonzero(owners == topology.worker))
+        return shard
+
+    def hold(self, shard: MemoryShard, blocks: NDArray[np.int64]) -> None:
+        """Have the shard hold these blocks, each rank its own. Collective; errors as of ``load``."""
+        wanted = node_total(self.comm, self.nodes, shard.bytes(shard.missing(blocks)))
         with agreement(self.comm):
             there = int(SPARE * available_bytes())
             if wanted > there:
@@ -100,30 +145,88 @@ class Problem:
                 )
         self.comm.Barrier()  # nobody takes memory before all have looked how much there is
         with agreement(self.comm):
-            return MemoryShard(self.table, self.partition, blocks)
+            shard.hold(blocks)
+            self.pulse.enter("waiting for the others' rows")
 
     def prepare(self, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Setup:
-        """Moments, scaling and step: a pass over the rows, and some more if the step is ``auto``."""
+        """Moments and step: a pass over the rows, and some more if the step is ``auto``. Collective."""
         order = Order(self.table.features)
-        moments = self._moments(topology, shard, order, ballot)
-        scaling = moments.scaling(self.settings.intercept, self.settings.standardize)
-        objective = Objective(self.rows, scaling, self.settings.intercept, self.settings.l2)
-        step = self._step(topology, shard, order, objective, moments, ballot)
-        return Setup(objective, step, float(moments.variance[-1]))
+        rule = self._moments(topology, shard, order, ballot)
+        moments = np.concatenate([rule.mean, rule.variance])
+        self.comm.Bcast(moments)  # a worker of a server has seen no sums
+        mean, variance = np.split(moments, 2)
+        setup = Setup(mean, variance, 0.0 if self.settings.step == "auto" else float(self.settings.step))
+        return setup if setup.step else setup._replace(step=self._step(topology, shard, order, setup, ballot))
 
-    def descend(self, topology: Mode, shard: MemoryShard, setup: Setup, ballot: Ballot, watch: Watch, keep: int = 0) -> Descent:
-        """The rounds, timed. ``keep`` is how many rounds' times rank 0 is to keep."""
-        first = self.comm.size - topology.workers
+    def verify(self, topology: Mode, shard: MemoryShard, setup: Setup, ballot: Ballot, first: Sequence[float]) -> None:
+        """Whether these are the rows that ``setup`` and the objective and its gradient's norm at the start, ``first``, came from.
+
+        Two passes, to the same bits, whoever makes them. Collective.
+
+        Raises:
+            InputError: they are not.
+        """
+        moments = self._moments(topology, shard, Order(self.table.features), ballot)
+        found: list[float] = []
+        if first:
+            rule = self.on(self.comm, rounds=0).descend(topology, shard, setup, ballot, lambda *_: None).rule
+            found = [rule.objective, rule.gradient_norm]
+        with agreement(self.comm):
+            same = np.array_equal(moments.mean, setup.mean) and np.array_equal(moments.variance, setup.variance)
+            if self.comm.rank == 0 and not (same and found == list(first)):
+                raise InputError("the checkpoint is of other rows than the data have now: give the data that it was made with")
+
+    def objective(self, setup: Setup) -> Objective:
+        """What is minimised."""
+        intercept = self.settings.intercept
+        return Objective(
+            self.rows, scaling(setup.mean, setup.variance, intercept, self.settings.standardize), intercept, self.settings.l2
+        )
+
+    def descend(
+        self,
+        topology: Mode,
+        shard: MemoryShard,
+        setup: Setup,
+        ballot: Ballot,
+        watch: Watch,
+        keep: int = 0,
+        history: History | None = None,
+        keeper: Callable[[FitRule, Partial], Keeper] | None = None,
+    ) -> Descent:
+        """The rounds, timed. Collective.
+
+        Args:
+            topology, shard, setup: of this problem.
+            ballot: asks for this rank's votes.
+            watch: is told of every evaluation.
+            keep: how many rounds' times rank 0 is to keep.
+            history: where to go on; a new one if not given.
+            keeper: makes what keeps the state between rounds, and gives the rule the state to go on from.
+        """
+        first = min(1, self.comm.size - topology.workers)
         stragglers = parse(self.settings.delay, self.settings.fail_slow, self.comm.size, first)
-        order = Order(self.table.features)
+        order, partial = Order(self.table.features), self._partial(self.table.features + 2)
         solver = SOLVERS[self.settings.solver](setup.step, self.settings.momentum)
-        rule = FitRule(setup.objective, solver, self.settings.rounds, self.settings.tol, watch)
-        clock = Clock(self.comm, self.nodes, first, topology, rule, keep)
-        timed = Delayed(clock, stragglers, self.comm.rank, topology.worker) if stragglers else clock
-        partial = self._partial(self.table.features + 2)
-        rounds(timed, shard, GradientMap(least_squares, self.partition.block_rows), partial, rule, order, ballot)
+        history = history or History(perf_counter())
+        rule = FitRule(self.objective(setup), solver, self.settings.rounds, self.settings.tol, watch, history)
+        keeping = keeper(rule, partial) if keeper else None
+        clock = Clock(self.comm, self.nodes, first, topology, keeping or rule, keep, _number(topology))
+        loop: Topology = Delayed(clock, stragglers, self.comm.rank, self.comm.rank - first) if stragglers else clock
+        if keeping:
+            loop = Keeping(loop, keeping)
+        self._go(loop, shard, GradientMap(least_squares, self.partition.block_rows), partial, keeping or rule, order, ballot)
         clock.close()
         return Descent(rule, order, clock.costs, partial)
+
+    def _go(
+        self, topology: Topology, shard: MemoryShard, mapping: Map, partial: Partial, rule: Rule, order: Order, ballot: Ballot
+    ) -> None:
+        rounds(Felt(topology, self.pulse), shard, mapping, partial, rule, order, ballot)
+        self.pulse.enter("waiting for the end")
+
+    def _reading(self, rows: range) -> None:
+        self.pulse.enter(f"reading rows {rows.start} to {rows.stop - 1}")
 
     def _partial(self, width: int) -> Partial:
         return Partial(width, self.partition.blocks, self.settings.sums == "order-free")
@@ -134,25 +237,30 @@ class Problem:
         partial = self._partial(2 * len(first))
         partial.peaks[:] = moments_peaks(shard.peaks, first, self.partition.block_rows)
         mapping = MomentsMap(self.partition.block_rows, self.table.features)
-        rounds(topology, shard, mapping, partial, rule, order, ballot)
+        self._go(topology, shard, mapping, partial, rule, order, ballot)
         return rule
 
-    def _step(
-        self, topology: Mode, shard: MemoryShard, order: Order, objective: Objective, moments: MomentsRule, ballot: Ballot
-    ) -> float:
-        if self.settings.step != "auto":
-            return float(self.settings.step)
-        about_zero = moments.variance[:-1] + (moments.mean[:-1] - objective.scaling.mean) ** 2
+    def _step(self, topology: Mode, shard: MemoryShard, order: Order, setup: Setup, ballot: Ballot) -> float:
+        objective = self.objective(setup)
+        about_zero = setup.variance[:-1] + (setup.mean[:-1] - objective.scaling.mean) ** 2
         trace = float((about_zero / objective.scaling.scale**2).sum()) + objective.intercept + self.settings.l2 * objective.size
         rule = PowerRule(objective, trace)
         mapping = GradientMap(curvature, self.partition.block_rows)
-        rounds(topology, shard, mapping, self._partial(self.table.features + 2), rule, order, ballot)
-        return 1.0 / rule.largest if rule.largest else 1.0  # workers of a server never use it
+        self._go(topology, shard, mapping, self._partial(self.table.features + 2), rule, order, ballot)
+        found = np.array([rule.largest, rule.cut])
+        self.comm.Bcast(found)
+        largest, cut = found.tolist()
+        return 0.0 if cut else 1.0 / float(largest)
 
 
 def votes(start: float, max_seconds: float = math.inf, signalled: Callable[[], bool] = lambda: False) -> Ballot:
     """This rank's votes: whether the time since ``start`` is up, whether a signal came."""
     return lambda: (perf_counter() - start > max_seconds, signalled())
+
+
+def _number(topology: Mode) -> Callable[[], int] | None:
+    """What gives the number of the round in hand, where ranks skip some."""
+    return (lambda: topology.round) if isinstance(topology, Replicated) else None
 
 
 def _giga(size: int) -> str:

@@ -17,11 +17,15 @@ from mpi4py import MPI
 from mpi_pgd import config, provenance
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
+from mpi_pgd.job import Choose, Job, jsonable
 from mpi_pgd.problem import Descent, Problem, Setup, votes
 from mpi_pgd.report import bundle
 from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.rules.fit import Status
+from mpi_pgd.survive.recovery import Team, lasting
+from mpi_pgd.survive.resume import carried
+from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.topology.delay import parse
 from mpi_pgd.topology.schedules import sent
 from mpi_pgd.topology.world import agreement, guard, share
@@ -50,24 +54,34 @@ class Result:
     record: dict[str, Any]
 
 
-def fit(data: str | Sequence[str], *, comm: MPI.Intracomm | None = None, **options: Any) -> Result:
+def fit(data: str | Sequence[str] = (), *, comm: MPI.Intracomm | None = None, **options: Any) -> Result:
     """Fit a linear model to rows in HDF5 files. Collective over ``comm``.
 
     Args:
-        data: a file, a glob, or several of them.
+        data: a file, a glob, or several of them; with ``resume`` those of the checkpoint, if not given.
         comm: the ranks that take part; all of the world if not given.
-        options: the settings of the command line, with ``_`` for ``-`` (see ``mpi_pgd.config.Settings``).
+        options: the settings of the command line, with ``_`` for ``-`` (see ``mpi_pgd.config.Settings``); those of the first
+            rank count.
 
     Raises:
         InputError: data or settings can't be used; on every rank alike. Any other exception on one of several ranks ends them
             all, since the others would wait for ever.
     """
     world = MPI.COMM_WORLD if comm is None else comm
-    with guard(world):
-        with agreement(world):
-            chosen = config.settings({"quiet": True, **options, "data": data})
-        with one_thread():
-            return run(world, chosen)
+    given = {"quiet": True, **options, **({"data": data} if len(data) else {})}
+
+    def choose(team: MPI.Intracomm) -> Settings:
+        with agreement(team):
+            text = json.dumps(_chosen(given).as_dict()) if team.rank == 0 else ""
+        return config.settings(json.loads(share(team, text)))
+
+    with guard(world), one_thread():
+        return run(world, choose)
+
+
+def _chosen(given: dict[str, Any]) -> Settings:
+    path = given.get("resume")
+    return config.settings({**(carried(path, given) if path else {}), **given})
 
 
 @contextmanager
@@ -83,43 +97,61 @@ def one_thread() -> Iterator[None]:
 
 
 def run(
-    world: MPI.Intracomm, chosen: Settings, signalled: Callable[[], bool] = lambda: False, start: float | None = None
+    world: MPI.Intracomm,
+    choose: Choose,
+    flag: SignalFlag | None = None,
+    start: float | None = None,
+    show: Callable[[Result, Settings], None] = lambda *_: None,
 ) -> Result:
-    """``fit`` with checked settings. ``signalled`` tells whether this rank was asked to stop; ``start`` is when the clock began."""
-    start = perf_counter() if start is None else start
-    comm = world.Dup()  # so that no message of the caller's is mistaken for ours
-    try:
+    """``fit``, as the command line does it. Collective.
+
+    Args:
+        world: all ranks.
+        choose: gives checked settings, the same to all of a team's ranks; collective over them.
+        flag: tells whether this rank was asked to stop.
+        start: when the clock began.
+        show: is given the result on one rank, before the others may leave.
+    """
+    with ExitStack() as stack:
+        job = Job(choose, flag, perf_counter() if start is None else start, stack)
         # What overflows is voted broken, and ends the fit as diverged; numpy need not say it too, on every rank.
         with np.errstate(over="ignore", invalid="ignore"):
-            return _Fit(comm, chosen, signalled, start).run()
-    finally:
-        comm.Free()
+            return lasting(world, lambda team: _Fit(job, team).run(show), lambda: job.settings.respawn)
 
 
 class _Fit:
-    """The parts of one fit on one rank, in the order in which they come to be."""
+    """One attempt at a fit on one rank: its parts, in the order in which they come to be."""
 
-    def __init__(self, comm: MPI.Intracomm, chosen: Settings, signalled: Callable[[], bool], start: float) -> None:
-        self.comm, self.settings, self.start = comm, chosen, start
-        with agreement(comm):  # before anyone works: whether the result can be written
-            if comm.rank == 0 and chosen.out:
-                bundle.prepare(chosen.out)
-        self.problem = Problem.inspect(comm, chosen)
+    def __init__(self, job: Job, team: Team) -> None:
+        self.job, self.kept, self.comm, self.start = job, job.kept, team.comm, job.start
+        self.settings = job.begin(team)
+        with agreement(self.comm):  # before anyone works: whether the result can be written
+            if self.comm.rank == 0 and self.settings.out:
+                bundle.prepare(self.settings.out)
+        self.kept.agree(self.comm)
+        self.problem = Problem.inspect(self.comm, self.settings, self.kept.table)
+        self.problem.pulse = job.pulse
+        self.kept.table = json.dumps(self.problem.table.as_dict())
         self.topology = self.problem.topology()
-        self.ballot = votes(start, chosen.max_seconds, signalled)
-        with agreement(comm):
-            parse(chosen.delay, chosen.fail_slow, comm.size, comm.size - self.topology.workers)
+        self.ballot = votes(self.start, self.settings.max_seconds, job.signalled)
+        with agreement(self.comm):
+            parse(self.settings.delay, self.settings.fail_slow, self.comm.size, min(1, self.comm.size - self.topology.workers))
 
-    def run(self) -> Result:
-        shard = self.problem.load(self.topology)
+    def run(self, show: Callable[[Result, Settings], None]) -> Result:
+        self.kept.shard = shard = self.problem.load(self.topology, self.kept.shard)
         self.loaded = perf_counter()
-        setup = self.problem.prepare(self.topology, shard, self.ballot)
+        setup = self.job.setup(self.problem, self.topology, shard, self.ballot)
+        self.job.ready(self.problem, shard)
         with ExitStack() as stack:
             watch = self._watch(stack)
             keep = rounds_of(self.comm.size) if self.settings.trace else 0
-            descent = self.problem.descend(self.topology, shard, setup, self.ballot, watch, keep)
+            history, keeper = self.kept.history, self.job.keeper(self.problem)
+            descent = self.problem.descend(self.topology, shard, setup, self.ballot, watch, keep, history, keeper)
         self.solved = perf_counter()
-        return self._result(descent, setup)
+        result = self._result(descent, setup)
+        if self.comm.rank == 0:
+            show(result, self.settings)
+        return result
 
     def _watch(self, stack: ExitStack) -> Callable[[int, float, float], None]:
         if self.settings.quiet or self.comm.rank > 0:
@@ -135,19 +167,20 @@ class _Fit:
         with agreement(self.comm):
             if self.comm.rank == 0:
                 record = self._record(descent, coef, intercept)
-                history = rule.history.columns(self.start)
-                r2 = 1.0 - 2 * rule.loss / table.rows / setup.variance if setup.variance > 0 else None
+                history = rule.history.columns()
+                variance = float(setup.variance[-1])
+                r2 = 1.0 - 2 * rule.loss / table.rows / variance if variance > 0 else None
                 if self.settings.out:
                     rounds = rounds_of(self.comm.size, self.solved - self.loaded)
                     timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
                     bundle.write(self.settings.out, record, history, coef, intercept, table.names, timeline)
+                self.job.finish(rule.status)
                 text = json.dumps([record, history, r2])
         record, history, r2 = json.loads(share(self.comm, text))
         return Result(coef, intercept, record["status"], history, r2, table.names, record)
 
     def _record(self, descent: Descent, coef: Vector, intercept: float) -> dict[str, Any]:
         rule, costs, table = descent.rule, descent.costs, self.problem.table
-        settings = {key: None if value == math.inf else value for key, value in self.settings.as_dict().items()}
         return {
             "status": str(rule.status),
             "mode": self.settings.mode,
@@ -173,7 +206,8 @@ class _Fit:
             "machine": provenance.machine(self.problem.nodes),
             "command": provenance.command(self.comm.size),
             "hosts": dict(Counter(self.problem.nodes)),
-            "config": settings,
+            "losses": self.job.losses,
+            "config": jsonable(self.settings),
         }
 
     def _sent(self, partial: int) -> int:

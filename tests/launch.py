@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -85,10 +85,11 @@ def launch(
     timeout: float = 60.0,
     env: Mapping[str, object] | None = None,
     cwd: Path | str | None = None,
+    flags: Sequence[str] = (),
 ) -> Result:
-    """Run `mpirun -n RANKS python -m MODULE ARGS` (or SCRIPT) to its end; fail if it hangs or leaves processes."""
+    """Run `mpirun FLAGS -n RANKS python -m MODULE ARGS` (or SCRIPT) to its end; fail if it hangs or leaves processes."""
     program = ["-m", module] if script is None else [str(script)]
-    command = [library.mpirun, "-n", str(ranks), library.python, *program, *map(str, args)]
+    command = [library.mpirun, *flags, "-n", str(ranks), library.python, *program, *map(str, args)]
     tag = uuid.uuid4().hex
     with contextlib.ExitStack() as stack:
         # Open MPI's session folder goes to TMPDIR, and stays when the job is killed.

@@ -384,7 +384,7 @@ BUGS = {
     "at the start": ("mpi_pgd.topology.world", "lonely", 1, 1),
     "in the settings": ("mpi_pgd.config", "settings", 1, 1),
     "in the inspection": ("mpi_pgd.data.hdf5", "inspect", 0, 1),
-    "in the loading": ("mpi_pgd.data.memory", "MemoryShard.__init__", 1, 1),
+    "in the loading": ("mpi_pgd.data.memory", "MemoryShard.hold", 1, 1),
     "in the means": ("mpi_pgd.objective.losses", "MomentsMap.__call__", 2, 1),
     "in the check of the kernels": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 1),
     "in the first round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 2),

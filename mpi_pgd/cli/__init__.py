@@ -10,6 +10,7 @@ from typing import Any
 from mpi_pgd import __version__
 from mpi_pgd.cli.commands import COMMANDS, complain
 from mpi_pgd.errors import InputError
+from mpi_pgd.survive.startup import limited
 
 RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 
@@ -48,7 +49,8 @@ def _on_ranks(command: Any, rest: Sequence[str], start: float) -> int:
     import mpi4py
 
     mpi4py.rc.threads = False  # one thread a rank calls MPI: no locks needed
-    from mpi_pgd.topology import world
+    with limited():
+        from mpi_pgd.topology import world
 
     try:
         comm = command.begin() if hasattr(command, "begin") else world.start()
@@ -64,5 +66,5 @@ def _on_ranks(command: Any, rest: Sequence[str], start: float) -> int:
                 complain(error)
             code = 2
         sys.stdout.flush()
-        comm.Barrier()  # a launcher may kill the others as soon as one has left with an error
+        world.leave(comm, code)
     return code

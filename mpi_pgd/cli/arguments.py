@@ -1,6 +1,7 @@
 """Flags, read by one rank: a parser that complains in one sentence, and the settings of a fit. The other ranks don't import it."""
 
 import argparse
+import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -83,7 +84,7 @@ def settings(arguments: argparse.Namespace, **defaults: Any) -> config.Settings:
     path = arguments.config
     if not given["data"]:
         del given["data"]
-    elif given["data"][0] not in COMMANDS and not Path(given["data"][0]).exists():
+    elif given["data"][0] not in COMMANDS and not glob.has_magic(given["data"][0]) and not Path(given["data"][0]).exists():
         hint = nearest(given["data"][0], COMMANDS)
         if hint:
             raise InputError(f"there is no file {given['data'][0]}{hint}: give a command, or one or more HDF5 files")
@@ -93,7 +94,12 @@ def settings(arguments: argparse.Namespace, **defaults: Any) -> config.Settings:
             return name if name == "data" else config.flag(name)
         return f"{name} in {path}" if path else config.flag(name)
 
-    chosen = config.settings({**defaults, **(_toml(path) if path else {}), **given}, label)
+    told = {**(_toml(path) if path else {}), **given}
+    if "resume" in told:
+        from mpi_pgd.survive.resume import carried
+
+        defaults |= carried(told["resume"], told)
+    chosen = config.settings({**defaults, **told}, label)
     return chosen if chosen.data else config.settings({**chosen.as_dict(), "data": [shipped()]})
 
 
@@ -104,6 +110,6 @@ def _toml(path: str) -> dict[str, Any]:
         values = tomllib.loads(Path(path).read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--config {path} can't be read ({error}): give a TOML file") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits and endless brackets, too
         raise InputError(f"--config {path} is not TOML: {error}") from None
     return {name.replace("-", "_"): value for name, value in values.items()}

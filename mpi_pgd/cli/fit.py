@@ -35,30 +35,35 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     from mpi_pgd import run
     from mpi_pgd.survive.signals import SignalFlag
 
-    given = shared(comm, _read, words)
-    chosen = config.settings(given["settings"])
-    with SignalFlag() as signal:
-        result = run.run(comm, chosen, lambda: signal.came, start)
-    if comm.rank == 0:
-        _print(result, chosen, given["shipped"])
-    return run.EXIT_CODES.get(result.status, 0)
+    shipped = False
+
+    def choose(team: "MPI.Intracomm") -> config.Settings:
+        nonlocal shipped
+        given = shared(team, _read, words)
+        shipped = given["shipped"]
+        return config.settings(given["settings"])
+
+    with SignalFlag() as flag:
+        found = run.run(comm, choose, flag, start, lambda result, chosen: _print(result, chosen, shipped))
+    return run.EXIT_CODES.get(found.status, 0)
 
 
 def _read(words: Sequence[str]) -> dict[str, Any]:
     from mpi_pgd.cli.arguments import settings
 
     arguments = parser().read(words)
-    return {"shipped": not arguments.data, "settings": settings(arguments).as_dict()}
+    return {"shipped": not arguments.data and not arguments.resume, "settings": settings(arguments).as_dict()}
 
 
 def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
     from mpi_pgd.report.tables import INTRODUCTION, summary
     from mpi_pgd.run import diverged
+    from mpi_pgd.train import Order
 
     if not chosen.quiet:
         if shipped:
             print(INTRODUCTION.format(features=len(result.coef)))
-        order = 8 * (len(result.coef) + 2)
+        order = 8 * (Order.HEADER + len(result.coef) + 1)
         times = result.record["workers"] if chosen.algorithm == "linear" else 1
         resent = times * order if chosen.mode == "client-server" else 0
         print(summary(result.record, result.r2, resent), flush=True)

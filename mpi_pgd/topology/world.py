@@ -3,14 +3,16 @@
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import sleep
 from typing import NoReturn
 
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
@@ -45,6 +47,16 @@ def lonely(environment: Mapping[str, str], size: int, vendor: str) -> str:
         f"SLURM started {tasks} tasks, but each is an MPI world of its own with one rank: expected one world of {tasks}; "
         f"use srun --mpi={plugin} with {vendor}"
     )
+
+
+def tolerant(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this MPI goes on when a rank dies, and was told to."""
+    return environment.get("OMPI_MCA_mpi_ft_enable") == "1" and MPI.get_vendor()[0] == "Open MPI"
+
+
+def lost(failure: MPI.Exception) -> bool:
+    """Whether it says that a rank has died: here, or so a rank that found out says."""
+    return failure.Get_error_class() in (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
 
 
 @contextmanager
@@ -86,12 +98,40 @@ def agreement(comm: MPI.Intracomm) -> Iterator[None]:
 
 def share(comm: MPI.Intracomm, text: str, root: int = 0) -> str:
     """``text`` of the rank ``root``, on every rank. Collective."""
-    data = np.frombuffer(text.encode(), dtype=np.uint8)
-    length = np.array(data.size)
+    return _bytes(comm, text.encode(), root).decode()
+
+
+def spread(comm: MPI.Intracomm, vector: Vector | None, root: int) -> Vector:
+    """``vector`` of the rank ``root``, (any,) float64, on every rank. Collective."""
+    mine = b"" if vector is None else vector.tobytes()
+    return np.frombuffer(_bytes(comm, mine, root))
+
+
+def _bytes(comm: MPI.Intracomm, mine: bytes, root: int) -> bytes:
+    length = np.array(len(mine))
     comm.Bcast(length, root)
-    buffer = data.copy() if comm.rank == root else np.empty(int(length), dtype=np.uint8)
+    buffer = np.frombuffer(mine, dtype=np.uint8).copy() if comm.rank == root else np.empty(int(length), dtype=np.uint8)
     comm.Bcast(buffer, root)
-    return buffer.tobytes().decode()
+    return buffer.tobytes()
+
+
+def leave(comm: MPI.Intracomm, code: int) -> None:
+    """Wait for the others, as a launcher may kill them when one has left with an error. Collective.
+
+    Where ranks may be lost, does not return, but exits: MPI_Finalize may wait for those that were.
+    """
+    if not tolerant():
+        comm.Barrier()
+        return
+    with suppress(MPI.Exception):  # who is lost, is not waited for
+        comm.Agree(1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        name = line.partition("/")[2]
+        if name.startswith("dev/shm/sm_segment."):  # what MPI_Finalize would have removed
+            Path("/", name).unlink(missing_ok=True)
+    os._exit(code)
 
 
 def anyone(comm: MPI.Intracomm, flag: bool) -> bool:
@@ -108,13 +148,11 @@ def rest(comm: MPI.Intracomm) -> None:
         sleep(PAUSE)
 
 
-def node_total(comm: MPI.Intracomm, number: int) -> int:
-    """The sum of ``number`` over the ranks that share this rank's node. Collective."""
-    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    total = np.array(number, dtype=np.int64)
-    node.Allreduce(MPI.IN_PLACE, total)
-    node.Free()
-    return int(total)
+def node_total(comm: MPI.Intracomm, names: Sequence[str], number: int) -> int:
+    """The sum of ``number`` over the ranks that share this rank's node; ``names`` are all ranks' (``nodes``). Collective."""
+    everyone = np.empty(comm.size, dtype=np.int64)
+    comm.Allgather(np.array(number, dtype=np.int64), everyone)
+    return int(everyone[[name == names[comm.rank] for name in names]].sum())
 
 
 def nodes(comm: MPI.Intracomm) -> list[str]:

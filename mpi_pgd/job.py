@@ -1,0 +1,230 @@
+"""What outlives the attempts of a run on one rank: what is kept of the fit, the checkpoint, and the watcher."""
+
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd import provenance
+from mpi_pgd.config import Settings, period
+from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.errors import InputError
+from mpi_pgd.problem import Mode, Problem, Setup
+from mpi_pgd.rules.fit import FitRule, History, Status
+from mpi_pgd.sums import Partial
+from mpi_pgd.survive import checkpoint
+from mpi_pgd.survive.kept import Keeper, Kept
+from mpi_pgd.survive.members import CARD_BYTES
+from mpi_pgd.survive.pulse import Pulse
+from mpi_pgd.survive.recovery import Team
+from mpi_pgd.survive.resume import Writer, restore
+from mpi_pgd.survive.sentinel import Sentinel
+from mpi_pgd.survive.signals import SignalFlag
+from mpi_pgd.survive.watcher import Watcher
+from mpi_pgd.topology.world import agreement, anyone, share
+from mpi_pgd.train import Ballot
+
+Choose = Callable[[MPI.Intracomm], Settings]
+ABORT = 2  # seconds that an end of the job may take
+GO_ON = (Status.SIGNAL, Status.TIME, Status.ROUNDS)
+
+
+class Job:
+    """See above; the parts come to be when their settings are known.
+
+    Args:
+        choose: gives checked settings, the same to all of a team's ranks; collective over them.
+        flag: tells whether this rank was asked to stop.
+        start: ``perf_counter()`` when the clock began.
+        stack: ends what has to be ended.
+    """
+
+    def __init__(self, choose: Choose, flag: SignalFlag | None, start: float, stack: ExitStack) -> None:
+        self.choose, self.flag, self.start, self.stack = choose, flag, start, stack
+        self.settings = Settings()
+        self.pulse = Pulse()
+        self.kept = Kept(History(start))
+        self.losses: list[dict[str, Any]] = []
+        self.watcher: Watcher | None = None
+        self.writer: Writer | None = None
+        self.sentinel: Sentinel | None = None
+        self._resumed = False
+        self._read = 0
+
+    def signalled(self) -> bool:
+        """Whether this rank was asked to stop."""
+        return self.flag is not None and self.flag.came
+
+    def begin(self, team: Team) -> Settings:
+        """The settings of an attempt; from now on this rank is watched. Collective."""
+        self.team = team
+        self.settings = chosen = self.choose(team.comm)
+        with agreement(team.comm):
+            if not team.lasting and (chosen.respawn or chosen.frozen == "drop"):
+                what = "--respawn" if chosen.respawn else "--frozen drop"
+                raise InputError(f"{what} needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
+            if team.comm.rank == 0 and chosen.checkpoint:
+                checkpoint.prepare(chosen.checkpoint)
+        if self.watcher is None and (chosen.checkpoint or chosen.patience < math.inf):
+            self._watch()
+        if self.watcher and self.watcher.patience < math.inf:
+            mine = np.frombuffer(self.watcher.card(), dtype=np.uint8)
+            cards = np.empty((team.comm.size, CARD_BYTES), dtype=np.uint8)
+            team.comm.Allgather(mine, cards)
+            self.watcher.join([card.tobytes() for card in cards], team.comm.rank)
+        return chosen
+
+    def _watch(self) -> None:
+        """Start the watcher, and what writes the checkpoint: on all ranks, as any may become the one that does."""
+        chosen = self.settings
+        if chosen.checkpoint:
+            if self.team.comm.rank == 0 and not self.team.lasting:
+                self.sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
+            told = self.sentinel.note if self.sentinel else lambda _: None
+            self.writer = Writer(chosen.checkpoint, self.kept, jsonable(chosen), self.start, provenance.versions, told)
+        watcher = Watcher(
+            self.pulse,
+            every=period(chosen.every)[0],
+            patience=chosen.patience,
+            flag=self.flag,
+            end=self._end,
+            frozen=chosen.frozen,
+            say=say,
+        )
+        self.watcher = self.stack.enter_context(watcher)
+
+    def _end(self, code: int) -> None:
+        """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""
+        if self.sentinel:
+            self.sentinel.dismiss()  # the watcher has said what there is to say
+        if MPI.COMM_WORLD.size > 1:
+            signal.alarm(ABORT)  # MPICH's Abort may return, or wait for a node that is gone
+            MPI.COMM_WORLD.Abort(code)
+        os._exit(code)
+
+    def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Setup:
+        """What was kept or saved, or else asked of the data now. Collective."""
+        if self.settings.resume and not anyone(problem.comm, self._resumed):
+            self._resume(problem, topology, shard, ballot)
+        self._resumed = True
+        if self.kept.setup is not None:
+            return Setup.of(self.kept.setup)
+        setup = problem.prepare(topology, shard, ballot)
+        if setup.step:
+            self.kept.setup = setup.vector()
+        return setup
+
+    def _resume(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> None:
+        """From the checkpoint, once it is seen that it belongs to these rows. Collective."""
+        spent = "0"
+        with agreement(problem.comm):
+            if problem.comm.rank == 0:
+                settings = jsonable(self.settings)
+                spent = repr(restore(self.settings.resume, self.kept, settings, identity(problem), problem.kernels))
+        self.kept.agree(problem.comm)
+        self.kept.history.start = self.start - float(share(problem.comm, spent))
+        if self.kept.setup is not None:
+            first = self.kept.history.lines(0, 1)[:2, 0].tolist() if self.kept.snapshot.rounds else []
+            problem.verify(topology, shard, Setup.of(self.kept.setup), ballot, first)
+
+    def ready(self, problem: Problem, shard: MemoryShard) -> None:
+        """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""
+        if self.writer:
+            self.writer.spent = self.start - self.kept.history.start
+            self.writer.kernels = problem.kernels
+            self.writer.data = identity(problem)
+        self.pulse.beat(self.pulse.round)  # patience counts from now
+        if self.watcher:
+            self.watcher.save = self.writer if problem.comm.rank == 0 else None
+            self.watcher.fallback_save = self.writer if self.team.lasting else None
+        read = np.array(shard.rows_read - self._read)
+        problem.comm.Allreduce(MPI.IN_PLACE, read)
+        self._read = shard.rows_read
+        for loss in self.team.losses[len(self.losses) :]:
+            self.losses.append(
+                {
+                    "ranks": list(loss.ranks),
+                    "nodes": list(loss.nodes),
+                    "seconds": loss.at - self.start,
+                    "round": self.kept.snapshot.rounds,
+                    "cost": perf_counter() - loss.at,
+                    "rows_read": int(read),
+                }
+            )
+            if problem.comm.rank == 0:
+                say(_lost(self.losses[-1], problem.comm.size))
+
+    def keeper(self, problem: Problem) -> Callable[[FitRule, Partial], Keeper] | None:
+        """What keeps the state of a descent; None if nobody will ask for it."""
+        comm, lasting = problem.comm, self.team.lasting
+        if not (lasting or self.settings.checkpoint or self.settings.resume):
+            return None
+        serving = self.settings.mode == "client-server"
+        every = period(self.settings.every)[1] if self.settings.checkpoint else 0
+        poke = self.watcher.poke if self.watcher else lambda: None
+
+        def made(rule: FitRule, partial: Partial) -> Keeper:
+            return Keeper(
+                self.kept,
+                rule,
+                partial,
+                updates=comm.rank == 0 or not serving,
+                takes=comm.rank == 0 or lasting,
+                comm=comm if serving and lasting else None,
+                every=every,
+                done=poke,
+            )
+
+        return made
+
+    def finish(self, status: Status | None) -> None:
+        """The checkpoint of the end, on the rank that has the state.
+
+        Raises:
+            InputError: it can't be written, and who asked the run to stop wants to go on from it.
+        """
+        if not self.writer or status == Status.DIVERGED:
+            return
+        try:
+            where = self.writer()
+        except InputError as error:
+            if status == Status.SIGNAL:
+                raise
+            say(str(error))
+            return
+        if status in GO_ON and not self.settings.quiet:
+            say(f"{where}; go on with --resume {self.writer.path}")
+
+
+def identity(problem: Problem) -> dict[str, Any]:
+    """What can be seen of the rows at once; ``Problem.verify`` sees the rest."""
+    return {"rows": problem.rows, "features": problem.table.features}
+
+
+def jsonable(chosen: Settings) -> dict[str, Any]:
+    """Settings as JSON has them: None for infinity."""
+    return {key: None if value == math.inf else value for key, value in chosen.as_dict().items()}
+
+
+def say(sentence: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"mpi_pgd: {sentence}\n")
+    sys.stderr.flush()
+
+
+def _lost(loss: dict[str, Any], left: int) -> str:
+    names = [
+        f"rank {rank} on node {node}" if node else f"rank {rank}" for rank, node in zip(loss["ranks"], loss["nodes"], strict=True)
+    ]
+    ranks = "1 rank goes" if left == 1 else f"{left} ranks go"
+    return (
+        f"{' and '.join(names)} {'was' if len(names) == 1 else 'were'} lost after {loss['seconds']:.1f} s; {ranks} on from round "
+        f"{loss['round']}, {loss['cost']:.2f} s later, after reading {loss['rows_read']:,} rows again"
+    )

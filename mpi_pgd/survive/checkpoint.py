@@ -1,0 +1,267 @@
+"""The checkpoint: one file, whole or not there, with all that a run needs to go on.
+
+Line 1 names the format, line 2 is the sha256 of all bytes after it, line 3 a header in JSON; then come the arrays, float64,
+little-endian, one after the other, and nothing else.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, NoReturn
+
+import numpy as np
+
+from mpi_pgd.arrays import Vector
+from mpi_pgd.errors import InputError
+
+MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"1"
+ARRAYS = ("setup", "state", "objective", "gradient_norm", "seconds")  # in the order of the file
+SAME = ("solver", "step", "momentum", "l2", "intercept", "standardize", "sums")  # what decides the bits of a round
+HEADER_BYTES = 64 << 20  # at most: the names of a million files
+PIECE_BYTES = 1 << 20  # hashed at a time
+SHOWN = 60  # characters of a value that a sentence still shows
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "settings": dict,
+    "data": dict,
+    "kernels": str,
+    "versions": dict,
+    "rounds": int,
+    "elapsed": (int, float),
+    "arrays": dict,
+}
+
+
+class Checkpoint(NamedTuple):
+    """What a run needs to go on: its newest snapshot, and what identifies it. The dicts hold JSON types only."""
+
+    settings: dict[str, Any]  # all of them; infinity is None
+    data: dict[str, Any]  # what identifies the rows
+    kernels: str  # digest of the BLAS kernels, see mpi_pgd.topology.kernels
+    versions: dict[str, Any]  # of what computed it
+    rounds: int  # updates made
+    elapsed: float  # seconds that the runs so far took together
+    setup: Vector  # (2 (p + 1) + 1,): means, variances (y last), step; empty if the run had not got so far
+    state: Vector  # the snapshot's vector; empty if setup is, or if no round was made
+    history: tuple[Vector, Vector, Vector]  # objective, gradient_norm, seconds: (rounds,) each
+
+
+def write(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write it aside, have the disk confirm it, then give it its name: the file there before stays until this one is whole.
+
+    Raises:
+        InputError: the disk is full, or the folder has gone or can't be written; nothing is left of the attempt.
+        ValueError: ``read`` would refuse it.
+    """
+    file, part = _names(path)
+    content = _content(checkpoint)
+    try:
+        with part.open("wb") as stream:
+            stream.writelines(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(file)
+        _sync(file.parent)
+    except OSError as error:
+        raise InputError(
+            f"the checkpoint {path} can't be written ({error.strerror}), the last one there is intact: make room for a new one"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def read(path: str | Path) -> Checkpoint:
+    """The checkpoint in a file.
+
+    Raises:
+        InputError: there is none, it can't be read, is of another format, cut short or damaged, or has the right sum and
+            nonsense inside.
+    """
+    with _opened(path) as stream:
+        _check_format(path, stream.readline(len(MAGIC) + 20))
+        digest, start = stream.readline(65), stream.tell()
+        header = _header(path, stream.readline(HEADER_BYTES))
+        first, size = stream.tell(), os.fstat(stream.fileno()).st_size
+        expected = first + 8 * sum(header["arrays"].values())
+        if size != expected:  # asked first: lengths that lie must not take memory
+            _damaged(path, f"it has {size} bytes of {expected}" + (", it is cut short" if size < expected else ""))
+        stream.seek(start)
+        if _sum(stream) + b"\n" != digest:
+            _damaged(path, "its checksum is another")
+        stream.seek(first)
+        arrays = [_array(stream, header["arrays"][name]) for name in ARRAYS]
+    fields = {name: header[name] for name in Checkpoint._fields[:6]}
+    found = Checkpoint(**fields, setup=arrays[0], state=arrays[1], history=(arrays[2], arrays[3], arrays[4]))
+    flaw = _flaw(found)
+    if flaw:
+        _damaged(path, flaw)
+    return found
+
+
+def prepare(path: str) -> None:
+    """Whether a checkpoint can be written there: asked now, not after hours. Makes the folder, removes what killed runs left.
+
+    Raises:
+        InputError: it can't; or what is there is no checkpoint, and would be lost.
+    """
+    file, part = _names(path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        part.unlink()
+        for left in file.parent.iterdir():
+            if re.fullmatch(rf"\.{re.escape(file.name)}\.\d+\.part", left.name):
+                left.unlink(missing_ok=True)
+        there = file.exists()
+    except OSError as error:
+        raise InputError(f"--checkpoint {path} can't be written ({error.strerror}): give a file in a folder that can") from None
+    if there:
+        with _opened(path) as stream:
+            if stream.read(len(MAGIC)) not in (MAGIC, b""):  # an empty file holds nothing to be lost
+                raise InputError(f"--checkpoint {path} is there and no checkpoint, it would be lost: give another file")
+
+
+def differences(checkpoint: Checkpoint, settings: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+    """What keeps a run from going on from it, as phrases; none: it can.
+
+    Of the settings those are compared that decide a round's bits (``SAME``), of what identifies the data everything.
+    """
+    found = []
+    for name in SAME:
+        mine, theirs = settings.get(name), checkpoint.settings.get(name)
+        if mine != theirs:
+            found.append(f"--{name} is {_shown(mine)}, the checkpoint has {_shown(theirs)}")
+    for name in dict.fromkeys([*data, *checkpoint.data]):
+        mine, theirs = data.get(name), checkpoint.data.get(name)
+        if mine != theirs:
+            found.append(_other_data(name, mine, theirs))
+    return found
+
+
+def _other_data(name: str, mine: Any, theirs: Any) -> str:
+    if name in ("rows", "features"):
+        return f"the data have {_shown(mine)} {name}, the checkpoint's {_shown(theirs)}"
+    if max(len(_shown(mine)), len(_shown(theirs))) > SHOWN:
+        return f"the {name} of the data is not the checkpoint's"
+    return f"the {name} of the data is {_shown(mine)}, the checkpoint's {_shown(theirs)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _names(path: str | Path) -> tuple[Path, Path]:
+    """The file, behind a link, so that the link stays one; and where it is written first.
+
+    The process's number is in that name: two jobs that were given one file must not mix their bytes.
+    """
+    file = Path(os.path.realpath(path))
+    return file, file.with_name(f".{file.name}.{os.getpid()}.part")
+
+
+def _sync(folder: Path) -> None:
+    """The new name, too, is to outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that can't do that for folders: the file itself is safe
+            raise
+    finally:
+        os.close(handle)
+
+
+def _content(checkpoint: Checkpoint) -> list[bytes]:
+    flaw = _flaw(checkpoint)
+    if flaw:  # nobody could go on from it, and it would replace one that is good
+        raise ValueError(f"a checkpoint that can't be read again: {flaw}")
+    vectors = (checkpoint.setup, checkpoint.state, *checkpoint.history)
+    header: dict[str, Any] = {name: getattr(checkpoint, name) for name in Checkpoint._fields[:6]}
+    header["arrays"] = {name: len(vector) for name, vector in zip(ARRAYS, vectors, strict=True)}
+    body = [json.dumps(header, allow_nan=False).encode() + b"\n", *(np.asarray(vector, "<f8").tobytes() for vector in vectors)]
+    digest = hashlib.sha256()
+    for piece in body:
+        digest.update(piece)
+    return [MAGIC + FORMAT + b"\n", digest.hexdigest().encode() + b"\n", *body]
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
+    try:
+        kind = Path(path).stat().st_mode
+        if not stat.S_ISREG(kind):  # opening a pipe would wait for ever
+            what = "a folder" if stat.S_ISDIR(kind) else "no ordinary file"
+            raise InputError(f"{path} is {what}: expected a checkpoint, as --checkpoint writes them")
+        with Path(path).open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise InputError(f"the checkpoint {path} can't be read ({error.strerror}): give one that --checkpoint wrote") from None
+
+
+def _check_format(path: str | Path, line: bytes) -> None:
+    if not line.startswith(MAGIC):
+        raise InputError(f"{path} is no checkpoint: give a file that --checkpoint wrote")
+    found = line.removeprefix(MAGIC).removesuffix(b"\n")
+    if found != FORMAT:
+        raise InputError(
+            f"{path} is a checkpoint of another format ({found.decode(errors='replace')}, expected {FORMAT.decode()}): "
+            f"use the version of mpi_pgd that wrote it"
+        )
+
+
+def _header(path: str | Path, line: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(line)
+        if not isinstance(header, dict) or set(header) != set(_TYPES):
+            raise ValueError(f"expected an object with {', '.join(_TYPES)}")
+        for name, kind in _TYPES.items():
+            if not isinstance(header[name], kind) or isinstance(header[name], bool):
+                raise ValueError(f"{name} is of another type")
+        lengths = header["arrays"]
+        if set(lengths) != set(ARRAYS) or not all(type(length) is int and length >= 0 for length in lengths.values()):
+            raise ValueError(f"arrays holds no lengths of {', '.join(ARRAYS)}")
+    except (ValueError, RecursionError) as error:  # undecodable bytes, too
+        _damaged(path, f"its header can't be used ({error})")
+    return header
+
+
+def _sum(stream: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    while piece := stream.read(PIECE_BYTES):
+        digest.update(piece)
+    return digest.hexdigest().encode()
+
+
+def _array(stream: BinaryIO, length: int) -> Vector:
+    return np.frombuffer(stream.read(8 * length), "<f8").astype(np.float64)
+
+
+def _flaw(checkpoint: Checkpoint) -> str:
+    """Why nobody could go on from it, though each number is of the right type; nothing if all is well."""
+    setup, state, rounds = checkpoint.setup, checkpoint.state, checkpoint.rounds
+    if not 0 <= checkpoint.elapsed < 2**53:
+        return "elapsed is no time"
+    if rounds < 0 or any(len(column) != rounds for column in checkpoint.history):
+        return f"its history is not one of {rounds} rounds"
+    if (len(state) and len(setup) == 0) or (rounds and len(state) == 0):
+        return "it has rounds without a state, or a state without a setup"
+    if len(setup) and (len(setup) % 2 == 0 or len(setup) < 5):
+        return f"its setup has {len(setup)} numbers"
+    if not all(np.isfinite(vector).all() for vector in (setup, *checkpoint.history)):
+        return "it holds numbers that are not finite"
+    if len(setup) and (setup[len(setup) // 2 :] < 0).any():
+        return "its setup has a negative variance or step"
+    return ""
+
+
+def _damaged(path: str | Path, why: str) -> NoReturn:
+    raise InputError(f"the checkpoint {path} is damaged, {why}: take an older copy, or start again without it")

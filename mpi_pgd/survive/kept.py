@@ -1,0 +1,160 @@
+"""What each rank keeps of a fit, to go on when others are lost; a checkpoint is the same in a file."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.arrays import Vector
+from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.rules.fit import FitRule, History
+from mpi_pgd.sums import Partial
+from mpi_pgd.topology.world import share, spread
+from mpi_pgd.train import Action, Order, Rule, Topology
+
+INTERVAL = 0.05  # seconds between two snapshots, at least: so much work is done again after a loss
+SELDOM = 50  # times what a snapshot takes, at least
+
+
+class Snapshot(NamedTuple):
+    """A fit between two rounds, after ``rounds`` updates; ``vector`` is [peaks of the bound | dump of the rule]; read-only."""
+
+    rounds: int
+    vector: Vector
+
+
+START = Snapshot(0, np.zeros(0))
+
+
+class Kept:
+    """What a rank keeps. Only ``history`` is never None.
+
+    Attributes:
+        table: the input as JSON text, once a rank has looked at it.
+        shard: the blocks in this rank's memory.
+        setup: [means | variances | step], see ``problem.Setup``.
+        snapshot: the newest; ``history`` has a line for each of its rounds, and may have more.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.table = ""
+        self.shard: MemoryShard | None = None
+        self.setup: Vector | None = None
+        self.snapshot = START
+
+    def agree(self, comm: MPI.Intracomm) -> None:
+        """Let every rank have the newest that any rank has, but for the rows. Collective."""
+        mine = np.array([self.table != "", self.setup is not None, self.snapshot.rounds], dtype=np.int64)
+        everyone = np.empty((comm.size, len(mine)), dtype=np.int64)
+        comm.Allgather(mine, everyone)
+        roots, (tables, setups, rounds) = everyone.argmax(axis=0).tolist(), everyone.max(axis=0).tolist()
+        if tables > everyone[:, 0].min():
+            self.table = share(comm, self.table, roots[0])
+        if setups > everyone[:, 1].min():
+            self.setup = spread(comm, self.setup, roots[1])
+        if rounds > everyone[:, 2].min():
+            self.snapshot = Snapshot(rounds, spread(comm, self.snapshot.vector, roots[2]))
+            lines = spread(comm, self.history.lines(0, rounds).ravel(), roots[2])
+            self.history.extend(0, lines.reshape(3, rounds))
+
+
+class Keeper:
+    """A rule around the rule of a fit: says in the order when the state is to be kept, and keeps it.
+
+    Begins by giving the rule and the bound of the sums the state that is kept.
+
+    Args:
+        kept: where to.
+        rule, partial: whose state it is.
+        updates: this rank applies the rule, so it has the state.
+        takes: this rank keeps the state.
+        comm: over which rank 0, which alone applies the rule, gives the state to the others; None if it does not.
+        every: also after each so many rounds, if not 0.
+        done: called after that.
+    """
+
+    def __init__(
+        self,
+        kept: Kept,
+        rule: FitRule,
+        partial: Partial,
+        *,
+        updates: bool,
+        takes: bool,
+        comm: MPI.Intracomm | None,
+        every: int,
+        done: Callable[[], None],
+    ) -> None:
+        self.kept, self.rule, self.partial, self.comm, self.every, self.done = kept, rule, partial, comm, every, done
+        self.updates, self.takes = updates, takes
+        self.due = perf_counter() + INTERVAL
+        self.asked = 0.0
+        rounds, vector = kept.snapshot
+        kept.history.extend(rounds, np.empty((3, 0)))
+        if rounds:
+            partial.peaks[:] = vector[: partial.width]
+            partial.rebound()
+            rule.load(vector[partial.width :], rounds)
+
+    def open(self, order: Order) -> None:
+        """As the rule."""
+        self.rule.open(order)
+
+    def __call__(self, partial: Partial, order: Order) -> None:
+        """As the rule; then say whether the state is to be kept. Between a round and its repetition there is none."""
+        self.rule(partial, order)
+        rounds = self.rule.rounds
+        wanted = order.action == Action.GO and (perf_counter() >= self.due or (self.every > 0 and rounds % self.every == 0))
+        order.keep = rounds if wanted else 0
+        self.asked = perf_counter()
+
+    def take(self, order: Order) -> None:
+        """Keep the state if the order says so. Collective, if the state has to be given to the others."""
+        if not self.takes:
+            return
+        if order.keep:
+            begun = self.asked if self.updates else perf_counter()  # with replicas, the late ones are waited for in between
+            vector = self._vector()
+            if self.comm:
+                self._give(self.comm, vector, order.keep)
+            self.kept.snapshot = Snapshot(order.keep, vector)
+            now = perf_counter()
+            self.due = now + max(INTERVAL, SELDOM * (now - begun))
+            if self.every and order.keep % self.every == 0:
+                self.done()
+        elif order.action == Action.STOP and self.updates:
+            self.kept.snapshot = Snapshot(self.rule.rounds, self._vector())
+
+    def _vector(self) -> Vector:
+        return np.concatenate([self.partial.exchanged, self.rule.dump()])
+
+    def _give(self, comm: MPI.Intracomm, vector: Vector, rounds: int) -> None:
+        history, before = self.kept.history, self.kept.snapshot.rounds
+        lines = history.lines(before, rounds) if self.updates else np.empty((3, rounds - before))
+        comm.Bcast(vector)
+        comm.Bcast(lines)
+        if not self.updates:
+            history.extend(before, lines)
+
+
+class Keeping:
+    """A topology around a topology: after each round, the keeper keeps what is to be kept."""
+
+    def __init__(self, topology: Topology, keeper: Keeper) -> None:
+        self.topology, self.keeper = topology, keeper
+
+    def open(self, rule: Rule, order: Order) -> None:
+        """Nothing is to be kept yet."""
+        self.topology.open(rule, order)
+
+    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+        """Step, then keep."""
+        self.topology.step(partial, rule, order)
+        self.keeper.take(order)
+
+    def maximum(self, vector: Vector) -> None:
+        """As the topology."""
+        self.topology.maximum(vector)

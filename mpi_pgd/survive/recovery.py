@@ -1,0 +1,109 @@
+"""Going on without the ranks that were lost (ULFM: W. Bland et al., "Post-failure recovery of MPI communication capability", 2013).
+
+Work is done in attempts, each on one communicator. Where a rank dies, the calls of MPI fail on those that wait for it; these
+revoke the communicator, so that no other waits for ever; then all that are left agree that the attempt failed, shrink the
+communicator, and attempt again, with what each has kept. An attempt that ends well is ended by the same agreement, so all leave, or
+none.
+"""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple, TypeVar, cast
+
+from mpi4py import MPI
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.topology.world import lost, nodes, tolerant
+
+Done = TypeVar("Done")
+UNKNOWN = -1  # the number of a rank that has just been started in the place of another
+
+
+class Loss(NamedTuple):
+    """Ranks that were lost together: their numbers at the start of the job, their nodes, and when (``perf_counter``)."""
+
+    ranks: tuple[int, ...]
+    nodes: tuple[str, ...]
+    at: float
+
+
+class Team:
+    """The ranks of an attempt.
+
+    Attributes:
+        comm: of these ranks alone.
+        ids: each one's number at the start of the job.
+        losses: what was lost until now, on this rank's account.
+        lasting: whether the loss of a rank can be survived.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, ids: list[int], lasting: bool) -> None:
+        self.comm, self.ids, self.lasting = comm, ids, lasting
+        self.losses: list[Loss] = []
+        self.nodes: list[str] = []
+
+
+def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done], respawn: Callable[[], bool] = lambda: False) -> Done:
+    """What ``attempt`` gives, attempted again by those that are left as long as ranks are lost. Collective.
+
+    Args:
+        world: all ranks; it is not used for anything else.
+        attempt: what to do; collective over its team's ranks.
+        respawn: whether to start others in the place of those that were lost.
+
+    Raises:
+        InputError: what ``attempt`` raised, on all ranks.
+    """
+    if not tolerant():
+        comm = world.Dup()  # so that no message of the caller's is mistaken for ours
+        try:
+            return attempt(Team(comm, list(range(comm.size)), lasting=False))
+        finally:
+            comm.Free()
+    # Shrunk at once: the communicator is then ours alone, and a loss before now is known as any other.
+    team = _survivors(Team(world, list(range(world.size)), lasting=True), respawn=False)
+    while True:
+        done, error = _try(team, attempt)
+        if _agree(team.comm, done is not None or error is not None):
+            if error:
+                raise error
+            return cast(Done, done)
+        team = _survivors(team, respawn())
+
+
+def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, InputError | None]:
+    """What came of an attempt, or the input's error; neither if a rank was lost, which all others are then made to notice."""
+    try:
+        team.nodes = nodes(team.comm)
+        return attempt(team), None
+    except InputError as error:
+        return None, error
+    except MPI.Exception as failure:
+        if not lost(failure):
+            raise
+        team.comm.Revoke()
+        return None, None
+
+
+def _agree(comm: MPI.Intracomm, well: bool) -> bool:
+    """Whether it went well on all ranks, and none was lost; all that are left get the same answer."""
+    try:
+        return bool(comm.Agree(int(well)))
+    except MPI.Exception as failure:
+        if not lost(failure):
+            raise
+        return False
+
+
+def _survivors(team: Team, respawn: bool) -> Team:
+    """The team of those that are left, and of those started in the place of the others."""
+    at = perf_counter()
+    comm = cast(MPI.Intracomm, team.comm.Shrink())
+    left = MPI.Group.Translate_ranks(comm.group, list(range(comm.size)), team.comm.group)
+    gone = sorted(set(range(team.comm.size)) - set(left))
+    after = Team(comm, [team.ids[rank] for rank in left], lasting=True)
+    after.losses = team.losses
+    if gone:
+        names = tuple(team.nodes[rank] if team.nodes else "" for rank in gone)
+        after.losses = [*team.losses, Loss(tuple(team.ids[rank] for rank in gone), names, at)]
+    return after

@@ -1,0 +1,165 @@
+"""One daemon thread a rank that makes no MPI call, so that it can act while the main thread waits in one.
+
+It hears signals at once, has checkpoints written, and finds out who keeps everyone waiting.
+"""
+
+import contextlib
+import math
+import os
+import select
+from collections.abc import Callable, Sequence
+from threading import Thread
+from time import perf_counter
+
+from mpi_pgd.survive.members import CARD_BYTES, unpack
+from mpi_pgd.survive.patience import Patience
+from mpi_pgd.survive.post import Post
+from mpi_pgd.survive.pulse import Pulse
+from mpi_pgd.survive.saver import Job, Save, Saver
+from mpi_pgd.survive.signals import SignalFlag
+
+
+class Watcher:
+    """Started and stopped by the main thread; a context manager.
+
+    Args:
+        pulse: what the main thread is doing.
+        save: writes the checkpoint and returns where it is; raises ``InputError`` if it can't. None where there is none to write.
+        every: seconds between two saves; inf for none.
+        patience: seconds without a finished round until everyone is asked what they wait for; inf for never.
+        flag: tells of signals.
+        end: ends the job with an exit code; called in the thread, and not to return. With ULFM it takes MPI_Abort to end all.
+        frozen: what happens to a rank that is frozen: ``end`` the run, or ``drop`` the rank, which ULFM survives.
+        say: tells the user a sentence; called in the thread.
+
+    Attributes:
+        save: may be set later, as another rank may become the one that writes.
+        fallback_save: as ``save``, on other ranks: for when the rank that writes does not answer.
+    """
+
+    def __init__(
+        self,
+        pulse: Pulse,
+        *,
+        save: Save | None = None,
+        every: float = math.inf,
+        patience: float = math.inf,
+        flag: SignalFlag | None = None,
+        end: Callable[[int], object] = os._exit,
+        frozen: str = "end",
+        say: Callable[[str], None],
+    ) -> None:
+        self.pulse, self.save, self.every, self.patience, self.flag = pulse, save, every, patience, flag
+        self.end, self.frozen, self.say = end, frozen, say
+        self.fallback_save: Save | None = None
+        self._thread: Thread | None = None
+        self._asked = self._stopping = False
+        self._bug: BaseException | None = None
+
+    def __enter__(self) -> "Watcher":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._ours, self._theirs = os.pipe()
+        for end in (self._ours, self._theirs):
+            os.set_blocking(end, False)
+        self.post = Post() if self.patience < math.inf else None
+        self.saver = Saver(self.say, self._wake)
+        self._due = perf_counter() + self.every
+        self._patience = Patience(self, self.post) if self.post else None
+        self._poll = select.poll()
+        self._poll.register(self._ours, select.POLLIN)
+        for source in (self.flag, self.post):
+            if source:
+                self._poll.register(source.fileno(), select.POLLIN)
+        self._thread = Thread(target=self._run, name="watcher", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after the saves that were asked for. May be called again.
+
+        Raises:
+            Exception: what went wrong in the thread.
+        """
+        if self._thread is None:
+            return
+        self._stopping = True
+        self._wake()
+        self._thread.join()
+        self._thread = None
+        if self._bug:
+            raise self._bug
+        if self.post:
+            self.post.close()
+        os.close(self._ours)
+        os.close(self._theirs)
+
+    def poke(self) -> None:
+        """Have a checkpoint written now. For the main thread; one system call, or none if one has been asked for already."""
+        if not self._asked:
+            self._asked = True
+            self._wake()
+
+    def card(self) -> bytes:
+        """What the others have to know of this rank to ask it: 128 bytes, to be gathered by MPI. Zeros without a patience."""
+        return self.post.card if self.post else bytes(CARD_BYTES)
+
+    def join(self, cards: Sequence[bytes], me: int) -> None:
+        """Who takes part from now on: the cards of ranks 0, 1, ... of the communicator, of which this is ``me``."""
+        if self._patience:
+            self._patience.asking.join([unpack(card, rank) for rank, card in enumerate(cards)], me)
+            self._wake()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the main thread has asked the thread to end."""
+        return self._stopping
+
+    def turn(self, until: float) -> None:
+        """Sleep until something happens, or it is ``until``, and do what is to be done at once. For the thread."""
+        left = min(until, self._due) - perf_counter()
+        ready = {number for number, _ in self._poll.poll(None if left == math.inf else max(0, math.ceil(left * 1e3)))}
+        if self._ours in ready:
+            self._drain()
+        if self.flag and self.flag.fileno() in ready and self.flag.hear():
+            self.request()
+        if self._patience and self.post and self.post.fileno() in ready:
+            self._patience.asking.read()
+        if self._asked or perf_counter() >= self._due:
+            self._asked = False
+            self.request()
+        self.saver.advance()
+        if self._patience:
+            self._patience.asking.tick()
+
+    def request(self, other: Save | None = None) -> Job | None:
+        """Begin to save, if this rank has anything to write."""
+        self._due = perf_counter() + self.every
+        save = other or self.save
+        return self.saver.request(save) if save else None
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self.turn(self._patience.next if self._patience else math.inf)
+                if self._patience and perf_counter() >= self._patience.due and not self._stopping:
+                    self._patience.inquire()
+            if self._asked:
+                self.request()
+            self.saver.finish()
+        except BaseException as bug:
+            self._bug = bug  # stop() raises it in the main thread; said at once, as that may be hours away
+            raise
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # the pipe is full: it wakes anyway
+            os.write(self._theirs, b".")
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # the pipe is empty
+            os.read(self._ours, 4096)

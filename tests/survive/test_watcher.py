@@ -1,0 +1,291 @@
+"""The watcher: saves in time, errors told, nothing left; under mpirun, who freezes is named, and dropped or the run is ended."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.survive.members import pack, unpack
+from mpi_pgd.survive.pulse import SUMMING, Pulse
+from mpi_pgd.survive.watcher import Watcher
+from tests.hosts import Hosts, unavailable
+from tests.launch import ROOT, Library, Result, launch
+
+SCRIPT = Path(__file__).with_name("watcher_script.py")
+ULFM = ("--with-ft", "ulfm")
+LIMIT = 30.0
+
+
+def until(holds: Callable[[], object]) -> None:
+    limit = time.monotonic() + LIMIT
+    while not holds():
+        assert time.monotonic() < limit, "it never came to be"
+        time.sleep(0.005)
+
+
+class Disk:
+    """Saves, and what went wrong with them."""
+
+    def __init__(self) -> None:
+        self.saves = 0
+        self.wrong: BaseException | None = None
+        self.said: list[str] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    def save(self) -> str:
+        self.go.wait()
+        self.saves += 1
+        if self.wrong:
+            raise self.wrong
+        return "saved"
+
+    def watcher(self, **more: float) -> Watcher:
+        return Watcher(Pulse(), save=self.save, say=self.said.append, **more)
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+def test_saves_again_and_again(disk: Disk) -> None:
+    with disk.watcher(every=0.01):
+        until(lambda: disk.saves > 3)
+    assert disk.said == []
+
+
+def test_saves_when_poked_and_no_poke_is_lost_at_the_end(disk: Disk) -> None:
+    with disk.watcher() as watcher:
+        watcher.poke()
+        until(lambda: disk.saves == 1)
+        watcher.poke()
+        until(lambda: disk.saves == 2)
+        watcher.poke()
+    assert disk.saves == 3
+
+
+def test_pokes_during_a_slow_save_make_one_more(disk: Disk) -> None:
+    disk.go.clear()
+    with disk.watcher() as watcher:
+        watcher.poke()
+        until(lambda: "save" in [thread.name for thread in threading.enumerate()])
+        for _ in range(20):
+            watcher.poke()
+            time.sleep(0.001)
+        assert [thread.name for thread in threading.enumerate()].count("save") == 1
+        disk.go.set()
+    assert disk.saves == 2
+
+
+def test_a_rank_without_anything_to_save(disk: Disk) -> None:
+    with Watcher(Pulse(), every=0.01, say=disk.said.append) as watcher:
+        watcher.poke()
+        time.sleep(0.05)
+        watcher.save = disk.save  # it has become the one that writes
+        until(lambda: disk.saves > 1)
+
+
+def test_each_kind_of_failure_is_said_once_and_the_run_goes_on(disk: Disk) -> None:
+    with disk.watcher(every=0.01):
+        disk.wrong = InputError("no room: 17 bytes are missing")
+        until(lambda: len(disk.said) == 1)
+        disk.wrong = InputError("no room: 3 bytes are missing")
+        done = disk.saves
+        until(lambda: disk.saves > done + 2)
+        disk.wrong = InputError("the folder is gone")
+        until(lambda: len(disk.said) == 2)
+        disk.wrong = None
+        done = disk.saves
+        until(lambda: disk.saves > done)
+    assert disk.said[0].startswith("no room: ")
+    assert disk.said[1].startswith("the folder is gone")
+    assert len(disk.said) == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_a_save_comes_out(disk: Disk) -> None:
+    disk.wrong = ZeroDivisionError("a bug")
+    watcher = disk.watcher(every=0.01)
+    watcher.start()
+    until(lambda: disk.saves)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        watcher.stop()
+
+
+def files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_stop_leaves_nothing(disk: Disk) -> None:
+    before = files()
+    for patience in (float("inf"), 60.0):
+        watcher = disk.watcher(every=0.001, patience=patience)
+        watcher.start()
+        until(lambda: disk.saves)
+        watcher.stop()
+        watcher.stop()
+    assert {thread.name for thread in threading.enumerate()}.isdisjoint({"watcher", "save"})
+    assert files() == before
+
+
+def test_it_sleeps_while_nothing_happens(disk: Disk) -> None:
+    def switches() -> str:
+        name = next(thread.native_id for thread in threading.enumerate() if thread.name == "watcher")
+        return Path(f"/proc/self/task/{name}/status").read_text().partition("voluntary_ctxt_switches")[2].split()[1]
+
+    with disk.watcher(every=60.0, patience=60.0) as watcher:
+        watcher.join([watcher.card()], 0)
+        time.sleep(0.1)
+        before = switches()
+        time.sleep(0.3)
+        assert switches() == before
+
+
+def test_it_does_not_keep_a_process_alive() -> None:
+    code = (
+        "from mpi_pgd.survive.pulse import Pulse\nfrom mpi_pgd.survive.watcher import Watcher\n"
+        "Watcher(Pulse(), every=60.0, patience=60.0, say=print).start()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=ROOT)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_who_could_never_be_asked_is_not_held_to_be_frozen(disk: Disk) -> None:
+    ended: list[int] = []
+    with disk.watcher(patience=0.1) as watcher, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("", 0))
+        deaf.settimeout(LIMIT)
+        watcher.end = ended.append
+        watcher.pulse.enter(SUMMING)
+        other = pack(b"a cookie", deaf.getsockname()[1])
+        watcher.join([watcher.card(), other[:16] + b"anywhere" + other[24:]], 0)
+        turns: set[int] = set()
+        while len(turns) < 3:  # twice it has been judged
+            letter = json.loads(deaf.recv(4096)[8:])
+            turns |= {letter["turn"]} if letter["kind"] == "ask" else set()
+    assert ended == []
+    assert len(disk.said) == 1
+    assert "has never answered (datagrams may not pass between the nodes)" in disk.said[0]
+
+
+def test_strangers_are_not_heard(disk: Disk) -> None:
+    ended: list[int] = []
+    with disk.watcher(patience=0.1) as watcher, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        watcher.end = ended.append
+        card = watcher.card()
+        for text in (b"", b"short", b"cookie..{", b'cookie..{"kind": "kill", "turn": 0, "pid": 1}', b"\xff" * 2000):
+            stranger.sendto(text, ("127.0.0.1", unpack(card, 0).port))
+        watcher.join([card, pack(b"a cookie", 9)], 0)
+        until(lambda: ended)
+    assert set(ended) == {75}
+    assert "rank 1 on node" in disk.said[0]
+
+
+def freeze(library: Library, *words: object, ranks: int = 3, flags: tuple[str, ...] = ()) -> Result:
+    return launch(library, ranks, *words, script=SCRIPT, flags=flags)
+
+
+SILENT = "rank {} on node {} does not answer (stopped, or its node is gone); ranks {} and {} wait in the sums"
+
+
+def host() -> str:
+    return os.uname().nodename
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_stopped_rank_on_another_node(library: Library, rank: int) -> None:
+    with Hosts(3) as hosts:
+        result = hosts.mpirun(library, 3, "end", rank, "stop", 0, 1, script=SCRIPT)
+    assert result.returncode == 75, result
+    assert f"rank {rank} on node node{rank + 1} does not answer" in result.stderr, result
+    assert f"the run ends; checkpoint of rank {0 if rank else 1} in round 5\n" in result.stderr, result
+    assert "may not pass" not in result.stderr, result
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+def test_a_node_that_is_cut_off(library: Library) -> None:
+    if library.name == "openmpi":
+        pytest.skip("Open MPI's mpirun waits for its daemon on the other node, for as long as TCP does")
+    with Hosts(3) as hosts:
+        result = hosts.mpirun(library, 3, "end", 2, "cut", 0, -1, script=SCRIPT)
+    assert result.returncode == 75, result
+    assert "rank 2 on node node3 does not answer" in result.stderr, result
+    assert "rank 0 says: the run ends; checkpoint of rank 0 in round " in result.stderr, result
+
+
+def speakers(result: Result) -> set[int]:
+    return set(map(int, re.findall(r"rank (\d+) says: no round", result.stderr)))
+
+
+@pytest.mark.parametrize(
+    ("rank", "saver", "fallback", "where"),
+    [
+        (2, 0, -1, "; checkpoint of rank 0 in round 5"),
+        (2, 1, -1, "; checkpoint of rank 1 in round 5"),  # which is not the one that speaks
+        (0, 0, 1, "; checkpoint of rank 1 in round 5"),
+        (0, 0, -1, ""),
+    ],
+)
+def test_a_stopped_rank_ends_the_run(library: Library, rank: int, saver: int, fallback: int, where: str) -> None:
+    result = freeze(library, "end", rank, "stop", saver, fallback)
+    assert result.returncode == 75, result
+    others = [other for other in range(3) if other != rank]
+    assert SILENT.format(rank, host(), *others) in result.stderr, result
+    assert f"rank {others[0]} says: the run ends{where}\n" in result.stderr, result
+    assert speakers(result) == {others[0]}, result
+    assert "did 30 rounds" not in result.stdout, result
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_stuck_rank_ends_the_run(library: Library, rank: int) -> None:
+    result = freeze(library, "end", rank, "busy", 0, -1)
+    assert result.returncode == 75, result
+    assert f"rank {rank} on {host()} has been reading rows 0 to 9 of a.h5 for" in result.stderr, result
+    assert result.stderr.count("no round has finished") == 1, result
+    assert "rank 0 says: the run ends; checkpoint of rank 0 in round 5\n" in result.stderr, result
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_slow_rank_is_named_once_and_left_alone(library: Library, rank: int) -> None:
+    result = freeze(library, "end", rank, "steps", 0, -1)
+    assert result.returncode == 0, result
+    assert result.stdout.count("did 30 rounds") == 3, result
+    assert result.stderr.count("no round has finished") == 1, result
+    assert f"rank {rank} on {host()} has been reading row " in result.stderr, result
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_who_was_stopped_for_a_while_neither_acts_nor_suffers(library: Library, rank: int) -> None:
+    result = freeze(library, "end", rank, "nap", 0, -1)
+    assert result.returncode == 0, result
+    assert result.stdout.count("did 30 rounds") == 3, result
+
+
+@pytest.mark.parametrize("how", ["stop", "busy"])
+@pytest.mark.parametrize("rank", [0, 2])
+def test_with_ulfm_a_frozen_rank_is_dropped(library: Library, rank: int, how: str) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    result = freeze(library, "drop", rank, how, 0, -1, flags=ULFM)
+    assert result.returncode == 0, result
+    assert result.stdout.count("did 30 rounds") == 2, result
+    assert f"rank {rank} did" not in result.stdout, result
+    assert f"rank {rank} is ended, so that the others can go on" in result.stderr, result
+    assert len(speakers(result)) == 1, result
+
+
+def test_who_is_alone_can_not_be_dropped(library: Library) -> None:
+    result = freeze(library, "drop", 0, "busy", 0, -1, ranks=1)
+    assert result.returncode == 75, result
+    assert "no rank would be left; the run ends; checkpoint of rank 0 in round 5" in result.stderr, result
