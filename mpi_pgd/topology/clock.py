@@ -6,7 +6,7 @@ from wire. Clocks of several nodes are aligned at the start, at the end, and now
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter, thread_time
 
 import numpy as np
@@ -33,13 +33,22 @@ class Clock:
         first: the first rank that holds rows.
         topology, rule: what is timed.
         keep: how many rounds' times rank 0 is to keep.
+        number: gives the number of the round in hand, if ranks that are late skip rounds. Then nobody knows when the others have
+            made how many, and only the last rounds are gathered, at the end.
 
     Attributes:
         costs: on rank 0, complete after ``close``.
     """
 
     def __init__(
-        self, comm: MPI.Intracomm, nodes: Sequence[str], first: int, topology: Topology, rule: Rule, keep: int = 0
+        self,
+        comm: MPI.Intracomm,
+        nodes: Sequence[str],
+        first: int,
+        topology: Topology,
+        rule: Rule,
+        keep: int = 0,
+        number: Callable[[], int] | None = None,
     ) -> None:
         self.comm, self.topology, self.rule = comm, topology, rule
         crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))
@@ -47,6 +56,7 @@ class Clock:
         self.window = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
+        self.number, self.numbers = number, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
         self.now = self.stamps[0]
         self.busy = 0.0
         self.processor = thread_time if crowded else float  # a call of the kernel, which is needed there alone
@@ -66,16 +76,24 @@ class Clock:
         now[UPDATE] = now[UPDATED] = 0.0
         self.topology.step(partial, self._timed, order)
         now[END] = perf_counter()
-        self.count += 1
-        if self.count == self.window:
-            self._gather()
-        self.now = self.stamps[self.count]
+        self._turn()
         self._start()
 
     def maximum(self, vector: Vector) -> None:
         """An exchange of the bound belongs to no round."""
         self.topology.maximum(vector)
         self._start()
+
+    def _turn(self) -> None:
+        """Where the stamps of the next round go."""
+        if self.number:
+            self.count = self.number()
+            self.numbers[self.count % self.window] = self.count
+        else:
+            self.count += 1
+            if self.count == self.window:
+                self._gather()
+        self.now = self.stamps[self.count % self.window]
 
     def _start(self) -> None:
         self.busy = self.processor()
@@ -84,8 +102,18 @@ class Clock:
     def close(self) -> None:
         """The rest, after the last round. Collective."""
         self._alignment.renew(now=True)
+        if self.number:
+            self._sort()
         self._gather()
         self.costs.drift = self._alignment.drift
+
+    def _sort(self) -> None:
+        """The last rounds that anybody made, in their order; zeros for those that this rank skipped."""
+        wanted = np.arange(max(0, self.count - self.window + 1), self.count)
+        places = wanted % self.window
+        mine = np.where((self.numbers[places] == wanted)[:, None], self.stamps[places], 0.0)
+        self.count = len(wanted)
+        self.stamps[: self.count] = mine
 
     def _gather(self) -> None:
         everyone = np.empty((self.comm.size if self.comm.rank == 0 else 0, self.count, STAMPS))

@@ -26,15 +26,29 @@ def split(stamps: Vector) -> Vector:
         stamps: (ranks, rounds, 6) seconds on one clock: when a rank starts to map, when it arrives at the collective, when it
             begins and ends to apply the rule (zeros if it does not), when it has the next order; and the processor's seconds.
 
-    A rank waits until the last one arrives. A rank that does not update waits through the update of the one that does.
+    A rank waits until the last one arrives. A rank that does not update waits through the update of the one that does. Where a
+    rank skipped a round, being busy with an earlier one, all its stamps and parts are zero.
     """
     start, arrive, update, updated, end, _ = np.moveaxis(stamps, -1, 0)
     own = updated - update
-    changing = np.where(update > 0, own, own.max(axis=0, keepdims=True))
+    changing = np.minimum(np.where(update > 0, own, own.max(axis=0, keepdims=True)), end - arrive)
     rest = end - arrive - changing
-    wait = np.clip(arrive.max(axis=0) - arrive, 0.0, np.maximum(rest, 0.0))
+    wait = np.clip(_awaited(stamps).max(axis=0) - arrive, 0.0, np.maximum(rest, 0.0))
     parts: Vector = np.stack([arrive - start, wait, rest - wait, changing, np.zeros_like(wait)], axis=-1)
     return parts
+
+
+def _awaited(stamps: Vector) -> Vector:
+    """When each rank arrived; 0 if it was after the rule was applied, as a replica may that nobody waited for."""
+    update, arrive = stamps[:, :, UPDATE].max(axis=0), stamps[:, :, ARRIVE]
+    return np.where((arrive <= update) | (update == 0.0), arrive, 0.0)
+
+
+def _carried(times: Vector, stamps: Vector) -> Vector:
+    """For a rank that skipped a round, the time of the round that it was still busy with: (ranks, rounds)."""
+    last = np.maximum.accumulate(np.where(stamps[:, :, END] > 0, np.arange(stamps.shape[1]), 0), axis=1)
+    carried: Vector = np.take_along_axis(times, last, axis=1)
+    return carried
 
 
 def boundaries(stamps: Vector) -> Vector:
@@ -92,10 +106,11 @@ class Costs:
         parts = split(stamps)
         self.rounds += rounds
         self._sums += parts.sum(axis=1)
-        last = stamps[:, :, ARRIVE].argmax(axis=0)
+        last = _awaited(stamps).argmax(axis=0)
         self._last += np.bincount(last, minlength=len(stamps))
         np.add.at(self._waited, last, parts[:, :, WAIT].sum(axis=0))
-        self._compare((stamps[:, :, BUSY] if self.crowded else parts[:, :, COMPUTE])[self.first :])
+        own = stamps[:, :, BUSY] if self.crowded else parts[:, :, COMPUTE]
+        self._compare(_carried(own, stamps)[self.first :])
         self.recent.append(stamps)
         while sum(kept.shape[1] for kept in self.recent[1:]) >= max(self.keep, 1):
             del self.recent[0]
@@ -180,7 +195,7 @@ class Costs:
         shown = sorted({*range(len(self.nodes))[: SHOWN_RANKS - 1], int(self._waited.argmax())})
         stamps = self.recent[-1][shown, -SHOWN_ROUNDS:]
         parts = split(self.recent[-1])[shown, -SHOWN_ROUNDS:]
-        begin, first = float(stamps[:, :, START].min()), self.rounds - stamps.shape[1]
+        begin, first = float(stamps[stamps[:, :, START] > 0, START].min()), self.rounds - stamps.shape[1]
         return [
             {
                 "round": first + turn,
@@ -190,4 +205,5 @@ class Costs:
             }
             for turn in range(stamps.shape[1])
             for place, rank in enumerate(shown)
+            if stamps[place, turn, START] > 0
         ]
