@@ -85,6 +85,7 @@ class Settings:
         math.inf, "say who keeps all waiting after so many seconds without a round", "a number above 0", lambda v: v > 0
     )
     frozen: str = _choice("what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
+    balance: bool = _option(False, "move blocks from slow ranks to fast ones between rounds", "true or false")
     respawn: bool = _option(False, "start others in the place of lost ranks (with ULFM)", "true or false")
     trace: bool = _option(False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
     out: str = _option("", "folder for the run bundle", "a folder's name")
@@ -133,6 +134,8 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
             f"{label('replicas')} {chosen.replicas} needs a server, which takes what comes first: "
             f"expected {label('mode')} client-server and {label('algorithm')} library"
         )
+    if chosen.balance and chosen.replicas > 1:
+        raise InputError(f"{label('balance')} and {label('replicas')} {chosen.replicas} exclude each other: expected one of them")
     if chosen.trace and not chosen.out:
         raise InputError(f"{label('trace')} needs {label('out')}: expected a folder for trace.json")
     return chosen

@@ -55,6 +55,7 @@ class Job:
         self.watcher: Watcher | None = None
         self.writer: Writer | None = None
         self.sentinel: Sentinel | None = None
+        self.topology: Mode | None = None
         self._resumed = False
         self._read = 0
 

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from mpi4py import MPI
-from numpy.typing import NDArray
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
 from mpi_pgd.data import hdf5
 from mpi_pgd.data.memory import MemoryShard, available_bytes
-from mpi_pgd.data.partition import NOBODY, Partition
+from mpi_pgd.data.partition import NOBODY, Owners, Partition
 from mpi_pgd.errors import InputError
 from mpi_pgd.objective.losses import GradientMap, MomentsMap, curvature, least_squares
 from mpi_pgd.objective.objective import Objective
@@ -25,10 +24,11 @@ from mpi_pgd.solvers.descent import SOLVERS
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive.kept import Keeper, Keeping
 from mpi_pgd.survive.pulse import Felt, Pulse
+from mpi_pgd.topology.balance import Balanced
 from mpi_pgd.topology.client_server import ClientServer
 from mpi_pgd.topology.clock import Clock
 from mpi_pgd.topology.costs import Costs
-from mpi_pgd.topology.delay import Delayed, parse
+from mpi_pgd.topology.delay import Delayed, check, parse
 from mpi_pgd.topology.groups import share_out
 from mpi_pgd.topology.kernels import check_kernels
 from mpi_pgd.topology.peer_to_peer import PeerToPeer
@@ -71,6 +71,7 @@ class Descent(NamedTuple):
     order: Order
     costs: Costs
     partial: Partial
+    moved: int  # blocks, from rank to rank
 
 
 class Problem:
@@ -78,6 +79,8 @@ class Problem:
 
     Attributes:
         rows: those that take part, from the first; all, unless a study of weak scaling takes fewer.
+        ids: each rank's number at the start of the job.
+        shrunk: ranks were lost.
         pulse: what this rank is doing, for its watcher.
         kernels: the digest of the BLAS kernels, if they were checked.
     """
@@ -86,6 +89,8 @@ class Problem:
         self.comm, self.settings, self.table, self.rows = comm, chosen, table, rows
         self.partition = Partition(rows, table.features)
         self.nodes = nodes(comm)
+        self.ids: Sequence[int] = range(comm.size)
+        self.shrunk = False
         self.pulse = Pulse()
         self.kernels = ""
 
@@ -101,6 +106,9 @@ class Problem:
                 text = json.dumps(hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y).as_dict())
         table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
         problem = cls(comm, chosen, table, table.rows)
+        with agreement(comm):
+            if not known:
+                check(parse(chosen.delay, chosen.fail_slow), comm.size, int(chosen.mode == "client-server" and comm.size > 1))
         problem.kernels = check_kernels(comm, problem.partition.block_rows, table.features)
         return problem
 
@@ -108,10 +116,21 @@ class Problem:
         """The same problem on other ranks, on its first ``rows`` rows, or with some settings changed."""
         return Problem(comm, replace(self.settings, **changes), self.table, rows or self.rows)
 
-    def topology(self) -> Mode:
-        """The one that the settings name."""
-        if self.settings.replicas > 1:
-            return Replicated(self.comm, share_out(self.nodes, self.settings.replicas))
+    def topology(self, group: int = NOBODY) -> Mode:
+        """The one that the settings name. Collective, with replicas.
+
+        ``group`` is that of this rank until now, if it had one: where each group has a member left, nobody has to read anything.
+        """
+        workers = self.comm.size - 1
+        replicas = min(self.settings.replicas, max(1, workers)) if self.shrunk else self.settings.replicas
+        if replicas > 1:
+            before = np.empty(self.comm.size, dtype=np.int64)
+            self.comm.Allgather(np.array(group, dtype=np.int64), before)
+            groups = before[1:].tolist()
+            with agreement(self.comm):
+                if NOBODY in groups or set(groups) != set(range(before.max() + 1)):
+                    groups = share_out(self.nodes, replicas)
+            return Replicated(self.comm, groups)
         return MODES[self.settings.mode](self.comm, self.settings.algorithm)
 
     def load(self, topology: Mode, shard: MemoryShard | None = None) -> MemoryShard:
@@ -130,11 +149,12 @@ class Problem:
             owners[shard.blocks] = topology.worker
         self.comm.Allreduce(MPI.IN_PLACE, owners, MPI.MAX)
         self.partition.share_out(owners, topology.workers)
-        self.hold(shard, np.flatnonzero(owners == topology.worker))
+        self._own(topology, shard, owners)
         return shard
 
-    def hold(self, shard: MemoryShard, blocks: NDArray[np.int64]) -> None:
-        """Have the shard hold these blocks, each rank its own. Collective; errors as of ``load``."""
+    def _own(self, topology: Mode, shard: MemoryShard, owners: Owners) -> None:
+        """Have each rank hold what it owns. Collective; errors as of ``load``."""
+        blocks = np.flatnonzero(owners == topology.worker)
         wanted = node_total(self.comm, self.nodes, shard.bytes(shard.missing(blocks)))
         with agreement(self.comm):
             there = int(SPARE * available_bytes())
@@ -146,6 +166,7 @@ class Problem:
         self.comm.Barrier()  # nobody takes memory before all have looked how much there is
         with agreement(self.comm):
             shard.hold(blocks)
+            shard.owners = owners
             self.pulse.enter("waiting for the others' rows")
 
     def prepare(self, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Setup:
@@ -169,7 +190,7 @@ class Problem:
         moments = self._moments(topology, shard, Order(self.table.features), ballot)
         found: list[float] = []
         if first:
-            rule = self.on(self.comm, rounds=0).descend(topology, shard, setup, ballot, lambda *_: None).rule
+            rule = self.on(self.comm, rounds=0, balance=False).descend(topology, shard, setup, ballot, lambda *_: None).rule
             found = [rule.objective, rule.gradient_norm]
         with agreement(self.comm):
             same = np.array_equal(moments.mean, setup.mean) and np.array_equal(moments.variance, setup.variance)
@@ -205,19 +226,26 @@ class Problem:
             keeper: makes what keeps the state between rounds, and gives the rule the state to go on from.
         """
         first = min(1, self.comm.size - topology.workers)
-        stragglers = parse(self.settings.delay, self.settings.fail_slow, self.comm.size, first)
+        stragglers = parse(self.settings.delay, self.settings.fail_slow)
         order, partial = Order(self.table.features), self._partial(self.table.features + 2)
         solver = SOLVERS[self.settings.solver](setup.step, self.settings.momentum)
         history = history or History(perf_counter())
         rule = FitRule(self.objective(setup), solver, self.settings.rounds, self.settings.tol, watch, history)
         keeping = keeper(rule, partial) if keeper else None
-        clock = Clock(self.comm, self.nodes, first, topology, keeping or rule, keep, _number(topology))
-        loop: Topology = Delayed(clock, stragglers, self.comm.rank, self.comm.rank - first) if stragglers else clock
+        clock = Clock(self.comm, self.nodes, first, topology, keeping or rule, keep, _number(topology), self.ids)
+        loop: Topology = clock
+        balanced = None
+        if self.settings.balance:
+            loop = balanced = Balanced(
+                self.comm, topology.worker, shard.owners, clock, lambda owners: self._own(topology, shard, owners)
+            )
+        if stragglers:
+            loop = Delayed(loop, stragglers, self.ids[self.comm.rank], self.comm.rank - first)
         if keeping:
             loop = Keeping(loop, keeping)
         self._go(loop, shard, GradientMap(least_squares, self.partition.block_rows), partial, keeping or rule, order, ballot)
         clock.close()
-        return Descent(rule, order, clock.costs, partial)
+        return Descent(rule, order, clock.costs, partial, balanced.moved if balanced else 0)
 
     def _go(
         self, topology: Topology, shard: MemoryShard, mapping: Map, partial: Partial, rule: Rule, order: Order, ballot: Ballot

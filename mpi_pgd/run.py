@@ -17,16 +17,17 @@ from mpi4py import MPI
 from mpi_pgd import config, provenance
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
+from mpi_pgd.data.partition import NOBODY
 from mpi_pgd.job import Choose, Job, jsonable
 from mpi_pgd.problem import Descent, Problem, Setup, votes
 from mpi_pgd.report import bundle
 from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.rules.fit import Status
+from mpi_pgd.sums import Partial
 from mpi_pgd.survive.recovery import Team, lasting
 from mpi_pgd.survive.resume import carried
 from mpi_pgd.survive.signals import SignalFlag
-from mpi_pgd.topology.delay import parse
 from mpi_pgd.topology.schedules import sent
 from mpi_pgd.topology.world import agreement, guard, share
 
@@ -130,12 +131,12 @@ class _Fit:
                 bundle.prepare(self.settings.out)
         self.kept.agree(self.comm)
         self.problem = Problem.inspect(self.comm, self.settings, self.kept.table)
-        self.problem.pulse = job.pulse
+        self.problem.pulse, self.problem.ids, self.problem.shrunk = job.pulse, team.ids, bool(team.losses)
         self.kept.table = json.dumps(self.problem.table.as_dict())
-        self.topology = self.problem.topology()
+        before = job.topology.worker if job.topology else NOBODY
+        # The one before lives until now: unfinished messages may still have read its buffers.
+        self.topology = job.topology = self.problem.topology(before)
         self.ballot = votes(self.start, self.settings.max_seconds, job.signalled)
-        with agreement(self.comm):
-            parse(self.settings.delay, self.settings.fail_slow, self.comm.size, min(1, self.comm.size - self.topology.workers))
 
     def run(self, show: Callable[[Result, Settings], None]) -> Result:
         self.kept.shard = shard = self.problem.load(self.topology, self.kept.shard)
@@ -186,7 +187,7 @@ class _Fit:
             "mode": self.settings.mode,
             "algorithm": self.settings.algorithm,
             "ranks": self.comm.size,
-            "workers": self.topology.workers,
+            "workers": self.comm.size - min(1, self.comm.size - self.topology.workers),
             "rows": table.rows,
             "features": table.features,
             "rounds": rule.rounds,
@@ -200,19 +201,21 @@ class _Fit:
             },
             "seconds_per_round": sum(costs.mean().values()),
             "per_round": costs.median(),
-            "bytes_per_round": self._sent(descent.partial.buffer.nbytes),
+            "bytes_per_round": self._sent(descent.partial),
             "costs": costs.record(),
             "versions": provenance.versions(),
             "machine": provenance.machine(self.problem.nodes),
             "command": provenance.command(self.comm.size),
             "hosts": dict(Counter(self.problem.nodes)),
+            "moved_blocks": descent.moved,
             "losses": self.job.losses,
             "config": jsonable(self.settings),
         }
 
-    def _sent(self, partial: int) -> int:
+    def _sent(self, sums: Partial) -> int:
         """Bytes that a worker, in peer-to-peer the busiest, hands to MPI in a round."""
         ranks, algorithm = self.comm.size, self.settings.algorithm
+        partial = sums.buffer.nbytes + (sums.peaks.nbytes if self.settings.replicas > 1 and sums.order_free else 0)
         if ranks == 1 or algorithm == "library" or self.settings.mode == "client-server":
             return partial if ranks > 1 else 0
         return max(sent(algorithm, rank, ranks, (partial,)) for rank in (0, 1))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mpi_pgd.arrays import Rows, Vector, aligned
 from mpi_pgd.data.hdf5 import Table
-from mpi_pgd.data.partition import Partition, runs
+from mpi_pgd.data.partition import Owners, Partition, runs
 from mpi_pgd.errors import InputError
 
 SLAB_BYTES = 8 << 20  # read at a time: large enough for the file system, small enough to be checked while still in cache
@@ -34,6 +34,7 @@ class MemoryShard:
         blocks: the numbers of the blocks that it yields, ascending.
         pieces: what was read together: x (rows, features) and y (rows,) of a run of neighbouring blocks.
         peaks: (features + 1,) float64, the largest magnitude of each column and of y over all that was read.
+        owners: who holds which block, as far as this rank was told.
         rows_read: how many that were.
     """
 
@@ -42,6 +43,7 @@ class MemoryShard:
         self.blocks = np.zeros(0, dtype=np.int64)
         self.pieces: list[tuple[Rows, Vector]] = []
         self.peaks = np.zeros(partition.features + 1)
+        self.owners: Owners = np.zeros(0, dtype=np.int32)
         self.rows_read = 0
         self._read: dict[int, Block] = {}
         self._yielded: list[Block] = []

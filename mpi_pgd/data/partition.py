@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Owners = NDArray[np.int32]  # (blocks,): the worker that holds each block
+DAMPING = 0.7  # of the way to the ideal shares is gone at once
+PAYS = 1.05  # times the ideal: below that, nothing moves
 NOBODY = -1  # an owner: the block has to be read by somebody
 
 BLOCK_BYTES = 896 * 1024  # as float64; a block is read twice a round, so it should stay in a core's own cache
@@ -65,6 +67,45 @@ def runs(blocks: NDArray[np.int64]) -> Iterator[range]:
     for run in np.split(blocks, np.flatnonzero(np.diff(blocks) != 1) + 1):
         if len(run):
             yield range(int(run[0]), int(run[-1]) + 1)
+
+
+def rebalanced(owners: Owners, seconds: NDArray[np.float64]) -> Owners:
+    """Who should hold which block, as a new array; the same one if moving would not pay.
+
+    Each worker's share should be in proportion to its speed. It goes ``DAMPING`` of the way there, as what was measured is noisy.
+
+    Args:
+        owners: who holds which block now; all are held.
+        seconds: (workers,), how long each takes to map what it holds.
+    """
+    held = np.bincount(owners, minlength=len(seconds))
+    each = np.divide(seconds, held, out=np.zeros(len(seconds)), where=held > 0)
+    if not (each[held > 0] > 0).all():
+        return owners.copy()  # a clock too coarse to tell
+    each[held == 0] = np.median(each[held > 0])
+    ideal = len(owners) / (1 / each).sum()  # seconds, if all took alike
+    if seconds.max() < PAYS * ideal:
+        return owners.copy()
+    wanted = _whole(held + DAMPING * (ideal / each - held), len(owners))
+    after = owners.copy()
+    for worker in np.flatnonzero(wanted < held):
+        after[np.flatnonzero(owners == worker)[wanted[worker] :]] = NOBODY
+    more = np.maximum(wanted - held, 0)
+    after[after == NOBODY] = np.repeat(np.arange(len(seconds)), more)
+    return after
+
+
+def _whole(shares: NDArray[np.float64], total: int) -> NDArray[np.int64]:
+    """Whole numbers near ``shares`` that add up to ``total``; at least one each, as long as there are enough."""
+    found = np.maximum(np.floor(shares), min(1, total // len(shares))).astype(np.int64)
+    rest = total - int(found.sum())
+    order = np.argsort(found - shares, kind="stable")  # who lost most by the rounding comes first
+    if rest < 0:  # those that were given their one block take it from the largest
+        found[np.argmax(found)] += rest
+    else:
+        found += rest // len(found)
+        found[order[: rest % len(found)]] += 1
+    return found
 
 
 def _levelled(held: NDArray[np.int64], more: int) -> NDArray[np.int64]:

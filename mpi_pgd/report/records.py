@@ -22,7 +22,7 @@ _ROUND = {
     "algorithm": "text",
     "ranks": "whole",
     "workers": "whole",
-    "seconds_per_round": "number",
+    "seconds_per_round": "positive number",
     "low?": "number",
     "high?": "number",
     **_SPLIT,
@@ -61,15 +61,15 @@ _STUDIES: dict[str, dict[str, Any]] = {
     "network": {
         "rows": [
             {"kind": "text", "link": "text", "mode?": "text", "algorithm?": "text", "ranks": "whole"}
-            | {"bytes": "number", "seconds": "number"}
-            | dict.fromkeys(("low?", "high?", "fitted_seconds?", "residual?"), "number")
+            | dict.fromkeys(("bytes", "seconds", "low?", "high?", "fitted_seconds?"), "positive number")
+            | {"residual?": "number"}
         ],
         "fits?": [_FIT],
         "compute?": {"bytes_per_second?": "number", "together?": _TOGETHER, "jitter_seconds?": "number"},
     },
     "plan": {
         "rows": [
-            {"mode": "text", "algorithm": "text", "ranks?": "whole", "workers": "whole", "seconds_per_round": "number"}
+            {"mode": "text", "algorithm": "text", "ranks?": "whole", "workers": "whole", "seconds_per_round": "positive number"}
             | dict.fromkeys(("compute?", "wait?", "latency?", "bandwidth?", "update?"), "number")
             | dict.fromkeys(("fit_seconds?", "core_hours?"), "number")
         ],
@@ -181,6 +181,7 @@ def _run(path: Path) -> Record:
 def _json(path: Path) -> Record:
     try:
         value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair can't be written again
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}): give a folder whose files can") from None
     except (ValueError, RecursionError) as error:  # undecodable bytes, too
@@ -238,7 +239,9 @@ def _fits(value: Any, shape: str) -> bool:
     if shape == "text":
         return isinstance(value, str)
     kinds = int if shape == "whole" else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= sys.float_info.max  # and so no NaN
+    if not isinstance(value, kinds) or isinstance(value, bool) or not abs(value) <= sys.float_info.max:  # nor is NaN
+        return False
+    return value > 0 or shape != "positive number"  # axes are logarithmic
 
 
 def _damaged(path: Path, where: str, expected: str) -> NoReturn:

@@ -145,7 +145,7 @@ class Race:
         setup, shard = self._setups[one.rows], self._shard[1]
         if warm:
             problem.on(team, one.rows, rounds=WARM).descend(topology, shard, setup, self.ballot, _unwatched)
-        rule, order, costs, sums = problem.descend(topology, shard, setup, self.ballot, _unwatched)
+        rule, order, costs, sums, _ = problem.descend(topology, shard, setup, self.ballot, _unwatched)
         if team.rank:
             return None
         sha = fingerprint(order.point[:-1], float(order.point[-1]))

@@ -35,9 +35,11 @@ class Clock:
         keep: how many rounds' times rank 0 is to keep.
         number: gives the number of the round in hand, if ranks that are late skip rounds. Then nobody knows when the others have
             made how many, and only the last rounds are gathered, at the end.
+        ids: each rank's number at the start of the job, if it may be another now.
 
     Attributes:
         costs: on rank 0, complete after ``close``.
+        crowded: on some node, ranks outnumber cores.
     """
 
     def __init__(
@@ -49,10 +51,11 @@ class Clock:
         rule: Rule,
         keep: int = 0,
         number: Callable[[], int] | None = None,
+        ids: Sequence[int] = (),
     ) -> None:
         self.comm, self.topology, self.rule = comm, topology, rule
-        crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))
-        self.costs = Costs(nodes, first, crowded, keep)
+        self.crowded = crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))
+        self.costs = Costs(nodes, first, crowded, keep, ids)
         self.window = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
@@ -82,6 +85,10 @@ class Clock:
     def maximum(self, vector: Vector) -> None:
         """An exchange of the bound belongs to no round."""
         self.topology.maximum(vector)
+        self._start()
+
+    def restart(self) -> None:
+        """What was done since the last round belongs to none."""
         self._start()
 
     def _turn(self) -> None:

@@ -87,10 +87,12 @@ class Costs:
         crowded: ranks outnumber cores. What a rank's clock shows is then as much its neighbours' work as its own, so who is slow
             is told from the processor's seconds.
         keep: how many rounds' times to keep at least, if there are so many.
+        ids: each rank's number as a person knows it, if it is another.
     """
 
-    def __init__(self, nodes: Sequence[str], first: int, crowded: bool, keep: int) -> None:
+    def __init__(self, nodes: Sequence[str], first: int, crowded: bool, keep: int, ids: Sequence[int] = ()) -> None:
         ranks = len(nodes)
+        self.ids = ids or range(ranks)
         self.nodes, self.first, self.crowded, self.keep = nodes, first, crowded, keep
         self.rounds = 0
         self.drift = 0.0  # seconds that a clock moved against rank 0's
@@ -166,7 +168,7 @@ class Costs:
     def _rank(self, rank: int) -> dict[str, Any]:
         rounds = max(1, self.rounds)
         return {
-            "rank": rank,
+            "rank": self.ids[rank],
             "node": self.nodes[rank],
             **dict(zip(PARTS, (self._sums[rank] / rounds).tolist(), strict=True)),
             "slowest_rounds": int(self._last[rank]),
@@ -181,8 +183,9 @@ class Costs:
         others = np.delete(share[self.first :], worst - self.first)
         if share[worst] < OFTEN or share[worst] < 2 * np.median(others):
             return ""
+        factor = self._when_slow[worst] / self._slow[worst]
         return (
-            f"rank {worst} on node {self.nodes[worst]} was {self._when_slow[worst] / self._slow[worst]:.1f} times slower than the "
+            f"rank {self.ids[worst]} on node {self.nodes[worst]} was {factor:.1f} times slower than the "
             f"median of the other workers in {share[worst]:.0%} of the rounds"
             + (" (by processor time, as ranks outnumber cores)" if self.crowded else "")
             + f"; the others waited {self._waited[worst]:.3g} s for it"
@@ -199,7 +202,7 @@ class Costs:
         return [
             {
                 "round": first + turn,
-                "rank": rank,
+                "rank": self.ids[rank],
                 "start": float(stamps[place, turn, START]) - begin,
                 **dict(zip(PARTS, parts[place, turn].tolist(), strict=True)),
             }

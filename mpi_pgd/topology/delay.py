@@ -1,7 +1,7 @@
 """Stragglers on purpose: ranks that take longer to map, the same on every run. No bit of the weights changes by it."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, repeat
 from time import perf_counter, sleep, thread_time
@@ -32,12 +32,8 @@ class Exponential:
     mean: float
 
 
-def parse(delay: str, fail_slow: str, ranks: int, first: int) -> list[Straggler | Exponential]:
-    """What ``--delay`` and ``--fail-slow`` ask for, in a world of ``ranks`` whose rank ``first`` is the first to hold rows.
-
-    Raises:
-        InputError: a rank that is not there, or that holds no rows.
-    """
+def parse(delay: str, fail_slow: str) -> list[Straggler | Exponential]:
+    """What ``--delay`` and ``--fail-slow`` ask for."""
     found: list[Straggler | Exponential] = []
     if delay.startswith("exponential:"):
         found.append(Exponential(float(delay.partition(":")[2])))
@@ -47,17 +43,27 @@ def parse(delay: str, fail_slow: str, ranks: int, first: int) -> list[Straggler 
     if fail_slow:
         rank, _, since = fail_slow.partition("@")
         found.append(Straggler(int(rank), FAIL_SLOW, int(since)))
-    for item in found:
+    return found
+
+
+def check(stragglers: Iterable[Straggler | Exponential], ranks: int, first: int) -> None:
+    """Whether a world of ``ranks``, whose rank ``first`` is the first to hold rows, has these.
+
+    Raises:
+        InputError: a rank that is not there, or that holds no rows.
+    """
+    for item in stragglers:
         if isinstance(item, Straggler) and not first <= item.rank < ranks:
             raise InputError(
                 f"rank {item.rank} can't be delayed: expected a rank that holds rows, {first} to {ranks - 1} "
                 f"of the {ranks} ranks in this mode"
             )
-    return found
 
 
 class Delayed:
     """A topology around a topology: passes time, as if the map had taken longer, before the rank arrives.
+
+    ``rank`` is this rank's number as a person names it, at the start of the job; ``worker`` that among the workers now.
 
     A slow rank's work and the time that it is busy for are both counted in seconds of the processor: it then gets along with the
     ranks that share its core as one does that has more to do.

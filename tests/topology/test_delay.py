@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.topology.delay import Exponential, Straggler, exponential, parse
+from mpi_pgd.topology.delay import Exponential, Straggler, check, exponential, parse
 
 
 def test_what_is_asked_for() -> None:
-    assert parse("2:3", "1@40", 4, 1) == [Straggler(2, 3.0), Straggler(1, 10.0, 40)]
-    assert parse("exponential:2e-3", "", 4, 0) == [Exponential(0.002)]
-    assert parse("", "", 4, 0) == []
+    assert parse("2:3", "1@40") == [Straggler(2, 3.0), Straggler(1, 10.0, 40)]
+    assert parse("exponential:2e-3", "") == [Exponential(0.002)]
+    assert parse("", "") == []
 
 
 @pytest.mark.parametrize(("delay", "fail_slow", "first"), [("4:2", "", 0), ("0:2", "", 1), ("", "7@0", 0)])
 def test_a_rank_without_rows_cannot_be_late(delay: str, fail_slow: str, first: int) -> None:
     with pytest.raises(InputError, match=f"expected a rank that holds rows, {first} to 3"):
-        parse(delay, fail_slow, 4, first)
+        check(parse(delay, fail_slow), 4, first)
 
 
 def test_delays_are_the_same_on_every_run_and_each_worker_has_its_own() -> None:

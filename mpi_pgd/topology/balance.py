@@ -1,0 +1,78 @@
+"""Blocks move from slow ranks to fast ones between rounds. No bit changes by it: a block's vector is the same whoever maps it."""
+
+from collections.abc import Callable
+from time import perf_counter, thread_time
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.arrays import Vector
+from mpi_pgd.data.partition import Owners, rebalanced
+from mpi_pgd.sums import Partial
+from mpi_pgd.topology.clock import Clock
+from mpi_pgd.train import Action, Order, Rule
+
+FIRST, SELDOM = 4, 128  # rounds until the first look; each time twice as many, but no more than these
+Move = Callable[[Owners], None]  # has every rank hold the blocks that it owns; collective
+
+
+class Balanced:
+    """A topology around the clock: measures how long each worker maps a block, and has blocks moved if that would pay.
+
+    Args:
+        comm: the ranks.
+        worker: this rank's number among those that hold blocks, or -1.
+        owners: who holds which block, the same on every rank.
+        clock: what is wrapped; the time of a move belongs to no round.
+        move: moves them.
+
+    Attributes:
+        moves: how often blocks have moved.
+        moved: how many blocks did.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, clock: Clock, move: Move) -> None:
+        self.comm, self.worker, self.owners, self.clock, self.move = comm, worker, owners, clock, move
+        self.now = thread_time if clock.crowded else perf_counter  # where ranks share cores, others' work is not to count
+        self.workers = int(owners.max()) + 1
+        self.took = np.zeros(SELDOM)
+        self.count, self.look = 0, FIRST
+        self.moves = self.moved = 0
+        self.begun = 0.0
+
+    def open(self, rule: Rule, order: Order) -> None:
+        """The first map begins."""
+        self.clock.open(rule, order)
+        self.begun = self.now()
+
+    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+        """Note how long the map took; after some rounds, look, and move."""
+        self.took[self.count] = self.now() - self.begun
+        self.clock.step(partial, rule, order)
+        self.count += 1
+        if self.count == self.look and order.action != Action.STOP:
+            self._balance()
+            self.count, self.look = 0, min(2 * self.look, SELDOM)
+            self.clock.restart()
+        self.begun = self.now()
+
+    def maximum(self, vector: Vector) -> None:
+        """As the topology."""
+        self.clock.maximum(vector)
+        self.begun = self.now()
+
+    def _balance(self) -> None:
+        mine = np.array([self.worker, np.median(self.took[: self.count])])
+        everyone = np.empty((self.comm.size, 2))
+        self.comm.Allgather(mine, everyone)
+        seconds = np.zeros(self.workers)
+        for worker, median in everyone:
+            if worker >= 0:
+                seconds[int(worker)] = median
+        after = rebalanced(self.owners, seconds)
+        changed = int((after != self.owners).sum())
+        if changed:
+            self.move(after)
+            self.owners = after
+            self.moves += 1
+            self.moved += changed
