@@ -1,5 +1,6 @@
 """What outlives the attempts of a run on one rank: what is kept of the fit, the checkpoint, and the watcher."""
 
+import json
 import math
 import os
 import signal
@@ -148,7 +149,12 @@ class Job:
         read = np.array(shard.rows_read - self._read)
         problem.comm.Allreduce(MPI.IN_PLACE, read)
         self._read = shard.rows_read
-        for loss in self.team.losses[len(self.losses) :]:
+        self._tell_losses(problem, int(read))
+
+    def _tell_losses(self, problem: Problem, read: int) -> None:
+        """What was lost since the last attempt, told once, and known to all. Collective."""
+        told = len(self.losses)
+        for loss in self.team.losses[told:]:
             self.losses.append(
                 {
                     "ranks": list(loss.ranks),
@@ -156,11 +162,22 @@ class Job:
                     "seconds": loss.at - self.start,
                     "round": self.kept.snapshot.rounds,
                     "cost": perf_counter() - loss.at,
-                    "rows_read": int(read),
+                    "rows_read": read,
                 }
             )
-            if problem.comm.rank == 0:
-                say(_lost(self.losses[-1], problem.comm.size))
+        if not self.team.lasting:
+            return
+        # A rank that is new has seen no loss, nor when the run began; the first that has tells.
+        known = np.empty(problem.comm.size, dtype=np.int64)
+        problem.comm.Allgather(np.array(len(self.losses)), known)
+        root = int(known.argmax())
+        self.losses, age = json.loads(share(problem.comm, json.dumps([self.losses, perf_counter() - self.start]), root))
+        if self.team.newcomer:
+            self.start = perf_counter() - age
+            self.kept.history.start = self.start
+        if problem.comm.rank == root:
+            for entry in self.losses[told:]:
+                say(_lost(entry, problem.comm.size))
 
     def keeper(self, problem: Problem) -> Callable[[FitRule, Partial], Keeper] | None:
         """What keeps the state of a descent; None if nobody will ask for it."""

@@ -22,7 +22,7 @@ _ROUND = {
     "algorithm": "text",
     "ranks": "whole",
     "workers": "whole",
-    "seconds_per_round": "positive number",
+    "seconds_per_round": "number above 0",
     "low?": "number",
     "high?": "number",
     **_SPLIT,
@@ -61,7 +61,7 @@ _STUDIES: dict[str, dict[str, Any]] = {
     "network": {
         "rows": [
             {"kind": "text", "link": "text", "mode?": "text", "algorithm?": "text", "ranks": "whole"}
-            | dict.fromkeys(("bytes", "seconds", "low?", "high?", "fitted_seconds?"), "positive number")
+            | dict.fromkeys(("bytes", "seconds", "low?", "high?", "fitted_seconds?"), "number above 0")
             | {"residual?": "number"}
         ],
         "fits?": [_FIT],
@@ -69,7 +69,7 @@ _STUDIES: dict[str, dict[str, Any]] = {
     },
     "plan": {
         "rows": [
-            {"mode": "text", "algorithm": "text", "ranks?": "whole", "workers": "whole", "seconds_per_round": "positive number"}
+            {"mode": "text", "algorithm": "text", "ranks?": "whole", "workers": "whole", "seconds_per_round": "number above 0"}
             | dict.fromkeys(("compute?", "wait?", "latency?", "bandwidth?", "update?"), "number")
             | dict.fromkeys(("fit_seconds?", "core_hours?"), "number")
         ],
@@ -241,7 +241,7 @@ def _fits(value: Any, shape: str) -> bool:
     kinds = int if shape == "whole" else (int, float)
     if not isinstance(value, kinds) or isinstance(value, bool) or not abs(value) <= sys.float_info.max:  # nor is NaN
         return False
-    return value > 0 or shape != "positive number"  # axes are logarithmic
+    return value > 0 or shape != "number above 0"  # axes are logarithmic
 
 
 def _damaged(path: Path, where: str, expected: str) -> NoReturn:

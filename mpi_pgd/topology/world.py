@@ -1,11 +1,13 @@
 """Starting MPI, and never leaving a rank behind: errors that all ranks agree on, and bugs that end the whole job."""
 
+import ctypes
 import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from time import sleep
 from typing import NoReturn
 
@@ -17,6 +19,7 @@ from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
 FORWARD = 0.2  # seconds for the launcher to pass on a traceback before the job is ended
+FINALIZING = 5  # seconds for MPI_Finalize, where it may wait for ranks that were lost
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 
 
@@ -57,6 +60,9 @@ def tolerant(environment: Mapping[str, str] = os.environ) -> bool:
 def lost(failure: MPI.Exception) -> bool:
     """Whether it says that a rank has died: here, or so a rank that found out says."""
     return failure.Get_error_class() in (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
+
+
+RESPAWNED: list[int] = []  # how many ranks were started in the place of others, each time
 
 
 @contextmanager
@@ -131,6 +137,11 @@ def leave(comm: MPI.Intracomm, code: int) -> None:
         name = line.partition("/")[2]
         if name.startswith("dev/shm/sm_segment."):  # what MPI_Finalize would have removed
             Path("/", name).unlink(missing_ok=True)
+    if RESPAWNED:  # the launcher takes the exit of such a rank without it for a failure
+        late = Timer(FINALIZING, os._exit, [code])
+        late.daemon = True
+        late.start()
+        ctypes.CDLL(MPI.__file__).MPI_Finalize()  # unlike mpi4py's, it lets the timer's thread run
     os._exit(code)
 
 
