@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -24,6 +24,20 @@ Chain = tuple[tuple[str, str], ...]  # of data sets that are made of each other
 DAMAGED = (OSError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, MemoryError)
 
 
+class Stamp(NamedTuple):
+    """A file as it was when it was looked at."""
+
+    path: str
+    size: int
+    changed: int  # nanoseconds
+
+    @classmethod
+    def of(cls, path: str) -> "Stamp":
+        """As it is now."""
+        found = Path(path).stat()
+        return cls(path, found.st_size, found.st_mtime_ns)
+
+
 @dataclass(frozen=True)
 class Part:
     """One file of a table: its rows come after those of the parts before it."""
@@ -32,6 +46,7 @@ class Part:
     rows: int
     chunk_rows: int  # rows that are stored, and so have to be read, together; 1 if contiguous
     layout: str  # what `data info` says of it
+    files: tuple["Stamp", ...] = ()  # those that its rows come from: several, if its data sets are virtual
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,7 @@ class Table:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Table":
         """The table that ``as_dict`` described."""
-        parts = tuple(Part(**part) for part in fields["parts"])
+        parts = tuple(Part(**{**part, "files": tuple(Stamp(*file) for file in part["files"])}) for part in fields["parts"])
         tuples = {name: tuple(fields[name]) for name in ("names", "first")}
         return cls(**{**fields, **tuples, "parts": parts})
 
@@ -123,7 +138,19 @@ class Table:
                 targets = file[self.y]
                 column = np.s_[source, 0] if targets.ndim == 2 else source
                 targets.read_direct(y, column, np.s_[target])
+            _check_unchanged(part)
             done += len(here)
+
+
+def _check_unchanged(part: Part) -> None:
+    """Rows that are read again, or by another rank, have to be the rows that were there before."""
+    for before in part.files:
+        try:
+            now = Stamp.of(before.path)
+        except OSError as error:
+            raise InputError(f"{before.path} has gone since the run began ({error.strerror}): bring it back") from None
+        if now != before:
+            raise InputError(f"{before.path} has changed since the run began: fit again, with data that stay as they are")
 
 
 def find(patterns: Sequence[str]) -> list[str]:
@@ -237,7 +264,9 @@ def _inspect_one(path: str, x: str, y: str) -> tuple[dict[str, Any], Part, bool]
         details = {"features": features.shape[1], "names": _names(file, features), **types}
         plugin = _readable(features, path, file) | _readable(target, path, file)
         chunk_rows = features.chunks[0] if features.chunks else 1
-        return details, Part(path, len(features), chunk_rows, _layout(features)), plugin
+        files = [path, *_sources(features, path), *_sources(target, path)]
+        stamps = tuple(Stamp.of(name) for name in dict.fromkeys(files))
+        return details, Part(path, len(features), chunk_rows, _layout(features), stamps), plugin
 
 
 def _data_set(file: h5py.File, path: str, name: str, flag: str) -> h5py.Dataset:
@@ -334,6 +363,12 @@ def _check_outside(data_set: h5py.Dataset, path: str) -> None:
         there = where.stat().st_size - offset if where.is_file() else 0
         if there < min(size, data_set.nbytes):
             raise InputError(f"{data_set.name} in {path} has its numbers in {where}, which is missing or too short: bring it back")
+
+
+def _sources(data_set: h5py.Dataset, path: str) -> list[str]:
+    """The files that a virtual data set is made of."""
+    sources = data_set.virtual_sources() if data_set.is_virtual else []
+    return [str(Path(path).parent / source) for _, source, _, _ in sources if source != "."]
 
 
 def _check_sources(data_set: h5py.Dataset, path: str, file: h5py.File, above: Chain) -> bool:
