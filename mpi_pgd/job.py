@@ -74,7 +74,7 @@ class Job:
                 raise InputError(f"{what} needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
             if team.comm.rank == 0 and chosen.checkpoint:
                 checkpoint.prepare(chosen.checkpoint)
-        if self.watcher is None and (chosen.checkpoint or chosen.patience < math.inf):
+        if self.watcher is None and (self.flag or chosen.checkpoint or chosen.patience < math.inf):
             self._watch()
         if self.watcher and self.watcher.patience < math.inf:
             mine = np.frombuffer(self.watcher.card(), dtype=np.uint8)

@@ -155,7 +155,7 @@ class Problem:
     def _own(self, topology: Mode, shard: MemoryShard, owners: Owners) -> None:
         """Have each rank hold what it owns. Collective; errors as of ``load``."""
         blocks = np.flatnonzero(owners == topology.worker)
-        wanted = node_total(self.comm, self.nodes, shard.bytes(shard.missing(blocks)))
+        wanted = node_total(self.comm, self.nodes, shard.bytes(shard.missing(blocks)) + (0 if shard.pieces else self._beside()))
         with agreement(self.comm):
             there = int(SPARE * available_bytes())
             if wanted > there:
@@ -168,6 +168,10 @@ class Problem:
             shard.hold(blocks)
             shard.owners = owners
             self.pulse.enter("waiting for the others' rows")
+
+    def _beside(self) -> int:
+        """Bytes that a rank takes beside its rows, at most: a block or two for the maps, and some dozens of vectors."""
+        return 8 * self.table.features * (2 * self.partition.block_rows + 60)
 
     def prepare(self, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Setup:
         """Moments and step: a pass over the rows, and some more if the step is ``auto``. Collective."""

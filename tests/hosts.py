@@ -15,11 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 
-from tests.launch import GRACE, Library, Result, launch
+from tests.launch import GRACE, Library, Result, Running, launch
 
 SWITCH = Path(__file__).with_name("switch.c")
 NETWORK = "10.77.0"
@@ -74,7 +74,7 @@ while found := [path for path in pathlib.Path("/proc").glob("[0-9]*") if inside(
     time.sleep(0.01)
 shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
-# What stands for ssh: options, a host, and a command for its shell.
+# What stands for ssh: options, a host, and a command for its shell; 255 if that is killed.
 REMOTE = """#!/bin/sh
 while [ "${{1#-}}" != "$1" ]; do shift; done
 case $1 in
@@ -82,7 +82,10 @@ case $1 in
 *) echo "no host $1 here" >&2; exit 1 ;;
 esac
 shift
-exec nsenter --target $pid --net --uts --mount sh -c "$*"
+nsenter --target $pid --net --uts --mount sh -c "$*"
+code=$?
+[ $code -lt 128 ] || code=255
+exit $code
 """
 # What stands for mpirun: the real one, on the first host. Another mount namespace means another working directory.
 MPIRUN = """#!/bin/sh
@@ -129,6 +132,8 @@ class Hosts:
         timeout: float = 60.0,
         env: Mapping[str, object] | None = None,
         cwd: Path | str | None = None,
+        flags: Sequence[str] = (),
+        during: Callable[[Running], object] = lambda _: None,
     ) -> Result:
         """As tests.launch.launch(), with rank r on the host r modulo the number of hosts."""
         command, settings = OPTIONS[library.name](self, library)
@@ -136,7 +141,8 @@ class Hosts:
         there = Library(library.name, library.python, str(wrapper))
         path = os.pathsep.join([str(Path(library.mpirun).parent), os.environ.get("PATH", os.defpath)])
         environment = {"PATH": path} | settings | dict(env or {})
-        return launch(there, ranks, *args, module=module, script=script, timeout=timeout, env=environment, cwd=cwd)
+        options = {"module": module, "script": script, "timeout": timeout, "cwd": cwd, "flags": flags, "during": during}
+        return launch(there, ranks, *args, env=environment, **options)
 
     def run(self, name: str, *command: object, stdin: str = "") -> str:
         """What a command prints that is run on the host ``name``."""

@@ -34,6 +34,8 @@ import faulthandler, os, signal
 faulthandler.register(signal.SIGRTMAX, file=open(os.path.join({scratch!r}, f"where.{{os.getpid()}}"), "w"))
 """
 GRACE = 5.0  # seconds that a job's daemons have to be gone after mpirun
+RANK_VARIABLES = (b"PMI_RANK", b"OMPI_COMM_WORLD_RANK")
+LOOK = 0.005  # seconds between two looks at a job that is waited for
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,55 @@ class Result:
     def __str__(self) -> str:
         head = f"{self.command}\nexit code {self.returncode} after {self.seconds:.1f} s"
         return f"{head}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+
+
+class Running:
+    """A job while it runs, for what a test does to it meanwhile.
+
+    ``mpirun`` is its launcher's process number.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], tag: str, start: float, timeout: float) -> None:
+        self.mpirun, self._process, self._tag = process.pid, process, tag
+        self._start, self._timeout = start, timeout
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    @property
+    def goes_on(self) -> bool:
+        return self._process.poll() is None and self.seconds < self._timeout
+
+    def until(self, holds: Callable[[], bool]) -> bool:
+        """Wait until it holds; False if the job ends first, or hangs."""
+        while not holds():
+            if not self.goes_on:
+                return False
+            time.sleep(LOOK)
+        return True
+
+    def wait(self, seconds: float) -> bool:
+        """As ``until``, for some seconds to pass."""
+        end = time.monotonic() + seconds
+        return self.until(lambda: time.monotonic() >= end)
+
+    def processes(self) -> list[int]:
+        """All of its processes."""
+        return _tagged(self._tag)
+
+    def ranks(self) -> list[int]:
+        """The processes of the ranks that have started MPI, in the ranks' order: before, ULFM does not survive a loss."""
+        found = [(rank, pid) for pid in self.processes() for rank in _rank(pid) if "/h5py/" in _maps(pid)]
+        return [pid for _, pid in sorted(found)]
+
+    def kill(self, pids: Iterable[int]) -> None:
+        """SIGKILL, to all at once."""
+        self.send(pids, signal.SIGKILL)
+
+    def send(self, pids: Iterable[int], number: signal.Signals) -> None:
+        """Another signal."""
+        _send(pids, number)
 
 
 @cache
@@ -86,8 +137,12 @@ def launch(
     env: Mapping[str, object] | None = None,
     cwd: Path | str | None = None,
     flags: Sequence[str] = (),
+    during: Callable[[Running], object] = lambda _: None,
 ) -> Result:
-    """Run `mpirun FLAGS -n RANKS python -m MODULE ARGS` (or SCRIPT) to its end; fail if it hangs or leaves processes."""
+    """Run `mpirun FLAGS -n RANKS python -m MODULE ARGS` (or SCRIPT) to its end; fail if it hangs or leaves processes.
+
+    ``during`` is called once it is started.
+    """
     program = ["-m", module] if script is None else [str(script)]
     command = [library.mpirun, *flags, "-n", str(ranks), library.python, *program, *map(str, args)]
     tag = uuid.uuid4().hex
@@ -110,7 +165,8 @@ def launch(
             stderr=err,
             start_new_session=True,
         )
-        trouble, where = _wait(job, tag, scratch, timeout)
+        during(Running(job, tag, start, timeout))
+        trouble, where = _wait(job, tag, scratch, max(0.0, start + timeout - time.monotonic()), timeout)
         seconds = time.monotonic() - start
         result = Result(" ".join(command), job.returncode, _text(out.name), _text(err.name), seconds)
     if trouble:
@@ -158,11 +214,11 @@ def _environment(library: Library, tag: str, scratch: str, extra: Mapping[str, o
     return _clean() | {key: str(value) for key, value in (settings | dict(extra)).items()}
 
 
-def _wait(job: subprocess.Popen[bytes], tag: str, scratch: str, timeout: float) -> tuple[str, str]:
+def _wait(job: subprocess.Popen[bytes], tag: str, scratch: str, left: float, timeout: float) -> tuple[str, str]:
     """Wait for the job and all its processes to end, and end them if they don't; say what was wrong, and where."""
     trouble = where = ""
     try:
-        job.wait(timeout)
+        job.wait(left)
         if not _until(lambda: not _tagged(tag), GRACE):
             trouble = "left processes behind: " + ", ".join(map(_command, _tagged(tag)))
     except subprocess.TimeoutExpired:
@@ -236,11 +292,21 @@ def _sweep(since: float) -> None:
 
 
 def _mapped() -> str:
-    maps = []
-    for path in Path("/proc").glob("[0-9]*/maps"):
-        with contextlib.suppress(OSError):
-            maps.append(path.read_text(errors="replace"))
-    return "".join(maps)
+    return "".join(_maps(int(path.parent.name)) for path in Path("/proc").glob("[0-9]*/maps"))
+
+
+def _maps(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return _text(f"/proc/{pid}/maps")
+    return ""
+
+
+def _rank(pid: int) -> list[int]:
+    """The number of a rank; none if this process is no rank, or has ended."""
+    with contextlib.suppress(OSError):
+        pairs = (line.partition(b"=")[::2] for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+        return [int(value) for name, value in pairs if name in RANK_VARIABLES][:1]
+    return []
 
 
 def _command(pid: int) -> str:

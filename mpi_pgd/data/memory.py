@@ -12,6 +12,7 @@ from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.partition import Owners, Partition, runs
 from mpi_pgd.errors import InputError
 
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")  # of control groups of the first version
 SLAB_BYTES = 8 << 20  # read at a time: large enough for the file system, small enough to be checked while still in cache
 
 
@@ -125,18 +126,29 @@ def _first_bad(table: Table, first: int, x: Rows, y: Vector) -> str:
 
 
 def available_bytes() -> int:
-    """Bytes of memory that this node can still give without swapping: by the kernel's estimate, or the control group's limit."""
+    """Bytes of memory that this node can still give without swapping: by the kernel's estimate, or a control group's limit."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     return min([1024 * kilobytes, *_control_group_rests()])
 
 
 def _control_group_rests() -> Iterator[int]:
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        try:
-            yield int(Path("/sys/fs/cgroup", limit).read_text()) - int(Path("/sys/fs/cgroup", used).read_text())
-        except (OSError, ValueError):  # no such control group here, or its limit is the word "max"
-            continue
+    """What each group around this process, as batch systems make them, has left: its limit counts as the node's memory does."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, kind, path = line.split(":", 2)
+        if kind in ("", "memory"):
+            root = Path("/sys/fs/cgroup", kind)
+            inner = root / path.lstrip("/")
+            for group in (inner, *inner.parents):
+                if group.is_relative_to(root):
+                    yield from _rest(group, *(("memory.max", "memory.current") if not kind else V1))
+
+
+def _rest(group: Path, limit: str, used: str) -> Iterator[int]:
+    try:
+        left = int((group / limit).read_text()) - int((group / used).read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no such control group here, or its limit is the word "max"
+        return
+    # Files that are kept in memory count as used, but give way.
+    yield left + sum(int(stat.get(name, 0)) for name in ("active_file", "inactive_file"))
