@@ -57,7 +57,7 @@ class Job:
         self.writer: Writer | None = None
         self.sentinel: Sentinel | None = None
         self.topology: Mode | None = None
-        self._resumed = False
+        self._resumed = self._prepared = False
         self._read = 0
 
     def signalled(self) -> bool:
@@ -72,8 +72,9 @@ class Job:
             if not team.lasting and (chosen.respawn or chosen.frozen == "drop"):
                 what = "--respawn" if chosen.respawn else "--frozen drop"
                 raise InputError(f"{what} needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
-            if team.comm.rank == 0 and chosen.checkpoint:
+            if team.comm.rank == 0 and chosen.checkpoint and not self._prepared:
                 checkpoint.prepare(chosen.checkpoint)
+                self._prepared = True  # once: it would remove what is just being written
         if self.watcher is None and (self.flag or chosen.checkpoint or chosen.patience < math.inf):
             self._watch()
         if self.watcher and self.watcher.patience < math.inf:
@@ -90,7 +91,10 @@ class Job:
             if self.team.comm.rank == 0 and not self.team.lasting:
                 self.sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
             told = self.sentinel.note if self.sentinel else lambda _: None
-            self.writer = Writer(chosen.checkpoint, self.kept, jsonable(chosen), self.start, provenance.versions, told)
+            # It may be resumed elsewhere.
+            found = [os.path.abspath(name) for name in chosen.data]  # noqa: PTH100  (a glob is no path)
+            settings = jsonable(chosen) | {"data": found, "out": chosen.out and os.path.abspath(chosen.out)}  # noqa: PTH100
+            self.writer = Writer(chosen.checkpoint, self.kept, settings, self.start, provenance.versions, told)
         watcher = Watcher(
             self.pulse,
             every=period(chosen.every)[0],

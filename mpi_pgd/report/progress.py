@@ -29,14 +29,17 @@ class Progress:
         self.begun = perf_counter()
         self.last = self.begun
         self.shown = False
+        self.first = -1
 
     def __call__(self, done: int, objective: float, gradient_norm: float) -> None:
         """Print a line if it is time to."""
         now = perf_counter()
+        if self.first < 0:
+            self.first = done  # a fit that goes on does not begin with 0
         if now - self.last < self.every:
             return
         self.last = now
-        rate = done / (now - self.begun)
+        rate = (done - self.first) / (now - self.begun)
         left = min((self.limit - done) / rate if rate else float("inf"), self.max_seconds - (now - self.start))
         line = (
             f"round {done}  objective {objective:.9g}  gradient {gradient_norm:.2e}  {rate:.0f} rounds/s  "

@@ -6,7 +6,9 @@ communicator, and attempt again, with what each has kept. An attempt that ends w
 none.
 """
 
+import atexit
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.topology.world import RESPAWNED, lost, nodes, tolerant
+from mpi_pgd.topology.world import FINALIZING, RESPAWNED, lost, nodes, tolerant
 
 Done = TypeVar("Done")
 SPAWNING = 30.0  # seconds, at most
@@ -75,6 +77,8 @@ def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done], respawn: Call
     while True:
         done, error = _try(team, attempt)
         if _agree(team.comm, done is not None or error is not None):
+            if team.losses:
+                atexit.register(signal.alarm, FINALIZING)  # MPI_Finalize may wait for who was lost
             if error:
                 raise error
             return cast(Done, done)
