@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mpi4py import MPI
@@ -22,15 +22,16 @@ from mpi_pgd.rules.fit import FitRule, History, Status
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive import checkpoint
 from mpi_pgd.survive.kept import Keeper, Kept
-from mpi_pgd.survive.members import CARD_BYTES
 from mpi_pgd.survive.pulse import Pulse
 from mpi_pgd.survive.recovery import Team
 from mpi_pgd.survive.resume import Writer, restore
-from mpi_pgd.survive.sentinel import Sentinel
 from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.survive.watcher import Watcher
 from mpi_pgd.topology.world import agreement, anyone, share
 from mpi_pgd.train import Ballot
+
+if TYPE_CHECKING:
+    from mpi_pgd.survive.sentinel import Sentinel
 
 Choose = Callable[[MPI.Intracomm], Settings]
 ABORT = 2  # seconds that an end of the job may take
@@ -79,7 +80,7 @@ class Job:
             self._watch()
         if self.watcher and self.watcher.patience < math.inf:
             mine = np.frombuffer(self.watcher.card(), dtype=np.uint8)
-            cards = np.empty((team.comm.size, CARD_BYTES), dtype=np.uint8)
+            cards = np.empty((team.comm.size, len(mine)), dtype=np.uint8)
             team.comm.Allgather(mine, cards)
             self.watcher.join([card.tobytes() for card in cards], team.comm.rank)
         return chosen
@@ -89,6 +90,8 @@ class Job:
         chosen = self.settings
         if chosen.checkpoint:
             if self.team.comm.rank == 0 and not self.team.lasting:
+                from mpi_pgd.survive.sentinel import Sentinel  # and with it subprocess: not on the other ranks
+
                 self.sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
             told = self.sentinel.note if self.sentinel else lambda _: None
             # It may be resumed elsewhere.

@@ -22,7 +22,7 @@ _ROUND = {
     "algorithm": "text",
     "ranks": "whole",
     "workers": "whole",
-    "seconds_per_round": "number above 0",
+    "seconds_per_round": "number",
     "low?": "number",
     "high?": "number",
     **_SPLIT,

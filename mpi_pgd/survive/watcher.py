@@ -10,13 +10,15 @@ import select
 from collections.abc import Callable, Sequence
 from threading import Thread
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-from mpi_pgd.survive.members import CARD_BYTES, unpack
-from mpi_pgd.survive.patience import Patience
-from mpi_pgd.survive.post import Post
 from mpi_pgd.survive.pulse import Pulse
 from mpi_pgd.survive.saver import Job, Save, Saver
 from mpi_pgd.survive.signals import SignalFlag
+
+if TYPE_CHECKING:
+    from mpi_pgd.survive.patience import Patience
+    from mpi_pgd.survive.post import Post
 
 
 class Watcher:
@@ -52,6 +54,8 @@ class Watcher:
         self.pulse, self.save, self.every, self.patience, self.flag = pulse, save, every, patience, flag
         self.end, self.frozen, self.say = end, frozen, say
         self.fallback_save: Save | None = None
+        self.post: Post | None = None
+        self._patience: Patience | None = None
         self._thread: Thread | None = None
         self._asked = self._stopping = False
         self._bug: BaseException | None = None
@@ -68,10 +72,10 @@ class Watcher:
         self._ours, self._theirs = os.pipe()
         for end in (self._ours, self._theirs):
             os.set_blocking(end, False)
-        self.post = Post() if self.patience < math.inf else None
+        if self.patience < math.inf:
+            self._listen()
         self.saver = Saver(self.say, self._wake)
         self._due = perf_counter() + self.every
-        self._patience = Patience(self, self.post) if self.post else None
         self._poll = select.poll()
         self._poll.register(self._ours, select.POLLIN)
         for source in (self.flag, self.post):
@@ -79,6 +83,13 @@ class Watcher:
                 self._poll.register(source.fileno(), select.POLLIN)
         self._thread = Thread(target=self._run, name="watcher", daemon=True)
         self._thread.start()
+
+    def _listen(self) -> None:
+        from mpi_pgd.survive.patience import Patience  # hardly anyone asks for it, and it takes an import of sockets
+        from mpi_pgd.survive.post import Post
+
+        self.post = Post()
+        self._patience = Patience(self, self.post)
 
     def stop(self) -> None:
         """End the thread, after the saves that were asked for. May be called again.
@@ -106,12 +117,15 @@ class Watcher:
             self._wake()
 
     def card(self) -> bytes:
-        """What the others have to know of this rank to ask it: 128 bytes, to be gathered by MPI. Zeros without a patience."""
-        return self.post.card if self.post else bytes(CARD_BYTES)
+        """What the others have to know of this rank to ask it: 128 bytes, to be gathered by MPI. Only with a patience."""
+        assert self.post
+        return self.post.card
 
     def join(self, cards: Sequence[bytes], me: int) -> None:
         """Who takes part from now on: the cards of ranks 0, 1, ... of the communicator, of which this is ``me``."""
         if self._patience:
+            from mpi_pgd.survive.members import unpack
+
             self._patience.asking.join([unpack(card, rank) for rank, card in enumerate(cards)], me)
             self._wake()
 
