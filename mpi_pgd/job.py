@@ -83,6 +83,7 @@ class Job:
             cards = np.empty((team.comm.size, len(mine)), dtype=np.uint8)
             team.comm.Allgather(mine, cards)
             self.watcher.join([card.tobytes() for card in cards], team.comm.rank)
+        self.pulse.enter("waiting for the start")
         return chosen
 
     def _watch(self) -> None:

@@ -130,7 +130,10 @@ class _Fit:
             if self.comm.rank == 0 and self.settings.out:
                 bundle.prepare(self.settings.out)
         self.kept.agree(self.comm)
+        if self.comm.rank == 0 and not self.kept.table:
+            job.pulse.enter("looking at the files")
         self.problem = Problem.inspect(self.comm, self.settings, self.kept.table)
+        job.pulse.enter("waiting for the start")
         self.problem.pulse, self.problem.ids, self.problem.shrunk = job.pulse, team.ids, bool(team.losses)
         self.kept.table = json.dumps(self.problem.table.as_dict())
         before = job.topology.worker if job.topology else NOBODY

@@ -1,4 +1,4 @@
-"""The law: the answer never depends on who computed it. One fingerprint over ranks, modes, and MPI libraries."""
+"""The law: the answer never depends on who computed it. One fingerprint over ranks, modes, MPI libraries, losses and restarts."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from mpi_pgd.config import ALGORITHMS
-from tests.launch import Library, launch
+from tests.chaos.common import ULFM, started
+from tests.launch import Library, Running, launch, libraries
 
 MODES = ("client-server", "peer-to-peer")
+RANKS = 4
+SLOW = ("--delay", "exponential:0.02")  # seconds: the rounds last until something has happened to them
 # Seen on one kind of processor only, so not a golden value: the first run of the session is what the others are held to.
 SEEN: dict[str, str] = {}
 
@@ -32,6 +35,51 @@ def test_one_fingerprint_for_every_algorithm(library: Library, ranks: int, mode:
     assert (result.returncode, result.stdout) == (0, ""), result
     record = json.loads((tmp_path / "run.json").read_text())
     assert (record["mode"], record["algorithm"]) == (mode, algorithm)
+    assert record["weights_sha256"] == SEEN.setdefault("diamonds", record["weights_sha256"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "victims"),
+    [(MODES[0], [2]), (MODES[0], [0]), (MODES[1], [1]), (MODES[1], [0]), (MODES[0], [0, 1]), (MODES[1], [3, 0])],
+)
+def test_one_fingerprint_for_who_is_left(library: Library, mode: str, victims: list[int], tmp_path: Path) -> None:
+    """A worker, the server, a peer, and two of them are killed in the middle of the rounds."""
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+
+    def kill(job: Running) -> None:
+        ranks = started(job, RANKS)
+        assert job.until((tmp_path / "checkpoint").exists)
+        job.kill(ranks[victim] for victim in victims)
+
+    words = ("--mode", mode, "--rounds", 60, *SLOW, "--checkpoint", tmp_path / "checkpoint", "--every", "20rounds")
+    result = launch(library, RANKS, *words, "--quiet", "--out", tmp_path, timeout=120, flags=ULFM, during=kill)
+    assert result.returncode == 0, result
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert sorted(rank for loss in record["losses"] for rank in loss["ranks"]) == sorted(victims)
+    assert all(20 <= loss["round"] < 60 for loss in record["losses"]), record["losses"]
+    assert record["ranks"] == RANKS - len(victims)
+    assert record["weights_sha256"] == SEEN.setdefault("diamonds", record["weights_sha256"])
+
+
+@pytest.mark.parametrize(("ranks", "mode"), [(1, MODES[0]), (2, MODES[1]), (5, MODES[0])])
+def test_one_fingerprint_for_who_goes_on(library: Library, ranks: int, mode: str, tmp_path: Path) -> None:
+    """The whole job is killed in the middle of the rounds; another library goes on."""
+    checkpoint = tmp_path / "checkpoint"
+
+    def kill(job: Running) -> None:
+        assert started(job, RANKS)
+        assert job.until(checkpoint.exists)
+        job.kill(job.processes())
+
+    saved = launch(library, RANKS, "--rounds", 60, *SLOW, "--checkpoint", checkpoint, "--every", "20rounds", during=kill)
+    assert saved.returncode != 0, saved
+    other = next((other for other in libraries().values() if other != library), library)
+    words = ("--resume", checkpoint, "--mode", mode, "--quiet", "--out", tmp_path)
+    result = launch(other, ranks, *words, timeout=120)
+    assert (result.returncode, result.stdout) == (0, ""), result
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["rounds"] == 60
     assert record["weights_sha256"] == SEEN.setdefault("diamonds", record["weights_sha256"])
 
 
