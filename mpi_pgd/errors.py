@@ -3,12 +3,19 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 2000  # characters of a sentence: a name may be a whole file
+
 
 class InputError(ValueError):
     """Something the user gave can't be used: one sentence that says what, what was expected, and what to do.
 
-    Ranks agree on it (``mpi_pgd.topology.world.agreement``): each raises the same one, so none is left waiting.
+    Ranks agree on it (``mpi_pgd.topology.world.agreement``): each raises the same one, so none is left waiting. What a file
+    or a user called something may hold line breaks, or what a terminal would obey: that is written as an escape.
     """
+
+    def __init__(self, sentence: str) -> None:
+        shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in sentence)
+        super().__init__(shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -2,8 +2,12 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from threading import Timer
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -38,6 +42,7 @@ from mpi_pgd.train import Ballot, Map, Order, Rule, Topology, rounds
 
 Mode = ClientServer | PeerToPeer | Replicated
 MODES: dict[str, Callable[[MPI.Intracomm, str], Mode]] = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
+INSPECTION = 300.0  # seconds for a look at the files, which takes some milliseconds each
 SPARE = 0.95  # of the memory that the node can give
 
 
@@ -103,7 +108,8 @@ class Problem:
         text = ""
         with agreement(comm):
             if comm.rank == 0 and not known:
-                text = json.dumps(hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y).as_dict())
+                with _limited():
+                    text = json.dumps(hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y).as_dict())
         table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
         problem = cls(comm, chosen, table, table.rows)
         with agreement(comm):
@@ -283,6 +289,24 @@ class Problem:
         self.comm.Bcast(found)
         largest, cut = found.tolist()
         return 0.0 if cut else 1.0 / float(largest)
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """HDF5 can loop for ever over a damaged file, and the other ranks would wait for it."""
+    timer = Timer(INSPECTION, _endless)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _endless() -> None:
+    sys.stderr.write(f"mpi_pgd: HDF5 came to no end with the files in {INSPECTION:g} s: they may be damaged, make them again\n")
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def votes(start: float, max_seconds: float = math.inf, signalled: Callable[[], bool] = lambda: False) -> Ballot:

@@ -100,9 +100,9 @@ def _whole(shares: NDArray[np.float64], total: int) -> NDArray[np.int64]:
     found = np.maximum(np.floor(shares), min(1, total // len(shares))).astype(np.int64)
     rest = total - int(found.sum())
     order = np.argsort(found - shares, kind="stable")  # who lost most by the rounding comes first
-    if rest < 0:  # those that were given their one block take it from the largest
-        found[np.argmax(found)] += rest
-    else:
+    for _ in range(-rest):  # those that were given their one block take it from the largest
+        found[np.argmax(found)] -= 1
+    if rest > 0:
         found += rest // len(found)
         found[order[: rest % len(found)]] += 1
     return found

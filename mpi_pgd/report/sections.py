@@ -38,7 +38,7 @@ def headline(name: str, record: Record) -> str:
     """The one sentence that somebody in a hurry reads."""
     return {
         "run": _run_sentence,
-        "compare": lambda study: study.get("verdict") or "",
+        "compare": lambda study: study.get("verdict") or "modes and algorithms, turn by turn",
         "scaling": _scaling_sentence,
         "straggler": _straggler_sentence,
         "network": _network_sentence,

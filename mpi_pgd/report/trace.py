@@ -45,7 +45,8 @@ def _events(nodes: Sequence[str], first: int, times: Vector) -> Iterator[str]:
     places = {node: number + 1 for number, node in enumerate(dict.fromkeys(nodes))}
     for node, place in places.items():
         yield json.dumps({"ph": "M", "name": "process_name", "pid": place, "tid": 0, "args": {"name": f"node {node}"}})
-    zero = float(times[times[:, :, 0] > 0, 0].min()) if times.size else 0.0  # a round that a rank skipped is all zeros
+    begun = times[times[:, :, 0] > 0, 0]  # a round that a rank skipped is all zeros
+    zero = float(begun.min()) if begun.size else 0.0
     for rank, node in enumerate(nodes):
         where = {"pid": places[node], "tid": rank + 1}
         yield json.dumps({"ph": "M", "name": "thread_name", **where, "args": {"name": f"rank {rank}"}})

@@ -1,7 +1,7 @@
 """Network files: read, and refused in one sentence if they are something else."""
 
 import json
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def read(path: str) -> dict[str, Any]:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}): expected a network.json; {MAKE}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{path} is not JSON: expected a network.json; {MAKE}") from None
     try:
         check(record)
@@ -53,7 +53,7 @@ def check(record: Any) -> None:
                 raise _wrong(name, row)
     for entry in _entries(record, "fits"):
         _positive(entry, ("alpha", "overhead", "beta"), zero=True)
-        if entry.get("form") not in [shape.name for shape in SHAPES[entry["mode"], entry["algorithm"]]]:
+        if entry.get("form") not in [shape.name for shape in SHAPES[_way(entry)]]:
             raise _wrong("form", entry.get("form"))
 
 
@@ -83,7 +83,7 @@ def _way(entry: Mapping[str, Any]) -> tuple[Any, Any]:
 def _positive(values: Mapping[str, Any], names: Iterable[str], zero: bool = False) -> None:
     for name in names:
         value = values.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise _wrong(name, value)
         if value < 0 or (value == 0 and not zero):
             raise _wrong(name, value)

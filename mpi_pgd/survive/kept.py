@@ -9,6 +9,7 @@ from mpi4py import MPI
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.errors import InputError
 from mpi_pgd.rules.fit import FitRule, History
 from mpi_pgd.sums import Partial
 from mpi_pgd.topology.world import share, spread
@@ -95,6 +96,8 @@ class Keeper:
         rounds, vector = kept.snapshot
         kept.history.extend(rounds, np.empty((3, 0)))
         if rounds:
+            if len(vector) != partial.width + len(rule.dump()):  # on every rank alike
+                raise InputError("the checkpoint is damaged, its state is not one of this solver and data: take an older copy")
             partial.peaks[:] = vector[: partial.width]
             partial.rebound()
             rule.load(vector[partial.width :], rounds)

@@ -62,7 +62,7 @@ class Writer:
     def _write(self) -> None:
         rounds, state = self.kept.snapshot
         if self.data and rounds > self.last:
-            setup = self.kept.setup if len(state) and self.kept.setup is not None else np.zeros(0)
+            setup = np.zeros(0) if self.kept.setup is None else self.kept.setup
             objective, norm, seconds = self.kept.history.lines(0, rounds)
             found = checkpoint.Checkpoint(
                 settings=self.settings,
@@ -72,7 +72,7 @@ class Writer:
                 rounds=rounds,
                 elapsed=self.spent + perf_counter() - self.start,
                 setup=setup,
-                state=state,
+                state=state if len(setup) else np.zeros(0),
                 history=(objective, norm, seconds),
             )
             checkpoint.write(self.path, found)
@@ -106,6 +106,8 @@ def restore(path: str, kept: Kept, settings: Mapping[str, Any], data: Mapping[st
         other = [f"BLAS uses other kernels here than {there} there (set OPENBLAS_CORETYPE to choose)"]
     if other:
         raise InputError(f"the checkpoint {path} is not of this run: {'; '.join(other)}; give its own data and settings")
+    if len(found.setup) not in (0, 2 * data["features"] + 3):
+        raise InputError(f"the checkpoint {path} is damaged, its setup is one of other features: take an older copy")
     if len(found.setup):
         kept.setup = found.setup
         kept.snapshot = Snapshot(found.rounds, found.state)

@@ -34,7 +34,6 @@ class Balanced:
     def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, clock: Clock, move: Move) -> None:
         self.comm, self.worker, self.owners, self.clock, self.move = comm, worker, owners, clock, move
         self.now = thread_time if clock.crowded else perf_counter  # where ranks share cores, others' work is not to count
-        self.workers = int(owners.max()) + 1
         self.took = np.zeros(SELDOM)
         self.count, self.look = 0, FIRST
         self.moves = self.moved = 0
@@ -65,7 +64,7 @@ class Balanced:
         mine = np.array([self.worker, np.median(self.took[: self.count])])
         everyone = np.empty((self.comm.size, 2))
         self.comm.Allgather(mine, everyone)
-        seconds = np.zeros(self.workers)
+        seconds = np.zeros(int(everyone[:, 0].max()) + 1)  # the last workers may hold nothing
         for worker, median in everyone:
             if worker >= 0:
                 seconds[int(worker)] = median

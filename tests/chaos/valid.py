@@ -1,0 +1,84 @@
+"""Valid files of every kind that the program reads, small, and all with the same answer: what the fuzzer starts from."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+ROWS, FEATURES = 300, 3
+# Whole numbers and eighths, so that each type holds them exactly, and each layout gives the same bits.
+X = np.random.default_rng(0).integers(-50, 50, (ROWS, FEATURES)).astype(np.float64)
+Y = np.round(8 * (X @ np.arange(1.0, FEATURES + 1) + np.random.default_rng(1).normal(size=ROWS))) / 8
+
+TOML = """# every kind of value
+data = ["data.h5"]
+x = "X"
+y = "y"
+mode = "client-server"
+algorithm = "library"
+solver = "nesterov"
+step = "auto"
+momentum = 0.9
+l2 = 0.0
+intercept = true
+standardize = true
+rounds = 20
+tol = 1e-12
+max-seconds = 1e3
+sums = "order-free"
+quiet = true
+"""
+
+
+def table(path: Path, x: Any = X, y: Any = Y, libver: str = "earliest", **options: Any) -> None:
+    """One file of rows; the options are h5py's for both data sets."""
+    with h5py.File(path, "w", libver=libver) as file:
+        for name, values in (("X", x), ("y", y)):
+            chunks = {"chunks": (64, *np.shape(values)[1:])} if options else {}
+            file.create_dataset(name, data=values, **chunks, **options)
+        file["X"].attrs["feature_names"] = np.array(["one", "two", "three"], dtype=h5py.string_dtype())
+
+
+def shards(folder: Path) -> None:
+    for number, part in enumerate(np.array_split(np.arange(ROWS), 3)):
+        table(folder / f"data{number}.h5", X[part], Y[part])
+
+
+def virtual(folder: Path) -> None:
+    shards(folder)
+    paths = sorted(folder.glob("data?.h5"))
+    for path in paths:
+        path.rename(folder / f"part{path.name}")  # so that data*.h5 means the virtual one alone
+    x, y = h5py.VirtualLayout(X.shape, "f8"), h5py.VirtualLayout(Y.shape, "f8")
+    for number, part in enumerate(np.array_split(np.arange(ROWS), 3)):
+        rows = slice(part[0], part[-1] + 1)
+        source = f"partdata{number}.h5"
+        x[rows] = h5py.VirtualSource(source, "X", shape=(len(part), FEATURES))
+        y[rows] = h5py.VirtualSource(source, "y", shape=(len(part),))
+    with h5py.File(folder / "data.h5", "w") as file:
+        file.create_virtual_dataset("X", x)
+        file.create_virtual_dataset("y", y)
+
+
+def one(**options: Any) -> Callable[[Path], None]:
+    return lambda folder: table(folder / "data.h5", **options)
+
+
+GUARDED = "fletcher32, latest"  # metadata and data: no byte of it that means something is without a sum
+HDF5: dict[str, Callable[[Path], None]] = {
+    "contiguous": one(),
+    "chunked": one(shuffle=True),
+    "gzip": one(compression="gzip"),
+    "lzf": one(compression="lzf"),
+    "latest": one(libver="latest", compression="gzip"),
+    "fletcher32": one(fletcher32=True),
+    GUARDED: one(libver="latest", fletcher32=True),
+    "float32": one(x=X.astype("f4")),
+    "integers": one(x=X.astype("i1")),
+    "big-endian": one(x=X.astype(">f8"), y=Y.astype(">f4")),
+    "column of y": one(y=Y[:, None]),
+    "shards": shards,
+    "virtual": virtual,
+}

@@ -1,0 +1,103 @@
+"""The fuzzer's short form, and what it found. `python tests/chaos/fuzz.py` is the long one."""
+
+import contextlib
+from pathlib import Path
+from random import Random
+
+import h5py
+import numpy as np
+import pytest
+
+from mpi_pgd import InputError
+from mpi_pgd.cli.arguments import settings
+from mpi_pgd.cli.fit import parser
+from mpi_pgd.data import hdf5
+from mpi_pgd.report import records
+from tests.chaos import forgeries, valid
+from tests.chaos.fuzz import FAILED, KINDS, Base, fuzz
+from tests.launch import libraries
+from tests.report import samples
+
+SEED, CASES = 4, 24
+
+
+def test_bad_files_are_answered_in_good_order(tmp_path: Path) -> None:
+    """Both libraries take turns. Every part of the verdict is looked at: nothing hangs, and what is answered is right."""
+    there = [libraries()[name] for name in ("mpich", "openmpi") if name in libraries()]
+    if not there:
+        pytest.skip("no environment with MPICH or Open MPI here")
+    lines: list[str] = []
+    base = Base(tmp_path, there[0], KINDS)
+    counts = fuzz(base, lambda number: there[number % len(there)], SEED, range(CASES), lines.append)
+    assert counts.total() == CASES
+    assert [line for line in lines if FAILED in line] == [], "\n".join(lines)
+
+
+def looked_at(folder: Path) -> str:
+    """What is wrong with the table in a folder's files; nothing if its first row can be read."""
+    try:
+        hdf5.inspect(hdf5.find([f"{folder}/data*.h5"]), "X", "y")
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+# Without `chunks`: on some of those the HDF5 library itself crashes.
+@pytest.mark.parametrize("forge", sorted({*forgeries.HDF5} - {forgeries.chunks}, key=str), ids=lambda forge: forge.__name__)
+def test_a_forged_table_is_read_or_refused(tmp_path: Path, forge: forgeries.Forge) -> None:
+    for seed in range(12):
+        with h5py.File(tmp_path / "data.h5", "w") as file:
+            forge(file, Random(seed))
+        looked_at(tmp_path)
+
+
+def test_a_virtual_data_set_made_of_itself(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        forgeries.own_source(file, Random(0))
+    assert "is made of itself" in looked_at(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 100])
+def test_raw_numbers_that_are_missing_are_not_read_as_zeros(tmp_path: Path, kept: int) -> None:
+    (tmp_path / "raw.bin").write_bytes(valid.X.tobytes()[:kept])
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file.create_dataset("X", valid.X.shape, "f8", external=[(tmp_path / "raw.bin", 0, valid.X.nbytes)])
+        file["y"] = valid.Y
+    assert "raw.bin, which is missing or too short" in looked_at(tmp_path)
+    (tmp_path / "raw.bin").write_bytes(valid.X.tobytes())
+    assert looked_at(tmp_path) == ""
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        for name in (b"\xff", b"a\nb", b"\x1b[31m"):
+            h5py.h5d.create(file.id, name, h5py.h5t.IEEE_F64LE, h5py.h5s.create_simple((3,)))
+    assert r"its data sets are: \x1b[31m, a\nb, \xff;" in looked_at(tmp_path)
+
+
+def test_feature_names_that_are_no_text(tmp_path: Path) -> None:
+    valid.table(tmp_path / "data.h5")
+    with h5py.File(tmp_path / "data.h5", "r+") as file:
+        file["X"].attrs["feature_names"] = np.array([b"\xff", b"a\nb", b"c"])
+    assert hdf5.inspect([str(tmp_path / "data.h5")], "X", "y").names == (r"\xff", r"a\nb", "c")
+
+
+@pytest.mark.parametrize("key", ["rounds", "l2", "step", "x", "data", "quiet"])
+def test_any_value_in_toml_is_taken_or_refused(tmp_path: Path, key: str) -> None:
+    for value in forgeries.TOML_VALUES:
+        (tmp_path / "settings.toml").write_text(f"{key} = {value}\n")
+        with contextlib.suppress(InputError):
+            settings(parser().read([valid.__file__, "--config", str(tmp_path / "settings.toml")]))
+
+
+@pytest.mark.parametrize("value", [10**400, "\udcff", -1.0, 0])
+def test_a_number_that_no_study_gives(tmp_path: Path, value: object) -> None:
+    study = samples.plan()
+    study["rows"][0]["seconds_per_round"] = value
+    with pytest.raises(InputError, match="is damaged"):
+        records.read(str(samples.folder(tmp_path, plan=study)))
+
+
+def test_a_glob_that_is_like_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settings(parser().read(["data*.h5"])).data == ("data*.h5",)
