@@ -83,7 +83,7 @@ def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done], respawn: Call
                 raise error
             return cast(Done, done)
         team = _survivors(team)
-        if respawn() and team.losses:
+        if team.comm.size < team.size and _agree(team.comm, respawn()):
             team = _refilled(team) or _survivors(team)
 
 

@@ -19,7 +19,7 @@ from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
 FORWARD = 0.2  # seconds for the launcher to pass on a traceback before the job is ended
-FINALIZING = 5  # seconds for MPI_Finalize, where it may wait for ranks that were lost
+FINALIZING = 5  # seconds for MPI_Finalize or PMIx_Finalize, where it may wait for ranks that were lost
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 
 
@@ -143,11 +143,9 @@ def leave(comm: MPI.Intracomm, code: int) -> None:
         late.start()
         for name in mapped:
             if "/libpmix.so" in name:  # MPI_Finalize would wait for those that were lost, or crash
-                for _ in range(4):
-                    a = __import__("time").perf_counter()
-                    r = ctypes.CDLL(name).PMIx_Finalize(None, ctypes.c_size_t(0))
-                    sys.stderr.write(f"{name} {r} {__import__('time').perf_counter() - a}\n")
-                    sys.stderr.flush()
+                pmix = ctypes.CDLL(name)
+                while pmix.PMIx_Initialized():
+                    pmix.PMIx_Finalize(None, ctypes.c_size_t(0))
     os._exit(code)
 
 
