@@ -98,7 +98,7 @@ def contestants(comm: Any, shard: list[Any], rows: int, limit: int) -> tuple[Cal
     from mpi_pgd.objective.losses import GradientMap, least_squares
     from mpi_pgd.objective.objective import Objective, Scaling
     from mpi_pgd.report.trace import rounds_of
-    from mpi_pgd.rules.fit import FitRule
+    from mpi_pgd.rules.fit import FitRule, History
     from mpi_pgd.solvers.descent import Nesterov
     from mpi_pgd.sums import Partial
     from mpi_pgd.topology.clock import Clock
@@ -111,7 +111,7 @@ def contestants(comm: Any, shard: list[Any], rows: int, limit: int) -> tuple[Cal
     objective = Objective(rows, Scaling(np.zeros(FEATURES), np.ones(FEATURES)), True, 0.0)
 
     def go(timed: bool) -> Any:
-        rule = FitRule(objective, Nesterov(0.5), limit, 0.0, lambda *_: None)
+        rule = FitRule(objective, Nesterov(0.5), limit, 0.0, lambda *_: None, History(0.0))
         topology = PeerToPeer(comm)
         clock = Clock(comm, names, 0, topology, rule, rounds_of(comm.size)) if timed else None
         partial = Partial(FEATURES + 2, blocks)

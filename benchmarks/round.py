@@ -266,7 +266,7 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
     from mpi_pgd.data.partition import Partition
     from mpi_pgd.objective.losses import GradientMap, least_squares
     from mpi_pgd.objective.objective import Objective, Scaling
-    from mpi_pgd.rules.fit import FitRule
+    from mpi_pgd.rules.fit import FitRule, History
     from mpi_pgd.solvers.descent import Nesterov
     from mpi_pgd.sums import Partial
     from mpi_pgd.topology.clock import Clock
@@ -288,7 +288,7 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
             held[1] = tracemalloc.get_traced_memory()[1]
 
     objective = Objective(bench.rows, Scaling(np.zeros(features), np.ones(features)), True, 0.0)
-    rule = FitRule(objective, Nesterov(0.5), last + 1, 0.0, watch)
+    rule = FitRule(objective, Nesterov(0.5), last + 1, 0.0, watch, History(0.0))
     clock = Clock(comm, nodes(comm), 0, PeerToPeer(comm), rule)
     partial, mapping = Partial(features + 2, cut.blocks), GradientMap(least_squares, step)
     tracemalloc.start()

@@ -205,7 +205,9 @@ class Problem:
         with agreement(self.comm):
             same = np.array_equal(moments.mean, setup.mean) and np.array_equal(moments.variance, setup.variance)
             if self.comm.rank == 0 and not (same and found == list(first)):
-                raise InputError("the checkpoint is of other rows than the data have now: give the data that it was made with")
+                plain = self.settings.sums == "plain"
+                also = ", or of another mode or number of ranks, which plain sums depend on" if plain else ""
+                raise InputError(f"the checkpoint is of other rows than the data have now{also}: give what it was made with")
 
     def objective(self, setup: Setup) -> Objective:
         """What is minimised."""

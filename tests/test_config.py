@@ -1,12 +1,13 @@
 """Settings from flags, TOML and Python."""
 
+import math
 from typing import Any
 
 import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.cli import arguments, fit
-from mpi_pgd.config import OPTIONS, Settings, settings
+from mpi_pgd.config import OPTIONS, Settings, period, settings
 
 
 def read(*words: str) -> Settings:
@@ -37,6 +38,22 @@ def test_text_and_typed_values_agree() -> None:
         ("sums", 3),
         ("intercept", "yes"),
         ("x", 3),
+        ("checkpoint", 3),
+        ("every", "60"),
+        ("every", "0s"),
+        ("every", "0rounds"),
+        ("every", "-1s"),
+        ("every", "2.5rounds"),
+        ("every", "1m"),
+        ("every", 60),
+        ("resume", True),
+        ("patience", 0),
+        ("patience", "nan"),
+        ("frozen", "kill"),
+        ("respawn", 1),
+        ("balance", "yes"),
+        ("replicas", 0),
+        ("replicas", 1.5),
     ],
 )
 def test_a_bad_value_is_named_with_what_was_expected(name: str, bad: Any) -> None:
@@ -82,3 +99,43 @@ def test_settings_from_file_and_flags_are_judged_together(tmp_path: Any) -> None
     assert (chosen.mode, chosen.algorithm, chosen.trace) == ("peer-to-peer", "ring", True)
     with pytest.raises(InputError, match="--algorithm linear is not one of the mode peer-to-peer"):
         read("--config", str(tmp_path / "fit.toml"), "--algorithm", "linear")
+
+
+@pytest.mark.parametrize(
+    ("every", "seconds", "rounds"),
+    [("60s", 60.0, 0), ("0.5s", 0.5, 0), (".25s", 0.25, 0), ("7.s", 7.0, 0), ("1rounds", math.inf, 1), ("20rounds", math.inf, 20)],
+)
+def test_every(every: str, seconds: float, rounds: int) -> None:
+    assert period(settings({"every": every}).every) == (seconds, rounds)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--frozen", "drop"], "--frozen drop needs --patience: expected the seconds after which a rank is dropped"),
+        (
+            ["--replicas", "2", "--mode", "peer-to-peer"],
+            "--replicas 2 needs a server, which takes what comes first: expected --mode",
+        ),
+        (["--replicas", "2", "--algorithm", "linear"], "--replicas 2 needs a server, .*and --algorithm library"),
+        (["--replicas", "2", "--balance"], "--balance and --replicas 2 exclude each other: expected one of them"),
+    ],
+)
+def test_what_excludes_what(words: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read(*words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--frozen", "drop", "--patience", "3"],
+        ["--replicas", "2", "--respawn", "--checkpoint", "a.ckpt"],
+        ["--balance", "--algorithm", "linear", "--patience", "0.5", "--resume", "a.ckpt"],
+        ["--balance", "--replicas", "1", "--mode", "peer-to-peer"],
+    ],
+)
+def test_what_goes_together(words: list[str]) -> None:
+    chosen = fit.parser().read(words)
+    given = {name: value for name, value in vars(chosen).items() if value is not None and name in OPTIONS}
+    assert settings(given).as_dict()["data"] == ()

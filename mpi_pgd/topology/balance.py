@@ -12,7 +12,7 @@ from mpi_pgd.sums import Partial
 from mpi_pgd.topology.clock import Clock
 from mpi_pgd.train import Action, Order, Rule
 
-FIRST, SELDOM = 4, 128  # rounds until the first look; each time twice as many, but no more than these
+FIRST, SELDOM = 4, 128  # rounds until the first look; each time half as many more, but no more than these
 Move = Callable[[Owners], None]  # has every rank hold the blocks that it owns; collective
 
 
@@ -51,7 +51,7 @@ class Balanced:
         self.count += 1
         if self.count == self.look and order.action != Action.STOP:
             self._balance()
-            self.count, self.look = 0, min(2 * self.look, SELDOM)
+            self.count, self.look = 0, min(self.look * 3 // 2, SELDOM)
             self.clock.restart()
         self.begun = self.now()
 

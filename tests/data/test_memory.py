@@ -1,0 +1,103 @@
+"""A shard takes and gives blocks, reads what it lacks, and always yields the file's rows."""
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from mpi_pgd import InputError
+from mpi_pgd.data import hdf5
+from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.data.partition import Partition
+
+ROWS, FEATURES = 1000, 3  # 16 blocks, the last one short
+
+
+def table(path: Path, kind: str = "f8") -> hdf5.Table:
+    draw = np.random.default_rng(1)
+    with h5py.File(path, "w") as file:
+        file["X"] = draw.standard_normal((ROWS, FEATURES)).astype(kind)
+        file["y"] = draw.standard_normal(ROWS)
+    return hdf5.inspect([str(path)], "X", "y")
+
+
+def blocks(*numbers: int) -> np.ndarray:
+    return np.array(numbers, dtype=np.int64)
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4"])
+def test_what_it_yields_is_what_it_owns(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "rows.h5"
+    partition = Partition(ROWS, FEATURES)
+    shard = MemoryShard(table(path, kind), partition)
+    with h5py.File(path) as file:
+        x, y = file["X"][...].astype(float), file["y"][...]
+    expected_reads = 0
+    for held, read in (
+        (blocks(3, 4, 5, 15), 3 * 64 + ROWS - 15 * 64),
+        (blocks(4), 0),  # the others are given away, and stay
+        (blocks(0, 3, 4, 15), 64),  # two come back, one is new
+        (blocks(), 0),
+        (np.arange(partition.blocks), ROWS - 4 * 64 - (ROWS - 15 * 64)),
+    ):
+        shard.hold(held)
+        expected_reads += read
+        found = [(block.x.copy(), block.y.copy()) for block in shard]
+        assert shard.blocks.tolist() == held.tolist()
+        assert shard.rows_read == expected_reads
+        assert len(found) == len(held)
+        for block, (some_x, some_y) in zip(held.tolist(), found, strict=True):
+            rows = slice(block * partition.block_rows, (block + 1) * partition.block_rows)
+            assert some_x.dtype == np.float64
+            np.testing.assert_array_equal(some_x, x[rows])
+            np.testing.assert_array_equal(some_y, y[rows])
+    assert shard.peaks.tolist() == [*np.abs(x).max(axis=0), np.abs(y).max()]
+    assert len(shard.missing(np.arange(partition.blocks))) == 0
+
+
+def test_bytes_are_known_before_they_are_taken(tmp_path: Path) -> None:
+    shard = MemoryShard(table(tmp_path / "rows.h5", "f4"), Partition(ROWS, FEATURES))
+    wanted = blocks(0, 1, 14, 15)
+    assert shard.bytes(wanted) == (3 * 64 + ROWS - 15 * 64) * (4 * FEATURES + 8)
+    assert shard.bytes(blocks()) == 0
+    shard.hold(blocks(0, 1))
+    assert shard.missing(wanted).tolist() == [14, 15]
+    shard.hold(wanted)
+    assert sum(x.nbytes + y.nbytes for x, y in shard.pieces) == shard.bytes(wanted)
+
+
+def test_it_tells_what_it_reads(tmp_path: Path) -> None:
+    told: list[range] = []
+    shard = MemoryShard(table(tmp_path / "rows.h5"), Partition(ROWS, FEATURES), told.append)
+    shard.hold(blocks(2, 3, 9))
+    assert told == [range(128, 256), range(576, 640)]
+
+
+@pytest.mark.parametrize("harm", ["touched", "replaced", "removed"])
+def test_rows_that_have_changed_are_not_read(tmp_path: Path, harm: str) -> None:
+    path = tmp_path / "rows.h5"
+    shard = MemoryShard(table(path), Partition(ROWS, FEATURES))
+    shard.hold(blocks(0))
+    if harm == "touched":
+        os.utime(path, (1, 1))
+    elif harm == "replaced":
+        table(tmp_path / "other.h5")
+        (tmp_path / "other.h5").replace(path)
+    else:
+        path.unlink()
+    shard.hold(blocks(0))  # which takes no reading
+    with pytest.raises(InputError, match=r"rows\.h5"):
+        shard.hold(blocks(0, 1))
+
+
+def test_a_value_that_is_not_finite_is_found_in_a_block_taken_later(tmp_path: Path) -> None:
+    path = tmp_path / "rows.h5"
+    table(path)
+    with h5py.File(path, "r+") as file:
+        file["X"][700, 1] = np.nan
+    shard = MemoryShard(hdf5.inspect([str(path)], "X", "y"), Partition(ROWS, FEATURES))
+    shard.hold(blocks(0, 1))
+    with pytest.raises(InputError, match="row 700, column 1 of X is nan"):
+        shard.hold(blocks(0, 1, 10))

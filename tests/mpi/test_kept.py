@@ -1,0 +1,164 @@
+"""What ranks keep: whoever has the newest gives it to the others; snapshots are taken when due, and nothing writes into them."""
+
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from mpi_pgd.objective.objective import Objective, Scaling
+from mpi_pgd.rules.fit import FitRule, History
+from mpi_pgd.solvers.descent import Nesterov
+from mpi_pgd.sums import Partial
+from mpi_pgd.survive import kept as module
+from mpi_pgd.survive.kept import START, Keeper, Keeping, Kept, Snapshot
+from mpi_pgd.topology.client_server import ClientServer
+from mpi_pgd.topology.peer_to_peer import PeerToPeer
+from mpi_pgd.train import Action, Order, rounds
+
+pytestmark = pytest.mark.mpi
+
+COMM = MPI.COMM_WORLD
+WIDTH, LIMIT = 5, 23
+AIM = np.array([1.0, -2.0, 0.3])
+EIGENVALUES = np.array([4.0, 1.0, 0.25])
+
+
+def lines(count: int, scale: float = 1.0) -> np.ndarray:
+    return scale * np.arange(3 * count, dtype=np.float64).reshape(3, count)
+
+
+@pytest.mark.parametrize("holder", ["first", "last"])
+def test_all_get_the_newest(holder: str) -> None:
+    """One rank has the table and the setup, another the newest state; all had some state."""
+    one = COMM.size - 1 if holder == "last" else 0
+    newest = (one + 1) % COMM.size
+    kept = Kept(History(perf_counter()))
+    if COMM.rank == one:
+        kept.table, kept.setup = '{"naïve": 1}', np.array([1.0, 1 / 3, 0.5])
+    count = 9 if COMM.rank == newest else 4
+    kept.snapshot = Snapshot(count, np.full(3, float(count)))
+    kept.history.extend(0, lines(count, 1 / count))
+    kept.history.add(7.0, 7.0)  # a line too many, of a round that was not ended
+    kept.agree(COMM)
+    assert kept.table == '{"naïve": 1}'
+    assert kept.setup is not None
+    assert kept.setup.tolist() == [1.0, 1 / 3, 0.5]
+    assert kept.snapshot.rounds == 9
+    assert kept.snapshot.vector.tolist() == [9.0] * 3
+    assert kept.history.lines(0, 9).tolist() == lines(9, 1 / 9).tolist()
+
+
+def test_nobody_has_anything() -> None:
+    kept = Kept(History(perf_counter()))
+    kept.agree(COMM)
+    assert (kept.table, kept.shard, kept.setup, kept.snapshot) == ("", None, None, START)
+
+
+def test_a_rank_that_is_new_gets_all() -> None:
+    kept = Kept(History(perf_counter()))
+    new = COMM.size - 1
+    if COMM.rank != new or COMM.size == 1:
+        kept.table, kept.setup, kept.snapshot = "{}", np.ones(3), Snapshot(2, np.ones(4))
+        kept.history.extend(0, lines(2))
+    kept.agree(COMM)
+    assert (kept.table, kept.snapshot.rounds) == ("{}", 2)
+    assert kept.history.lines(0, 2).tolist() == lines(2).tolist()
+
+
+def descend(kept: Kept, serving: bool, lasting: bool = True, every: int = 0, done: Callable[[], None] = lambda: None) -> Order:
+    """Some rounds of half the sum of eigenvalue times distance squared, all of it rank 0's, with what is kept."""
+    objective = Objective(1, Scaling(np.zeros(3), np.ones(3)), intercept=False, l2=0.0)
+    rule = FitRule(objective, Nesterov(0.2), LIMIT, 0.0, lambda *_: None, kept.history)
+    partial, order = Partial(WIDTH, 1), Order(3)
+    serving = serving and COMM.size > 1
+    keeper = Keeper(
+        kept,
+        rule,
+        partial,
+        updates=COMM.rank == 0 or not serving,
+        takes=COMM.rank == 0 or lasting,
+        comm=COMM if serving and lasting else None,
+        every=every,
+        done=done,
+    )
+    topology = Keeping((ClientServer if serving else PeerToPeer)(COMM, "library"), keeper)
+
+    def mapping(point: np.ndarray) -> Callable[..., None]:
+        if COMM.rank == 0:
+            away = point[:3] - AIM
+            partial.slot(1)[:] = [*(EIGENVALUES * away), 0.0, 0.5 * np.dot(EIGENVALUES * away, away)]
+        return lambda *_: None
+
+    rounds(topology, [], mapping, partial, keeper, order, lambda: (False, False))
+    assert order.action == Action.STOP
+    return order
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot after each round."""
+    monkeypatch.setattr(module, "INTERVAL", -1.0)
+    monkeypatch.setattr(module, "SELDOM", 0)
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_from_any_snapshot_it_goes_on_to_the_same_bits(serving: bool, always: None) -> None:
+    whole = Kept(History(perf_counter()))
+    taken: list[Snapshot] = []
+    end = descend(whole, serving, every=1, done=lambda: taken.append(whole.snapshot))
+    assert end.point[0] != AIM[0]  # there was something left to do
+    assert len(taken) >= LIMIT - 5  # none between a round and its repetition with another bound
+    copies = [(rounds, vector.tobytes()) for rounds, vector in taken]
+    expected = whole.history.lines(0, LIMIT)[:2].tolist()
+    for number, snapshot in enumerate(taken):
+        if number % 6 == 0:
+            kept = Kept(History(perf_counter()))
+            kept.snapshot = snapshot
+            kept.history.extend(0, whole.history.lines(0, snapshot.rounds))
+            again = descend(kept, serving=not serving)
+            assert again.point.tobytes() == end.point.tobytes()
+            if COMM.rank == 0:
+                assert kept.history.lines(0, LIMIT)[:2].tolist() == expected
+    assert [(rounds, vector.tobytes()) for rounds, vector in taken] == copies, "a snapshot was written into"
+
+
+def test_with_a_server_the_workers_get_state_and_history(always: None) -> None:
+    kept = Kept(History(perf_counter()))
+    descend(kept, serving=True)
+    counts = COMM.allgather((kept.snapshot.rounds, kept.history.lines(0, kept.snapshot.rounds)[:2].tobytes()))
+    assert counts[0][0] == LIMIT
+    # The others have the last before the end; nothing is lost with a server that has ended.
+    assert len({count for count, _ in counts[1:]}) <= 1
+    assert all(count >= LIMIT - 5 for count, _ in counts)
+    newest = np.frombuffer(counts[0][1]).reshape(2, LIMIT)
+    for count, found in counts:
+        assert found == newest[:, :count].tobytes()
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_without_ulfm_the_first_rank_alone_keeps(serving: bool, always: None) -> None:
+    kept = Kept(History(perf_counter()))
+    descend(kept, serving, lasting=False)
+    if COMM.rank == 0:
+        assert kept.snapshot.rounds == LIMIT
+    elif serving:
+        assert kept.snapshot.rounds == 0
+
+
+def test_every_so_many_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INTERVAL", 1e9)
+    kept = Kept(History(perf_counter()))
+    seen: list[int] = []
+    descend(kept, serving=False, every=4, done=lambda: seen.append(kept.snapshot.rounds))
+    assert len(seen) >= 3
+    assert all(rounds % 4 == 0 for rounds in seen)
+
+
+def test_a_history_that_is_ahead_is_cut_to_the_snapshot() -> None:
+    end = descend(Kept(History(perf_counter())), serving=False)
+    kept = Kept(History(perf_counter()))
+    kept.history.extend(0, lines(7))  # of an attempt that ended before anything was kept
+    assert descend(kept, serving=False).point.tobytes() == end.point.tobytes()
+    assert len(kept.history.objective) == LIMIT + 1

@@ -1,0 +1,60 @@
+"""``fit`` from Python with checkpoints, on any number of ranks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from mpi_pgd import InputError, fit
+from mpi_pgd.data.make import make
+from mpi_pgd.survive.checkpoint import read
+
+pytestmark = pytest.mark.mpi
+
+COMM = MPI.COMM_WORLD
+MODES = ("client-server", "peer-to-peer")
+
+
+@pytest.fixture
+def data(mpi_tmp_path: Path) -> str:
+    path = mpi_tmp_path / "rows.h5"
+    if COMM.rank == 0:
+        make(path, 3000, 5, condition=30.0, noise=0.0, seed=3)
+    COMM.Barrier()
+    return str(path)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_fit_goes_on_where_another_ended(data: str, mode: str) -> None:
+    path = str(Path(data).with_name("fit.ckpt"))
+    whole = fit(data, rounds=70, tol=0.0, mode=mode)
+    first = fit(data, rounds=30, tol=0.0, mode=mode, checkpoint=path)
+    assert first.record["rounds"] == 30
+    COMM.Barrier()
+    assert read(path).rounds == 30
+    COMM.Barrier()
+    second = fit(resume=path, rounds=70, mode=MODES[mode == MODES[0]])
+    assert second.status == "rounds exhausted"
+    assert second.coef.tobytes() == whole.coef.tobytes()
+    assert second.intercept == whole.intercept
+    assert second.history["objective"] == whole.history["objective"]
+    assert second.history["gradient_norm"] == whole.history["gradient_norm"]
+    assert second.history["seconds"][:29] == first.history["seconds"][:29]  # the last evaluation is made again
+    assert (np.diff(second.history["seconds"]) >= 0).all()
+    assert second.record["config"]["data"] == [data]
+    COMM.Barrier()
+    assert read(path).rounds == 70
+
+
+def test_every_rank_hears_that_it_can_not_be_resumed(data: str) -> None:
+    path = str(Path(data).with_name("fit.ckpt"))
+    fit(data, rounds=5, tol=0.0, checkpoint=path)
+    with pytest.raises(InputError, match=r"--l2 is 2, the checkpoint has 0"):
+        fit(data, rounds=9, resume=path, l2=2.0)
+    with pytest.raises(InputError, match="can't be read"):
+        fit(data, resume=path + ".gone")
+    with pytest.raises(InputError, match="is there and no checkpoint"):
+        fit(data, checkpoint=data)
+    # And nobody is left waiting:
+    assert fit(data, rounds=9, resume=path, tol=0.0).record["rounds"] == 9

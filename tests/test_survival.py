@@ -1,0 +1,404 @@
+"""What a user sees of checkpoints, signals and lost ranks: the same fingerprint, or one sentence.
+
+Things happen to a run at a call of one of its functions on one of its ranks, so they happen at the same moment each time.
+"""
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+
+from mpi_pgd.data.make import make
+from mpi_pgd.survive.checkpoint import Checkpoint, read
+from tests.launch import Library, Result, launch, libraries
+
+ULFM = ("--with-ft", "ulfm")
+ROWS, FEATURES = 6000, 8  # 32 blocks
+SHORT, LONG = 50, 120  # rounds
+TRY_AGAIN = 75
+SLOW = ("--delay", "exponential:0.005")  # so that a checkpoint can be written before the next one is due
+
+AT = """
+import os, runpy, signal
+from pathlib import Path
+import mpi4py
+mpi4py.rc.threads = False
+from mpi4py import MPI
+import mpi_pgd.cli.fit, mpi_pgd.run
+import {module}
+
+whole, calls = {module}.{name}, 0
+
+def then(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == {call}:
+        {act}
+    return whole(*args, **kwargs)
+
+if MPI.COMM_WORLD.rank == {rank} and MPI.Comm.Get_parent() == MPI.COMM_NULL:
+    {module}.{name} = then
+runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
+"""
+LOAD = ("mpi_pgd.data.memory", "MemoryShard.hold")
+POWER = ("mpi_pgd.rules.setup", "PowerRule.__call__")
+ROUND = ("mpi_pgd.train", "Partial.close")  # once a round, in the passes before the fit too
+STOP = "os.kill(os.getpid(), signal.SIGUSR1)"
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+Change = Callable[[Path, str], list[object]]  # makes what is wrong; the words that name it
+SEEN: dict[tuple[object, ...], tuple[str, list[list[str]]]] = {}
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Rows without noise: the gradient goes down to nothing, and the bound of the sums has to follow it."""
+    path = tmp_path_factory.mktemp("rows") / "exact.h5"
+    make(path, ROWS, FEATURES, condition=30.0, noise=0.0, seed=3)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def stopped(exact: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint after the first rounds."""
+    path = tmp_path_factory.mktemp("checkpoint") / "fit.ckpt"
+    ended(launch(any_library(0), 2, exact, "--rounds", SHORT, "--tol", 0, "--quiet", "--checkpoint", path))
+    return path
+
+
+def at(folder: Path, place: tuple[str, str], call: int, rank: int, act: str) -> Path:
+    """A script that is the program, to which something happens."""
+    script = folder / "at.py"
+    script.write_text(AT.format(module=place[0], name=place[1], call=call, rank=rank, act=act))
+    return script
+
+
+def ended(result: Result, code: int = 0) -> Result:
+    assert result.returncode == code, result
+    assert "Traceback" not in result.stderr, result
+    return result
+
+
+def record(out: Path) -> dict[str, Any]:
+    found = json.loads((out / "run.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def history(out: Path) -> list[list[str]]:
+    with (out / "history.csv").open(newline="") as stream:
+        return list(csv.reader(stream))[1:]
+
+
+def sentences(result: Result) -> list[str]:
+    return [line for line in result.stderr.splitlines() if line.startswith("mpi_pgd: ")]
+
+
+def undisturbed(library: Library, exact: str, folder: Path, *words: object, ranks: int = 1) -> tuple[str, list[list[str]]]:
+    """The fingerprint and the history of a run to which nothing happens; found once."""
+    key = (ranks, *words)
+    if key not in SEEN:
+        out = folder / "undisturbed"
+        ended(launch(library, ranks, exact, "--rounds", LONG, "--tol", 0, "--quiet", "--out", out, *words))
+        SEEN[key] = record(out)["weights_sha256"], history(out)
+    return SEEN[key]
+
+
+def resumed(library: Library, ranks: int, path: Path, out: Path, *words: object) -> dict[str, Any]:
+    ended(launch(library, ranks, "--resume", path, "--rounds", LONG, "--quiet", "--out", out, *words))
+    found = record(out)
+    assert found["rounds"] == LONG
+    return found
+
+
+def any_library(number: int) -> Library:
+    """The libraries in turn: what one rank finds out needs no test with both."""
+    found = list(libraries().values())
+    if not found:
+        pytest.skip("no MPI library here")
+    return found[number % len(found)]
+
+
+def other(library: Library) -> Library:
+    """Another library, if there is one."""
+    return next((each for name, each in libraries().items() if name != library.name), library)
+
+
+# To the same bits
+
+
+@pytest.mark.parametrize(
+    ("solver", "before", "after"),
+    [
+        ("gd", (3, "peer-to-peer"), (2, "client-server")),
+        ("momentum", (2, "client-server"), (5, "client-server")),
+        ("nesterov", (4, "client-server"), (3, "peer-to-peer")),
+    ],
+)
+def test_elsewhere_it_goes_on_as_if_it_had_never_stopped(
+    library: Library, solver: str, before: tuple[int, str], after: tuple[int, str], exact: str, tmp_path: Path
+) -> None:
+    words = ("--solver", solver, "--l2", "1e-6", "--sums", "order-free")
+    fingerprint, lines = undisturbed(library, exact, tmp_path, *words)
+    path, out = tmp_path / "fit.ckpt", tmp_path / "out"
+    first = ("--rounds", SHORT, "--tol", 0, "--mode", before[1], "--checkpoint", path, "--out", out)
+    result = ended(launch(library, before[0], exact, *words, *first))
+    assert f"go on with --resume {path}" in result.stderr, result
+    found = resumed(other(library), after[0], path, out, "--mode", after[1])
+    assert found["weights_sha256"] == fingerprint
+    assert (found["config"]["solver"], found["config"]["checkpoint"]) == (solver, str(path))
+    assert [line[:3] for line in history(out)] == [line[:3] for line in lines]
+    seconds = [float(line[3]) for line in history(out)]
+    assert seconds == sorted(seconds)
+    assert read(path).rounds == LONG
+
+
+def test_plain_sums_go_on_to_the_same_bits_on_as_many_ranks_only(library: Library, exact: str, tmp_path: Path) -> None:
+    words = ("--sums", "plain", "--mode", "peer-to-peer")
+    fingerprint, _ = undisturbed(library, exact, tmp_path, *words, ranks=2)
+    path = tmp_path / "fit.ckpt"
+    ended(launch(library, 2, exact, *words, "--rounds", SHORT, "--tol", 0, "--checkpoint", path, "--quiet"))
+    result = ended(launch(any_library(0), 3, "--resume", path, "--rounds", LONG), 2)
+    assert "of another mode or number of ranks, which plain sums depend on" in result.stderr, result
+    assert resumed(library, 2, path, tmp_path / "out")["weights_sha256"] == fingerprint
+
+
+def test_what_is_done_is_done(library: Library, stopped: Path, tmp_path: Path) -> None:
+    path = shutil.copy(stopped, tmp_path)
+    result = ended(launch(library, 2, "--resume", path, "--out", tmp_path / "out", "--quiet"))
+    assert result.stderr == "", result
+    found = record(tmp_path / "out")
+    assert (found["status"], found["rounds"]) == ("rounds exhausted", SHORT)
+    assert len(history(tmp_path / "out")) == SHORT
+
+
+# Refused
+
+
+def rows_fewer(folder: Path, exact: str) -> list[object]:
+    make(folder / "fewer.h5", ROWS - 1, FEATURES, condition=30.0, noise=0.0, seed=3)
+    return [folder / "fewer.h5"]
+
+
+def two_targets_swapped(folder: Path, exact: str) -> list[object]:
+    path = shutil.copy(exact, folder / "swapped.h5")
+    with h5py.File(path, "r+") as file:
+        file["y"][[17, 4000]] = file["y"][...][[4000, 17]]
+    return [path]
+
+
+def one_value_changed(folder: Path, exact: str) -> list[object]:
+    path = shutil.copy(exact, folder / "changed.h5")
+    with h5py.File(path, "r+") as file:
+        file["X"][5999, 7] += 1e-9
+    return [path]
+
+
+def damaged(folder: Path, exact: str) -> list[object]:
+    content = bytearray((folder / "fit.ckpt").read_bytes())
+    content[-100] ^= 1
+    (folder / "fit.ckpt").write_bytes(content)
+    return []
+
+
+def missing(folder: Path, exact: str) -> list[object]:
+    (folder / "fit.ckpt").unlink()
+    return []
+
+
+REFUSED: dict[str, tuple[Change, str]] = {
+    "l2": (lambda *_: ["--l2", 0.5], "--l2 is 0.5, the checkpoint has 0"),
+    "solver": (lambda *_: ["--solver", "gd"], "--solver is gd, the checkpoint has nesterov"),
+    "fewer rows": (rows_fewer, f"the data have {ROWS - 1} rows, the checkpoint's {ROWS}"),
+    "swapped": (two_targets_swapped, "the checkpoint is of other rows"),
+    "changed": (one_value_changed, "the checkpoint is of other rows"),
+    "damaged": (damaged, "is damaged, its checksum is another"),
+    "missing": (missing, "can't be read (No such file or directory)"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_checkpoint_of_something_else_is_refused(case: str, stopped: Path, exact: str, tmp_path: Path) -> None:
+    change, words = REFUSED[case]
+    library = any_library(list(REFUSED).index(case))
+    path = tmp_path / "fit.ckpt"
+    shutil.copy(stopped, path)
+    more = change(tmp_path, exact)
+    before = path.read_bytes() if path.exists() else b""
+    result = ended(launch(library, 3, "--resume", path, "--rounds", LONG, *more), 2)
+    assert len(sentences(result)) == 1, result
+    assert words in result.stderr, result
+    assert (path.read_bytes() if path.exists() else b"") == before
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def the_data(folder: Path, data: Path) -> Path:
+    return data
+
+
+def a_link_to_the_data(folder: Path, data: Path) -> Path:
+    (folder / "fit.ckpt").symlink_to(data)
+    return folder / "fit.ckpt"
+
+
+def another_file(folder: Path, data: Path) -> Path:
+    (folder / "notes.txt").write_text("do not lose this")
+    return folder / "notes.txt"
+
+
+def a_folder_that_nobody_can_write(folder: Path, data: Path) -> Path:
+    return Path("/proc/fit.ckpt")  # not even root
+
+
+NOT_THERE: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
+    "data": (the_data, "is there and no checkpoint, it would be lost"),
+    "link": (a_link_to_the_data, "is there and no checkpoint, it would be lost"),
+    "other": (another_file, "is there and no checkpoint, it would be lost"),
+    "read-only": (a_folder_that_nobody_can_write, "can't be written"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_THERE)
+def test_where_no_checkpoint_may_be_written(case: str, exact: str, tmp_path: Path) -> None:
+    place, words = NOT_THERE[case]
+    library = any_library(list(NOT_THERE).index(case))
+    data = Path(shutil.copy(exact, tmp_path / "data.h5"))
+    path = place(tmp_path, data)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    result = ended(launch(library, 2, data, "--checkpoint", path, "--every", "1rounds"), 2)
+    assert len(sentences(result)) == 1, result
+    assert f"--checkpoint {path}" in result.stderr, result
+    assert words in result.stderr, result
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+# Signals
+
+
+@pytest.mark.parametrize(
+    ("place", "call", "rank", "mode"), [(LOAD, 1, 1, "client-server"), (POWER, 2, 0, "peer-to-peer")], ids=["load", "power"]
+)
+def test_a_signal_before_the_rounds_leaves_a_checkpoint_that_begins_anew(
+    library: Library, place: tuple[str, str], call: int, rank: int, mode: str, exact: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.ckpt"
+    words = ("--rounds", LONG, "--tol", 0, "--mode", mode, "--checkpoint", path, "--quiet")
+    ended(launch(library, 3, exact, *words, script=at(tmp_path, place, call, rank, STOP)), TRY_AGAIN)
+    found = read(path)
+    assert (found.rounds, len(found.setup), len(found.state)) == (0, 0, 0)
+    assert resumed(library, 2, path, tmp_path / "out")["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+
+
+def test_a_signal_before_the_rounds_does_not_replace_what_was_to_be_resumed(
+    library: Library, stopped: Path, exact: str, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(stopped, tmp_path))
+    script = at(tmp_path, LOAD, 1, 1, STOP)
+    ended(launch(library, 2, "--resume", path, "--rounds", LONG, "--quiet", script=script), TRY_AGAIN)
+    assert rest(read(path)) == rest(read(stopped))
+    assert resumed(library, 1, path, tmp_path / "out")["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+
+
+def rest(found: Checkpoint) -> tuple[object, ...]:
+    return found.rounds, found.setup.tobytes(), found.state.tobytes(), found.history[0].tobytes(), found.history[1].tobytes()
+
+
+@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+def test_a_signal_stops_all_in_one_round(library: Library, mode: str, exact: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "fit.ckpt", tmp_path / "out"
+    words = (*SLOW, "--rounds", LONG, "--tol", 0, "--mode", mode, "--checkpoint", path, "--out", out)
+    result = ended(launch(library, 3, exact, *words, script=at(tmp_path, ROUND, SHORT, 2, STOP)), TRY_AGAIN)
+    found = record(out)
+    assert found["status"] == "stopped by signal"
+    assert 0 < found["rounds"] == read(path).rounds < LONG
+    assert f"the checkpoint {path} has round {found['rounds']}; go on with --resume {path}" in result.stderr, result
+    assert resumed(library, 2, path, out)["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+
+
+# The whole job dies
+
+
+@pytest.mark.parametrize(
+    ("every", "act", "rank"), [("20rounds", KILL, 1), ("0.02s", KILL, 0), ("1rounds", f"{STOP}; {STOP}", 1)], ids=str
+)
+def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(
+    library: Library, every: str, act: str, rank: int, exact: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.ckpt"
+    words = (*SLOW, "--rounds", LONG, "--tol", 0, "--quiet", "--checkpoint", path, "--every", every)
+    result = launch(library, 3, exact, *words, script=at(tmp_path, ROUND, 100, rank, act))
+    assert result.returncode not in (0, TRY_AGAIN), result
+    reached = read(path).rounds
+    assert 0 < reached < LONG
+    told = re.search(r"the checkpoint (\S+), of round (\d+), goes on with --resume (\S+)\n", result.stderr)
+    assert told, result
+    assert told[1] == told[3] == str(path)
+    assert 0 < int(told[2]) <= reached  # it may die between a checkpoint and the word of it
+    assert resumed(library, 2, path, tmp_path / "out")["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+
+
+# Stragglers
+
+
+@pytest.mark.parametrize(
+    ("ranks", "words"),
+    [
+        (3, ("--balance", "--mode", "peer-to-peer")),
+        (4, ("--balance", "--mode", "client-server")),
+        (5, ("--replicas", 2)),
+    ],
+    ids=["balance, peers", "balance, server", "replicas"],
+)
+def test_stragglers_change_no_bit(library: Library, ranks: int, words: tuple[object, ...], exact: str, tmp_path: Path) -> None:
+    kill = library.name == "openmpi"  # which survives it
+    out = tmp_path / "out"
+    script = at(tmp_path, ROUND, 70 if kill else 10**9, ranks - 1, KILL)
+    all_words = ("--rounds", LONG, "--tol", 0, "--quiet", "--delay", "1:3", "--out", out, *words)
+    ended(launch(library, ranks, exact, *all_words, script=script, flags=ULFM if kill else ()))
+    found = record(out)
+    assert found["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+    assert (found["moved_blocks"] > 0) == ("--balance" in words)
+    assert [loss["ranks"] for loss in found["losses"]] == ([[ranks - 1]] if kill else [])
+
+
+# Lost ranks (ULFM)
+
+
+@pytest.mark.parametrize(("rank", "mode"), [(0, "client-server"), (1, "peer-to-peer")])
+def test_another_takes_the_place_of_a_lost_rank(library: Library, rank: int, mode: str, exact: str, tmp_path: Path) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    out = tmp_path / "out"
+    words = ("--rounds", LONG, "--tol", 0, "--quiet", "--mode", mode, "--respawn", "--out", out)
+    result = ended(launch(library, 3, exact, *words, script=at(tmp_path, ROUND, 80, rank, KILL), flags=ULFM))
+    found = record(out)
+    assert found["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+    assert (found["ranks"], [loss["ranks"] for loss in found["losses"]]) == (3, [[rank]])
+    assert len(history(out)) == LONG
+    assert len(sentences(result)) == 1, result
+    assert f"rank {rank} on node" in result.stderr, result
+
+
+HARM = {
+    "touched": ("os.utime({path!r})", "has changed since the run began"),
+    "grown": ("open({path!r}, 'ab').write(b'more')", "has changed since the run began"),
+    "removed": ("os.unlink({path!r})", "there is no file"),
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_data_that_are_not_what_they_were_are_not_read_again(library: Library, harm: str, exact: str, tmp_path: Path) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    data = shutil.copy(exact, tmp_path / "data.h5")
+    act, words = HARM[harm]
+    script = at(tmp_path, ROUND, 80, 2, f"{act.format(path=str(data))}; {KILL}")
+    result = ended(launch(library, 3, data, "--rounds", LONG, "--tol", 0, "--quiet", script=script, flags=ULFM), 2)
+    assert len(sentences(result)) == 1, result
+    assert str(data) in result.stderr, result
+    assert words in result.stderr, result
