@@ -58,6 +58,7 @@ class Job:
         self.writer: Writer | None = None
         self.sentinel: Sentinel | None = None
         self.topology: Mode | None = None
+        self.descended = False  # the rounds are over: nobody is started any more to take part in them
         self._resumed = self._prepared = False
         self._read = 0
 
@@ -138,6 +139,8 @@ class Job:
             if problem.comm.rank == 0:
                 settings = jsonable(self.settings)
                 spent = repr(restore(self.settings.resume, self.kept, settings, identity(problem), problem.kernels))
+                if self.sentinel and self.settings.resume == self.settings.checkpoint:
+                    self.sentinel.note(self.kept.snapshot.rounds)
         self.kept.agree(problem.comm)
         self.kept.history.start = self.start - float(share(problem.comm, spent))
         if self.kept.setup is not None:

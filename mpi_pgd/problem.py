@@ -120,7 +120,10 @@ class Problem:
 
     def on(self, comm: MPI.Intracomm, rows: int = 0, **changes: Any) -> "Problem":
         """The same problem on other ranks, on its first ``rows`` rows, or with some settings changed."""
-        return Problem(comm, replace(self.settings, **changes), self.table, rows or self.rows)
+        made = Problem(comm, replace(self.settings, **changes), self.table, rows or self.rows)
+        if comm is self.comm:
+            made.pulse, made.ids, made.shrunk = self.pulse, self.ids, self.shrunk
+        return made
 
     def topology(self, group: int = NOBODY) -> Mode:
         """The one that the settings name. Collective, with replicas.

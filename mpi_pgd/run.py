@@ -18,6 +18,7 @@ from mpi_pgd import config, provenance
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
 from mpi_pgd.data.partition import NOBODY
+from mpi_pgd.errors import InputError
 from mpi_pgd.job import Choose, Job, jsonable
 from mpi_pgd.problem import Descent, Problem, Setup, votes
 from mpi_pgd.report import bundle
@@ -117,7 +118,7 @@ def run(
         job = Job(choose, flag, perf_counter() if start is None else start, stack)
         # What overflows is voted broken, and ends the fit as diverged; numpy need not say it too, on every rank.
         with np.errstate(over="ignore", invalid="ignore"):
-            return lasting(world, lambda team: _Fit(job, team).run(show), lambda: job.settings.respawn)
+            return lasting(world, lambda team: _Fit(job, team).run(show), lambda: job.settings.respawn and not job.descended)
 
 
 class _Fit:
@@ -151,7 +152,7 @@ class _Fit:
             keep = rounds_of(self.comm.size) if self.settings.trace else 0
             history, keeper = self.kept.history, self.job.keeper(self.problem)
             descent = self.problem.descend(self.topology, shard, setup, self.ballot, watch, keep, history, keeper)
-        self.solved = perf_counter()
+        self.solved, self.job.descended = perf_counter(), True
         result = self._result(descent, setup)
         if self.comm.rank == 0:
             show(result, self.settings)
@@ -177,7 +178,11 @@ class _Fit:
                 if self.settings.out:
                     rounds = rounds_of(self.comm.size, self.solved - self.loaded)
                     timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
-                    bundle.write(self.settings.out, record, history, coef, intercept, table.names, timeline)
+                    try:
+                        bundle.write(self.settings.out, record, history, coef, intercept, table.names, timeline)
+                    except InputError:
+                        self.job.finish(rule.status)  # all that is left of the run then
+                        raise
                 self.job.finish(rule.status)
                 text = json.dumps([record, history, r2])
         record, history, r2 = json.loads(share(self.comm, text))

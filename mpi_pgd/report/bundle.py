@@ -92,7 +92,8 @@ def replace(folder: str, contents: Mapping[str, Content]) -> None:
         for name, part in parts.items():
             part.replace(Path(folder, name))
     except (OSError, RuntimeError) as error:  # a RuntimeError is how h5py's close hides a full disk
-        reason = " ".join(str(error).split())[:200]
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else " ".join(str(error).split())[:200]
         raise InputError(f"the run could not be written to {folder} ({reason}): make room, then fit again") from None
     finally:
         for part in parts.values():

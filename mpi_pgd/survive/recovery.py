@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -23,6 +23,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.topology.world import FINALIZING, RESPAWNED, lost, nodes, tolerant
 
 Done = TypeVar("Done")
+SETTLING = 0.3  # seconds
 SPAWNING = 30.0  # seconds, at most
 UNKNOWN = -1  # the number of a rank that has just been started in the place of another
 
@@ -84,6 +85,7 @@ def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done], respawn: Call
             return cast(Done, done)
         team = _survivors(team)
         if team.comm.size < team.size and _agree(team.comm, respawn()):
+            team = _settled(team)
             team = _refilled(team) or _survivors(team)
 
 
@@ -123,6 +125,15 @@ def _survivors(team: Team) -> Team:
         names = tuple(team.nodes[rank] if team.nodes else "" for rank in gone)
         after.losses = [*team.losses, Loss(tuple(team.ids[rank] for rank in gone), names, at)]
     return after
+
+
+def _settled(team: Team) -> Team:
+    """The team once nobody was lost for a moment: many die together, are found out one by one, and MPI_Comm_spawn needs all."""
+    sleep(SETTLING)
+    while not _agree(team.comm, True):
+        team = _survivors(team)
+        sleep(SETTLING)
+    return team
 
 
 def _refilled(team: Team) -> Team | None:

@@ -1,0 +1,120 @@
+"""Ranks are killed at random: one to three, at any moment, in both modes. The others go on, to the same bits (ULFM)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any
+
+from tests.chaos.common import LIMIT, ULFM, Failed, Ground, Tally, available, random_layout, started
+from tests.launch import Library, Result, Running, launch
+
+EARLY, LATE = 0.5, 2.0  # seconds after MPI_Init: loading and setup, the rounds
+RECOVERING = 0.3  # seconds that may lie between two deaths, so that the second comes during the recovery from the first
+TRIES = 10  # of a case, as the job may end before the kill comes: then it comes earlier
+EARLIER = 0.7
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A case: what runs, and whom to kill when. ``delay`` is None for: as soon as the result is being written."""
+
+    kind: str
+    ranks: int
+    layout: tuple[object, ...]
+    more: tuple[object, ...]
+    victims: tuple[int, ...]
+    delay: float | None
+    gaps: tuple[float, ...]
+
+    def __str__(self) -> str:
+        when = "at the end" if self.delay is None else f"after {self.delay:.2f} s"
+        gaps = "".join(f" +{gap:.2f}" for gap in self.gaps)
+        words = " ".join(map(str, self.layout[1::2])) + "".join(f" {word}" for word in self.more if str(word).startswith("--"))
+        return f"{self.ranks} ranks, {words}, {self.kind}, kill {' '.join(map(str, self.victims))} {when}{gaps}"
+
+
+def plan(random: Random, kinds: Sequence[str], folder: Path) -> Plan:
+    """A random case."""
+    ranks = random.randint(2, 6)
+    victims = random.sample(range(ranks), random.randint(1, min(3, ranks - 1)))
+    delay = random.choices([random.uniform(0, EARLY), random.uniform(EARLY, LATE), None], [35, 45, 20])[0]
+    respawn = random.random() < 0.2
+    together = respawn or random.random() < 0.4  # MPI_Comm_spawn does not survive a death
+    gaps = [0.0 if together else random.uniform(0, RECOVERING) for _ in victims[1:]]
+    more: list[object] = ["--respawn"] if respawn else []
+    if random.random() < 0.3:
+        more += ["--checkpoint", folder / "kills.checkpoint", "--every", random.choice(["0.2s", "50rounds"])]
+    return Plan(random.choice(kinds), ranks, random_layout(random), tuple(more), tuple(victims), delay, tuple(gaps))
+
+
+class Killer:
+    """Does to a job what the plan says. ``killed`` is how many ranks that took; fewer than planned if the job ended before."""
+
+    def __init__(self, plan: Plan, out: Path) -> None:
+        self.plan, self.out, self.killed = plan, out, 0
+
+    def __call__(self, job: Running) -> None:
+        ranks = started(job, self.plan.ranks)
+        due = job.wait(self.plan.delay) if self.plan.delay is not None else job.until(self._writing)
+        for victim, gap in zip(self.plan.victims, (0.0, *self.plan.gaps), strict=True):
+            if ranks and due and (gap == 0.0 or job.wait(gap)) and ranks[victim] in job.ranks():
+                job.kill([ranks[victim]])
+                self.killed += 1
+
+    def _writing(self) -> bool:
+        return self.out.exists() and any(self.out.iterdir())
+
+
+def run(count: int, random: Random, ground: Ground, tally: Tally) -> None:
+    """So many cases."""
+    openmpi = available(["openmpi"])
+    if not openmpi:
+        tally.notes.append("left out: needs Open MPI")
+        return
+    moments: Counter[str] = Counter()
+    losses: list[dict[str, Any]] = []
+    for number in range(count):
+        chosen = plan(random, list(ground.sources), ground.folder)
+        tally.case(str(chosen), partial(_case, chosen, ground, openmpi[0], number, moments, losses))
+    tally.notes.append("the first death came " + ", ".join(f"{moment}: {n}" for moment, n in sorted(moments.items())))
+    for respawn, what in ((False, ""), (True, ", with ranks started anew")):
+        if costs := sorted(loss["cost"] for loss in losses if loss["respawn"] == respawn):
+            tally.notes.append(f"{len(costs)} recoveries{what} took {median(costs):.2f} s (median), at most {costs[-1]:.2f} s")
+
+
+def _case(
+    chosen: Plan, ground: Ground, library: Library, number: int, moments: Counter[str], losses: list[dict[str, Any]]
+) -> tuple[str, str]:
+    for attempt in range(TRIES):
+        out = ground.folder / f"kills-{number}-{attempt}"
+        killer = Killer(chosen, out)
+        words = ground.words(chosen.kind, out, *chosen.layout, *chosen.more)
+        result = launch(library, chosen.ranks, *words, flags=ULFM, timeout=LIMIT, during=killer)
+        if not killer.killed and chosen.delay is not None:
+            chosen = replace(chosen, delay=EARLIER * chosen.delay)
+        if killer.killed:
+            return _judge(ground.check(chosen.kind, out, result), ground.rounds, result, killer.killed, moments, losses)
+    raise Failed(f"the job ended {TRIES} times before anyone was killed: {result}")
+
+
+def _judge(
+    found: dict[str, Any], rounds: int, result: Result, killed: int, moments: Counter[str], losses: list[dict[str, Any]]
+) -> tuple[str, str]:
+    moments[_moment(found["losses"], rounds)] += 1
+    losses += [{**loss, "respawn": found["config"]["respawn"]} for loss in found["losses"]]
+    told = "; ".join(f"rank {_all(loss)} in round {loss['round']}, {loss['cost']:.2f} s" for loss in found["losses"])
+    return f"survived, {killed} killed", f"{told or 'all was done'}; {result.seconds:.1f} s in all"
+
+
+def _all(loss: dict[str, Any]) -> str:
+    return " and ".join(map(str, loss["ranks"]))
+
+
+def _moment(losses: list[dict[str, Any]], rounds: int) -> str:
+    if not losses or losses[0]["round"] == rounds:
+        return "after the rounds"
+    return "in the rounds" if losses[0]["round"] else "before the rounds"
