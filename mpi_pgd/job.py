@@ -83,7 +83,7 @@ class Job:
             mine = np.frombuffer(self.watcher.card(), dtype=np.uint8)
             cards = np.empty((team.comm.size, len(mine)), dtype=np.uint8)
             team.comm.Allgather(mine, cards)
-            self.watcher.join([card.tobytes() for card in cards], team.comm.rank)
+            self.watcher.join([card.tobytes() for card in cards], team.comm.rank, team.ids)
         self.pulse.enter("waiting for the start")
         return chosen
 

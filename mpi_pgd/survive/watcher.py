@@ -121,12 +121,15 @@ class Watcher:
         assert self.post
         return self.post.card
 
-    def join(self, cards: Sequence[bytes], me: int) -> None:
-        """Who takes part from now on: the cards of ranks 0, 1, ... of the communicator, of which this is ``me``."""
+    def join(self, cards: Sequence[bytes], me: int, ids: Sequence[int] = ()) -> None:
+        """Who takes part from now on: the cards of ranks 0, 1, ... of the communicator, of which this is ``me``.
+
+        ``ids`` are the ranks' numbers as a person knows them, if they are others.
+        """
         if self._patience:
             from mpi_pgd.survive.members import unpack
 
-            self._patience.asking.join([unpack(card, rank) for rank, card in enumerate(cards)], me)
+            self._patience.asking.join([unpack(card, rank) for card, rank in zip(cards, ids or range(len(cards)), strict=True)], me)
             self._wake()
 
     @property
