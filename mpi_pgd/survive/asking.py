@@ -72,7 +72,7 @@ class Asking:
             sleep(RESEND, lambda: len(self._replies) == len(members) - 1)
             missing = [member for member in missing if member.rank not in self._replies]
         answers = {rank: Answer(*letter["answer"]) for rank, letter in self._replies.items()}
-        return dict(sorted({me: self._own(), **answers}.items()))
+        return dict(sorted({members[me].rank: self._own(), **answers}.items()))
 
     def order(self, other: Member, seconds: float, sleep: Sleep, **letter: object) -> Letter | None:
         """Have another rank do something; its reply."""
