@@ -62,7 +62,9 @@ class Writer:
     def _write(self) -> None:
         rounds, state = self.kept.snapshot
         if self.data and rounds > self.last:
-            setup = np.zeros(0) if self.kept.setup is None else self.kept.setup
+            setup = self.kept.setup
+            if setup is None or not len(state):  # the rounds have not begun, or not come to a snapshot: there is nothing to keep
+                setup = state = np.zeros(0)
             objective, norm, seconds = self.kept.history.lines(0, rounds)
             found = checkpoint.Checkpoint(
                 settings=self.settings,
@@ -72,7 +74,7 @@ class Writer:
                 rounds=rounds,
                 elapsed=self.spent + perf_counter() - self.start,
                 setup=setup,
-                state=state if len(setup) else np.zeros(0),
+                state=state,
                 history=(objective, norm, seconds),
             )
             checkpoint.write(self.path, found)

@@ -8,7 +8,10 @@ from mpi4py import MPI
 
 from mpi_pgd import InputError, fit
 from mpi_pgd.data.make import make
+from mpi_pgd.rules.fit import History
 from mpi_pgd.survive.checkpoint import read
+from mpi_pgd.survive.kept import Kept
+from mpi_pgd.survive.resume import Writer
 
 pytestmark = pytest.mark.mpi
 
@@ -58,3 +61,15 @@ def test_every_rank_hears_that_it_can_not_be_resumed(data: str) -> None:
         fit(data, checkpoint=data)
     # And nobody is left waiting:
     assert fit(data, rounds=9, resume=path, tol=0.0).record["rounds"] == 9
+
+
+def test_a_signal_before_the_first_snapshot_saves_that_nothing_was_done(tmp_path: Path) -> None:
+    """Each rank for itself: the watcher's thread may write at any time after the setup is known."""
+    kept = Kept(History(0.0))
+    kept.setup = np.ones(13)
+    writer = Writer(str(tmp_path / f"{COMM.rank}.ckpt"), kept, {}, 0.0, dict, lambda _: None)
+    assert writer() == "there is no checkpoint yet"
+    writer.data = {"rows": 3000, "features": 5}
+    assert writer().endswith("has round 0")
+    found = read(writer.path)
+    assert (found.rounds, len(found.setup), len(found.state)) == (0, 0, 0)
