@@ -66,5 +66,4 @@ def _on_ranks(command: Any, rest: Sequence[str], start: float) -> int:
                 complain(error)
             code = 2
         sys.stdout.flush()
-        world.leave(comm, code)
-    return code
+        return world.leave(comm, code)

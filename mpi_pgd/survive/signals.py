@@ -1,4 +1,4 @@
-"""A signal sets a flag, which the next round's message carries to all ranks; a second signal ends at once.
+"""A signal sets a flag, which the next round's message carries to all ranks; a later one ends at once.
 
 Python runs its handlers in the main thread between two bytecodes: never while that waits in a collective. The part of them that
 is C runs always, and writes the signal's number into a pipe, from which the watcher's thread learns it at once.
@@ -6,12 +6,16 @@ is C runs always, and writes the signal's number into a pipe, from which the wat
 
 import contextlib
 import ctypes
+import math
 import os
 import signal
+from time import perf_counter
 from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
+# Seconds in which another signal is the same request: batch systems signal each process, and so its launcher, which passes it on.
+ECHO = 0.5
 
 
 class SignalFlag:
@@ -22,7 +26,8 @@ class SignalFlag:
         self._before: dict[signal.Signals, Any] = {}
         self._pipe = (-1, -1)
         self._fd_before = -1
-        self._read = 0
+        self._first = math.inf
+        self._heard = False
 
     def __enter__(self) -> "SignalFlag":
         self._pipe = os.pipe()
@@ -44,29 +49,33 @@ class SignalFlag:
         return self._pipe[0]
 
     def hear(self) -> bool:
-        """Called by the watcher's thread: whether the first signal is among those in the pipe. Does not return after the second."""
+        """Called by the watcher's thread: whether the first signal is in the pipe. Does not return after a later one."""
+        numbers = b""
         with contextlib.suppress(BlockingIOError):  # the pipe is empty
-            numbers = [number for number in os.read(self._pipe[0], 64) if number in SIGNALS]
-            for number in numbers:
-                self._hear(number)
-            return bool(numbers)
+            numbers = bytes(number for number in os.read(self._pipe[0], 64) if number in SIGNALS)
+        if numbers and not self._heard:
+            self.came = self._heard = True
+            self._first = perf_counter()
+            return True
+        for number in numbers:
+            self._again(number)
         return False
 
-    def _hear(self, number: int) -> None:
-        self._read += 1
-        self.came = True
-        _by_default()  # what the main thread would do if it could: from now on the kernel ends the process
-        if self._read > 1:  # it had come before that
-            os.kill(os.getpid(), number)
-
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.came = True
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        if not self.came:
+            self.came = True
+            self._first = perf_counter()
+        elif not self._heard:  # else the watcher judges, since this may have been pending for long
+            self._again(number)
+
+    def _again(self, number: int) -> None:
+        if perf_counter() - self._first > ECHO:
+            _by_default()
+            os.kill(os.getpid(), number)
 
 
 def _by_default() -> None:
-    """As ``signal.signal(each, SIG_DFL)``, which Python allows the main thread only."""
+    """As ``signal.signal(each, SIG_DFL)``, which Python allows the main thread only, for the kernel to end this process."""
     call = ctypes.CDLL(None).signal
     call.argtypes, call.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
     for each in SIGNALS:

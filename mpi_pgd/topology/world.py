@@ -18,7 +18,7 @@ from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
-FORWARD = 0.2  # seconds for the launcher to pass on a traceback before the job is ended
+FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
 FINALIZING = 5  # seconds for MPI_Finalize or PMIx_Finalize, where it may wait for ranks that were lost
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 
@@ -121,14 +121,21 @@ def _bytes(comm: MPI.Intracomm, mine: bytes, root: int) -> bytes:
     return buffer.tobytes()
 
 
-def leave(comm: MPI.Intracomm, code: int) -> None:
-    """Wait for the others, as a launcher may kill them when one has left with an error. Collective.
+def leave(comm: MPI.Intracomm, code: int) -> int:
+    """End MPI together; gives the code to exit with. Collective.
+
+    Only rank 0 leaves with ``code``, and as the last: where a rank has left with an error, launchers kill the others, and then
+    tell of that (143 by ``srun -K``) in place of the code.
 
     Where ranks may be lost, does not return, but exits: MPI_Finalize may wait for those that were.
     """
     if not tolerant():
+        first = comm.rank == 0
         comm.Barrier()
-        return
+        MPI.Finalize()
+        if first and code:
+            sleep(FORWARD)
+        return code if first else 0
     with suppress(MPI.Exception):  # who is lost, is not waited for
         comm.Agree(1)
     sys.stdout.flush()

@@ -1,6 +1,6 @@
 """Run by test_signals.py as a world of one: the main thread waits in MPI for ever, signals come, the watcher saves.
 
-Words: the file that a save writes; "first" or "late", when the watcher is started: before any signal, or after two.
+Words: the file that a save writes; "first" or "late", when the watcher is started: before any signal, or after some.
 """
 
 import os
@@ -26,6 +26,7 @@ def late(watcher: Watcher) -> None:
     time.sleep(0.2)  # the main thread is in MPI by then
     os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(0.2)  # so do those of the test
     watcher.start()
 
 
