@@ -59,7 +59,12 @@ class Settings:
         "a number from 0 to 1",
         lambda v: 0 <= v <= 1,
     )
-    max_seconds: float = _option(math.inf, "stop after so many seconds", "a number above 0", lambda v: v > 0)
+    max_seconds: str | float = _option(
+        math.inf,
+        "stop after so many seconds, or auto: before the time limit of the SLURM job",
+        "auto or a number above 0",
+        lambda v: v == "auto" or v > 0,
+    )
     sums: str = _choice("sums that do not depend on the order, or plain ones", "order-free", "plain")
     delay: str = _option(
         "",
@@ -89,7 +94,7 @@ class Settings:
     respawn: bool = _option(False, "start others in the place of lost ranks (with ULFM)", "true or false")
     trace: bool = _option(False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
     out: str = _option("", "folder for the run bundle", "a folder's name")
-    quiet: bool = _option(False, "print nothing but errors", "true or false")
+    quiet: bool = _option(False, "print nothing but errors and warnings", "true or false")
 
     def as_dict(self) -> dict[str, Any]:
         """For the wire and for records."""

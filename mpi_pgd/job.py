@@ -27,7 +27,7 @@ from mpi_pgd.survive.recovery import Team
 from mpi_pgd.survive.resume import Writer, restore
 from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.survive.watcher import Watcher
-from mpi_pgd.topology.world import agreement, anyone, share
+from mpi_pgd.topology.world import agreement, anyone, note, share
 from mpi_pgd.train import Ballot
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ class Job:
         """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""
         if self.sentinel:
             self.sentinel.dismiss()  # the watcher has said what there is to say
+        note(code)
         if MPI.COMM_WORLD.size > 1:
             signal.alarm(ABORT)  # MPICH's Abort may return, or wait for a node that is gone
             MPI.COMM_WORLD.Abort(code)
@@ -224,12 +225,17 @@ class Job:
         try:
             where = self.writer()
         except InputError as error:
-            if status == Status.SIGNAL:
+            if outside(str(status), self.settings.max_seconds):
                 raise
             say(str(error))
             return
         if status in GO_ON and not self.settings.quiet:
             say(f"{where}; go on with --resume {self.writer.path}")
+
+
+def outside(status: str, max_seconds: str | float) -> bool:
+    """Whether a run was ended from outside, by a signal or the job's time limit: who does that wants to go on from there."""
+    return status == Status.SIGNAL or (status == Status.TIME and max_seconds == "auto")
 
 
 def identity(problem: Problem) -> dict[str, Any]:

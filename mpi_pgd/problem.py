@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd import scheduler
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
 from mpi_pgd.data import hdf5
-from mpi_pgd.data.memory import MemoryShard, available_bytes
+from mpi_pgd.data.memory import MemoryShard, available_bytes, granted_bytes, held_bytes
 from mpi_pgd.data.partition import NOBODY, Owners, Partition
 from mpi_pgd.errors import InputError
 from mpi_pgd.objective.losses import GradientMap, MomentsMap, curvature, least_squares
@@ -112,6 +113,8 @@ class Problem:
                     text = json.dumps(hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y).as_dict())
         table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
         problem = cls(comm, chosen, table, table.rows)
+        if not known and comm.size == MPI.COMM_WORLD.size:
+            _warn(comm, problem.nodes)
         with agreement(comm):
             if not known:
                 check(parse(chosen.delay, chosen.fail_slow), comm.size, int(chosen.mode == "client-server" and comm.size > 1))
@@ -165,13 +168,11 @@ class Problem:
         """Have each rank hold what it owns. Collective; errors as of ``load``."""
         blocks = np.flatnonzero(owners == topology.worker)
         wanted = node_total(self.comm, self.nodes, shard.bytes(shard.missing(blocks)) + (0 if shard.pieces else self._beside()))
+        held = node_total(self.comm, self.nodes, held_bytes())
         with agreement(self.comm):
-            there = int(SPARE * available_bytes())
+            there = int(SPARE * available_bytes(held))
             if wanted > there:
-                raise InputError(
-                    f"the rows need {_giga(wanted)} of memory on node {MPI.Get_processor_name()}, which can give "
-                    f"{_giga(there)}: use more nodes, or store the features in a smaller type"
-                )
+                raise InputError(_too_little(wanted, there, held))
         self.comm.Barrier()  # nobody takes memory before all have looked how much there is
         with agreement(self.comm):
             shard.hold(blocks)
@@ -314,9 +315,42 @@ def _endless() -> None:
     os._exit(2)
 
 
-def votes(start: float, max_seconds: float = math.inf, signalled: Callable[[], bool] = lambda: False) -> Ballot:
-    """This rank's votes: whether the time since ``start`` is up, whether a signal came."""
-    return lambda: (perf_counter() - start > max_seconds, signalled())
+def votes(
+    start: float, max_seconds: float = math.inf, signalled: Callable[[], bool] = lambda: False, ahead: bool = False
+) -> Ballot:
+    """This rank's votes: whether the time since ``start`` is up, whether a signal came.
+
+    With ``ahead`` it is up already when another round, as long as the longest so far, would not end in time. The vote is cast
+    within a round, of which most may be to come: waiting and the wire.
+    """
+    longest, last = 0.0, math.inf
+
+    def ballot() -> tuple[bool, bool]:
+        nonlocal longest, last
+        now = perf_counter()
+        longest, last = max(longest, now - last), now
+        return now - start + ahead * 2 * longest > max_seconds, signalled()
+
+    return ballot
+
+
+def _warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
+    """What does not stop the run, but wastes what SLURM granted: rank 0 says it, --quiet or not. Collective."""
+    cpus = np.empty(comm.size, dtype=np.int64)
+    comm.Allgather(np.array(len(os.sched_getaffinity(0)), dtype=np.int64), cpus)
+    if comm.rank == 0:
+        for trap in scheduler.traps(os.environ, len(set(names)), cpus.tolist()):
+            sys.stderr.write(f"mpi_pgd: {trap.words}: {trap.advice}\n")
+        sys.stderr.flush()
+
+
+def _too_little(wanted: int, there: int, held: int) -> str:
+    """Why rows are not read; names SLURM where its grant is what is too small."""
+    granted, place = granted_bytes(), "which can give"
+    advice = "use more nodes, or store the features in a smaller type"
+    if granted and there == int(SPARE * max(0, granted - held)):
+        place, advice = f"where SLURM granted {_giga(granted)} and is left with", f"ask for more (sbatch --mem=...), {advice}"
+    return f"the rows need {_giga(wanted)} of memory on node {MPI.Get_processor_name()}, {place} {_giga(there)}: {advice}"
 
 
 def _number(topology: Mode) -> Callable[[], int] | None:

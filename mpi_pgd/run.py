@@ -19,13 +19,14 @@ from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
 from mpi_pgd.data.partition import NOBODY
 from mpi_pgd.errors import InputError
-from mpi_pgd.job import Choose, Job, jsonable
+from mpi_pgd.job import Choose, Job, jsonable, outside
 from mpi_pgd.problem import Descent, Problem, Setup, votes
 from mpi_pgd.report import bundle
 from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.rules.fit import Status
 from mpi_pgd.sums import Partial
+from mpi_pgd.survive.deadline import Deadline
 from mpi_pgd.survive.recovery import Team, lasting
 from mpi_pgd.survive.resume import carried
 from mpi_pgd.survive.signals import SignalFlag
@@ -127,6 +128,7 @@ class _Fit:
     def __init__(self, job: Job, team: Team) -> None:
         self.job, self.kept, self.comm, self.start = job, job.kept, team.comm, job.start
         self.settings = job.begin(team)
+        self.deadline = Deadline(self.comm, self.start, self.settings.max_seconds)
         with agreement(self.comm):  # before anyone works: whether the result can be written
             if self.comm.rank == 0 and self.settings.out:
                 bundle.prepare(self.settings.out)
@@ -140,7 +142,7 @@ class _Fit:
         before = job.topology.worker if job.topology else NOBODY
         # The one before lives until now: unfinished messages may still have read its buffers.
         self.topology = job.topology = self.problem.topology(before)
-        self.ballot = votes(self.start, self.settings.max_seconds, job.signalled)
+        self.ballot = votes(self.start, self.deadline.seconds, job.signalled, ahead=self.deadline.auto)
 
     def run(self, show: Callable[[Result, Settings], None]) -> Result:
         self.kept.shard = shard = self.problem.load(self.topology, self.kept.shard)
@@ -161,7 +163,8 @@ class _Fit:
     def _watch(self, stack: ExitStack) -> Callable[[int, float, float], None]:
         if self.settings.quiet or self.comm.rank > 0:
             return lambda *_: None
-        progress = Progress(self.settings.rounds, self.settings.max_seconds, self.start)
+        first = self.kept.history.lines(0, 1)[1].sum()  # of a fit that goes on; else 0
+        progress = Progress(self.settings.rounds, self.settings.tol, self.deadline.wanted, self.deadline.ends, float(first))
         stack.callback(progress.close)
         return progress
 
@@ -217,6 +220,7 @@ class _Fit:
             "hosts": dict(Counter(self.problem.nodes)),
             "moved_blocks": descent.moved,
             "losses": self.job.losses,
+            "scheduler": self.deadline.record(),
             "config": jsonable(self.settings),
         }
 
@@ -247,4 +251,8 @@ def diverged(result: Result) -> str:
     )
 
 
-EXIT_CODES = {str(Status.DIVERGED): 4, str(Status.SIGNAL): 75}
+def exit_code(result: Result) -> int:
+    """Of the program: 75, try again, where the run was ended from outside."""
+    if outside(result.status, result.record["config"]["max_seconds"]):
+        return 75
+    return 4 if result.status == Status.DIVERGED else 0

@@ -149,6 +149,13 @@ def test_model_holds_the_weights(library: Library, tmp_path: Path) -> None:
         assert file.attrs["rounds"] == 5
 
 
+@pytest.mark.parametrize(("words", "code"), [((), 0), (("--step", 1e6), 4), (("--stepp", 1), 2)])
+def test_the_exit_code_is_noted(library: Library, words: tuple[object, ...], code: int, tmp_path: Path) -> None:
+    noted = tmp_path / "code"
+    assert launch(library, 3, "--rounds", 5, "--quiet", *words, env={"MPI_PGD_EXIT": noted}).returncode == code
+    assert noted.read_text() == f"{code}\n"
+
+
 def test_signals_are_restored() -> None:
     from mpi_pgd.survive.signals import SignalFlag
 
@@ -157,5 +164,4 @@ def test_signals_are_restored() -> None:
         os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(0.01)
         assert flag.came
-        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert signal.getsignal(signal.SIGUSR1) == before

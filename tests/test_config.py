@@ -33,6 +33,7 @@ def test_text_and_typed_values_agree() -> None:
         ("l2", -1e-9),
         ("momentum", 1),
         ("max_seconds", 0),
+        ("max_seconds", "often"),
         ("mode", "server"),
         ("solver", "newton"),
         ("sums", 3),
@@ -59,6 +60,11 @@ def test_text_and_typed_values_agree() -> None:
 def test_a_bad_value_is_named_with_what_was_expected(name: str, bad: Any) -> None:
     with pytest.raises(InputError, match=f"^{name} was given .*expected {OPTIONS[name].metadata['expected'][:8]}"):
         settings({name: bad})
+
+
+@pytest.mark.parametrize("name", ["step", "max_seconds"])
+def test_a_number_or_auto(name: str) -> None:
+    assert [settings({name: value}).as_dict()[name] for value in ("auto", "2", 3)] == ["auto", 2.0, 3.0]
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:

@@ -25,7 +25,7 @@ TRY_AGAIN = 75
 SLOW = ("--delay", "exponential:0.005")  # so that a checkpoint can be written before the next one is due
 
 AT = """
-import os, runpy, signal
+import os, runpy, signal, time
 from pathlib import Path
 import mpi4py
 mpi4py.rc.threads = False
@@ -50,6 +50,7 @@ LOAD = ("mpi_pgd.data.memory", "MemoryShard.hold")
 POWER = ("mpi_pgd.rules.setup", "PowerRule.__call__")
 ROUND = ("mpi_pgd.train", "Partial.close")  # once a round, in the passes before the fit too
 STOP = "os.kill(os.getpid(), signal.SIGUSR1)"
+TWICE = f"{STOP}; time.sleep(0.6); {STOP}"
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 Change = Callable[[Path, str], list[object]]  # makes what is wrong; the words that name it
 SEEN: dict[tuple[object, ...], tuple[str, list[list[str]]]] = {}
@@ -324,7 +325,7 @@ def test_a_signal_stops_all_in_one_round(library: Library, mode: str, exact: str
 
 
 @pytest.mark.parametrize(
-    ("every", "act", "rank"), [("20rounds", KILL, 1), ("0.02s", KILL, 0), ("1rounds", f"{STOP}; {STOP}", 1)], ids=str
+    ("every", "act", "rank"), [("20rounds", KILL, 1), ("0.02s", KILL, 0), ("1rounds", TWICE, 1)], ids=str
 )
 def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(
     library: Library, every: str, act: str, rank: int, exact: str, tmp_path: Path

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from mpi_pgd import __version__
@@ -12,6 +12,7 @@ from mpi_pgd.cli.commands import COMMANDS, complain
 from mpi_pgd.errors import InputError
 from mpi_pgd.survive.startup import limited
 
+OTHERS = 2  # seconds that a rank which is alone gives the others, who are so too, to leave before it ends the job
 RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
         return _describe(name, rest) if first else 0
     command = import_module(f"mpi_pgd.cli.{name}")
     if COMMANDS[name].ranks:
-        return _on_ranks(command, rest, start)
+        return _on_ranks(command, rest, start, first)
     return _alone(command, rest) if first else 0
 
 
@@ -45,18 +46,21 @@ def _alone(command: Any, rest: Sequence[str]) -> int:
         return 2
 
 
-def _on_ranks(command: Any, rest: Sequence[str], start: float) -> int:
+def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool) -> int:
     import mpi4py
 
-    mpi4py.rc.threads = False  # one thread a rank calls MPI: no locks needed
-    with limited():
-        from mpi_pgd.topology import world
-
+    mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # world.start says first what would end the process
     try:
-        comm = command.begin() if hasattr(command, "begin") else world.start()
+        with limited():
+            from mpi_pgd.topology import world
+
+            comm = world.start(alone=hasattr(command, "ALONE"))
     except InputError as error:
-        if os.environ.get("SLURM_PROCID", "0") == "0":
-            complain(error)
+        if not first or os.environ.get("SLURM_PROCID", "0") != "0":
+            return 0  # as in world.leave
+        complain(error)
+        world.note(2)
+        sleep(OTHERS)
         return 2
     with world.guard(comm):
         try:

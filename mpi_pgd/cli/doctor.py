@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from mpi_pgd.cli.arguments import Parser
 
+ALONE = True  # a world that is not what it should be is for the doctor to tell
+
 
 def parser() -> "Parser":
     """Its flags."""
@@ -26,17 +28,6 @@ def parser() -> "Parser":
     made.add_argument("--y", default="y", metavar="Y", help="data set with the targets")
     made.add_argument("--out", default="", metavar="DIR", help="the fit's output folder; gets doctor.json")
     return made
-
-
-def begin() -> "MPI.Intracomm":
-    """The world, even where it is not what it should be: that is for the doctor to tell."""
-    import mpi4py
-
-    mpi4py.rc.initialize = False
-    mpi4py.rc.finalize = True
-    from mpi_pgd.study import doctor
-
-    return doctor.start()
 
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:

@@ -45,7 +45,7 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
 
     with SignalFlag() as flag:
         found = run.run(comm, choose, flag, start, lambda result, chosen: _print(result, chosen, shipped))
-    return run.EXIT_CODES.get(found.status, 0)
+    return run.exit_code(found)
 
 
 def _read(words: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A shard held in memory: blocks that are read once, then iterated over in every round."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd import scheduler
 from mpi_pgd.arrays import Rows, Vector, aligned
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.partition import Owners, Partition, runs
@@ -125,11 +127,28 @@ def _first_bad(table: Table, first: int, x: Rows, y: Vector) -> str:
     )
 
 
-def available_bytes() -> int:
-    """Bytes of memory that this node can still give without swapping: by the kernel's estimate, or a control group's limit."""
+def available_bytes(held: int = 0) -> int:
+    """Bytes of memory that this node can still give without swapping: by the kernel's estimate, a control group, or SLURM's grant.
+
+    ``held`` is what the ranks on this node hold together (``held_bytes``), if that is known better than from this one.
+    """
     lines = Path("/proc/meminfo").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    return min([1024 * kilobytes, *_control_group_rests()])
+    granted = granted_bytes()
+    rest = [max(0, granted - (held or held_bytes()))] if granted else []
+    return min([1024 * kilobytes, *_control_group_rests(), *rest])
+
+
+def granted_bytes() -> int:
+    """What SLURM granted to the job on this node, whether or not the kernel enforces it; 0 if no limit is known."""
+    job = scheduler.read(os.environ)
+    return job.memory if job else 0
+
+
+def held_bytes() -> int:
+    """Memory of this process alone: without files and segments that it shares with others."""
+    resident, shared = map(int, Path("/proc/self/statm").read_text().split()[1:3])
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _control_group_rests() -> Iterator[int]:

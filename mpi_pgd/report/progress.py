@@ -1,5 +1,6 @@
 """How far the fit is: one live line on a terminal, a plain line every few seconds in a log."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -20,31 +21,44 @@ LAUNCHERS = (
 
 
 class Progress:
-    """Called after each evaluation by the rank that has the figures."""
+    """Called after each evaluation by the rank that has the figures.
 
-    def __init__(self, rounds: int, max_seconds: float, start: float) -> None:
-        self.limit, self.max_seconds, self.start = rounds, max_seconds, start
+    Args:
+        rounds, tol: limits of the fit.
+        until: when the user wants it to stop at the latest, by ``perf_counter()``; inf if never.
+        ends: when the job that it runs in ends.
+        first: the gradient's norm at zero weights, of a fit that goes on; else 0.
+    """
+
+    def __init__(self, rounds: int, tol: float, until: float, ends: float, first: float) -> None:
+        self.limit, self.tol, self.until, self.ends = rounds, tol, until, ends
         self.live = on_terminal()
         self.every = LIVE if self.live else LOGGED
         self.begun = perf_counter()
         self.last = self.begun
         self.shown = False
-        self.first = -1
+        self.norm = first
+        self.begin = (-1, 0.0)  # the round, and the gradient's norm, at the first call
 
     def __call__(self, done: int, objective: float, gradient_norm: float) -> None:
         """Print a line if it is time to."""
         now = perf_counter()
-        if self.first < 0:
-            self.first = done  # a fit that goes on does not begin with 0
+        if self.begin[0] < 0:
+            self.begin = (done, gradient_norm)  # a fit that goes on does not begin with 0
+            self.norm = self.norm or gradient_norm
         if now - self.last < self.every:
             return
         self.last = now
-        rate = (done - self.first) / (now - self.begun)
-        left = min((self.limit - done) / rate if rate else float("inf"), self.max_seconds - (now - self.start))
+        rate = (done - self.begin[0]) / (now - self.begun)
+        left = min((self.limit - done) / rate if rate else math.inf, self.until - now)
         line = (
             f"round {done}  objective {objective:.9g}  gradient {gradient_norm:.2e}  {rate:.0f} rounds/s  "
-            f"at most {_duration(left)} left"
+            f"at most {_duration(min(left, self.ends - now))} left"
         )
+        if self.ends < math.inf:
+            rest = rounds_to(self.tol * self.norm, self.begin, (done, gradient_norm))
+            enough = min(left, rest / rate if rate else math.inf) <= self.ends - now
+            line += f"; {_duration(self.ends - now)} of the job left: {'enough' if enough else 'too few at this rate'}"
         self.shown = True
         print(f"\r\x1b[K{line}" if self.live else line, end="" if self.live else "\n", file=sys.stderr, flush=True)
 
@@ -52,6 +66,19 @@ class Progress:
         """Clear the live line."""
         if self.live and self.shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def rounds_to(aim: float, begin: tuple[int, float], now: tuple[int, float]) -> float:
+    """Rounds until the gradient's norm is at ``aim``, if its logarithm goes on to fall as it did.
+
+    It did so from ``begin`` to ``now``, each (round, norm).
+    """
+    done, norm = now
+    if norm <= aim:
+        return 0.0
+    if not (aim > 0 and norm < begin[1] < math.inf):
+        return math.inf
+    return (done - begin[0]) * math.log(norm / aim) / math.log(begin[1] / norm)
 
 
 def _duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from typing import NoReturn
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd import scheduler
 from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
 
@@ -21,34 +22,51 @@ HOST_BYTES = 64
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
 FINALIZING = 5  # seconds for MPI_Finalize or PMIx_Finalize, where it may wait for ranks that were lost
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
+EXIT = "MPI_PGD_EXIT"
 
 
-def start() -> MPI.Intracomm:
-    """The world, started if it was not.
+def start(*, alone: bool = False) -> MPI.Intracomm:
+    """The world, started if it was not: here, where mpi4py was told to leave that, so that a word comes before the library aborts.
 
     Raises:
-        InputError: SLURM started N worlds of one rank instead of one world of N ranks.
+        InputError: the library can't be started by this launcher; or, unless they may be ``alone``, N worlds of one rank were
+            started instead of one world of N ranks.
     """
+    vendor = MPI.get_vendor()[0]
+    if not MPI.Is_initialized():
+        trap = aborting(os.environ, vendor, MPI.Get_library_version())
+        if trap:
+            raise InputError(trap)
+        MPI.Init()
     with guard(MPI.COMM_WORLD):
-        trap = lonely(os.environ, MPI.COMM_WORLD.size, MPI.get_vendor()[0])
+        trap = "" if alone else lonely(os.environ, MPI.COMM_WORLD.size, vendor)
     if trap:
         raise InputError(trap)
     return MPI.COMM_WORLD
 
 
-def lonely(environment: Mapping[str, str], size: int, vendor: str) -> str:
-    """Why this world of one rank is not what SLURM was asked for; nothing if all is well.
+def aborting(environment: Mapping[str, str], vendor: str, version: str) -> str:
+    """Why MPI_Init would end this process: MPICH without PMIx does so where it is offered nothing else."""
+    if vendor != "MPICH" or "pmix" in version.lower() or "PMIX_RANK" not in environment or "PMI_RANK" in environment:
+        return ""
+    by, _ = scheduler.started(environment)
+    known = scheduler.LAUNCHERS.get(by, "a launcher that speaks PMIx")
+    return f"{vendor} can't be started by {known}{' --mpi=pmix' * (by == 'SLURM')}: {scheduler.right_launcher(by, vendor)}"
 
-    A wrong ``srun --mpi`` starts every task as a world of its own, silently. Only the variables of the launcher that this
-    library listens to tell that it was really meant to be alone.
+
+def lonely(environment: Mapping[str, str], size: int, vendor: str) -> str:
+    """Why this world of one rank is not what its launcher was asked for; nothing if all is well.
+
+    A wrong ``srun --mpi``, or an mpirun of another library, starts every task as a world of its own, silently. Only the variables
+    of the launcher that this library listens to tell that it was really meant to be alone.
     """
-    tasks = int(environment.get("SLURM_STEP_NUM_TASKS", "1"))
-    plugin, signs = ("pmix", ("PMIX_RANK",)) if vendor == "Open MPI" else ("pmi2", ("PMI_RANK", "PMI_FD"))
+    by, tasks = scheduler.started(environment)
+    signs = ("PMIX_RANK",) if scheduler.plugin(vendor) == "pmix" else ("PMI_RANK", "PMI_FD")
     if size > 1 or tasks <= 1 or any(sign in environment for sign in signs):
         return ""
     return (
-        f"SLURM started {tasks} tasks, but each is an MPI world of its own with one rank: expected one world of {tasks}; "
-        f"use srun --mpi={plugin} with {vendor}"
+        f"{scheduler.LAUNCHERS[by]} started {tasks} tasks, but each is an MPI world of its own with one rank: expected one world "
+        f"of {tasks}; {scheduler.right_launcher(by, vendor)}"
     )
 
 
@@ -83,6 +101,7 @@ def _abort(comm: MPI.Intracomm) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.write(head + traceback.format_exc())  # at once: a launcher that hears of the end drops what comes after
     sys.stderr.flush()
+    note(1)
     sleep(FORWARD)
     comm.Abort(1)
     raise SystemExit(1)  # Abort does not return
@@ -121,6 +140,15 @@ def _bytes(comm: MPI.Intracomm, mine: bytes, root: int) -> bytes:
     return buffer.tobytes()
 
 
+def note(code: int) -> None:
+    """Write the exit code into the file that the variable MPI_PGD_EXIT names, if it does.
+
+    So a batch script knows how the run ended, or that it was cut off: when a node is lost, Open MPI 5's mpirun returns 0.
+    """
+    if path := os.environ.get(EXIT):
+        Path(path).write_text(f"{code}\n")
+
+
 def leave(comm: MPI.Intracomm, code: int) -> int:
     """End MPI together; gives the code to exit with. Collective.
 
@@ -129,8 +157,10 @@ def leave(comm: MPI.Intracomm, code: int) -> int:
 
     Where ranks may be lost, does not return, but exits: MPI_Finalize may wait for those that were.
     """
+    first = comm.rank == 0
+    if first:
+        note(code)
     if not tolerant():
-        first = comm.rank == 0
         comm.Barrier()
         MPI.Finalize()
         if first and code:

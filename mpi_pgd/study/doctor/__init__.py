@@ -5,7 +5,6 @@ Every rank tells its facts (``facts``, ``pings``, ``files``); rank 0 judges them
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,23 +23,7 @@ from mpi_pgd.study.doctor.signs import Rank, leaders
 from mpi_pgd.topology.clock import offsets
 from mpi_pgd.topology.world import guard, nodes, rest, share
 
-__all__ = ["Finding", "examine", "start", "text"]
-
-
-def start() -> MPI.Intracomm:
-    """The world, started if it was not, with a word first if that would end the process.
-
-    Only what imports mpi4py's MPI with ``mpi4py.rc.initialize = False`` leaves it to this function to start MPI.
-
-    Raises:
-        InputError: Open MPI's mpirun started ranks of a library that then aborts in its own start.
-    """
-    if not MPI.Is_initialized():
-        by, vendor = checks.started(os.environ)[0], MPI.get_vendor()[0]
-        if by == "Open MPI" and checks.mismatched(by, vendor) and "pmix" not in MPI.Get_library_version().lower():
-            raise InputError(f"{vendor} can't be started by {checks.LAUNCHERS[by]}: {checks.right_launcher(by, vendor)}")
-        MPI.Init_thread(MPI.THREAD_SINGLE)
-    return MPI.COMM_WORLD
+__all__ = ["Finding", "examine", "text"]
 
 
 def examine(comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X", y: str = "y") -> list[Finding]:
@@ -67,7 +50,7 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str)
     names = nodes(comm)
     firsts = leaders(names)
     clocks = offsets(comm, firsts)
-    me = {key: value for key, value in asdict(about_me(comm, names[comm.rank])).items() if key not in ("offset", "moved")}
+    me = {key: value for key, value in asdict(about_me(comm, names)).items() if key not in ("offset", "moved")}
     rest(comm)
     everyone = gather(comm, json.dumps(me))
     found = pings(comm, names)

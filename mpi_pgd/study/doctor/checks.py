@@ -1,13 +1,14 @@
 """From the ranks' facts to findings on the set-up: launcher, cores, threads, software, clocks, network. Pure functions."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from mpi_pgd import scheduler
 from mpi_pgd.report.units import count, rate, seconds
+from mpi_pgd.scheduler import LAUNCHERS, right_launcher, started
 from mpi_pgd.study.doctor.findings import Finding, listed
 from mpi_pgd.study.doctor.signs import Ping, Rank
 
-LAUNCHERS = {"Open MPI": "Open MPI's mpirun", "Hydra": "Hydra (the mpirun of MPICH and Intel MPI)", "SLURM": "srun"}
 THREADS = "export OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1 (python -m mpi_pgd does so itself)"
 WALL, MOVED = 1.0, 1e-3  # seconds
 ALPHA, BANDWIDTH = 5e-6, 2e9  # of shared memory: seconds, bytes a second
@@ -33,27 +34,9 @@ def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[Finding]:
     return [*(check(ranks) for check in checks), node_network(ranks, found), network(ranks, found)]
 
 
-def started(environment: Mapping[str, str]) -> tuple[str, int]:
-    """Which launcher started this rank ("" if none is known), and of how many."""
-    if "OMPI_COMM_WORLD_SIZE" in environment:
-        return "Open MPI", _whole(environment, "OMPI_COMM_WORLD_SIZE")
-    if "PMI_SIZE" in environment and {"HYDI_CONTROL_FD", "MPI_LOCALNRANKS"} & set(environment):
-        return "Hydra", _whole(environment, "PMI_SIZE")
-    if "SLURM_STEP_NUM_TASKS" in environment:
-        return "SLURM", _whole(environment, "SLURM_STEP_NUM_TASKS")
-    return "", 1
-
-
 def mismatched(by: str, vendor: str) -> bool:
     """Whether a launcher belongs to another library; srun belongs to all."""
     return by in ("Open MPI", "Hydra") and (by == "Open MPI") != (vendor == "Open MPI")
-
-
-def right_launcher(by: str, vendor: str) -> str:
-    """How to start ranks of this library, where ``by`` did not."""
-    if by == "SLURM":
-        return f"use srun --mpi={'pmix' if vendor == 'Open MPI' else 'pmi2'} with {vendor}"
-    return f"use the mpirun of the {vendor} that Python loads (`which mpirun` tells the one in use), or another Python's mpi4py"
 
 
 def world(ranks: Sequence[Rank]) -> Finding:
@@ -83,32 +66,17 @@ def launcher(ranks: Sequence[Rank]) -> Finding:
 
 def slurm(ranks: Sequence[Rank]) -> Finding:
     """Cores and nodes that SLURM gave and the ranks do not have."""
-    first = ranks[0]
-    given = first.environment
-    if "SLURM_JOB_ID" not in given:
+    given, nodes = ranks[0].environment, len(_by_node(ranks))
+    job = scheduler.read(given)
+    if job is None:
         return Finding("slurm", "ok", "not a SLURM job")
-    cpus, job_nodes, nodes = _whole(given, "SLURM_CPUS_PER_TASK"), _whole(given, "SLURM_JOB_NUM_NODES"), len(_by_node(ranks))
-    if nodes < job_nodes:
-        words = f"the job has {job_nodes} nodes, but the ranks are on {nodes}"
-        return Finding("slurm", "warning", words, "start with srun, or with an mpirun that was built to ask SLURM for the nodes")
-    short = [rank.rank for rank in ranks if len(rank.cpus) < _whole(rank.environment, "SLURM_CPUS_PER_TASK")]
-    if short:
-        words = f"--cpus-per-task={cpus}, but {listed(short)} may use {len(ranks[short[0]].cpus)}"
-        advice = "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK in the batch script (since 22.05 srun does not inherit it)"
-        advice += " and call srun --cpu-bind=cores" if "SRUN_CPUS_PER_TASK" in given else ""
-        return Finding("slurm", "warning", words, advice)
-    if cpus > 1:
+    for trap in scheduler.traps(given, nodes, [len(rank.cpus) for rank in ranks]):
+        return Finding("slurm", *trap)
+    if job.cpus_per_task > 1:
+        cpus = job.cpus_per_task
         advice = f"a rank computes with one core: for the others too, ask for {cpus} times the tasks and --cpus-per-task=1"
         return Finding("slurm", "note", f"each task has {cpus} cores", advice)
-    tasks = _whole(given, "SLURM_NTASKS")
-    if len(ranks) == 1 < tasks:
-        return Finding("slurm", "note", f"the job has {tasks} tasks, and this is one rank", "start with srun or mpirun to use them")
-    return Finding("slurm", "ok", f"job {given['SLURM_JOB_ID']}, {count(nodes, 'node')}")
-
-
-def _whole(environment: Mapping[str, str], name: str) -> int:
-    text = environment.get(name, "")
-    return int(text) if text.isdigit() else 0
+    return Finding("slurm", "ok", f"job {job.job}, {count(nodes, 'node')}")
 
 
 def cores(ranks: Sequence[Rank]) -> Finding:

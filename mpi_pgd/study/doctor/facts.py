@@ -2,29 +2,34 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.data.memory import available_bytes
+from mpi_pgd import scheduler
+from mpi_pgd.data.memory import available_bytes, held_bytes
 from mpi_pgd.provenance import blas, machine, versions
 from mpi_pgd.study.doctor.signs import Rank
 from mpi_pgd.topology.kernels import digest
 
 # What a launcher or a user says to a rank, as far as a check reads it.
 HEARD = (
-    *("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMI_RANK", "PMI_FD", "PMIX_RANK", "HYDI_CONTROL_FD", "MPI_LOCALNRANKS"),
-    *("SLURM_JOB_ID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "SLURM_JOB_NUM_NODES", "SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK"),
+    *scheduler.HEARD,
+    *("PMI_RANK", "PMI_FD", "PMIX_RANK"),
     *("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
 )
 SHAPE = (512, 256)  # rows and features of the block whose bits are compared
 NOT_LINKS = ("lo", "docker", "virbr", "veth")
 
 
-def about_me(comm: MPI.Intracomm, node: str) -> Rank:
-    """This rank's facts, but for the clock's ``offset`` and ``moved``, which rank 0 measures. Not collective."""
+def about_me(comm: MPI.Intracomm, names: Sequence[str]) -> Rank:
+    """This rank's facts, but for the clock's ``offset`` and ``moved``, which rank 0 measures. Not collective.
+
+    ``names`` are the nodes of all ranks.
+    """
+    node = names[comm.rank]
     software = {name: version for name, version in versions().items() if name != "blas"}
     link, infiniband = _link()
     return Rank(
@@ -43,7 +48,7 @@ def about_me(comm: MPI.Intracomm, node: str) -> Rank:
         blas=blas(),
         software=software,
         processor=machine(())["processor"],
-        available=available_bytes(),
+        available=available_bytes(names.count(node) * held_bytes()),
         wall=time.time() - time.perf_counter(),
         link=link,
         infiniband=infiniband,

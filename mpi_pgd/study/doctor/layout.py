@@ -7,6 +7,7 @@ from math import ceil
 
 import numpy as np
 
+from mpi_pgd import scheduler
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.memory import SLAB_BYTES
 from mpi_pgd.data.partition import Partition
@@ -58,6 +59,9 @@ def room(table: Table, ranks: Sequence[Rank], spare: float) -> Finding:
         return Finding("memory", "ok", f"{memory(total)} in all: " + "; ".join(words))
     enough = ceil(total / min(there.values()))
     advice = f"spread the ranks over {enough} such nodes or more (one more for a server of its own), or store X in a smaller type"
+    job = scheduler.read(ranks[0].environment)
+    if job and job.memory:
+        advice = f"ask SLURM for more than {memory(job.memory)} a node (sbatch --mem=...), or {advice}"
     return Finding("memory", "warning", f"the rows do not fit, {memory(total)} in all: " + "; ".join(words), advice)
 
 

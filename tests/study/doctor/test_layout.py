@@ -45,6 +45,12 @@ def test_one_node_too_small() -> None:
     assert "47.5 GiB that node n2 can give" in found.finding
 
 
+def test_memory_that_slurm_granted() -> None:
+    environment = {"SLURM_JOB_ID": "7", "SLURM_MEM_PER_NODE": "2048"}
+    found = layout.room(LARGE, [Rank(available=2 * GIGA, environment=environment)], 0.95)
+    assert found.advice.startswith("ask SLURM for more than 2 GiB a node (sbatch --mem=...), or spread the ranks over 393")
+
+
 @pytest.mark.parametrize(
     ("size", "level", "words"),
     [
