@@ -11,7 +11,8 @@ def parser() -> Parser:
     made = Parser(
         "python -m mpi_pgd report DIR [--out FILE.html]",
         "Make one HTML file of the run bundle or the studies in DIR, readable offline; the pictures also as PNG and SVG in\n"
-        "DIR/pictures, the tables as CSV, Markdown and LaTeX in DIR/tables.",
+        "DIR/pictures, the tables as CSV, Markdown and LaTeX in DIR/tables. Where scaling.json of several jobs lie in DIR's\n"
+        "subfolders, and no run and no scaling in DIR itself, they become one study, DIR/scaling.json.",
     )
     made.add_argument("folder", nargs="?", metavar="DIR", help="folder that --out was given to")
     made.add_argument("--out", metavar="FILE.html", help="default: DIR/report.html")
@@ -21,10 +22,14 @@ def parser() -> Parser:
 def main(words: Sequence[str]) -> int:
     """Make the report, and say where it is."""
     from mpi_pgd.report.html import write
+    from mpi_pgd.study.merge import merge
 
     arguments = parser().read(words)
     if arguments.folder is None:
         raise InputError("report was given no folder: expected the one that --out was given to in a run or a study")
+    joined = merge(arguments.folder)
     files = write(arguments.folder, arguments.out)
+    if joined:
+        print(f"{joined} has the rows of all jobs")
     print(f"{files[0]}, with {len(files) - 1} pictures and tables beside it")
     return 0

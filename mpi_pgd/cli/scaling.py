@@ -24,22 +24,24 @@ def parser() -> "Parser":
     made.add_argument("--repeats", default=str(REPEATS), metavar="K", help=f"turns of each (default: {REPEATS})")
     made.add_argument("--algorithms", default="library", metavar="NAME,...", help="in the modes that have them (default: library)")
     made.add_argument("--ranks", default="", metavar="M,...", help="numbers of ranks (default: 1, 2, 4 ... and all)")
+    made.add_argument("--largest", default="0", metavar="RANKS", help="so many would share all rows in weak scaling (default: all)")
     return made
 
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Measure, print, write."""
-    from mpi_pgd.study.scaling import counts, scaling
+    from mpi_pgd.study.scaling import counts, scaling, sharing
     from mpi_pgd.topology.world import agreement
 
     given = shared(comm, _read, words)
     with agreement(comm):
         ranks = counts(comm.size, given["ranks"])
+        largest = sharing(comm.size, given["largest"])
     return studies.run(
         comm,
         given,
         start,
-        lambda problem, ballot, told: scaling(problem, told["repeats"], ballot, told["algorithms"], ranks),
+        lambda problem, ballot, told: scaling(problem, told["repeats"], ballot, told["algorithms"], ranks, largest),
     )
 
 
@@ -50,7 +52,8 @@ def _read(words: Sequence[str]) -> dict[str, Any]:
     known = list(dict.fromkeys(name for names in config.ALGORITHMS.values() for name in names))
     ranks = [_whole(word) for word in arguments.ranks.split(",") if word]
     algorithms = studies.names(arguments.algorithms, known, "--algorithms")
-    return studies.read(arguments, repeats=number(arguments, "repeats", int, least=1), algorithms=algorithms, ranks=ranks)
+    repeats, largest = number(arguments, "repeats", int, least=1), number(arguments, "largest", int, least=0)
+    return studies.read(arguments, repeats=repeats, algorithms=algorithms, ranks=ranks, largest=largest)
 
 
 def _whole(word: str) -> int:

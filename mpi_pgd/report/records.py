@@ -48,8 +48,9 @@ _STUDIES: dict[str, dict[str, Any]] = {
         "rows": [_ROUND | {"scaling": "text", "rows?": "number", "karp_flatt?": "number"}],
         "baselines?": [{"name": "text", "seconds_per_round?": "number", "seconds?": "number", "threads?": "whole"}],
         "best?": {},
-        "findings?": ["text"],
+        **{key: ["text"] for key in ("findings?", "notes?")},
         "data?": {},
+        "jobs?": [{"folder": "text", "ranks": "whole"}],
     },
     "straggler": {
         "rows": [
@@ -159,7 +160,7 @@ def _study(path: Path, name: str) -> Record:
         )
     if record.get("study") != name:
         raise InputError(f"{path} holds another study ({json.dumps(record.get('study'))}): was it renamed?")
-    _check(path, record, _STUDIES[name] | _PROVENANCE, "")
+    check(path, record, _STUDIES[name] | _PROVENANCE, "")
     if not record["rows"] and not record.get("notes"):  # a network of one rank: the notes say why
         raise InputError(f"{path} holds no rows: make the study again")
     return record
@@ -169,7 +170,7 @@ def _run(path: Path) -> Record:
     record = _json(path)
     if "costs" not in record:
         raise InputError(f'{path} was written by another version of mpi_pgd (no "costs" in it): run the fit again with this one')
-    _check(path, record, _RUN | _PROVENANCE, "")
+    check(path, record, _RUN | _PROVENANCE, "")
     if not record["costs"]["ranks"]:
         _damaged(path, "costs.ranks", "at least one rank")
     slowdowns = record["costs"].get("slowdowns")
@@ -217,7 +218,8 @@ def _trace(path: Path) -> int:
     return len(events)
 
 
-def _check(path: Path, value: Any, shape: Any, where: str) -> None:
+def check(path: Path, value: Any, shape: Any, where: str) -> None:
+    """Raise InputError unless ``value``, at ``where`` in the file, has the shape (see ``_SPLIT`` and below)."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             _damaged(path, where, "an object")
@@ -225,12 +227,12 @@ def _check(path: Path, value: Any, shape: Any, where: str) -> None:
             name = key.removesuffix("?")
             if name != key and value.get(name) is None:
                 continue
-            _check(path, value.get(name), inner, f"{where}.{name}".lstrip("."))
+            check(path, value.get(name), inner, f"{where}.{name}".lstrip("."))
     elif isinstance(shape, list):
         if not isinstance(value, list):
             _damaged(path, where, "a list")
         for place, item in enumerate(value):
-            _check(path, item, shape[0], f"{where}[{place}]")
+            check(path, item, shape[0], f"{where}[{place}]")
     elif not _fits(value, shape):
         _damaged(path, where, f"a {shape}" if shape != "whole" else "a whole number")
 

@@ -8,16 +8,13 @@ from typing import Any
 from mpi_pgd.config import ALGORITHMS
 from mpi_pgd.errors import InputError
 from mpi_pgd.problem import Problem
-from mpi_pgd.report import units
 from mpi_pgd.study import baselines
 from mpi_pgd.study.compare import around, predicted
+from mpi_pgd.study.limits import conclusions
 from mpi_pgd.study.model import Model, workers_of
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, row
 from mpi_pgd.train import Ballot
-
-GROWN = 1.25  # times the processor's seconds of one rank: then the map itself has become dearer
-SHARE = 0.2  # of the round
 
 
 def counts(size: int, given: Sequence[int] = ()) -> list[int]:
@@ -32,20 +29,32 @@ def counts(size: int, given: Sequence[int] = ()) -> list[int]:
     return sorted(set(given)) or sorted({1 << bit for bit in range(size.bit_length())} | {1, size})
 
 
+def sharing(size: int, given: int) -> int:
+    """How many ranks would share the whole table in weak scaling: those given, or all (0).
+
+    Raises:
+        InputError: fewer than there are; their rows would be more than the table has.
+    """
+    if 0 < given < size:
+        raise InputError(f"scaling was given --largest {given}: expected at least {size}, the ranks that mpirun started")
+    return given or size
+
+
 def scaling(
-    problem: Problem, repeats: int, ballot: Ballot, algorithms: Sequence[str], ranks: Sequence[int]
+    problem: Problem, repeats: int, ballot: Ballot, algorithms: Sequence[str], ranks: Sequence[int], largest: int
 ) -> dict[str, Any] | None:
     """The content of scaling.json, on rank 0; None elsewhere, and if a signal ended it. Collective.
 
     Args:
-        problem: its ``comm`` has all ranks, its rows are those of strong scaling and of the largest weak one.
+        problem: its ``comm`` has all ranks, its rows are those of strong scaling.
         repeats: turns of each contestant.
         ballot: asks whether a signal came.
         algorithms: each is tried in the modes that have it.
         ranks: how many take part in turn (see ``counts``).
+        largest: so many would have all the rows in weak scaling (see ``sharing``).
     """
     comm = problem.comm
-    strong, weak = (_contestants(problem, algorithms, ranks, kind) for kind in (False, True))
+    strong, weak = (_contestants(problem, algorithms, ranks, most) for most in (0, largest))
     one = alone(problem)
     race = Race(problem, ballot)
     turns = race.run(list(dict.fromkeys([one, *strong, *weak])), repeats)
@@ -59,7 +68,6 @@ def scaling(
     model = Model.from_record(measured)
     kinds = {"strong": strong, "weak": weak}
     rows = [one for kind, some in kinds.items() for one in _judged(kind, some, turns, problem, model, first)]
-    best = min((one for one in rows if one["scaling"] == "strong"), key=lambda one: one["seconds_per_round"])
     return envelope(
         "scaling",
         problem.nodes,
@@ -67,19 +75,20 @@ def scaling(
         data={"rows": problem.rows, "features": problem.table.features, "blocks": problem.partition.blocks},
         rounds=problem.settings.rounds,
         repeats=repeats,
+        sums=problem.settings.sums,
+        largest=largest,
         baselines=[first, *beside],
-        best={key: best[key] for key in ("mode", "algorithm", "ranks", "speedup")},
-        findings=findings(rows, Counter(problem.nodes), os.cpu_count() or 1),
+        **conclusions(rows, Counter(problem.nodes), os.cpu_count() or 1),
     )
 
 
-def _contestants(problem: Problem, algorithms: Sequence[str], ranks: Sequence[int], weak: bool) -> list[Contestant]:
-    """With weak scaling each worker holds as many rows as if all ranks shared the table."""
+def _contestants(problem: Problem, algorithms: Sequence[str], ranks: Sequence[int], largest: int) -> list[Contestant]:
+    """With weak scaling each worker holds as many rows as if ``largest`` ranks shared the table; 0 is strong scaling."""
     found = []
     for mode, known in ALGORITHMS.items():
         for name in [one for one in known if one in algorithms]:
             for count in ranks:
-                rows = problem.rows * workers_of(mode, count) // workers_of(mode, problem.comm.size) if weak else problem.rows
+                rows = problem.rows * workers_of(mode, count) // workers_of(mode, largest) if largest else problem.rows
                 found.append(Contestant(mode, name, count, max(1, rows)))
     return found
 
@@ -111,44 +120,3 @@ def karp_flatt(speedup: float, ranks: int) -> float | None:
     (A. H. Karp and H. P. Flatt, "Measuring Parallel Processor Performance", Communications of the ACM 33, 1990.)
     """
     return (1 / speedup - 1 / ranks) / (1 - 1 / ranks) if ranks > 1 else None
-
-
-def findings(rows: Sequence[Mapping[str, Any]], nodes: Mapping[str, int], cores: int) -> list[str]:
-    """What limits the speedup, in sentences, from the rows of strong scaling."""
-    strong = [one for one in rows if one["scaling"] == "strong"]
-    best = min(strong, key=lambda one: one["seconds_per_round"])
-    found = [
-        f"the best number of ranks for this problem is {best['ranks']}: {best['mode']} ({best['algorithm']}), "
-        f"{units.seconds(best['seconds_per_round'])} a round, speedup {best['speedup']:.2f}"
-    ]
-    crowded = {node: ranks for node, ranks in nodes.items() if ranks > cores}
-    if crowded:
-        node, ranks = next(iter(crowded.items()))
-        found.append(
-            f"ranks outnumber cores: {ranks} on the {cores} of node {node}; with more than {cores} ranks there they take turns, "
-            f"and nothing is gained; the predictions for them know nothing of it"
-        )
-    fitting = [one for one in strong if one["ranks"] > 1 and one["ranks"] <= cores * len(nodes)]
-    if fitting:
-        found += _limit(strong, max(fitting, key=lambda one: (one["ranks"], -one["seconds_per_round"])))
-    return found
-
-
-def _limit(strong: Sequence[Mapping[str, Any]], most: Mapping[str, Any]) -> list[str]:
-    """Memory bandwidth or the network, at the largest number of ranks that have a core each."""
-    alone = next((one for one in strong if one["ranks"] == 1), None)
-    whole = most["seconds_per_round"]
-    found = []
-    if alone:
-        grown = most["compute"] * most["ranks"] / alone["compute"]
-        if grown > GROWN and most["compute"] > most["wire"] + most["wait"]:
-            found.append(
-                f"memory bandwidth, not the network, is the limit: the map takes {grown:.2f} times the processor time of one rank "
-                f"when {most['ranks']} ranks read their rows at once"
-            )
-    for part, words in (("wire", "the network"), ("wait", "waiting for the slowest rank")):
-        if most[part] > SHARE * whole:
-            found.append(
-                f"{words} takes {most[part] / whole:.0%} of a round of {most['ranks']} ranks ({most['mode']}, {most['algorithm']})"
-            )
-    return found

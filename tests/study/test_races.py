@@ -71,9 +71,10 @@ def test_scaling(library: Library, tmp_path: Path) -> None:
     assert all(sentence in told for sentence in record["findings"])
 
 
-def test_scaling_on_chosen_ranks(library: Library, tmp_path: Path) -> None:
-    record, _ = study(library, 3, tmp_path, "scaling", "--repeats", 1, "--ranks", "3,1")
+def test_scaling_on_chosen_ranks_as_a_part_of_more(library: Library, tmp_path: Path) -> None:
+    record, _ = study(library, 3, tmp_path, "scaling", "--repeats", 1, "--ranks", "3,1", "--largest", 5)
     assert [row["ranks"] for row in record["rows"]] == [1, 3] * 4
+    assert [row["rows"] for row in record["rows"]] == [53940] * 4 + [13485, 26970, 10788, 32364]
 
 
 def test_stragglers(library: Library, tmp_path: Path) -> None:
@@ -89,6 +90,7 @@ def test_stragglers(library: Library, tmp_path: Path) -> None:
     ("words", "told"),
     [
         (["scaling", "--ranks", "1,4"], "scaling was asked for 4 ranks: expected 1 to 2"),
+        (["scaling", "--largest", "1"], "scaling was given --largest 1: expected at least 2"),
         (["scaling", "--ranks", "two"], "--ranks was given 'two': expected whole numbers"),
         (["scaling", "--algorithms", "rng"], "--algorithms was given 'rng' (did you mean ring?)"),
         (["compare", "--repeats", "0"], "--repeats was given '0': expected a whole number of at least 1"),

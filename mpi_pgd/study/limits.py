@@ -1,0 +1,63 @@
+"""What a speedup curve comes to: its best point, and what limits it. Pure, from the rows of ``scaling``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mpi_pgd.report import units
+
+GROWN = 1.25  # times the processor's seconds of one rank: then the map itself has become dearer
+SHARE = 0.2  # of the round
+
+
+def conclusions(rows: Sequence[Mapping[str, Any]], nodes: Mapping[str, int], cores: int) -> dict[str, Any]:
+    """``best`` and ``findings`` of a scaling study.
+
+    Args:
+        rows: of the study; at least one is of strong scaling.
+        nodes: how many ranks each has.
+        cores: of a node.
+    """
+    strong = [one for one in rows if one["scaling"] == "strong"]
+    best = min(strong, key=lambda one: one["seconds_per_round"])
+    return {
+        "best": {key: best[key] for key in ("mode", "algorithm", "ranks", "speedup")},
+        "findings": _findings(strong, best, nodes, cores),
+    }
+
+
+def _findings(strong: Sequence[Mapping[str, Any]], best: Mapping[str, Any], nodes: Mapping[str, int], cores: int) -> list[str]:
+    found = [
+        f"the best number of ranks for this problem is {best['ranks']}: {best['mode']} ({best['algorithm']}), "
+        f"{units.seconds(best['seconds_per_round'])} a round, speedup {best['speedup']:.2f}"
+    ]
+    crowded = {node: ranks for node, ranks in nodes.items() if ranks > cores}
+    if crowded:
+        node, ranks = next(iter(crowded.items()))
+        found.append(
+            f"ranks outnumber cores: {ranks} on the {cores} of node {node}; with more than {cores} ranks there they take turns, "
+            f"and nothing is gained; the predictions for them know nothing of it"
+        )
+    fitting = [one for one in strong if one["ranks"] > 1 and one["ranks"] <= cores * len(nodes)]
+    if fitting:
+        found += _limit(strong, max(fitting, key=lambda one: (one["ranks"], -one["seconds_per_round"])))
+    return found
+
+
+def _limit(strong: Sequence[Mapping[str, Any]], most: Mapping[str, Any]) -> list[str]:
+    """Memory bandwidth or the network, at the largest number of ranks that have a core each."""
+    alone = next((one for one in strong if one["ranks"] == 1), None)
+    whole = most["seconds_per_round"]
+    found = []
+    if alone:
+        grown = most["compute"] * most["ranks"] / alone["compute"]
+        if grown > GROWN and most["compute"] > most["wire"] + most["wait"]:
+            found.append(
+                f"memory bandwidth, not the network, is the limit: the map takes {grown:.2f} times the processor time of one rank "
+                f"when {most['ranks']} ranks read their rows at once"
+            )
+    for part, words in (("wire", "the network"), ("wait", "waiting for the slowest rank")):
+        if most[part] > SHARE * whole:
+            found.append(
+                f"{words} takes {most[part] / whole:.0%} of a round of {most['ranks']} ranks ({most['mode']}, {most['algorithm']})"
+            )
+    return found
