@@ -34,7 +34,7 @@ def in_full(run: Run, count: int, ground: Ground, folder: Path, *libraries: str)
 
 
 def test_killed_ranks(ground: Ground, tmp_path: Path) -> None:
-    in_full(kills.run, 6, ground, tmp_path, "openmpi")
+    in_full(kills.run, 4, ground, tmp_path, "openmpi")
 
 
 def test_killed_jobs(ground: Ground, tmp_path: Path) -> None:

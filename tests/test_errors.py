@@ -256,6 +256,7 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "solver foo": (flags("--solver", "foo"), ("--solver", "'foo'", "nesterov")),
 }
 NOT_AS_ROOT = ("unreadable", "out without leave")
+READ_BY_ONE = [*CASES][[*CASES].index("unknown flag") :]
 
 
 def modes(library: Library, number: int) -> tuple[str, ...]:
@@ -280,9 +281,11 @@ def refused(result: Result, words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("case", [pytest.param(name, marks=AS_ROOT if name in NOT_AS_ROOT else ()) for name in CASES])
 def test_mistake_is_answered_by_one_sentence(library: Library, case: str, tmp_path: Path) -> None:
-    build, words = CASES[case]
+    number, (build, words) = list(CASES).index(case), CASES[case]
+    if case in READ_BY_ONE and (number + (library.name == "mpich")) % 2:
+        pytest.skip("what one rank reads: the other library's turn")
     arguments = build(tmp_path)
-    for mode in modes(library, list(CASES).index(case)):
+    for mode in modes(library, number):
         refused(launch(library, 3, "--mode", mode, *arguments), words)
 
 

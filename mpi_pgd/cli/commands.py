@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": Command(False, "predicted rounds for 1 to 4096 workers, from what network measured"),
     "study": Command(True, "study straggler: what the slowest of m workers costs, against theory"),
     "doctor": Command(True, "what is wrong with this set-up, in seconds"),
+    "slurm": Command(False, "a batch script for this problem: ranks, memory, time and the right srun, and whether to submit it"),
     "report": Command(False, "a run bundle or a study as one HTML file, with pictures and tables"),
     "data": Command(False, "make synthetic rows, or say what is in a file"),
 }

@@ -1,0 +1,194 @@
+"""``slurm``: a batch script for this problem, on standard output or straight into the queue. Without ranks."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from mpi_pgd import config
+from mpi_pgd.cli.arguments import Parser, number
+from mpi_pgd.data import hdf5
+from mpi_pgd.data.partition import Partition
+from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.slurm import script, site, sizing
+from mpi_pgd.slurm.script import Batch
+
+PROGRAMS = ("fit", "compare", "scaling")
+MINE = {
+    "nodes": ("N", "how many, in scaling several: 1,2,4 (default: the fewest whose memory holds the rows)"),
+    "ranks-per-node": ("R", "default: one for each core, as sinfo tells; without it, each core of this machine"),
+    "time": ("T", "the limit, as in sbatch (default: by --network, else an hour)"),
+    "memory": ("M", "of a node, as in sbatch --mem (default: what the rows and the ranks need)"),
+    "partition": ("NAME", "default: the site's default partition"),
+    "account": ("NAME", "default: none"),
+    "setup": ("COMMAND", "for the node, before Python is started: module load ..., source .venv/bin/activate; may be repeated"),
+    "container": ("IMAGE", "Python is the one in this image: apptainer exec IMAGE python"),
+    "network": ("DIR", "of a `network` study: the time of a fit is predicted from it, with --rounds"),
+}
+SWITCHES = {
+    "chain": "fit: queue again at the limit, and go on from a checkpoint, until it is done",
+    "submit": "give the script to sbatch, and print the job's number",
+}
+NAME = re.compile(r"[\w.,@+-]+", re.ASCII)
+USAGE = f"python -m mpi_pgd slurm {'|'.join(PROGRAMS)} [DATA ...] [flags of that command] [--nodes N] [--time T] [--submit] ..."
+
+
+def parser(program: str = "fit") -> Parser:
+    """The flags of the program that the script is to run, and those for the script."""
+    made: Parser = import_module(f"mpi_pgd.cli.{program}").parser()
+    made.usage = f"{USAGE}\n       python -m mpi_pgd slurm launcher"
+    made.description = (
+        "Write a batch script for this problem on standard output: ranks, memory and time from the data and the nodes, and\n"
+        "the launcher from the MPI in use. What can be checked is checked now, not in\n"
+        "the queue. `slurm launcher` prints what starts ranks here."
+    )
+    group = made.add_argument_group("the script")
+    for name, (shown, text) in MINE.items():
+        group.add_argument(f"--{name}", metavar=shown, help=text, action="append" if name == "setup" else "store")
+    for name, text in SWITCHES.items():
+        group.add_argument(f"--{name}", action="store_true", help=text)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the script, submit it, or say what starts ranks."""
+    if list(words) == ["launcher"]:
+        print(*(site.launcher(_vendor()) or ["mpirun"]))
+        return 0
+    if not words or words[0] not in PROGRAMS:
+        given = words[0] if words else "nothing"
+        raise InputError(f"slurm was given {given}{nearest(given, PROGRAMS)}: expected one of {', '.join(PROGRAMS)}, or launcher")
+    arguments = parser(words[0]).read(words[1:])
+    text = script.text(_batch(words[0], arguments, list(_theirs(words[1:]))))
+    print(site.submit(text) if arguments.submit else text.removesuffix("\n"))
+    return 0
+
+
+def _theirs(words: Sequence[str]) -> Iterator[str]:
+    """The words that the program reads, without those for the script."""
+    left = iter(words)
+    for word in left:
+        name, equals, _ = word.partition("=")
+        if name.removeprefix("--") in MINE and name.startswith("--"):
+            if not equals:
+                next(left)
+        elif word not in [f"--{name}" for name in SWITCHES]:
+            yield word
+
+
+def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
+    """Look at the data and the site, and settle everything.
+
+    Raises:
+        InputError: something that was given can't be.
+    """
+    _check(program, arguments)
+    chosen = config.settings(import_module(f"mpi_pgd.cli.{program}")._read(theirs)["settings"])
+    table = hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y)
+    node = site.node(arguments.partition or "")
+    nodes = _counts(arguments.nodes, program) or ([1, 2, 4] if program == "scaling" else [])
+    asked = sizing.Asked(
+        nodes,
+        0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1),
+        sizing.mebibytes(arguments.memory) if arguments.memory is not None else 0,
+    )
+    # compare and scaling try all modes; with a server one rank fewer holds rows.
+    mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else ("client-server", 1)
+    rows = sizing.Rows(Partition(table.rows, table.features), table.bytes(1), mode, replicas, program == "scaling")
+    layout = sizing.layout(rows, asked, node)
+    predicted = _predicted(arguments.network, chosen, table, layout) if arguments.network else 0.0
+    minutes, why = sizing.limit(_time(arguments.time), predicted, node, arguments.chain)
+    python, launch = _starting(arguments)
+    start = [f"start   {' '.join(launch[:2])}: for the MPI that this Python loads"] if launch else []
+    return Batch(
+        kind="chain" if arguments.chain else program,
+        nodes=layout.nodes,
+        ranks=layout.ranks,
+        cpus=layout.cpus,
+        minutes=minutes,
+        memory=layout.memory,
+        partition=arguments.partition or "",
+        account=arguments.account or "",
+        setup=tuple(arguments.setup or ()),
+        python=python,
+        launch=launch,
+        words=tuple(theirs),
+        notes=(*layout.notes, why, *start),
+    )
+
+
+def _check(program: str, arguments: Any) -> None:
+    if arguments.chain and program != "fit":
+        raise InputError(f"--chain was given to slurm {program}: expected slurm fit, as nothing else has a checkpoint")
+    if arguments.network and program != "fit":
+        raise InputError(f"--network was given to slurm {program}: expected slurm fit, whose time it predicts; give --time")
+    for name in ("ranks", "largest"):
+        if getattr(arguments, name, None) not in (None, "", "0"):
+            raise InputError(f"--{name} was given to slurm {program}, whose script sets it: expected --nodes A,B,C")
+    for name in ("partition", "account"):
+        given = getattr(arguments, name)
+        if given is not None and not NAME.fullmatch(given):
+            raise InputError(f"--{name} was given {given!r}: expected a name as SLURM has them")
+
+
+def _counts(text: str | None, program: str) -> list[int]:
+    words = [] if text is None else text.split(",")
+    if any(not re.fullmatch("0*[1-9][0-9]{0,6}", word) for word in words) or (program != "scaling" and len(words) > 1):
+        expected = "numbers with commas between them" if program == "scaling" else "a number"
+        raise InputError(f"--nodes was given {text!r}: expected {expected}, from 1 on")
+    return sorted({int(word) for word in words})
+
+
+def _time(text: str | None) -> float:
+    asked = 0.0 if text is None else sizing.seconds(text)
+    if text is not None and not 0 < asked < inf:
+        raise InputError(f"--time was given {text!r}: expected a time above 0, and an end")
+    return asked
+
+
+def _predicted(network: str, chosen: config.Settings, table: hdf5.Table, layout: sizing.Layout) -> float:
+    """Seconds that all rounds should take."""
+    from mpi_pgd.study import records
+    from mpi_pgd.study.model import workers_of
+    from mpi_pgd.study.plan import Question, plan
+
+    path = Path(network)
+    workers = workers_of(chosen.mode, layout.ranks * max(layout.nodes))
+    found = plan(
+        records.read(str(path / "network.json" if path.is_dir() else path)),
+        Question(
+            rows=table.rows,
+            features=table.features,
+            first=workers,
+            last=workers,
+            rounds=chosen.rounds,
+            ranks_per_node=layout.ranks,
+            mode=chosen.mode,
+            algorithm=chosen.algorithm,
+            order_free=chosen.sums == "order-free",
+        ),
+    )
+    return float(found["rows"][0]["fit_seconds"])
+
+
+def _starting(arguments: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words that start Python, and those that start ranks; none of these, if only the job can tell."""
+    if arguments.container:
+        return ("apptainer", "exec", arguments.container, "python"), ()
+    python = ("python",) if arguments.setup else (sys.executable,)
+    return python, site.launcher(_vendor())
+
+
+def _vendor() -> str:
+    """Of the MPI library that this Python loads, without starting it."""
+    import mpi4py
+
+    mpi4py.rc.initialize = mpi4py.rc.finalize = False
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise InputError(f"this Python finds no MPI library ({error}): load the module, or install mpi_pgd with one") from None
+    return MPI.get_vendor()[0]

@@ -1,0 +1,212 @@
+"""From the rows and the nodes to ranks, nodes, memory and time, each with a line that says where it comes from. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from math import ceil, inf
+from typing import NamedTuple
+
+from mpi_pgd.data.partition import Partition
+from mpi_pgd.errors import InputError
+from mpi_pgd.slurm.script import clock
+from mpi_pgd.study.model import workers_of
+
+MIB = 1 << 20
+RANK = 128  # MiB of a rank without rows: Python, numpy, HDF5, and an MPI library with its shared memory
+ROOM = 1.1  # times the rows: the program takes at most 95 % of what a node can give
+STEP = 256  # MiB; what is asked for is a multiple of it
+SAFETY = 2.0  # times the predicted time
+START = 300  # seconds to start, to read the rows, and to prepare
+DEFAULT = 3600  # seconds
+TIME = re.compile(r"(?:(\d{1,6})-)?(\d{1,9})(?::(\d{1,9}))?(?::(\d{1,9}))?", re.ASCII)
+MEMORY = re.compile(r"(\d{1,15})([KMGT]?)", re.ASCII)
+UNITS = {"K": 2**-10, "": 1, "M": 1, "G": 2**10, "T": 2**20}  # MiB
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node is like.
+
+    Attributes:
+        cores, threads: physical cores, and hardware threads of each.
+        memory: MiB.
+        where: whose, in words.
+        limit: seconds that a job may take there.
+        known: told by the site; else a guess, on which nothing is refused.
+    """
+
+    cores: int
+    threads: int
+    memory: int
+    where: str
+    limit: float = inf
+    known: bool = True
+
+
+class Rows(NamedTuple):
+    """What is to be held: rows of ``row_bytes`` bytes in blocks; by which mode, how often; ``whole`` if one rank holds all once."""
+
+    partition: Partition
+    row_bytes: int
+    mode: str
+    replicas: int = 1
+    whole: bool = False
+
+
+class Asked(NamedTuple):
+    """What the user says, 0 or none for what he leaves open; memory in MiB of a node."""
+
+    nodes: Sequence[int] = ()
+    ranks: int = 0
+    memory: int = 0
+
+
+class Layout(NamedTuple):
+    """What comes out: ranks and memory (MiB) of a node, processors of a rank, and the reasons."""
+
+    nodes: tuple[int, ...]
+    ranks: int
+    cpus: int
+    memory: int
+    notes: list[str]
+
+
+def layout(rows: Rows, asked: Asked, node: Node) -> Layout:
+    """Nodes, ranks and memory.
+
+    Raises:
+        InputError: they can't be had.
+    """
+    most = node.cores * node.threads
+    if node.known and asked.ranks > most:
+        raise InputError(f"--ranks-per-node was given {asked.ranks}: expected at most {most}, the processors of {node.where}")
+    if node.known and asked.memory > node.memory:
+        raise InputError(f"--memory was given {asked.memory} MiB: expected at most {node.memory}, the memory of {node.where}")
+    ranks = asked.ranks or node.cores
+    there = asked.memory or node.memory
+    nodes, why = (tuple(asked.nodes), "--nodes") if asked.nodes else _nodes(rows, ranks, asked, node)
+    fewest = min(nodes)
+    if not asked.ranks:
+        ranks = min(ranks, _with_blocks(rows, fewest))
+    wanted = memory(rows, ranks, fewest)
+    if wanted > there and (asked.memory or node.known):
+        raise InputError(_too_small(rows, ranks, fewest, there, node, asked))
+    notes = [
+        f"nodes   {','.join(map(str, nodes))}: {why}",
+        f"ranks   {ranks} on a node: {_why(rows, ranks, asked, node)}",
+        f"memory  {asked.memory or wanted} MiB of a node: " + ("--memory" if asked.memory else _held(rows)),
+    ]
+    return Layout(nodes, ranks, node.threads if ranks <= node.cores else 1, asked.memory or wanted, notes)
+
+
+def memory(rows: Rows, ranks: int, nodes: int) -> int:
+    """MiB that the fullest of so many nodes needs."""
+    blocks = rows.partition.blocks
+    held = min(blocks, rows.replicas * ceil(blocks / workers_of(rows.mode, ranks * nodes)))
+    each = held * rows.partition.block_rows * rows.row_bytes
+    every = rows.partition.rows * rows.row_bytes
+    shards = max(min(ranks * each, rows.replicas * every), every if rows.whole else 0)
+    beside = 8 * rows.partition.features * (2 * rows.partition.block_rows + 60)  # the buffers of a rank's maps
+    return ceil((ROOM * (shards + ranks * beside) / MIB + ranks * RANK) / STEP) * STEP
+
+
+def limit(asked: float, predicted: float, node: Node, chain: bool) -> tuple[int, str]:
+    """The time limit in minutes, and where it comes from.
+
+    Args:
+        asked: seconds, 0 if the user does not say.
+        predicted: seconds that the rounds should take, 0 if nobody knows.
+        node: whose partition may have a limit.
+        chain: a job whose time is up is queued again, so it may be shorter than the fit.
+
+    Raises:
+        InputError: more than the partition gives.
+    """
+    seconds = asked or (SAFETY * predicted + START if predicted else DEFAULT)
+    why = "--time" if asked else f"{SAFETY:g} times the {predicted:.0f} s that plan predicts, and {START} s to start and to read"
+    if not asked and not predicted:
+        why = "not known; give --time, or --network for a prediction"
+    if seconds > node.limit and (asked or (predicted and not chain)):
+        raise InputError(
+            f"the time limit would be {clock(ceil(seconds / 60))} ({why}): expected at most {clock(int(node.limit) // 60)}, "
+            f"that of {node.where}; give a shorter --time, or --chain for a fit that goes on in a next job"
+        )
+    if seconds > node.limit:
+        seconds, why = node.limit, f"that of {node.where}"
+    minutes = int(seconds) // 60 if seconds == node.limit else ceil(seconds / 60)
+    return max(1, minutes), f"time    {clock(max(1, minutes))}: {why}"
+
+
+def seconds(text: str) -> float:
+    """A time as SLURM reads and writes it: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S; inf for no limit.
+
+    Raises:
+        InputError: it is none.
+    """
+    if text.lower() in ("infinite", "unlimited"):
+        return inf
+    found = TIME.fullmatch(text)
+    if not found:
+        raise InputError(f"the time {text!r} is none of SLURM's: expected minutes, H:MM:SS, or D-HH:MM:SS")
+    days, *parts = found.groups()
+    first, second, third = (int(part or 0) for part in parts)
+    if days is None and parts[2] is None:  # minutes, or minutes and seconds
+        return 60.0 * first + second
+    return 86400.0 * int(days or 0) + 3600 * first + 60 * second + third
+
+
+def mebibytes(text: str) -> int:
+    """Memory as sbatch reads it: ``4096``, ``4096M``, ``4G``.
+
+    Raises:
+        InputError: it is none.
+    """
+    found = MEMORY.fullmatch(text.upper())
+    if not found or not int(found[1]):
+        raise InputError(f"--memory was given {text!r}: expected MiB of a node, or a number with K, M, G or T")
+    return ceil(int(found[1]) * UNITS[found[2]])
+
+
+def _nodes(rows: Rows, ranks: int, asked: Asked, node: Node) -> tuple[tuple[int, ...], str]:
+    there = asked.memory or node.memory
+    fewest = needed(rows, ranks, there)
+    if not fewest:
+        raise InputError(_too_small(rows, ranks, rows.partition.blocks, there, node, asked))
+    return (fewest,), f"the fewest that hold the rows, with {there} MiB on a node ({node.where})"
+
+
+def needed(rows: Rows, ranks: int, there: int) -> int:
+    """The fewest nodes with so many MiB each that hold the rows; 0 if none do."""
+    if memory(rows, ranks, rows.partition.blocks + 1) > there:  # not even one block for each worker
+        return 0
+    return next(nodes for nodes in count(1) if memory(rows, ranks, nodes) <= there)
+
+
+def _with_blocks(rows: Rows, nodes: int) -> int:
+    """Ranks on a node, so that each worker has a block."""
+    server = int(rows.mode == "client-server" and rows.partition.blocks > 1)
+    return max(1, (rows.partition.blocks + server) // nodes)
+
+
+def _too_small(rows: Rows, ranks: int, nodes: int, there: int, node: Node, asked: Asked) -> str:
+    whose = "--memory gives" if asked.memory else f"{node.where} has"
+    fewest = needed(rows, ranks, there)
+    advice = f"{fewest} nodes hold them" if fewest else "no number of nodes holds them so: give fewer --ranks-per-node"
+    if rows.whole and not fewest:
+        advice = "one rank has to hold them all, for the others to be held against it: take fewer rows"
+    return f"the rows need {memory(rows, ranks, nodes)} MiB on a node with {nodes} of them, and {whose} {there}: {advice}"
+
+
+def _why(rows: Rows, ranks: int, asked: Asked, node: Node) -> str:
+    if asked.ranks:
+        return "--ranks-per-node"
+    if ranks < node.cores:
+        return f"so that each worker has one of the {rows.partition.blocks} blocks"
+    return f"one for each core of {node.where}"
+
+
+def _held(rows: Rows) -> str:
+    n = rows.partition.rows
+    whole = ", which one rank holds alone once" if rows.whole else ""
+    return f"its part of {n:,} rows of {rows.row_bytes:,} bytes{whole}, and {RANK} MiB for each rank"
