@@ -324,9 +324,7 @@ def test_a_signal_stops_all_in_one_round(library: Library, mode: str, exact: str
 # The whole job dies
 
 
-@pytest.mark.parametrize(
-    ("every", "act", "rank"), [("20rounds", KILL, 1), ("0.02s", KILL, 0), ("1rounds", TWICE, 1)], ids=str
-)
+@pytest.mark.parametrize(("every", "act", "rank"), [("20rounds", KILL, 1), ("0.02s", KILL, 0), ("1rounds", TWICE, 1)], ids=str)
 def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(
     library: Library, every: str, act: str, rank: int, exact: str, tmp_path: Path
 ) -> None:

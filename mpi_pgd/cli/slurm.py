@@ -56,7 +56,7 @@ def parser(program: str = "fit") -> Parser:
 def main(words: Sequence[str]) -> int:
     """Write the script, submit it, or say what starts ranks."""
     if list(words) == ["launcher"]:
-        print(*(site.launcher(_vendor()) or ["mpirun"]))
+        print(*(site.launcher(*_library()) or ["mpirun"]))
         return 0
     if not words or words[0] not in PROGRAMS:
         given = words[0] if words else "nothing"
@@ -179,11 +179,11 @@ def _starting(arguments: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if arguments.container:
         return ("apptainer", "exec", arguments.container, "python"), ()
     python = ("python",) if arguments.setup else (sys.executable,)
-    return python, site.launcher(_vendor())
+    return python, site.launcher(*_library())
 
 
-def _vendor() -> str:
-    """Of the MPI library that this Python loads, without starting it."""
+def _library() -> tuple[str, str]:
+    """Vendor and version of the MPI library that this Python loads, without starting it."""
     import mpi4py
 
     mpi4py.rc.initialize = mpi4py.rc.finalize = False
@@ -191,4 +191,4 @@ def _vendor() -> str:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise InputError(f"this Python finds no MPI library ({error}): load the module, or install mpi_pgd with one") from None
-    return MPI.get_vendor()[0]
+    return MPI.get_vendor()[0], MPI.Get_library_version()

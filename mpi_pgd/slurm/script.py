@@ -105,20 +105,35 @@ else
     log "on $SLURM_JOB_NODELIST, from the start"
 fi
 
+# The program notes its exit code here. A launcher that lost a node has others: Open MPI's mpirun 0, srun 14, MPICH's mpirun 255.
+export MPI_PGD_EXIT=$PWD/chain-$SLURM_JOB_ID.exit
+: >"$MPI_PGD_EXIT"
+ranks=$((SLURM_JOB_NUM_NODES * ${SLURM_NTASKS_PER_NODE:?give sbatch --ntasks-per-node})) # SLURM_NTASKS is that of the first life
+
 # A signal ends `wait`, so it is waited again. USR1 comes to this script alone and is handed on. TERM (scancel, or the limit) comes
 # to the ranks as well: another signal would end them at once, and a job that is cancelled must not come back.
-heard=yes cancelled=no ranks=
-trap 'heard=yes; log "USR1, handed on to the ranks"; kill -USR1 "$ranks" || true' USR1
+heard=yes cancelled=no launcher=
+trap 'heard=yes; log "USR1, handed on to the ranks"; kill -USR1 "$launcher" || true' USR1
 trap 'heard=yes; cancelled=yes; log "TERM, the job is to end"' TERM
-"${launch[@]}" "${python[@]}" -m mpi_pgd fit "$@" &
-ranks=$!
+"${launch[@]}" -n "$ranks" "${python[@]}" -m mpi_pgd fit "$@" &
+launcher=$!
 while [ "$heard" = yes ]; do
     heard=no code=0
-    wait "$ranks" || code=$?
+    wait "$launcher" || code=$?
 done
 
-if [ "$code" = 75 ] && [ "$cancelled" = no ] && ((life < lives)); then
-    log "code 75, queued again"
+noted=$(<"$MPI_PGD_EXIT") again=no
+if [ "$noted" = 75 ]; then again=yes; fi
+if [ -z "$noted" ]; then
+    log "the ranks were cut off: the launcher's code is $code"
+    # Once more, if it got anywhere; or from the start, if this was the first life.
+    if [ "$checkpoint" -nt "$MPI_PGD_EXIT" ] || ((life == 1)); then again=yes; fi
+    noted=$((code ? code : 1))
+fi
+rm -f "$MPI_PGD_EXIT"
+code=$noted
+if [ "$again" = yes ] && [ "$cancelled" = no ] && ((life < lives)); then
+    log "code $code, queued again"
     trap '' TERM # which SLURM sends to the script of a job that is queued again
     if scontrol requeue "$SLURM_JOB_ID"; then exit 0; fi
 fi

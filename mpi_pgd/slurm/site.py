@@ -19,6 +19,9 @@ SINFO = ("sinfo", "-h", "-e", "-o", "%P|%D|%c|%X|%Y|%Z|%m|%l")
 KIND = re.compile(r"(\S+?)(\*?)" + r"\|(\d+)\+?" * 6 + r"\|([\d:-]+|infinite)", re.ASCII)
 BINDING = re.compile(r"^TaskPlugin\s*=.*\baffinity\b", re.MULTILINE)
 SRUN = ("--kill-on-bad-exit=1",)  # else a step that pmi2 started hangs when a rank is killed
+# SLURM's pmi2 (seen with 22.05) reads what a rank tells it 1,024 bytes at a time. Over UCX, MPICH 5.0 tells its address with what
+# lies behind it in memory, now and then in longer lines, and MPI_Init fails; over libfabric it does not.
+SHORT = ("--export=ALL,MPIR_CVAR_CH4_NETMOD=ofi",)
 
 
 class Kind(NamedTuple):
@@ -75,17 +78,21 @@ def chosen(found: list[Kind], partition: str) -> Node:
     return Node(most.cores, most.threads, most.memory, where, most.limit)
 
 
-def launcher(vendor: str) -> tuple[str, ...]:
+def launcher(vendor: str, version: str) -> tuple[str, ...]:
     """The words that start ranks of this MPI library, without their number: that is the job's. None, if srun tells nothing here."""
     plugins = types(_ask("srun", "--mpi=list"))
-    return words(vendor, plugins, bool(BINDING.search(_ask("scontrol", "show", "config"))), os.environ, _mpirun())
+    binding = bool(BINDING.search(_ask("scontrol", "show", "config")))
+    return words(vendor, version, plugins, binding, os.environ, _mpirun())
 
 
-def words(vendor: str, plugins: set[str], binding: bool, environment: Mapping[str, str], mpirun: str) -> tuple[str, ...]:
+def words(
+    vendor: str, version: str, plugins: set[str], binding: bool, environment: Mapping[str, str], mpirun: str
+) -> tuple[str, ...]:
     """See ``launcher``.
 
     Args:
         vendor: of the MPI library.
+        version: all that it says of itself.
         plugins: that srun lists; none, if it is not here. In a job, as within a container, it is then taken to have the right one.
         binding: srun can bind ranks to cores.
         environment: of this process.
@@ -95,9 +102,10 @@ def words(vendor: str, plugins: set[str], binding: bool, environment: Mapping[st
     deaf = vendor == "Intel MPI" and "I_MPI_PMI_LIBRARY" not in environment  # it listens to srun only through that library
     if not plugins and "SLURM_JOB_ID" not in environment:
         return ()
-    if deaf or (plugins and plugin not in plugins):
+    device = next(iter(re.findall(r"Device:\s*ch4:(.*)", version)), "").split()
+    if deaf or (plugins and plugin not in plugins) or device == ["ucx"]:
         return (mpirun,)
-    return ("srun", f"--mpi={plugin}", *SRUN, *(["--cpu-bind=cores"] if binding else []))
+    return ("srun", f"--mpi={plugin}", *SRUN, *(SHORT if "ucx" in device else ()), *(["--cpu-bind=cores"] if binding else []))
 
 
 def types(answer: str) -> set[str]:

@@ -84,34 +84,43 @@ def chain(folder: Path, ranks: str, *words: str, **environment: str) -> subproce
     """chain.sbatch as one life of job 7, with ``ranks`` in place of those, and a scontrol that writes down what it is asked."""
     program(folder, "launch", ranks)
     program(folder, "scontrol", f'echo "$@" >>{folder}/asked')
-    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n[1-2]", "MPI_PGD_LAUNCH": f"{folder}/launch", **environment}
-    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", **job}
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n[1-2]", "SLURM_JOB_NUM_NODES": "2", "SLURM_NTASKS_PER_NODE": "3"}
+    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", **job, "MPI_PGD_LAUNCH": f"{folder}/launch", **environment}
     command = ["bash", str(ROOT / "slurm/chain.sbatch"), *words]
     return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+LATER = {"SLURM_RESTART_COUNT": "2"}
+
+
 @pytest.mark.parametrize(
-    ("code", "environment", "ends", "asked"),
+    ("ranks", "environment", "ends", "asked"),
     [
-        (0, {}, 0, False),
-        (4, {}, 4, False),
-        (75, {}, 0, True),
-        (75, {"MPI_PGD_LIVES": "3", "SLURM_RESTART_COUNT": "2"}, 75, False),
+        ("echo 0 >$MPI_PGD_EXIT", {}, 0, False),
+        ("echo 0 >$MPI_PGD_EXIT; exit 1", {}, 0, False),
+        ("echo 4 >$MPI_PGD_EXIT; exit 4", {}, 4, False),
+        ("echo 75 >$MPI_PGD_EXIT; exit 75", {}, 0, True),
+        ("echo 75 >$MPI_PGD_EXIT; exit 1", LATER, 0, True),
+        ("echo 75 >$MPI_PGD_EXIT; exit 75", {**LATER, "MPI_PGD_LIVES": "3"}, 75, False),
+        ("exit 14", {}, 0, True),
+        ("exit 14", LATER, 14, False),
+        ("exit 0", LATER, 1, False),
+        ("sleep 0.02; touch chain-7.ckpt; exit 0", LATER, 0, True),
     ],
 )
-def test_a_chain_is_queued_again_for_75_alone(
-    tmp_path: Path, code: int, environment: dict[str, str], ends: int, asked: bool
-) -> None:
-    job = chain(tmp_path, f"exit {code}", **environment)
+def test_when_a_chain_is_queued_again(tmp_path: Path, ranks: str, environment: dict[str, str], ends: int, asked: bool) -> None:
+    job = chain(tmp_path, ranks, **environment)
     out, _ = job.communicate(timeout=60)
     assert (job.returncode, (tmp_path / "asked").exists()) == (ends, asked), out
+    assert not (tmp_path / "chain-7.exit").exists()
 
 
 @pytest.mark.parametrize(("signal", "queued"), [("USR1", True), ("TERM", False)])
 def test_a_chain_hands_on_the_warning_and_ends_when_it_is_cancelled(tmp_path: Path, signal: str, queued: bool) -> None:
     """The ranks, here one process, signal the script themselves, so that it is certainly there to be signalled."""
     heard = (
-        f"trap 'echo ranks got USR1; exit 75' USR1\nsleep 0.5; kill -{signal} $PPID\nfor i in {{1..9}}; do sleep 0.1; done\nexit 75"
+        f"trap 'echo ranks got USR1; exit 75' USR1\necho 75 >$MPI_PGD_EXIT\n"
+        f"sleep 0.5; kill -{signal} $PPID\nfor i in {{1..9}}; do sleep 0.1; done\nexit 75"
     )
     job = chain(tmp_path, heard)
     out, _ = job.communicate(timeout=60)
@@ -122,8 +131,8 @@ def test_a_chain_hands_on_the_warning_and_ends_when_it_is_cancelled(tmp_path: Pa
 @pytest.mark.parametrize("words", [["--checkpoint", "mine.ckpt"], ["--checkpoint=mine.ckpt"], []])
 def test_a_chain_resumes_from_the_checkpoint_that_is_there(tmp_path: Path, words: list[str]) -> None:
     name = "mine.ckpt" if words else "chain-7.ckpt"
-    first, _ = chain(tmp_path, 'echo "$@"', *words).communicate(timeout=60)
+    first, _ = chain(tmp_path, 'printf "%s\\n" "$*"', *words).communicate(timeout=60)
     (tmp_path / name).touch()
-    second, _ = chain(tmp_path, 'echo "$@"', *words).communicate(timeout=60)
+    second, _ = chain(tmp_path, 'printf "%s\\n" "$*"', *words).communicate(timeout=60)
     assert "--resume" not in first
     assert f"--checkpoint {name} --resume {name}\n" in second

@@ -19,6 +19,8 @@ long*|2|48+|2|12|2|64000|1-00:00:00
 any|10|4|4|1|1|4096|infinite
 """
 
+BOTH = "MPICH Version:      5.0.2\nMPICH Device:       ch4:ucx ofi\nMPICH CC:           cc"
+
 
 def test_the_fewest_nodes_that_hold_the_rows() -> None:
     found = layout(BIG, Asked(), NODE)
@@ -140,20 +142,24 @@ def test_the_plugins_that_srun_lists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "plugins", "environment", "found"),
+    ("vendor", "version", "plugins", "environment", "found"),
     [
-        ("Open MPI", {"pmix", "pmi2"}, {}, "srun --mpi=pmix"),
-        ("MPICH", {"pmix", "pmi2"}, {}, "srun --mpi=pmi2"),
-        ("Open MPI", {"pmi2"}, {}, "mpirun"),
-        ("Intel MPI", {"pmi2"}, {}, "mpirun"),
-        ("Intel MPI", {"pmi2"}, {"I_MPI_PMI_LIBRARY": "/usr/lib/libpmi2.so"}, "srun --mpi=pmi2"),
-        ("Open MPI", set(), {}, ""),
-        ("Open MPI", set(), {"SLURM_JOB_ID": "7"}, "srun --mpi=pmix"),  # in a container, without a srun
+        ("Open MPI", "", {"pmix", "pmi2"}, {}, "srun --mpi=pmix --kill-on-bad-exit=1"),
+        ("MPICH", "MPICH Device: ch3:nemesis", {"pmix", "pmi2"}, {}, "srun --mpi=pmi2 --kill-on-bad-exit=1"),
+        ("MPICH", BOTH, {"pmi2"}, {}, "srun --mpi=pmi2 --kill-on-bad-exit=1 --export=ALL,MPIR_CVAR_CH4_NETMOD=ofi"),
+        ("MPICH", "MPICH Device:      ch4:ucx\nMPICH CC: cc", {"pmi2"}, {}, "mpirun"),
+        ("Open MPI", "", {"pmi2"}, {}, "mpirun"),
+        ("Intel MPI", "", {"pmi2"}, {}, "mpirun"),
+        ("Intel MPI", "", {"pmi2"}, {"I_MPI_PMI_LIBRARY": "/usr/lib/libpmi2.so"}, "srun --mpi=pmi2 --kill-on-bad-exit=1"),
+        ("Open MPI", "", set(), {}, ""),
+        ("Open MPI", "", set(), {"SLURM_JOB_ID": "7"}, "srun --mpi=pmix --kill-on-bad-exit=1"),  # in a container, without a srun
     ],
 )
-def test_the_launcher_goes_with_the_library(vendor: str, plugins: set[str], environment: dict[str, str], found: str) -> None:
-    assert " ".join(words(vendor, plugins, False, environment, "mpirun")[:2]) == found
+def test_the_launcher_goes_with_the_library(
+    vendor: str, version: str, plugins: set[str], environment: dict[str, str], found: str
+) -> None:
+    assert " ".join(words(vendor, version, plugins, False, environment, "mpirun")) == found
 
 
-def test_srun_ends_the_step_with_its_first_rank_and_binds_where_it_can() -> None:
-    assert words("MPICH", {"pmi2"}, True, {}, "mpirun")[2:] == ("--kill-on-bad-exit=1", "--cpu-bind=cores")
+def test_srun_binds_where_it_can() -> None:
+    assert words("Open MPI", "", {"pmix"}, True, {}, "mpirun")[-1] == "--cpu-bind=cores"

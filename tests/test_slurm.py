@@ -1,0 +1,260 @@
+"""Jobs of a real SLURM, of both MPIs by srun and by mpirun: the shipped scripts, limits, losses, exit codes, the end of all.
+
+A test submits its jobs for all of these at once: most of a job's time is spent waiting.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from mpi_pgd.data.make import make
+from mpi_pgd.survive.checkpoint import read
+from tests.launch import ROOT, launch, libraries, required
+from tests.private_slurm import DONE, Slurm, environment, unavailable
+
+FLAGS = ("--nodes=4", "--ntasks-per-node=1", "--mem=256M", "--open-mode=append", "--output=%x-%j.log")
+ROUNDS, MANY = 100, 2200
+SLOW = ("--delay", "exponential:0.03", "--every", "0.5s")  # 20 rounds a second, asleep for most of it
+ENDLESS = ("--rounds", 1_000_000, "--tol", 0, "--quiet", *SLOW)
+TRY_AGAIN = 75
+THREE = {"NumNodes": "3-3", "NumTasks": 3, "NumCPUs": "3-3"}  # of a job that had four
+
+
+class Way(NamedTuple):
+    """How ranks are started: an MPI, and what starts them; "": what the script finds out."""
+
+    library: str
+    launch: str = ""
+
+
+SRUN = (Way("mpich"), Way("openmpi"))
+WAYS = (*SRUN, Way("mpich", "mpirun"), Way("openmpi", "mpirun"))
+
+
+class Jobs:
+    """Jobs, one for each way, each submitted in a folder of its own; ``numbers`` by way."""
+
+    def __init__(self, slurm: Slurm, folder: Path) -> None:
+        self.slurm, self.folder = slurm, folder
+        self.numbers: dict[Way, str] = {}
+        self._pushed: set[str] = set()
+
+    def submit(self, ways: tuple[Way, ...], script: str, *words: object, flags: tuple[object, ...] = ()) -> "Jobs":
+        for way in ways:
+            path = ROOT / "slurm" / f"{script}.sbatch"
+            command = (*FLAGS, *flags, path, *words, "--out", "out")
+            self.numbers[way] = self.slurm.sbatch(*command, env=self.env(way), cwd=self.place(way))
+        return self
+
+    def env(self, way: Way) -> dict[str, object]:
+        return environment(libraries()[way.library], **({"MPI_PGD_LAUNCH": way.launch} if way.launch else {}))
+
+    def place(self, way: Way) -> Path:
+        folder = self.folder / f"{way.library} {way.launch}".strip()
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def out(self, way: Way) -> Path:
+        return self.place(way) / "out"
+
+    def record(self, way: Way) -> dict[str, Any]:
+        found = json.loads((self.out(way) / "run.json").read_text())
+        assert isinstance(found, dict)
+        return found
+
+    def log(self, number: str) -> str:
+        return "\n".join(path.read_text(errors="replace") for path in self.folder.glob(f"*/*-{number}.log"))
+
+    def checkpoints(self) -> list[int]:
+        """The round of each checkpoint, 0 where there is none yet."""
+        files = [[*self.place(way).glob("*.ckpt")] for way in self.numbers]
+        return [read(found[0]).rounds if found else 0 for found in files]
+
+    def have_begun(self) -> "Jobs":
+        """Wait until each has saved a checkpoint."""
+        self.until(lambda: min(self.checkpoints()) > 0)
+        return self
+
+    def until(self, holds: Callable[[], bool], timeout: float = 60.0) -> None:
+        self.slurm.until(holds, timeout, lambda: "\n".join(map(self.log, self.numbers.values())))
+
+    def ended(self, state: str = "COMPLETED", code: int = 0, timeout: float = 90.0, **changes: object) -> None:
+        """Wait for all to end so; those that are queued again are changed so, and start soon, not in two minutes."""
+        self.until(lambda: {self._over(number, changes) for number in self.numbers.values()} == {True}, timeout)
+        for way, number in self.numbers.items():
+            found = self.slurm.job(number)
+            told = f"{way}: {found}\n{self.log(number)}"
+            assert (found["JobState"], found["ExitCode"]) == (state, f"{code}:0"), told
+            assert "Traceback" not in told
+
+    def _over(self, number: str, changes: dict[str, object]) -> bool:
+        """Whether it has ended. Has it start in 3 s if it is queued again: at once, and a node may still think it ended."""
+        job = self.slurm.job(number)
+        if job["JobState"] == "PENDING" and job["Restarts"] != "0" and number not in self._pushed:
+            self._pushed.add(number)
+            words = [f"{key}={value}" for key, value in {**changes, "StartTime": "now+3seconds"}.items()]
+            self.slurm.run("scontrol", "update", f"JobId={number}", *words)
+        return job["JobState"] in DONE
+
+    def fingerprints(self) -> set[str]:
+        return {self.record(way)["weights_sha256"] for way in self.numbers}
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Slurm]:
+    if reason := unavailable():
+        if "slurm" in required():
+            pytest.fail(f"{reason} (MPI_PGD_REQUIRE asks for it)", pytrace=False)
+        pytest.skip(reason)
+    for name in ("mpich", "openmpi"):
+        if name not in libraries():
+            pytest.skip(f"no environment with {name} here: `make test` makes them")
+    with Slurm(4, aside=2) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("slurm data") / "rows.h5"  # a name with a blank, as a user may have
+    make(path, 6000, 8, condition=30.0, noise=0.1, seed=3)
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def limited(slurm: Slurm, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
+    """Jobs that will meet their time limit, on nodes of their own, as that takes SLURM a minute."""
+    jobs = Jobs(slurm, tmp_path_factory.mktemp("limited"))
+    flags = ("--partition=aside", "--nodes=2", "--time=2", "--signal=B:USR1@60")
+    return jobs.submit(SRUN, "chain", data, "--rounds", MANY, "--tol", 0, *SLOW, flags=flags)
+
+
+@pytest.fixture
+def jobs(slurm: Slurm, tmp_path: Path) -> Jobs:
+    return Jobs(slurm, tmp_path)
+
+
+def undisturbed(data: Path, folder: Path, rounds: int) -> str:
+    words = (data, "--rounds", rounds, "--tol", 0, "--quiet", "--out", folder / "undisturbed")
+    assert launch(libraries()["mpich"], 1, *words).returncode == 0
+    return str(json.loads((folder / "undisturbed" / "run.json").read_text())["weights_sha256"])
+
+
+def test_fit(jobs: Jobs, data: Path, tmp_path: Path) -> None:
+    jobs.submit(WAYS, "fit", data, "--rounds", ROUNDS, "--tol", 0, "--quiet").ended()
+    assert jobs.fingerprints() == {undisturbed(data, tmp_path, ROUNDS)}
+    for way, number in jobs.numbers.items():
+        record = jobs.record(way)
+        assert record["hosts"] == {f"node{k}": 1 for k in (1, 2, 3, 4)}
+        assert (record["scheduler"]["job"], record["scheduler"]["nodes"]) == (number, 4)
+        assert jobs.log(number) == ""
+
+
+def test_compare(jobs: Jobs, data: Path) -> None:
+    jobs.submit(SRUN, "compare", data, "--rounds", 5, "--repeats", 1).ended()
+    for way in SRUN:
+        rows = json.loads((jobs.out(way) / "compare.json").read_text())["rows"]
+        assert {row["ranks"] for row in rows} == {4}
+        assert len({row["weights_sha256"] for row in rows}) == 1
+
+
+def test_array_and_its_report(jobs: Jobs, data: Path) -> None:
+    jobs.submit(SRUN, "scaling", data, "--rounds", 5, "--repeats", 1)
+    jobs.until(lambda: len(list(jobs.folder.glob("*/out/report.html"))) == len(SRUN))
+    for way in SRUN:
+        found = json.loads((jobs.out(way) / "scaling.json").read_text())
+        strong = [row for row in found["rows"] if row["scaling"] == "strong"]
+        assert {row["ranks"] for row in strong} == {1, 2, 4}
+        assert len({row["weights_sha256"] for row in strong}) == 1
+
+
+def test_written_script(jobs: Jobs, data: Path, tmp_path: Path) -> None:
+    words = ("fit", data, "--nodes", 3, "--ranks-per-node", 2, "--rounds", ROUNDS, "--tol", 0, "--quiet", "--chain", "--submit")
+    for way in SRUN:
+        command = ("python", "-m", "mpi_pgd", "slurm", *words, "--out", jobs.out(way))
+        jobs.numbers[way] = jobs.slurm.run(*command, env=jobs.env(way), cwd=jobs.folder).strip()
+    jobs.ended()
+    assert jobs.fingerprints() == {undisturbed(data, tmp_path, ROUNDS)}
+    assert [jobs.record(way)["hosts"] for way in SRUN] == [{f"node{k}": 2 for k in (1, 2, 3)}] * len(SRUN)
+
+
+def test_warned_job_is_queued_again_and_goes_on_with_fewer_nodes(jobs: Jobs, data: Path, tmp_path: Path) -> None:
+    jobs.submit(WAYS, "chain", data, "--rounds", ROUNDS, "--tol", 0, *SLOW).have_begun()
+    for number in jobs.numbers.values():
+        jobs.slurm.run("scancel", "--signal=USR1", "--batch", number)
+    jobs.ended(**THREE)
+    assert jobs.fingerprints() == {undisturbed(data, tmp_path, ROUNDS)}
+    for way in WAYS:
+        record = jobs.record(way)
+        assert (record["ranks"], len(record["hosts"]), record["scheduler"]["restarts"]) == (3, 3, 1)
+
+
+@pytest.mark.parametrize(("code", "words"), [(2, ("--stepp", 1)), (4, ("--step", 1e6))])
+def test_exit_codes_come_through(jobs: Jobs, data: Path, code: int, words: tuple[object, ...]) -> None:
+    jobs.submit(WAYS, "fit", data, "--quiet", *words).ended("FAILED", code)
+    for number in jobs.numbers.values():
+        assert jobs.log(number).count("mpi_pgd: ") == 1, jobs.log(number)
+
+
+def test_stopped_fit_ends_with_try_again(jobs: Jobs, data: Path) -> None:
+    jobs.submit(WAYS, "fit", data, *ENDLESS, "--checkpoint", "fit.ckpt").have_begun()
+    for number in jobs.numbers.values():
+        jobs.slurm.run("scancel", "--signal=USR1", "--batch", number)
+    jobs.ended("FAILED", TRY_AGAIN)
+
+
+WRONG = {
+    Way("mpich", "srun --mpi=pmix"): "srun --mpi=pmi2",
+    Way("openmpi", "srun --mpi=pmi2"): "srun --mpi=pmix",
+    Way("mpich", "srun --mpi=none"): "srun --mpi=pmi2",
+    Way("openmpi", "srun --mpi=none"): "srun --mpi=pmix",
+}
+
+
+def test_wrong_plugin_is_refused_and_the_right_one_named(jobs: Jobs, data: Path) -> None:
+    jobs.submit(tuple(WRONG), "fit", data, "--quiet").ended("FAILED", 2)
+    for way, number in jobs.numbers.items():
+        assert jobs.log(number).count("mpi_pgd: ") == 1, jobs.log(number)
+        assert WRONG[way] in jobs.log(number)
+        assert not jobs.out(way).exists()
+
+
+def test_lost_rank_where_open_mpi_goes_on(jobs: Jobs, data: Path, tmp_path: Path) -> None:
+    way = Way("openmpi", "mpirun --with-ft ulfm")
+    jobs.submit((way,), "chain", data, "--rounds", ROUNDS, "--tol", 0, *SLOW).have_begun()
+    for pid in ranks(jobs.slurm, "node3"):
+        os.kill(pid, signal.SIGKILL)
+    jobs.ended()
+    assert jobs.fingerprints() == {undisturbed(data, tmp_path, ROUNDS)}
+    assert [loss["nodes"] for loss in jobs.record(way)["losses"]] == [["node3"]]
+
+
+def test_cancelled_job_leaves_a_checkpoint_and_nothing_else(jobs: Jobs, data: Path) -> None:
+    jobs.submit(WAYS, "chain", data, *ENDLESS).have_begun()
+    jobs.slurm.run("scancel", *jobs.numbers.values())
+    for number in jobs.numbers.values():
+        jobs.slurm.wait(number, "CANCELLED")
+    jobs.until(lambda: not any(jobs.slurm.processes(name, but="slurmd") for name in jobs.slurm.nodes))
+    assert min(jobs.checkpoints()) > 0
+
+
+def test_real_limit(limited: Jobs, data: Path, tmp_path: Path) -> None:
+    limited.ended(timeout=150)
+    assert limited.fingerprints() == {undisturbed(data, tmp_path, MANY)}
+    assert [limited.record(way)["scheduler"]["restarts"] for way in SRUN] == [1, 1]
+
+
+def test_lost_node(jobs: Jobs, data: Path, tmp_path: Path) -> None:
+    """The last: the node is given up for some seconds."""
+    jobs.submit(WAYS, "chain", data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW).have_begun()
+    jobs.slurm.down("node2")
+    jobs.ended(**THREE)
+    assert jobs.fingerprints() == {undisturbed(data, tmp_path, 2 * ROUNDS)}
+
+
+def ranks(slurm: Slurm, node: str) -> list[int]:
+    return [pid for pid in slurm.processes(node) if b"-m\0mpi_pgd\0fit" in Path(f"/proc/{pid}/cmdline").read_bytes()]
