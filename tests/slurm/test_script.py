@@ -1,6 +1,7 @@
 """The text of batch scripts: held against files, and run by bash where words that must survive go in."""
 
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.slurm.script import SHIPPED, Batch, clock, text
-from tests.launch import ROOT
+from tests.launch import ROOT, required
 
 GOLDEN = Path(__file__).parent / "golden"
 SRUN = ("srun", "--mpi=pmix", "--kill-on-bad-exit=1", "--cpu-bind=cores")
@@ -67,6 +68,14 @@ def test_words_reach_the_program_as_they_were_given(tmp_path: Path) -> None:
 def test_line_breaks_are_refused(given: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(InputError, match="holds a line break"):
         text(replace(KNOWN, **given))
+
+
+def test_shellcheck_has_nothing_to_say() -> None:
+    if shutil.which("shellcheck") is None:
+        (pytest.fail if "shellcheck" in required() else pytest.skip)("no shellcheck here")
+    scripts = [*(ROOT / "slurm").glob("*.sbatch"), *GOLDEN.glob("*.sbatch")]
+    found = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize(("minutes", "shown"), [(1, "0:01:00"), (90, "1:30:00"), (1500, "1-01:00:00")])
