@@ -34,6 +34,7 @@ class Way(NamedTuple):
 
 SRUN = (Way("mpich"), Way("openmpi"))
 WAYS = (*SRUN, Way("mpich", "mpirun"), Way("openmpi", "mpirun"))
+ULFM = Way("openmpi", "mpirun --with-ft ulfm")
 
 
 class Jobs:
@@ -224,13 +225,12 @@ def test_wrong_plugin_is_refused_and_the_right_one_named(jobs: Jobs, data: Path)
 
 
 def test_lost_rank_where_open_mpi_goes_on(jobs: Jobs, data: Path, tmp_path: Path) -> None:
-    way = Way("openmpi", "mpirun --with-ft ulfm")
-    jobs.submit((way,), "chain", data, "--rounds", ROUNDS, "--tol", 0, *SLOW).have_begun()
+    jobs.submit((ULFM,), "chain", data, "--rounds", ROUNDS, "--tol", 0, *SLOW).have_begun()
     for pid in ranks(jobs.slurm, "node3"):
         os.kill(pid, signal.SIGKILL)
     jobs.ended()
     assert jobs.fingerprints() == {undisturbed(data, tmp_path, ROUNDS)}
-    assert [loss["nodes"] for loss in jobs.record(way)["losses"]] == [["node3"]]
+    assert [loss["nodes"] for loss in jobs.record(ULFM)["losses"]] == [["node3"]]
 
 
 def test_cancelled_job_leaves_a_checkpoint_and_nothing_else(jobs: Jobs, data: Path) -> None:
@@ -250,7 +250,7 @@ def test_real_limit(limited: Jobs, data: Path, tmp_path: Path) -> None:
 
 def test_lost_node(jobs: Jobs, data: Path, tmp_path: Path) -> None:
     """The last: the node is given up for some seconds."""
-    jobs.submit(WAYS, "chain", data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW).have_begun()
+    jobs.submit((*WAYS, ULFM), "chain", data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW).have_begun()
     jobs.slurm.down("node2")
     jobs.ended(**THREE)
     assert jobs.fingerprints() == {undisturbed(data, tmp_path, 2 * ROUNDS)}

@@ -60,7 +60,7 @@ HEADS = {
 # For those that are shipped.
 USAGE = """ The program's arguments go behind the script's name, sbatch's own before it:
 #     sbatch %s slurm/%s.sbatch DATA --out DIR"""
-EXAMPLES = {"fit": "--nodes=4", "chain": "--nodes=3-4", "compare": "--nodes=4", "scaling": "--array=1-8 --nodes=8"}
+EXAMPLES = {"fit": "--nodes=4", "chain": "--nodes=4 --time=4:00:00", "compare": "--nodes=4", "scaling": "--array=1-8 --nodes=8"}
 
 DIRECTIVES = {
     "fit": ("--signal=B:USR1@%d",),
