@@ -114,7 +114,7 @@ class Problem:
         table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
         problem = cls(comm, chosen, table, table.rows)
         if not known and comm.size == MPI.COMM_WORLD.size:
-            _warn(comm, problem.nodes)
+            warn(comm, problem.nodes)
         with agreement(comm):
             if not known:
                 check(parse(chosen.delay, chosen.fail_slow), comm.size, int(chosen.mode == "client-server" and comm.size > 1))
@@ -334,8 +334,11 @@ def votes(
     return ballot
 
 
-def _warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
-    """What does not stop the run, but wastes what SLURM granted: rank 0 says it, --quiet or not. Collective."""
+def warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
+    """What does not stop a run, but wastes what SLURM granted: rank 0 says it, --quiet or not. Collective.
+
+    ``names`` are the nodes of all ranks.
+    """
     cpus = np.empty(comm.size, dtype=np.int64)
     comm.Allgather(np.array(len(os.sched_getaffinity(0)), dtype=np.int64), cpus)
     if comm.rank == 0:

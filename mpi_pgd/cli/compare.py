@@ -27,11 +27,12 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Compare, print, write."""
     from mpi_pgd.study.compare import compare
 
-    given = shared(comm, _read, words)
+    given = shared(comm, read, words)
     return studies.run(comm, given, start, lambda problem, ballot, told: compare(problem, told["repeats"], ballot))
 
 
-def _read(words: Sequence[str]) -> dict[str, Any]:
+def read(words: Sequence[str]) -> dict[str, Any]:
+    """What was typed, for all ranks."""
     from mpi_pgd.cli.arguments import number
 
     arguments = parser().read(words)

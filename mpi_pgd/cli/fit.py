@@ -39,7 +39,7 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
 
     def choose(team: "MPI.Intracomm") -> config.Settings:
         nonlocal shipped
-        given = shared(team, _read, words)
+        given = shared(team, read, words)
         shipped = given["shipped"]
         return config.settings(given["settings"])
 
@@ -48,7 +48,8 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     return run.exit_code(found)
 
 
-def _read(words: Sequence[str]) -> dict[str, Any]:
+def read(words: Sequence[str]) -> dict[str, Any]:
+    """What was typed, for all ranks."""
     from mpi_pgd.cli.arguments import settings
 
     arguments = parser().read(words)

@@ -31,6 +31,7 @@ def parser() -> "Parser":
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Measure, print, write."""
+    from mpi_pgd.problem import warn
     from mpi_pgd.run import one_thread
     from mpi_pgd.study import network
     from mpi_pgd.study.record import envelope
@@ -38,9 +39,10 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
 
     given = shared(comm, _read, words)
     studies.prepare(comm, given["out"])
+    names = nodes(comm)
+    warn(comm, names)
     with one_thread():
         found = network.measure(comm, largest=given["largest"])
-    names = nodes(comm)
     return studies.finish(comm, {**found, **envelope("network", names, found["rows"])} if found else None, given["out"])
 
 

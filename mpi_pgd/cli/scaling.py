@@ -33,7 +33,7 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     from mpi_pgd.study.scaling import counts, scaling, sharing
     from mpi_pgd.topology.world import agreement
 
-    given = shared(comm, _read, words)
+    given = shared(comm, read, words)
     with agreement(comm):
         ranks = counts(comm.size, given["ranks"])
         largest = sharing(comm.size, given["largest"])
@@ -45,7 +45,8 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     )
 
 
-def _read(words: Sequence[str]) -> dict[str, Any]:
+def read(words: Sequence[str]) -> dict[str, Any]:
+    """What was typed, for all ranks."""
     from mpi_pgd.cli.arguments import number
 
     arguments = parser().read(words)

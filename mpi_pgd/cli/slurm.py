@@ -86,7 +86,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
         InputError: something that was given can't be.
     """
     _check(program, arguments)
-    chosen = config.settings(import_module(f"mpi_pgd.cli.{program}")._read(theirs)["settings"])
+    chosen = config.settings(import_module(f"mpi_pgd.cli.{program}").read(theirs)["settings"])
     table = hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y)
     node = site.node(arguments.partition or "")
     nodes = _counts(arguments.nodes, program) or ([1, 2, 4] if program == "scaling" else [])
