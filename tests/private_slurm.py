@@ -45,7 +45,7 @@ JobCompType=jobcomp/none
 MinJobAge=3600
 ReturnToService=2
 MessageTimeout=5
-SlurmdTimeout=5
+SlurmdTimeout=10
 KillWait=3
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1,sched_min_interval=0
 NodeName={nodes} CPUs={cpus} RealMemory={memory} State=UNKNOWN
