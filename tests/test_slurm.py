@@ -114,7 +114,7 @@ def slurm() -> Iterator[Slurm]:
         pytest.skip(reason)
     for name in ("mpich", "openmpi"):
         if name not in libraries():
-            pytest.skip(f"no environment with {name} here: `make test` makes them")
+            (pytest.fail if name in required() else pytest.skip)(f"no environment with {name} here: `make test` makes them")
     with Slurm(4, aside=2) as made:
         yield made
 
