@@ -20,6 +20,7 @@ from tests.hosts import Hosts
 from tests.launch import ROOT, Library, _clean
 
 TOOLS = ("slurmctld", "slurmd", "sbatch", "munged", "munge")
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # a user's need not have these
 CPUS, MEMORY = 4, 4096  # of each node, whatever the machine has; MiB
 CONF = """
 ClusterName=private
@@ -161,7 +162,7 @@ class Slurm:
                     conf.write(PARTITION.format(name, ",".join(nodes), "YES" if name == "all" else "NO"))
 
     def _daemon(self, name: str, *command: object) -> None:
-        self.hosts.run(name, "env", f"SLURM_CONF={self.folder}/slurm.conf", *command)
+        self.hosts.run(name, "env", f"PATH={PATH}", f"SLURM_CONF={self.folder}/slurm.conf", *command)
 
 
 def environment(library: Library, **more: object) -> dict[str, object]:
@@ -186,7 +187,7 @@ def unavailable() -> str:
     """Why there can be no private SLURM here; "" if there can."""
     if reason := hosts.unavailable():
         return reason
-    missing = [tool for tool in TOOLS if shutil.which(tool, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") is None]
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
     if missing:
         return f"a private SLURM needs the commands {', '.join(missing)} (Debian: slurmctld slurmd slurm-client munge)"
     linked = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, timeout=30).stdout

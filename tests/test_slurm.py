@@ -242,18 +242,18 @@ def test_cancelled_job_leaves_a_checkpoint_and_nothing_else(jobs: Jobs, data: Pa
     assert min(jobs.checkpoints()) > 0
 
 
-def test_real_limit(limited: Jobs, data: Path, tmp_path: Path) -> None:
-    limited.ended(timeout=150)
-    assert limited.fingerprints() == {undisturbed(data, tmp_path, MANY)}
-    assert [limited.record(way)["scheduler"]["restarts"] for way in SRUN] == [1, 1]
-
-
 def test_lost_node(jobs: Jobs, data: Path, tmp_path: Path) -> None:
-    """The last: the node is given up for some seconds."""
+    """The last on these nodes: one is given up."""
     jobs.submit((*WAYS, ULFM), "chain", data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW).have_begun()
     jobs.slurm.down("node2")
     jobs.ended(**THREE)
     assert jobs.fingerprints() == {undisturbed(data, tmp_path, 2 * ROUNDS)}
+
+
+def test_real_limit(limited: Jobs, data: Path, tmp_path: Path) -> None:
+    limited.ended(timeout=150)
+    assert limited.fingerprints() == {undisturbed(data, tmp_path, MANY)}
+    assert [limited.record(way)["scheduler"]["restarts"] for way in SRUN] == [1, 1]
 
 
 def ranks(slurm: Slurm, node: str) -> list[int]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_what_is_shipped_is_the_text_where_nothing_is_known(batch: Batch) -> Non
 def test_words_reach_the_program_as_they_were_given(tmp_path: Path) -> None:
     """bash runs the script, with a program in place of srun that prints what it got."""
     words = ("a b.h5", "$HOME", "it's", '"', "*", "\\", "`ls`", "é", "")
-    shown = ("python", "-c", "import sys; print(*map(ascii, sys.argv[1:]), sep=chr(10))")
+    shown = (sys.executable, "-c", "import sys; print(*map(ascii, sys.argv[1:]), sep=chr(10))")
     script = text(Batch("fit", launch=shown, words=words))
     found = subprocess.run(["bash", "-s", "--", "more words"], input=script, capture_output=True, text=True, timeout=60)
     expected = ["python", "-m", "mpi_pgd", "fit", *words, "more words"]
