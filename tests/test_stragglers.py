@@ -49,7 +49,7 @@ def test_rounds_fill_their_time(library: Library, tmp_path: Path) -> None:
 
 def test_a_late_rank_is_named(library: Library, tmp_path: Path) -> None:
     plain = record(library, 4, tmp_path / "plain")
-    late = record(library, 4, tmp_path / "late", "--delay", "2:300")
+    late = record(library, 4, tmp_path / "late", "--delay", "2:100")
     assert "rank 2 on node" in late["costs"]["sentence"]
     assert late["weights_sha256"] == plain["weights_sha256"]
     slowest = [rank["slowest_rounds"] for rank in late["costs"]["ranks"]]
