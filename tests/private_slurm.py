@@ -21,7 +21,7 @@ from tests.launch import ROOT, Library, _clean
 
 TOOLS = ("slurmctld", "slurmd", "sbatch", "munged", "munge")
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # a user's need not have these
-CPUS, MEMORY = 4, 4096  # of each node, whatever the machine has; MiB
+CPUS, MEMORY = 8, 4096  # of each node, whatever the machine has; MiB
 CONF = """
 ClusterName=private
 SlurmctldHost={head}

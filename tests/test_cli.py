@@ -156,6 +156,13 @@ def test_the_exit_code_is_noted(library: Library, words: tuple[object, ...], cod
     assert noted.read_text() == f"{code}\n"
 
 
+@pytest.mark.parametrize(("words", "code"), [((), 0), (("--step", 1e6), 4)])
+def test_an_exit_code_that_can_not_be_noted_is_said(library: Library, words: tuple[object, ...], code: int, tmp_path: Path) -> None:
+    result = launch(library, 3, "--rounds", 5, "--quiet", *words, env={"MPI_PGD_EXIT": tmp_path})
+    assert result.returncode == code, result
+    assert f"MPI_PGD_EXIT={tmp_path} can't be written (Is a directory): the code is {code}" in result.stderr
+
+
 def test_signals_are_restored() -> None:
     from mpi_pgd.survive.signals import SignalFlag
 

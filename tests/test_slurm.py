@@ -248,6 +248,11 @@ def test_lost_node(jobs: Jobs, data: Path, tmp_path: Path) -> None:
     jobs.slurm.down("node2")
     jobs.ended(**THREE)
     assert jobs.fingerprints() == {undisturbed(data, tmp_path, 2 * ROUNDS)}
+    for way in jobs.numbers:
+        record = jobs.record(way)
+        assert (sorted(record["hosts"]), record["scheduler"]["restarts"]) == (["node1", "node3", "node4"], 1), (
+            f"{way}\n{jobs.log(jobs.numbers[way])}"
+        )
 
 
 def test_real_limit(limited: Jobs, data: Path, tmp_path: Path) -> None:

@@ -145,8 +145,12 @@ def note(code: int) -> None:
 
     So a batch script knows how the run ended, or that it was cut off: when a node is lost, Open MPI 5's mpirun returns 0.
     """
-    if path := os.environ.get(EXIT):
-        Path(path).write_text(f"{code}\n")
+    path = os.environ.get(EXIT)
+    try:
+        if path:
+            Path(path).write_text(f"{code}\n")
+    except OSError as error:  # said, not raised: the caller is about to end the others, who would wait for ever
+        sys.stderr.write(f"mpi_pgd: {EXIT}={path} can't be written ({error.strerror}): the code is {code}\n")
 
 
 def leave(comm: MPI.Intracomm, code: int) -> int:
