@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,14 +26,13 @@ from mpi_pgd.survive.recovery import Team
 from mpi_pgd.survive.resume import Writer, restore
 from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.survive.watcher import Watcher
-from mpi_pgd.topology.world import agreement, anyone, note, share
+from mpi_pgd.topology.world import agreement, anyone, end, share
 from mpi_pgd.train import Ballot
 
 if TYPE_CHECKING:
     from mpi_pgd.survive.sentinel import Sentinel
 
 Choose = Callable[[MPI.Intracomm], Settings]
-ABORT = 2  # seconds that an end of the job may take
 GO_ON = (Status.SIGNAL, Status.TIME, Status.ROUNDS)
 
 
@@ -115,11 +113,7 @@ class Job:
         """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""
         if self.sentinel:
             self.sentinel.dismiss()  # the watcher has said what there is to say
-        note(code)
-        if MPI.COMM_WORLD.size > 1:
-            signal.alarm(ABORT)  # MPICH's Abort may return, or wait for a node that is gone
-            MPI.COMM_WORLD.Abort(code)
-        os._exit(code)
+        end(MPI.COMM_WORLD, code)
 
     def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Setup:
         """What was kept or saved, or else asked of the data now. Collective."""

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
+ABORTING = 2  # seconds for MPI_Abort
 FINALIZING = 5  # seconds for MPI_Finalize or PMIx_Finalize, where it may wait for ranks that were lost
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 EXIT = "MPI_PGD_EXIT"
@@ -101,10 +103,17 @@ def _abort(comm: MPI.Intracomm) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.write(head + traceback.format_exc())  # at once: a launcher that hears of the end drops what comes after
     sys.stderr.flush()
-    note(1)
-    sleep(FORWARD)
-    comm.Abort(1)
-    raise SystemExit(1)  # Abort does not return
+    end(comm, 1)
+
+
+def end(comm: MPI.Intracomm, code: int) -> NoReturn:
+    """End all ranks, from any thread: the main thread may wait in MPI, or elsewhere. What there is to say has been written."""
+    note(code)
+    sleep(FORWARD)  # MPICH's launcher drops what it has not passed on when it hears of the end
+    if comm.size > 1:
+        signal.alarm(ABORTING)  # MPICH's Abort may return, or wait for a node that is gone
+        comm.Abort(code)
+    os._exit(code)
 
 
 @contextmanager

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.survive.pulse import COMPUTING, SUMMING, Pulse
 from mpi_pgd.survive.watcher import Watcher
-from mpi_pgd.topology.world import guard
+from mpi_pgd.topology.world import end, guard
 
 WORLD = MPI.COMM_WORLD
 ROUNDS = 30
@@ -24,12 +25,6 @@ PATIENCE = 1.5
 
 def say(sentence: str) -> None:
     os.write(2, f"rank {WORLD.rank} says: {sentence}\n".encode())
-
-
-def end(code: int) -> None:
-    signal.alarm(2)
-    WORLD.Abort(code)  # with ULFM, os._exit would be but one more loss to survive
-    os._exit(code)  # MPICH's Abort comes back on a node that was cut off, as it can't tell the launcher
 
 
 def freeze(pulse: Pulse, how: str) -> None:
@@ -70,7 +65,7 @@ def sums(comm: MPI.Intracomm, pulse: Pulse, rank: int, how: str) -> None:
 
 def main(frozen: str, rank: int, how: str, saver: int, fallback: int) -> None:
     pulse, comm = Pulse(), WORLD
-    watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=end)
+    watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=partial(end, WORLD))
 
     def save() -> str:
         return f"checkpoint of rank {WORLD.rank} in round {pulse.round}"
