@@ -208,6 +208,7 @@ def _environment(library: Library, tag: str, scratch: str, extra: Mapping[str, o
         "OMPI_ALLOW_RUN_AS_ROOT": 1,
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 1,
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",  # tests use more ranks than there are cores
+        "OMPI_MCA_btl": "^ofi",  # its transport for one-sided messages sleeps in MPI_Init for a second, and is not used
         "TMPDIR": scratch,
         TAG: tag,
     }

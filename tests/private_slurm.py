@@ -176,6 +176,7 @@ def environment(library: Library, **more: object) -> dict[str, object]:
         "FI_TCP_IFACE": "eth0",
         "OMPI_ALLOW_RUN_AS_ROOT": 1,
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 1,
+        "OMPI_MCA_btl": "^ofi",
         "OMPI_MCA_btl_tcp_if_include": "eth0",
         "OMPI_MCA_mpi_yield_when_idle": 1,
         **more,
