@@ -18,7 +18,7 @@ from tests.chaos.fuzz import FAILED, KINDS, Base, fuzz
 from tests.launch import libraries
 from tests.report import samples
 
-SEED, CASES = 4, 12
+SEED, CASES = 4, 24
 
 
 def test_bad_files_are_answered_in_good_order(tmp_path: Path) -> None:
