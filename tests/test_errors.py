@@ -429,11 +429,25 @@ world.Barrier()
 """
 
 
+def saved(folder: Path) -> Path:
+    script = folder / "last_words.py"
+    script.write_text(LAST_WORDS)
+    return script
+
+
 def test_last_words_are_passed_on_by_a_launcher_that_is_slow(library: Library, tmp_path: Path) -> None:
     # MPICH's drops them, every third time or so, if it finds them together with the end.
-    script = tmp_path / "last_words.py"
-    script.write_text(LAST_WORDS)
+    script = saved(tmp_path)
     for _ in range(4):
         result = launch(library, 3, script=script)
         assert result.returncode == 75, result
         assert "last words\n" in result.stderr, result
+
+
+def test_a_disk_that_hangs_does_not_keep_a_job_that_ends(library: Library, tmp_path: Path) -> None:
+    exit_code = tmp_path / "code"
+    os.mkfifo(exit_code)  # nobody reads it, so to open it waits for ever
+    result = launch(library, 3, script=saved(tmp_path), env={"MPI_PGD_EXIT": exit_code}, timeout=20)
+    assert result.returncode != 0, result
+    assert "last words\n" in result.stderr, result
+    assert result.seconds < QUICK, result

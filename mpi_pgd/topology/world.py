@@ -21,7 +21,7 @@ from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
-ABORTING = 2  # seconds for MPI_Abort
+ENDING = 2  # seconds in which this rank ends the job, or is gone itself
 FINALIZING = 5  # seconds for MPI_Finalize or PMIx_Finalize, where it may wait for ranks that were lost
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 EXIT = "MPI_PGD_EXIT"
@@ -108,10 +108,10 @@ def _abort(comm: MPI.Intracomm) -> NoReturn:
 
 def end(comm: MPI.Intracomm, code: int) -> NoReturn:
     """End all ranks, from any thread: the main thread may wait in MPI, or elsewhere. What there is to say has been written."""
+    signal.alarm(ENDING)  # the disk may hang, and MPICH's Abort may wait for a node that is gone, or return
     note(code)
     sleep(FORWARD)  # MPICH's launcher drops what it has not passed on when it hears of the end
     if comm.size > 1:
-        signal.alarm(ABORTING)  # MPICH's Abort may return, or wait for a node that is gone
         comm.Abort(code)
     os._exit(code)
 
