@@ -16,6 +16,7 @@ import pytest
 
 from mpi_pgd.data.make import make
 from mpi_pgd.survive.checkpoint import Checkpoint, read
+from tests.hosts import Hosts, unavailable
 from tests.launch import Library, Result, launch, libraries
 
 ULFM = ("--with-ft", "ulfm")
@@ -381,6 +382,37 @@ def test_another_takes_the_place_of_a_lost_rank(library: Library, rank: int, mod
     assert len(history(out)) == LONG
     assert len(sentences(result)) == 1, result
     assert f"rank {rank} on node" in result.stderr, result
+
+
+STRANGER = """
+import os, signal, time
+import mpi4py
+
+mpi4py.rc.initialize = False
+from mpi4py import MPI
+from mpi_pgd.topology import world
+
+comm = world.start()
+if comm.rank == 2:
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(1)
+if comm.rank == 1:
+    comm.Send(bytearray(), 2)
+    print("not held up", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+def test_a_lost_rank_on_another_node_that_was_never_talked_to_holds_nobody_up(library: Library, tmp_path: Path) -> None:
+    # Open MPI looks up the address of a rank when it first sends to it, and waits for ever for that of one that has died.
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    script = tmp_path / "stranger.py"
+    script.write_text(STRANGER)
+    with Hosts(3) as hosts:
+        result = hosts.mpirun(library, 3, script=script, flags=ULFM, timeout=20)
+    assert result.stdout == "not held up\n", result
 
 
 HARM = {

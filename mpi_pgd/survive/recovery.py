@@ -20,7 +20,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.topology.world import FINALIZING, RESPAWNED, lost, nodes, tolerant
+from mpi_pgd.topology.world import FINALIZING, RESPAWNED, connect, lost, nodes, tolerant
 
 Done = TypeVar("Done")
 SETTLING = 0.3  # seconds
@@ -72,6 +72,7 @@ def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done], respawn: Call
             return attempt(Team(comm, list(range(comm.size)), lasting=False))
         finally:
             comm.Free()
+    connect(world)  # again, unless this is the command line
     # Shrunk at once: the communicator is then ours alone, and a loss before now is known as any other.
     parent = MPI.Comm.Get_parent()
     team = _survivors(Team(world, list(range(world.size)), lasting=True)) if parent == MPI.COMM_NULL else _arrived(parent)
@@ -187,6 +188,7 @@ def _arrived(parent: MPI.Intercomm) -> Team:
 
 def _seated(merged: MPI.Intracomm, mine: int, size: int) -> Team:
     """All in the order of their numbers; those that are new take the numbers that are free. Collective."""
+    connect(merged)
     everyone = np.empty((merged.size, 2), dtype=np.int64)
     merged.Allgather(np.array([mine, size], dtype=np.int64), everyone)
     numbers, size = everyone[:, 0], int(everyone[:, 1].max())

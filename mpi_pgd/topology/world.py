@@ -20,6 +20,7 @@ from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
 
 HOST_BYTES = 64
+CONNECTED = 500  # ranks that a rank may be connected with: each may take a socket
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
 ENDING = 2  # seconds in which this rank ends the job, or is gone itself
 FINALIZING = 5  # seconds for MPI_Finalize or PMIx_Finalize, where it may wait for ranks that were lost
@@ -40,6 +41,7 @@ def start(*, alone: bool = False) -> MPI.Intracomm:
         if trap:
             raise InputError(trap)
         MPI.Init()
+        connect(MPI.COMM_WORLD)
     with guard(MPI.COMM_WORLD):
         trap = "" if alone else lonely(os.environ, MPI.COMM_WORLD.size, vendor)
     if trap:
@@ -80,6 +82,22 @@ def tolerant(environment: Mapping[str, str] = os.environ) -> bool:
 def lost(failure: MPI.Exception) -> bool:
     """Whether it says that a rank has died: here, or so a rank that found out says."""
     return failure.Get_error_class() in (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
+
+
+def connect(comm: MPI.Intracomm) -> None:
+    """Have all ranks talk to one another once, if one may be lost. Collective.
+
+    Open MPI connects two ranks when they first talk, and waits for ever for the address of one that has died. The news of a loss
+    take ways of their own, between ranks that may never have talked.
+    """
+    if tolerant() and comm.size <= CONNECTED:
+        nothing = np.empty(0)
+        for shift in range(1, comm.size):
+            try:
+                comm.Sendrecv(nothing, (comm.rank + shift) % comm.size, recvbuf=nothing, source=(comm.rank - shift) % comm.size)
+            except MPI.Exception as failure:  # who is lost, is found out by what is done next
+                if not lost(failure):
+                    raise
 
 
 RESPAWNED: list[int] = []  # how many ranks were started in the place of others, each time
