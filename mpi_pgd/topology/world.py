@@ -88,7 +88,7 @@ def connect(comm: MPI.Intracomm) -> None:
     """Have all ranks talk to one another once, if one may be lost. Collective.
 
     Open MPI connects two ranks when they first talk, and waits for ever for the address of one that has died. The news of a loss
-    take ways of their own, between ranks that may never have talked.
+    goes ways of its own, between ranks that may never have talked.
     """
     if tolerant() and comm.size <= CONNECTED:
         nothing = np.empty(0)
