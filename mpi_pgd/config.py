@@ -91,7 +91,6 @@ class Settings:
     )
     frozen: str = _choice("what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
     balance: bool = _option(False, "move blocks from slow ranks to fast ones between rounds", "true or false")
-    respawn: bool = _option(False, "start others in the place of lost ranks (with ULFM)", "true or false")
     trace: bool = _option(False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
     out: str = _option("", "folder for the run bundle", "a folder's name")
     quiet: bool = _option(False, "print nothing but errors and warnings", "true or false")

@@ -1,6 +1,5 @@
 """What outlives the attempts of a run on one rank: what is kept of the fit, the checkpoint, and the watcher."""
 
-import json
 import math
 import os
 import sys
@@ -56,7 +55,6 @@ class Job:
         self.writer: Writer | None = None
         self.sentinel: Sentinel | None = None
         self.topology: Mode | None = None
-        self.descended = False  # the rounds are over: nobody is started any more to take part in them
         self._resumed = self._prepared = False
         self._read = 0
 
@@ -69,9 +67,8 @@ class Job:
         self.team = team
         self.settings = chosen = self.choose(team.comm)
         with agreement(team.comm):
-            if not team.lasting and (chosen.respawn or chosen.frozen == "drop"):
-                what = "--respawn" if chosen.respawn else "--frozen drop"
-                raise InputError(f"{what} needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
+            if not team.lasting and chosen.frozen == "drop":
+                raise InputError("--frozen drop needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
             if team.comm.rank == 0 and chosen.checkpoint and not self._prepared:
                 checkpoint.prepare(chosen.checkpoint)
                 self._prepared = True  # once: it would remove what is just being written
@@ -158,7 +155,7 @@ class Job:
         self._tell_losses(problem, int(read))
 
     def _tell_losses(self, problem: Problem, read: int) -> None:
-        """What was lost since the last attempt, told once, and known to all. Collective."""
+        """What was lost since the last attempt, told once; every rank knows it."""
         told = len(self.losses)
         for loss in self.team.losses[told:]:
             self.losses.append(
@@ -171,17 +168,7 @@ class Job:
                     "rows_read": read,
                 }
             )
-        if not self.team.lasting:
-            return
-        # A rank that is new has seen no loss, nor when the run began; the first that has tells.
-        known = np.empty(problem.comm.size, dtype=np.int64)
-        problem.comm.Allgather(np.array(len(self.losses)), known)
-        root = int(known.argmax())
-        self.losses, age = json.loads(share(problem.comm, json.dumps([self.losses, perf_counter() - self.start]), root))
-        if self.team.newcomer:
-            self.start = perf_counter() - age
-            self.kept.history.start = self.start
-        if problem.comm.rank == root:
+        if problem.comm.rank == 0:
             for entry in self.losses[told:]:
                 say(_lost(entry, problem.comm.size))
 

@@ -119,7 +119,7 @@ def run(
         job = Job(choose, flag, perf_counter() if start is None else start, stack)
         # What overflows is voted broken, and ends the fit as diverged; numpy need not say it too, on every rank.
         with np.errstate(over="ignore", invalid="ignore"):
-            return lasting(world, lambda team: _Fit(job, team).run(show), lambda: job.settings.respawn and not job.descended)
+            return lasting(world, lambda team: _Fit(job, team).run(show))
 
 
 class _Fit:
@@ -154,7 +154,7 @@ class _Fit:
             keep = rounds_of(self.comm.size) if self.settings.trace else 0
             history, keeper = self.kept.history, self.job.keeper(self.problem)
             descent = self.problem.descend(self.topology, shard, setup, self.ballot, watch, keep, history, keeper)
-        self.solved, self.job.descended = perf_counter(), True
+        self.solved = perf_counter()
         result = self._result(descent, setup)
         if self.comm.rank == 0:
             show(result, self.settings)

@@ -51,7 +51,6 @@ def test_text_and_typed_values_agree() -> None:
         ("patience", 0),
         ("patience", "nan"),
         ("frozen", "kill"),
-        ("respawn", 1),
         ("balance", "yes"),
         ("replicas", 0),
         ("replicas", 1.5),
@@ -136,7 +135,7 @@ def test_what_excludes_what(words: list[str], said: str) -> None:
     "words",
     [
         ["--frozen", "drop", "--patience", "3"],
-        ["--replicas", "2", "--respawn", "--checkpoint", "a.ckpt"],
+        ["--replicas", "2", "--checkpoint", "a.ckpt"],
         ["--balance", "--algorithm", "linear", "--patience", "0.5", "--resume", "a.ckpt"],
         ["--balance", "--replicas", "1", "--mode", "peer-to-peer"],
     ],

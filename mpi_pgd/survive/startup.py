@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LIMIT = 60  # seconds
-NEWCOMER = 30  # seconds for a rank that is started in the place of another
 
 
 @contextmanager
@@ -16,13 +15,12 @@ def limited() -> Iterator[None]:
     if os.environ.get("OMPI_MCA_mpi_ft_enable") != "1":  # noqa: SIM112  (its name)
         yield
         return
-    limit = NEWCOMER if "OMPI_PARENT_PORT" in os.environ else LIMIT
     read, write = os.pipe()
     watcher = os.fork()
     if watcher == 0:
         os.close(write)
-        if not select.select([read], [], [], limit)[0]:  # it ends with this process, however that ends
-            os.write(2, b"mpi_pgd: MPI did not start within %d s: a rank may have died meanwhile; start the job again\n" % limit)
+        if not select.select([read], [], [], LIMIT)[0]:  # it ends with this process, however that ends
+            os.write(2, b"mpi_pgd: MPI did not start within %d s: a rank may have died meanwhile; start the job again\n" % LIMIT)
             os.kill(os.getppid(), signal.SIGKILL)
         os._exit(0)
     os.close(read)

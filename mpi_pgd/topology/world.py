@@ -1,6 +1,5 @@
 """Starting MPI, and never leaving a rank behind: errors that all ranks agree on, and bugs that end the whole job."""
 
-import ctypes
 import os
 import signal
 import sys
@@ -8,7 +7,6 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Timer
 from time import sleep
 from typing import NoReturn
 
@@ -23,7 +21,6 @@ HOST_BYTES = 64
 CONNECTED = 500  # ranks that a rank may be connected with: each may take a socket
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
 ENDING = 2  # seconds in which this rank ends the job, or is gone itself
-FINALIZING = 5  # seconds for MPI_Finalize or PMIx_Finalize, where it may wait for ranks that were lost
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 EXIT = "MPI_PGD_EXIT"
 
@@ -98,9 +95,6 @@ def connect(comm: MPI.Intracomm) -> None:
             except MPI.Exception as failure:  # who is lost, is found out by what is done next
                 if not lost(failure):
                     raise
-
-
-RESPAWNED: list[int] = []  # how many ranks were started in the place of others, each time
 
 
 @contextmanager
@@ -205,15 +199,6 @@ def leave(comm: MPI.Intracomm, code: int) -> int:
     for name in mapped:
         if name.startswith("/dev/shm/sm_segment."):  # what MPI_Finalize would have removed
             Path(name).unlink(missing_ok=True)
-    if RESPAWNED:  # the launcher takes the exit of such a rank for a failure, unless it has said goodbye
-        late = Timer(FINALIZING, os._exit, [code])
-        late.daemon = True
-        late.start()
-        for name in mapped:
-            if "/libpmix.so" in name:  # MPI_Finalize would wait for those that were lost, or crash
-                pmix = ctypes.CDLL(name)
-                while pmix.PMIx_Initialized():
-                    pmix.PMIx_Finalize(None, ctypes.c_size_t(0))
     os._exit(code)
 
 

@@ -42,10 +42,9 @@ def plan(random: Random, kinds: Sequence[str], folder: Path) -> Plan:
     ranks = random.randint(2, 6)
     victims = random.sample(range(ranks), random.randint(1, min(3, ranks - 1)))
     delay = random.choices([random.uniform(0, EARLY), random.uniform(EARLY, LATE), None], [35, 45, 20])[0]
-    respawn = random.random() < 0.2
-    together = respawn or random.random() < 0.4  # MPI_Comm_spawn does not survive a death
+    together = random.random() < 0.4
     gaps = [0.0 if together else random.uniform(0, RECOVERING) for _ in victims[1:]]
-    more: list[object] = ["--respawn"] if respawn else []
+    more: list[object] = []
     if random.random() < 0.3:
         more += ["--checkpoint", folder / "kills.checkpoint", "--every", random.choice(["0.2s", "50rounds"])]
     return Plan(random.choice(kinds), ranks, random_layout(random), tuple(more), tuple(victims), delay, tuple(gaps))
@@ -81,9 +80,8 @@ def run(count: int, random: Random, ground: Ground, tally: Tally) -> None:
         chosen = plan(random, list(ground.sources), ground.folder)
         tally.case(str(chosen), partial(_case, chosen, ground, openmpi[0], number, moments, losses))
     tally.notes.append("the first death came " + ", ".join(f"{moment}: {n}" for moment, n in sorted(moments.items())))
-    for respawn, what in ((False, ""), (True, ", with ranks started anew")):
-        if costs := sorted(loss["cost"] for loss in losses if loss["respawn"] == respawn):
-            tally.notes.append(f"{len(costs)} recoveries{what} took {median(costs):.2f} s (median), at most {costs[-1]:.2f} s")
+    if costs := sorted(loss["cost"] for loss in losses):
+        tally.notes.append(f"{len(costs)} recoveries took {median(costs):.2f} s (median), at most {costs[-1]:.2f} s")
 
 
 def _case(
@@ -105,7 +103,7 @@ def _judge(
     found: dict[str, Any], rounds: int, result: Result, killed: int, moments: Counter[str], losses: list[dict[str, Any]]
 ) -> tuple[str, str]:
     moments[_moment(found["losses"], rounds)] += 1
-    losses += [{**loss, "respawn": found["config"]["respawn"]} for loss in found["losses"]]
+    losses += found["losses"]
     told = "; ".join(f"rank {_all(loss)} in round {loss['round']}, {loss['cost']:.2f} s" for loss in found["losses"])
     return f"survived, {killed} killed", f"{told or 'all was done'}; {result.seconds:.1f} s in all"
 
