@@ -17,7 +17,7 @@ from mpi4py import MPI
 from mpi_pgd import scheduler
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
-from mpi_pgd.data import hdf5
+from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.memory import MemoryShard, available_bytes, granted_bytes, held_bytes
 from mpi_pgd.data.partition import NOBODY, Owners, Partition
 from mpi_pgd.errors import InputError
@@ -110,7 +110,7 @@ class Problem:
         with agreement(comm):
             if comm.rank == 0 and not known:
                 with _limited():
-                    text = json.dumps(hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y).as_dict())
+                    text = json.dumps(hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y).as_dict())
         table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
         problem = cls(comm, chosen, table, table.rows)
         if not known and comm.size == MPI.COMM_WORLD.size:

@@ -222,6 +222,7 @@ class _Fit:
             "losses": self.job.losses,
             "scheduler": self.deadline.record(),
             "config": jsonable(self.settings),
+            "files": [stamp._asdict() for part in table.parts for stamp in part.files],
         }
 
     def _sent(self, sums: Partial) -> int:

@@ -11,7 +11,7 @@ import pytest
 from mpi_pgd import InputError
 from mpi_pgd.cli.arguments import settings
 from mpi_pgd.cli.fit import parser
-from mpi_pgd.data import hdf5
+from mpi_pgd.data import files, hdf5
 from mpi_pgd.report import records
 from tests.chaos import forgeries, valid
 from tests.chaos.fuzz import FAILED, KINDS, Base, fuzz
@@ -36,7 +36,7 @@ def test_bad_files_are_answered_in_good_order(tmp_path: Path) -> None:
 def looked_at(folder: Path) -> str:
     """What is wrong with the table in a folder's files; nothing if its first row can be read."""
     try:
-        hdf5.inspect(hdf5.find([f"{folder}/data*.h5"]), "X", "y")
+        hdf5.inspect(files.find([f"{folder}/data*.h5"]), "X", "y")
     except InputError as error:
         return str(error)
     return ""

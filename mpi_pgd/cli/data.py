@@ -51,12 +51,12 @@ def _make(arguments: Any) -> None:
 
 
 def _info(arguments: Any) -> None:
-    from mpi_pgd.data import hdf5
+    from mpi_pgd.data import files, hdf5
     from mpi_pgd.data.partition import Partition
     from mpi_pgd.report.tables import holdings
 
     ranks = number(arguments, "ranks", int, least=1)
-    table = hdf5.inspect(hdf5.find(arguments.files), arguments.x, arguments.y)
+    table = hdf5.inspect(files.find(arguments.files), arguments.x, arguments.y)
     partition = Partition(table.rows, table.features)
     print("\n".join(f"{part.path}: {part.rows:,} rows, {part.layout}" for part in table.parts))
     print(f"{table.x}: ({table.rows:,}, {table.features:,}) {table.x_type}   {table.y}: {table.y_type}")

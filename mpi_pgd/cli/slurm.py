@@ -10,7 +10,7 @@ from typing import Any
 
 from mpi_pgd import config
 from mpi_pgd.cli.arguments import Parser, number
-from mpi_pgd.data import hdf5
+from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.slurm import script, site, sizing
@@ -87,7 +87,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     """
     _check(program, arguments)
     chosen = config.settings(import_module(f"mpi_pgd.cli.{program}").read(theirs)["settings"])
-    table = hdf5.inspect(hdf5.find(chosen.data), chosen.x, chosen.y)
+    table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
     node = site.node(arguments.partition or "")
     nodes = _counts(arguments.nodes, program) or ([1, 2, 4] if program == "scaling" else [])
     asked = sizing.Asked(

@@ -14,8 +14,10 @@ from typing import IO
 import h5py
 import numpy as np
 
-from mpi_pgd.data.hdf5 import Table, find, inspect, opened
+from mpi_pgd.data.files import find
+from mpi_pgd.data.hdf5 import Table, inspect
 from mpi_pgd.data.memory import SLAB_BYTES
+from mpi_pgd.data.opening import opened
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import bundle
 

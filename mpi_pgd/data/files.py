@@ -1,0 +1,80 @@
+"""The files that a run reads: found by name, and known again by what the file system says of them. It opens none."""
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mpi_pgd.errors import InputError
+
+
+class Stamp(NamedTuple):
+    """A file as it was when it was looked at.
+
+    Attributes:
+        path: absolute, with the links that it was opened through, so that one that leads elsewhere later is noticed.
+        size: bytes.
+        changed: nanoseconds.
+        inode, device: what tells two files apart, whatever their names; they mean something on one node only.
+    """
+
+    path: str
+    size: int
+    changed: int
+    inode: int
+    device: int
+
+    @classmethod
+    def of(cls, path: str) -> "Stamp":
+        """As it is now.
+
+        Raises:
+            OSError: it is not there.
+        """
+        found = Path(path).stat()
+        return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)  # noqa: PTH100  (it keeps links)
+
+
+def find(patterns: Sequence[str]) -> list[str]:
+    """The files that the arguments name, globs expanded, in natural order (``part10`` comes after ``part2``)."""
+    paths: list[str] = []
+    for pattern in patterns:
+        found = [pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True)  # noqa: PTH207  (a path may be absolute, or climb)
+        if not found:
+            words = "no file matches" if glob.has_magic(pattern) else "there is no file"
+            raise InputError(f"{words} {pattern}: give one or more HDF5 files")
+        paths += found
+    return sorted(paths, key=natural)
+
+
+def natural(path: str) -> list[tuple[int, int, str]]:
+    """The key by which digits compare as numbers: part2 before part10."""
+    pieces = re.split(r"([0-9]+)", path)  # every other one is a number; str.isdigit takes more for one than int
+    return [(i % 2, int(piece) if i % 2 else 0, piece) for i, piece in enumerate(pieces) if piece]
+
+
+def check_unchanged(stamps: Iterable[Stamp], node: str) -> None:
+    """Rows that are read again, or by another rank, have to be the rows that were there before.
+
+    Args:
+        stamps: of all files behind the rows.
+        node: where they were taken. On another one, inodes and devices have other numbers.
+
+    Raises:
+        InputError: a file has gone, has changed, or was never on this node.
+    """
+    here = os.uname().nodename
+    for before in stamps:
+        try:
+            now = Stamp.of(before.path)
+        except OSError as error:
+            if node != here:
+                raise InputError(
+                    f"{before.path} is on node {node}, but not on node {here} ({error.strerror}): put it where all nodes see it"
+                ) from None
+            raise InputError(f"{before.path} has gone since the run began ({error.strerror}): bring it back") from None
+        if (now if node == here else now[:3]) != (before if node == here else before[:3]):
+            where = "" if node == here else f", or is another file on node {here} than on node {node}"
+            raise InputError(f"{before.path} has changed since the run began{where}: fit again, with data that stay as they are")
