@@ -33,11 +33,12 @@ def parser() -> "Parser":
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Examine, and print on rank 0 (of the first world, if there are many of one rank)."""
     from mpi_pgd.report import bundle
-    from mpi_pgd.study.doctor import examine, text
+    from mpi_pgd.study.doctor import examine, text, usable
     from mpi_pgd.study.record import envelope, write
     from mpi_pgd.topology.world import agreement, nodes
 
     given = shared(comm, _read, words)
+    usable(comm, given["data"])
     findings = examine(comm, given["data"], given["out"], given["x"], given["y"])
     names = nodes(comm)
     with agreement(comm):

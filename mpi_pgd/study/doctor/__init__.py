@@ -1,20 +1,22 @@
 """The doctor: in seconds, before the hours are spent, what is wrong with the set-up, each finding with what to do.
 
 Every rank tells its facts (``facts``, ``pings``, ``files``); rank 0 judges them (``checks``, ``layout``); all get the findings.
+Where looking or judging crashes, that is a finding, too (``crashes``).
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mpi4py import MPI
 
-from mpi_pgd.data.hdf5 import Table
+from mpi_pgd.data.hdf5 import Table, find
 from mpi_pgd.errors import InputError
 from mpi_pgd.problem import SPARE
 from mpi_pgd.study.doctor import checks, files, layout
+from mpi_pgd.study.doctor.crashes import Crashes, told
 from mpi_pgd.study.doctor.facts import about_me, gather
 from mpi_pgd.study.doctor.files import Folder, Store
 from mpi_pgd.study.doctor.findings import Finding, text
@@ -23,7 +25,9 @@ from mpi_pgd.study.doctor.signs import Rank, leaders
 from mpi_pgd.topology.clock import offsets
 from mpi_pgd.topology.world import guard, nodes, rest, share
 
-__all__ = ["Finding", "examine", "text"]
+__all__ = ["Finding", "examine", "text", "usable"]
+
+Judge = tuple[str, Callable[[], Finding]]  # a check, and what makes its finding
 
 
 def examine(comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X", y: str = "y") -> list[Finding]:
@@ -36,7 +40,7 @@ def examine(comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X
         x, y: names of the data sets.
 
     Raises:
-        InputError: never for what it finds: that becomes a finding. Any other exception ends all ranks.
+        InputError: never for what it finds: that becomes a finding. An exception amid messages ends all ranks.
     """
     with guard(comm):
         mine = comm.Dup()
@@ -46,23 +50,51 @@ def examine(comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X
             mine.Free()
 
 
-def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str) -> list[Finding]:
+def usable(comm: MPI.Intracomm, data: Sequence[str]) -> None:
+    """Look whether the data are there at all. Collective.
+
+    Raises:
+        InputError: there are no such files, on no node; what only some nodes lack is a finding.
+    """
+    mine = ""
+    if comm.rank in leaders(nodes(comm)):
+        try:
+            find(data)
+        except InputError as error:
+            mine = str(error)
+    rest(comm)
+    errors = json.loads(share(comm, json.dumps(gather(comm, json.dumps(mine)))))
     names = nodes(comm)
+    missing = [json.loads(errors[rank]) for rank in leaders(names)]
+    if all(missing):
+        raise InputError(missing[0])
+
+
+def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str) -> list[Finding]:
+    names, crashes = nodes(comm), Crashes()
     firsts = leaders(names)
     clocks = offsets(comm, firsts)
-    me = {key: value for key, value in asdict(about_me(comm, names)).items() if key not in ("offset", "moved")}
+    me = {key: value for key, value in asdict(about_me(comm, names, crashes)).items() if key not in ("offset", "moved")}
     rest(comm)
     everyone = gather(comm, json.dumps(me))
-    found = pings(comm, names)
-    seen = _look(comm, names, data, x, y)
+    found = pings(comm, names, crashes)
+    seen = _look(comm, names, data, x, y, crashes)
     later = offsets(comm, firsts)
     findings: list[Finding] = []
     if comm.rank == 0:
         first_of = {names[rank]: rank for rank in firsts}
         ranks = [_timed(json.loads(words), first_of, clocks, later) for words in everyone]
-        place = files.out_folder(out) if out else Folder("")
-        findings = [*checks.setup(ranks, found), *_on_data(seen, ranks, data), *_on_folders(seen, place, len(firsts))]
+        place = Folder("")
+        with crashes.part("out"):
+            place = files.out_folder(out) if out else place
+        for check, judge in [*checks.setup(ranks, found), *_on_data(seen, ranks, data), *_on_folders(seen, place, len(firsts))]:
+            with crashes.part(check):
+                findings.append(judge())
     rest(comm)
+    crashed = gather(comm, crashes.text())
+    if comm.rank == 0:  # what a check makes of facts that a crash left out says nothing
+        broken = {finding.check: finding for finding in told(crashed, names)}
+        findings = [broken.pop(finding.check, finding) for finding in findings] + list(broken.values())
     return [Finding(*row) for row in json.loads(share(comm, json.dumps(findings)))]
 
 
@@ -84,12 +116,15 @@ class _Seen:
     folder: Folder | None = None
 
 
-def _look(comm: MPI.Intracomm, names: Sequence[str], data: Sequence[str], x: str, y: str) -> _Seen:
+def _look(comm: MPI.Intracomm, names: Sequence[str], data: Sequence[str], x: str, y: str, crashes: Crashes) -> _Seen:
     """The first rank of each node looks; the first that can read the data tells about them. On rank 0. Collective."""
     if not data:
         return _Seen({}, [])
-    table, error = files.table(data, x, y) if comm.rank in leaders(names) else (None, "")
-    mark = hashlib.sha256(json.dumps(table.as_dict()).encode()).hexdigest() if table else ""
+    table, error, mark = None, "", ""
+    if comm.rank in leaders(names):
+        with crashes.part("data"):
+            table, error = files.table(data, x, y)
+            mark = hashlib.sha256(json.dumps(table.as_dict()).encode()).hexdigest() if table else ""
     rest(comm)
     answers = json.loads(share(comm, json.dumps(gather(comm, json.dumps([mark, error])))))
     marks = {rank: tuple(json.loads(answers[rank])) for rank in leaders(names)}
@@ -98,43 +133,52 @@ def _look(comm: MPI.Intracomm, names: Sequence[str], data: Sequence[str], x: str
     if teller < 0:
         return _Seen(errors, [])
     others = [names[rank] for rank, (mark, _) in marks.items() if mark not in ("", marks[teller][0])]
-    told = _tell(table) if table and comm.rank == teller else ""
+    words = _tell(table, crashes) if table and comm.rank == teller else ""
     rest(comm)
-    return _told(share(comm, told, teller), errors, others)
+    return _heard(share(comm, words, teller), errors, others)
 
 
-def _tell(table: Table) -> str:
+def _tell(table: Table, crashes: Crashes) -> str:
+    layouts: list[Store] = []
+    read, folder = (0, 0.0), None
     try:
-        stores = files.stores(table)
-        told = [table.as_dict(), [asdict(store) for store in stores], files.timed_read(table, stores)]
+        with crashes.part("chunks"):
+            layouts = files.stores(table)
+        with crashes.part("reading"):
+            read = files.timed_read(table, layouts)
+        with crashes.part("locking"):
+            folder = files.data_folder(table.parts[0].path)
     except InputError as error:  # it has gone, or has changed, since it was looked at
         return json.dumps(str(error))
-    return json.dumps([*told, asdict(files.data_folder(table.parts[0].path))])
+    return json.dumps([table.as_dict(), [asdict(store) for store in layouts], read, asdict(folder) if folder else None])
 
 
-def _told(words: str, errors: dict[str, str], others: list[str]) -> _Seen:
+def _heard(words: str, errors: dict[str, str], others: list[str]) -> _Seen:
     told = json.loads(words)
     if isinstance(told, str):
         return _Seen({"": told, **errors}, others)
     table, stores, read, folder = told
     found = tuple(Store(**{**store, **{key: tuple(store[key]) for key in ("shape", "chunks", "filters")}}) for store in stores)
-    return _Seen(errors, others, Table.from_dict(table), found, (read[0], read[1]), Folder(**folder))
+    return _Seen(errors, others, Table.from_dict(table), found, (read[0], read[1]), Folder(**folder) if folder else None)
 
 
-def _on_data(seen: _Seen, ranks: Sequence[Rank], data: Sequence[str]) -> list[Finding]:
+def _on_data(seen: _Seen, ranks: Sequence[Rank], data: Sequence[str]) -> Sequence[Judge]:
     if not data:
-        return [Finding("data", "note", "no data were named: memory, blocks and chunks were not looked at", "name the files")]
-    findings = [layout.access(seen.errors, seen.others, seen.table)]
-    if seen.table is not None:
-        findings += [
-            layout.room(seen.table, ranks, SPARE),
-            layout.blocks(seen.table, len(ranks)),
-            layout.chunks(seen.table, seen.stores, len(ranks)),
-            layout.reading(*seen.read),
-        ]
-    return findings
+        nothing = Finding("data", "note", "no data were named: memory, blocks and chunks were not looked at", "name the files")
+        return [("data", lambda: nothing)]
+    table = seen.table
+    access = ("data", lambda: layout.access(seen.errors, seen.others, table))
+    if table is None:
+        return [access]
+    return [
+        access,
+        ("memory", lambda: layout.room(table, ranks, SPARE)),
+        ("blocks", lambda: layout.blocks(table, len(ranks))),
+        ("chunks", lambda: layout.chunks(table, seen.stores, len(ranks))),
+        ("reading", lambda: layout.reading(*seen.read)),
+    ]
 
 
-def _on_folders(seen: _Seen, out: Folder, nodes: int) -> list[Finding]:
+def _on_folders(seen: _Seen, out: Folder, nodes: int) -> Sequence[Judge]:
     folders = [folder for folder in (seen.folder, out if out.path else None) if folder]
-    return [layout.locking(folders, nodes), layout.output(out)]
+    return [("locking", lambda: layout.locking(folders, nodes)), ("out", lambda: layout.output(out))]

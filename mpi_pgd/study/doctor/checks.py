@@ -1,6 +1,7 @@
 """From the ranks' facts to findings on the set-up: launcher, cores, threads, software, clocks, network. Pure functions."""
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 from mpi_pgd import scheduler
@@ -26,12 +27,16 @@ CLASSES = (
 )
 
 
-def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[Finding]:
-    """All findings that need no data, one a check."""
-    checks: tuple[Callable[[Sequence[Rank]], Finding], ...] = (
+def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[tuple[str, Callable[[], Finding]]]:
+    """All checks that need no data, by name, each with what makes its finding."""
+    alone: tuple[Callable[[Sequence[Rank]], Finding], ...] = (
         *(world, launcher, slurm, cores, pinning, threads, kernels, software, processors, clocks),
     )
-    return [*(check(ranks) for check in checks), node_network(ranks, found), network(ranks, found)]
+    both = (("shared memory", node_network), ("network", network))
+    return [
+        *((check.__name__, partial(check, ranks)) for check in alone),
+        *((name, partial(check, ranks, found)) for name, check in both),
+    ]
 
 
 def mismatched(by: str, vendor: str) -> bool:

@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -11,6 +12,7 @@ from mpi4py import MPI
 from mpi_pgd import scheduler
 from mpi_pgd.data.memory import available_bytes, held_bytes
 from mpi_pgd.provenance import blas, machine, versions
+from mpi_pgd.study.doctor.crashes import Crashes
 from mpi_pgd.study.doctor.signs import Rank
 from mpi_pgd.topology.kernels import digest
 
@@ -24,34 +26,42 @@ SHAPE = (512, 256)  # rows and features of the block whose bits are compared
 NOT_LINKS = ("lo", "docker", "virbr", "veth")
 
 
-def about_me(comm: MPI.Intracomm, names: Sequence[str]) -> Rank:
+def about_me(comm: MPI.Intracomm, names: Sequence[str], crashes: Crashes) -> Rank:
     """This rank's facts, but for the clock's ``offset`` and ``moved``, which rank 0 measures. Not collective.
 
-    ``names`` are the nodes of all ranks.
+    Args:
+        comm: all ranks.
+        names: the nodes of all ranks.
+        crashes: what can't be asked here; that fact is then as of a healthy machine.
     """
-    node = names[comm.rank]
-    software = {name: version for name, version in versions().items() if name != "blas"}
-    link, infiniband = _link()
+    node, size = names[comm.rank], MPI.COMM_WORLD.size
+    asked: dict[str, tuple[str, Callable[[], Any]]] = {
+        "twins": ("world", lambda: _twins() if size == 1 else 1),
+        "cpus": ("pinning", lambda: sorted(os.sched_getaffinity(0))),
+        "physical": ("cores", _physical),
+        "quota": ("cores", _quota),
+        "threads": ("threads", _threads),
+        "kernels": ("kernels", _kernels),
+        "blas": ("kernels", blas),
+        "software": ("software", lambda: {name: version for name, version in versions().items() if name != "blas"}),
+        "processor": ("processors", lambda: machine(())["processor"]),
+        "available": ("memory", lambda: available_bytes(names.count(node) * held_bytes())),
+        "link": ("network", lambda: max((*_infiniband(), *_ethernet()), default=0.0)),
+        "infiniband": ("network", lambda: any(_infiniband())),
+    }
+    facts = {}
+    for name, (check, ask) in asked.items():
+        with crashes.part(check):
+            facts[name] = ask()
     return Rank(
         rank=comm.rank,
         node=node,
-        world=MPI.COMM_WORLD.size,
-        twins=_twins() if MPI.COMM_WORLD.size == 1 else 1,
+        world=size,
         vendor=MPI.get_vendor()[0],
         environment={name: os.environ[name] for name in HEARD if name in os.environ},
-        cpus=sorted(os.sched_getaffinity(0)),
         cores=os.cpu_count() or 1,
-        physical=_physical(),
-        quota=_quota(),
-        threads=_threads(),
-        kernels=_kernels(),
-        blas=blas(),
-        software=software,
-        processor=machine(())["processor"],
-        available=available_bytes(names.count(node) * held_bytes()),
         wall=time.time() - time.perf_counter(),
-        link=link,
-        infiniband=infiniband,
+        **facts,
     )
 
 
@@ -103,11 +113,6 @@ def _threads() -> int:
     from threadpoolctl import threadpool_info
 
     return max((int(pool["num_threads"]) for pool in threadpool_info()), default=1)
-
-
-def _link() -> tuple[float, bool]:
-    infiniband, ethernet = max(_infiniband(), default=0.0), max(_ethernet(), default=0.0)
-    return max(infiniband, ethernet), infiniband > 0
 
 
 def _ethernet() -> Iterator[float]:

@@ -7,6 +7,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.arrays import Vector
+from mpi_pgd.study.doctor.crashes import Crashes
 from mpi_pgd.study.doctor.signs import Ping, leaders
 from mpi_pgd.topology.world import PAUSE, rest
 
@@ -17,7 +18,7 @@ TRIPS, LIMIT = 500, 0.08  # at most, and at most so many seconds (but at least o
 MORE, LAST = 0.0, 1.0
 
 
-def pings(comm: MPI.Intracomm, names: Sequence[str]) -> list[Ping]:
+def pings(comm: MPI.Intracomm, names: Sequence[str], crashes: Crashes) -> list[Ping]:
     """What rank 0 measured, on rank 0; nothing on the others. Collective.
 
     The other ranks sleep meanwhile: where ranks outnumber cores, their polling would be measured instead of the network.
@@ -25,11 +26,13 @@ def pings(comm: MPI.Intracomm, names: Sequence[str]) -> list[Ping]:
     Args:
         comm: the ranks.
         names: the node of each rank.
+        crashes: what went wrong on rank 0.
     """
     found = []
     for rank in partners(names):
         if comm.rank == 0:
-            found.append(_measure(comm, rank, names))
+            with crashes.part("shared memory" if names[rank] == names[0] else "network"):
+                found.append(_measure(comm, rank, names))
         elif comm.rank == rank:
             _answer(comm)
     rest(comm)
@@ -46,10 +49,12 @@ def partners(names: Sequence[str]) -> list[int]:
 
 def _measure(comm: MPI.Intracomm, rank: int, names: Sequence[str]) -> Ping:
     small, middle, large = NUMBERS
-    alpha, again = _trip(comm, rank, small), _trip(comm, rank, middle)
-    if again < SLOW:
-        middle, again = large, _trip(comm, rank, large)
-    comm.Send(np.array([LAST]), rank)
+    try:
+        alpha, again = _trip(comm, rank, small), _trip(comm, rank, middle)
+        if again < SLOW:
+            middle, again = large, _trip(comm, rank, large)
+    finally:
+        comm.Send(np.array([LAST]), rank)  # in any case: it waits for it
     bandwidth = 8 * middle / max(again - alpha, 1e-9)
     return Ping(rank, names[rank], names[rank] == names[0], alpha, bandwidth)
 

@@ -25,7 +25,7 @@ def cluster(nodes: int = 2, ranks: int = 8, **changes: Any) -> list[Rank]:
 
 def test_healthy() -> None:
     found = [Ping(1, "n0", True, 4e-7, 1e10), Ping(8, "n1", False, 1.5e-6, 1.1e10)]
-    findings = checks.setup(cluster(), found)
+    findings = [judge() for _, judge in checks.setup(cluster(), found)]
     assert {item.level for item in findings} == {"ok"}
     assert "rank 0 to rank 8 on node n1: 1.50 µs, 11.0 GB/s" in findings[-1].finding
     assert "InfiniBand" in findings[-1].finding

@@ -77,6 +77,7 @@ def test_shipped_data(library: Library, tmp_path: Path, ranks: int) -> None:
     out = tmp_path / "out"
     rows, result = examined(tmp_path, library, ranks, DATA, out=out)
     assert list(rows) == CHECKS
+    assert not [row for row in rows.values() if "crashed" in row["finding"]], result
     for check in ("world", "launcher", "slurm", "threads", "kernels", "software", "processors", "data", "memory", "blocks", "out"):
         assert rows[check]["level"] == "ok", result
         assert rows[check]["advice"] == ""
@@ -263,6 +264,47 @@ def test_missing_file(library: Library, tmp_path: Path) -> None:
     assert f"there is no file {tmp_path / 'gone.h5'}" in rows["data"]["finding"]
     assert "memory" not in rows
     assert rows["out"]["level"] == "ok"
+
+
+def test_data_that_are_nowhere_end_it(library: Library, tmp_path: Path) -> None:
+    result = launch(library, 2, "doctor", tmp_path / "nosuch.h5")
+    assert (result.returncode, result.stdout) == (2, ""), result
+    assert result.stderr.count("mpi_pgd: ") == 1, result
+    assert f"mpi_pgd: there is no file {tmp_path / 'nosuch.h5'}: give one or more HDF5 files" in result.stderr
+
+
+CRASHING = """
+from mpi_pgd.study.doctor import checks, facts, files, pings
+
+def crash(*_):
+    raise {}["what a doctor did not think of"]
+
+if MPI.COMM_WORLD.rank:
+    facts._kernels = crash
+else:
+    files.stores = pings._trip = checks.clocks = crash
+"""
+
+
+def test_a_part_that_crashes_is_a_finding(library: Library, tmp_path: Path) -> None:
+    """On one rank or another, looking, measuring or judging: the others go on, and nobody is left waiting."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.replace("\nfolder,", CRASHING + "\nfolder,"))
+    result = launch(library, 2, tmp_path, tmp_path / "out", DATA, script=script)
+    assert result.returncode == 0, result
+    found = [json.loads(path.read_text()) for path in tmp_path.glob("found.*")]
+    assert len(found) == 2
+    assert found[0] == found[1]
+    assert sorted(row["check"] for row in found[0]) == sorted(CHECKS)
+    crashed = {row["check"]: row["finding"] for row in found[0] if "crashed" in row["finding"]}
+    assert {check: words.partition("crashed on ")[2][:6] for check, words in crashed.items()} == {
+        "kernels": "rank 1",
+        "chunks": "rank 0",
+        "shared memory": "rank 0",
+        "clocks": "rank 0",
+    }
+    assert "KeyError: 'what a doctor did not think of' (script.py, line" in crashed["kernels"]
+    assert {row["level"] for row in found[0] if row["check"] in ("data", "memory", "blocks", "out", "software")} == {"ok"}
 
 
 def test_missing_source(library: Library, tmp_path: Path) -> None:
