@@ -12,7 +12,8 @@ from typing import Any
 
 from mpi4py import MPI
 
-from mpi_pgd.data.hdf5 import Table, find
+from mpi_pgd.data.files import find
+from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.errors import InputError
 from mpi_pgd.problem import SPARE
 from mpi_pgd.study.doctor import checks, files, layout

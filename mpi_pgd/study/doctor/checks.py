@@ -29,13 +29,22 @@ CLASSES = (
 
 def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[tuple[str, Callable[[], Finding]]]:
     """All checks that need no data, by name, each with what makes its finding."""
-    alone: tuple[Callable[[Sequence[Rank]], Finding], ...] = (
-        *(world, launcher, slurm, cores, pinning, threads, kernels, software, processors, clocks),
-    )
-    both = (("shared memory", node_network), ("network", network))
+    alone: dict[str, Callable[[Sequence[Rank]], Finding]] = {
+        "world": world,
+        "launcher": launcher,
+        "slurm": slurm,
+        "cores": cores,
+        "pinning": pinning,
+        "threads": threads,
+        "kernels": kernels,
+        "software": software,
+        "processors": processors,
+        "clocks": clocks,
+    }
+    both = {"shared memory": node_network, "network": network}
     return [
-        *((check.__name__, partial(check, ranks)) for check in alone),
-        *((name, partial(check, ranks, found)) for name, check in both),
+        *((name, partial(check, ranks)) for name, check in alone.items()),
+        *((name, partial(check, ranks, found)) for name, check in both.items()),
     ]
 
 

@@ -274,7 +274,7 @@ def test_data_that_are_nowhere_end_it(library: Library, tmp_path: Path) -> None:
 
 
 CRASHING = """
-from mpi_pgd.study.doctor import checks, facts, files, pings
+from mpi_pgd.study.doctor import checks, facts, files
 
 def crash(*_):
     raise {}["what a doctor did not think of"]
@@ -282,7 +282,7 @@ def crash(*_):
 if MPI.COMM_WORLD.rank:
     facts._kernels = crash
 else:
-    files.stores = pings._trip = checks.clocks = crash
+    files.stores = checks.clocks = sys.modules["mpi_pgd.study.doctor.pings"]._trip = crash
 """
 
 
