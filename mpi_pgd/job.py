@@ -11,27 +11,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import provenance
+from mpi_pgd import config, provenance
 from mpi_pgd.config import Settings, period
+from mpi_pgd.data import files
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.errors import InputError
 from mpi_pgd.problem import Mode, Problem, Setup
 from mpi_pgd.rules.fit import FitRule, History, Status
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive import checkpoint
+from mpi_pgd.survive.checkpoint import Checkpoint
 from mpi_pgd.survive.kept import Keeper, Kept
 from mpi_pgd.survive.pulse import Pulse
 from mpi_pgd.survive.recovery import Team
-from mpi_pgd.survive.resume import Writer, restore
+from mpi_pgd.survive.resume import About, Start, Writer, check
 from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.survive.watcher import Watcher
-from mpi_pgd.topology.world import agreement, anyone, end, share
+from mpi_pgd.topology.world import agreement, anyone, end, once
 from mpi_pgd.train import Ballot
 
 if TYPE_CHECKING:
     from mpi_pgd.survive.sentinel import Sentinel
 
-Choose = Callable[[MPI.Intracomm], Settings]
+Choose = Callable[[], Start]
+BEGINNING = "waiting for the start"
 GO_ON = (Status.SIGNAL, Status.TIME, Status.ROUNDS)
 
 
@@ -39,7 +42,7 @@ class Job:
     """See above; the parts come to be when their settings are known.
 
     Args:
-        choose: gives checked settings, the same to all of a team's ranks; collective over them.
+        choose: reads the settings; called on one rank, once.
         flag: tells whether this rank was asked to stop.
         start: ``perf_counter()`` when the clock began.
         stack: ends what has to be ended.
@@ -47,7 +50,8 @@ class Job:
 
     def __init__(self, choose: Choose, flag: SignalFlag | None, start: float, stack: ExitStack) -> None:
         self.choose, self.flag, self.start, self.stack = choose, flag, start, stack
-        self.settings = Settings()
+        self.settings, self.shipped = Settings(), False
+        self.origin: Checkpoint | None = None
         self.pulse = Pulse()
         self.kept = Kept(History(start))
         self.losses: list[dict[str, Any]] = []
@@ -55,7 +59,7 @@ class Job:
         self.writer: Writer | None = None
         self.sentinel: Sentinel | None = None
         self.topology: Mode | None = None
-        self._resumed = self._prepared = False
+        self._verified = self._prepared = False
         self._read = 0
 
     def signalled(self) -> bool:
@@ -65,13 +69,17 @@ class Job:
     def begin(self, team: Team) -> Settings:
         """The settings of an attempt; from now on this rank is watched. Collective."""
         self.team = team
-        self.settings = chosen = self.choose(team.comm)
+        self.pulse.beat(self.pulse.round)  # patience counts from now
+        self.pulse.enter(BEGINNING)
+        self._take(team.comm)
+        chosen = self.settings
         with agreement(team.comm):
             if not team.lasting and chosen.frozen == "drop":
                 raise InputError("--frozen drop needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
             if team.comm.rank == 0 and chosen.checkpoint and not self._prepared:
                 checkpoint.prepare(chosen.checkpoint)
                 self._prepared = True  # once: it would remove what is just being written
+        self.kept.start = self.kept.start.partition(b"\n")[0]  # nobody will ask for the checkpoint that was read: all have it
         if self.watcher is None and (self.flag or chosen.checkpoint or chosen.patience < math.inf):
             self._watch()
         if self.watcher and self.watcher.patience < math.inf:
@@ -79,8 +87,25 @@ class Job:
             cards = np.empty((team.comm.size, len(mine)), dtype=np.uint8)
             team.comm.Allgather(mine, cards)
             self.watcher.join([card.tobytes() for card in cards], team.comm.rank, team.ids)
-        self.pulse.enter("waiting for the start")
         return chosen
+
+    def _take(self, comm: MPI.Intracomm) -> None:
+        """The settings and the checkpoint to go on from: what any rank has, or else what the first one reads now. Collective."""
+
+        def read() -> bytes:
+            self.pulse.enter("reading the settings")
+            found = self.choose()
+            taken = found._replace(settings=found.settings | {"data": files.find(found.settings["data"])}).encoded()
+            self.pulse.enter(BEGINNING)
+            return taken
+
+        known = self.kept.start
+        self.kept.start = once(comm, known, read)
+        if not known:
+            settings, self.shipped, self.origin = Start.decoded(self.kept.start)
+            self.settings = config.settings(settings)
+            if self.origin:
+                self.kept.restore(self.origin, self.start)
 
     def _watch(self) -> None:
         """Start the watcher, and what writes the checkpoint: on all ranks, as any may become the one that does."""
@@ -92,9 +117,8 @@ class Job:
                 self.sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
             told = self.sentinel.note if self.sentinel else lambda _: None
             # It may be resumed elsewhere.
-            found = [os.path.abspath(name) for name in chosen.data]  # noqa: PTH100  (a glob is no path)
-            settings = jsonable(chosen) | {"data": found, "out": chosen.out and os.path.abspath(chosen.out)}  # noqa: PTH100
-            self.writer = Writer(chosen.checkpoint, self.kept, settings, self.start, provenance.versions, told)
+            settings = jsonable(chosen) | {"out": chosen.out and os.path.abspath(chosen.out)}  # noqa: PTH100
+            self.writer = Writer(chosen.checkpoint, self.kept, settings, provenance.versions, told)
         watcher = Watcher(
             self.pulse,
             every=period(chosen.every)[0],
@@ -114,37 +138,29 @@ class Job:
 
     def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Setup:
         """What was kept or saved, or else asked of the data now. Collective."""
-        if self.settings.resume and not anyone(problem.comm, self._resumed):
-            self._resume(problem, topology, shard, ballot)
-        self._resumed = True
-        if self.kept.setup is not None:
-            return Setup.of(self.kept.setup)
+        if self.origin and not anyone(problem.comm, self._verified):
+            self._verify(self.origin, problem, topology, shard, ballot)
+        self._verified = True
+        if self.kept.snapshot.setup is not None:
+            return Setup.of(self.kept.snapshot.setup)
         setup = problem.prepare(topology, shard, ballot)
         if setup.step:
-            self.kept.setup = setup.vector()
+            self.kept.prepared(setup.vector())
         return setup
 
-    def _resume(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> None:
-        """From the checkpoint, once it is seen that it belongs to these rows. Collective."""
-        spent = "0"
+    def _verify(self, origin: Checkpoint, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> None:
+        """Whether the checkpoint belongs to these settings and rows. Collective."""
         with agreement(problem.comm):
-            if problem.comm.rank == 0:
-                settings = jsonable(self.settings)
-                spent = repr(restore(self.settings.resume, self.kept, settings, identity(problem), problem.kernels))
-                if self.sentinel and self.settings.resume == self.settings.checkpoint:
-                    self.sentinel.note(self.kept.snapshot.rounds)
-        self.kept.agree(problem.comm)
-        self.kept.history.start = self.start - float(share(problem.comm, spent))
-        if self.kept.setup is not None:
-            first = self.kept.history.lines(0, 1)[:2, 0].tolist() if self.kept.snapshot.rounds else []
-            problem.verify(topology, shard, Setup.of(self.kept.setup), ballot, first)
+            check(origin, self.settings.resume, jsonable(self.settings), about(problem))
+        if self.sentinel and self.settings.resume == self.settings.checkpoint:
+            self.sentinel.note(origin.rounds)
+        if len(origin.setup):
+            problem.verify(topology, shard, Setup.of(origin.setup), ballot, origin.first)
 
     def ready(self, problem: Problem, shard: MemoryShard) -> None:
         """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""
         if self.writer:
-            self.writer.spent = self.start - self.kept.history.start
-            self.writer.kernels = problem.kernels
-            self.writer.data = identity(problem)
+            self.writer.about = about(problem)
         self.pulse.beat(self.pulse.round)  # patience counts from now
         if self.watcher:
             self.watcher.save = self.writer if problem.comm.rank == 0 else None
@@ -219,9 +235,9 @@ def outside(status: str, max_seconds: str | float) -> bool:
     return status == Status.SIGNAL or (status == Status.TIME and max_seconds == "auto")
 
 
-def identity(problem: Problem) -> dict[str, Any]:
+def about(problem: Problem) -> About:
     """What can be seen of the rows at once; ``Problem.verify`` sees the rest."""
-    return {"rows": problem.rows, "features": problem.table.features}
+    return About({"rows": problem.rows, "features": problem.table.features}, problem.kernels)
 
 
 def jsonable(chosen: Settings) -> dict[str, Any]:

@@ -193,8 +193,8 @@ class Problem:
         setup = Setup(mean, variance, 0.0 if self.settings.step == "auto" else float(self.settings.step))
         return setup if setup.step else setup._replace(step=self._step(topology, shard, order, setup, ballot))
 
-    def verify(self, topology: Mode, shard: MemoryShard, setup: Setup, ballot: Ballot, first: Sequence[float]) -> None:
-        """Whether these are the rows that ``setup`` and the objective and its gradient's norm at the start, ``first``, came from.
+    def verify(self, topology: Mode, shard: MemoryShard, setup: Setup, ballot: Ballot, first: str) -> None:
+        """Whether these are the rows that ``setup`` and the sums at the start came from; ``first`` is the digest of those, if any.
 
         Two passes, to the same bits, whoever makes them. Collective.
 
@@ -202,13 +202,13 @@ class Problem:
             InputError: they are not.
         """
         moments = self._moments(topology, shard, Order(self.table.features), ballot)
-        found: list[float] = []
+        found = ""
         if first:
             rule = self.on(self.comm, rounds=0, balance=False).descend(topology, shard, setup, ballot, lambda *_: None).rule
-            found = [rule.objective, rule.gradient_norm]
+            found = rule.history.first
         with agreement(self.comm):
             same = np.array_equal(moments.mean, setup.mean) and np.array_equal(moments.variance, setup.variance)
-            if self.comm.rank == 0 and not (same and found == list(first)):
+            if self.comm.rank == 0 and not (same and found == first):
                 plain = self.settings.sums == "plain"
                 also = ", or of another mode or number of ranks, which plain sums depend on" if plain else ""
                 raise InputError(f"the checkpoint is of other rows than the data have now{also}: give what it was made with")

@@ -26,9 +26,10 @@ from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.rules.fit import Status
 from mpi_pgd.sums import Partial
+from mpi_pgd.survive import checkpoint
 from mpi_pgd.survive.deadline import Deadline
 from mpi_pgd.survive.recovery import Team, lasting
-from mpi_pgd.survive.resume import carried
+from mpi_pgd.survive.resume import Start, carried
 from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.topology.schedules import sent
 from mpi_pgd.topology.world import agreement, guard, share
@@ -57,34 +58,47 @@ class Result:
     record: dict[str, Any]
 
 
-def fit(data: str | Sequence[str] = (), *, comm: MPI.Intracomm | None = None, **options: Any) -> Result:
+Show = Callable[[Result, Settings, bool], None]
+
+
+def fit(data: str | Sequence[str] | None = None, *, comm: MPI.Intracomm | None = None, **options: Any) -> Result:
     """Fit a linear model to rows in HDF5 files. Collective over ``comm``.
 
     Args:
         data: a file, a glob, or several of them; with ``resume`` those of the checkpoint, if not given.
         comm: the ranks that take part; all of the world if not given.
-        options: the settings of the command line, with ``_`` for ``-`` (see ``mpi_pgd.config.Settings``); those of the first
-            rank count.
+        options: the settings of the command line, with ``_`` for ``-`` (see ``mpi_pgd.config.Settings``).
+
+    The data and the options of the first rank count, whatever the others give.
 
     Raises:
         InputError: data or settings can't be used; on every rank alike. Any other exception on one of several ranks ends them
             all, since the others would wait for ever.
     """
-    world = MPI.COMM_WORLD if comm is None else comm
-    given = {"quiet": True, **options, **({"data": data} if len(data) else {})}
-
-    def choose(team: MPI.Intracomm) -> Settings:
-        with agreement(team):
-            text = json.dumps(_chosen(given).as_dict()) if team.rank == 0 else ""
-        return config.settings(json.loads(share(team, text)))
-
+    with guard(MPI.COMM_WORLD):
+        world = _ranks(comm)
     with guard(world), one_thread():
-        return run(world, choose)
+        return run(world, lambda: _start(data, options))
 
 
-def _chosen(given: dict[str, Any]) -> Settings:
-    path = given.get("resume")
-    return config.settings({**(carried(path, given) if path else {}), **given})
+def _ranks(comm: MPI.Intracomm | None) -> MPI.Intracomm:
+    if comm is None:
+        return MPI.COMM_WORLD
+    if comm == MPI.COMM_NULL:
+        raise InputError("comm was given MPI.COMM_NULL: expected the ranks that take part, and fit is to be called by those alone")
+    if not isinstance(comm, MPI.Intracomm):
+        raise TypeError(f"comm was given {comm!r}: expected an mpi4py.MPI.Intracomm")
+    return comm
+
+
+def _start(data: str | Sequence[str] | None, options: dict[str, Any]) -> Start:
+    given = {"quiet": True, **options, **({} if data is None else {"data": data})}
+    path = config.settings({"resume": given.get("resume", "")}).resume
+    origin = checkpoint.read(path) if path else None
+    chosen = config.settings({**(carried(origin, path, given) if origin else {}), **given})
+    if not chosen.data:
+        raise InputError("no data were given: name one or more HDF5 files")
+    return Start(chosen.as_dict(), origin=origin)
 
 
 @contextmanager
@@ -104,22 +118,29 @@ def run(
     choose: Choose,
     flag: SignalFlag | None = None,
     start: float | None = None,
-    show: Callable[[Result, Settings], None] = lambda *_: None,
+    show: Show = lambda *_: None,
 ) -> Result:
     """``fit``, as the command line does it. Collective.
 
     Args:
         world: all ranks.
-        choose: gives checked settings, the same to all of a team's ranks; collective over them.
+        choose: reads the settings; called on one rank, once.
         flag: tells whether this rank was asked to stop.
         start: when the clock began.
-        show: is given the result on one rank, before the others may leave.
+        show: is given the result on one rank, before the others may leave; and whether the data are those of the program.
     """
     with ExitStack() as stack:
         job = Job(choose, flag, perf_counter() if start is None else start, stack)
         # What overflows is voted broken, and ends the fit as diverged; numpy need not say it too, on every rank.
         with np.errstate(over="ignore", invalid="ignore"):
-            return lasting(world, lambda team: _Fit(job, team).run(show))
+            return lasting(world, lambda team: _attempt(job, team, show))
+
+
+def _attempt(job: Job, team: Team, show: Show) -> Result:
+    try:
+        return _Fit(job, team).run(show)
+    finally:
+        job.pulse.enter("waiting for the others")  # to end, or to begin again
 
 
 class _Fit:
@@ -144,7 +165,7 @@ class _Fit:
         self.topology = job.topology = self.problem.topology(before)
         self.ballot = votes(self.start, self.deadline.seconds, job.signalled, ahead=self.deadline.auto)
 
-    def run(self, show: Callable[[Result, Settings], None]) -> Result:
+    def run(self, show: Show) -> Result:
         self.kept.shard = shard = self.problem.load(self.topology, self.kept.shard)
         self.loaded = perf_counter()
         setup = self.job.setup(self.problem, self.topology, shard, self.ballot)
@@ -157,7 +178,7 @@ class _Fit:
         self.solved = perf_counter()
         result = self._result(descent, setup)
         if self.comm.rank == 0:
-            show(result, self.settings)
+            show(result, self.settings, self.job.shipped)
         return result
 
     def _watch(self, stack: ExitStack) -> Callable[[int, float, float], None]:

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.launch import LEFT_OUT, ROOT, Library, Result, launch
+from tests.launch import LEFT_OUT, ROOT, Library, Result, launch, libraries
 
 MODES = ("client-server", "peer-to-peer")
 ROWS, FEATURES = 5000, 4  # 20 blocks: the last rank's shard begins after row 2500 in client-server, 3328 in peer-to-peer
@@ -409,4 +409,23 @@ def test_exception_on_one_rank_ends_the_job_with_its_traceback(library: Library,
     assert "Traceback" in result.stderr, result
     assert "RuntimeError: injected" in result.stderr, result
     assert ours(result) == [], result
+    assert result.seconds < QUICK, result
+
+
+FROM_PYTHON = {
+    "no communicator": "fit({data!r}, comm=5 if rank == 1 else None)",
+    "no text": "fit({data!r}, **({{'x': Bad()}} if rank == 0 else {{}}))",
+}
+
+
+@pytest.mark.parametrize("call", FROM_PYTHON)
+def test_an_exception_in_the_first_lines_of_fit_ends_the_job(call: str, tmp_path: Path) -> None:
+    library = list(libraries().values())[list(FROM_PYTHON).index(call) % len(libraries())]
+    script = tmp_path / "script.py"
+    bad = "class Bad:\n    def __repr__(self):\n        raise RuntimeError('injected')\n"
+    line = FROM_PYTHON[call].format(data=stored(tmp_path / "data.h5"))
+    script.write_text(f"from mpi4py import MPI\nfrom mpi_pgd import fit\nrank = MPI.COMM_WORLD.rank\n{bad}{line}\n")
+    result = launch(library, 2, script=script, timeout=20)
+    assert result.returncode != 0, result
+    assert "Error: " in result.stderr, result
     assert result.seconds < QUICK, result

@@ -419,3 +419,31 @@ def test_data_that_are_not_what_they_were_are_not_read_again(library: Library, h
     assert len(sentences(result)) == 1, result
     assert str(data) in result.stderr, result
     assert words in result.stderr, result
+
+
+SETTINGS_FILE = {
+    "edited": "Path({path!r}).write_text('l2 = 0.5\\nrounds = 7\\n')",
+    "removed": "os.unlink({path!r})",
+}
+
+
+@pytest.mark.parametrize("harm", SETTINGS_FILE)
+def test_settings_are_read_once_whoever_is_lost(library: Library, harm: str, exact: str, tmp_path: Path) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    path, out = tmp_path / "fit.toml", tmp_path / "out"
+    path.write_text(f"rounds = {LONG}\ntol = 0\nquiet = true\nl2 = 0\n")
+    script = at(tmp_path, ROUND, 80, 0, f"{SETTINGS_FILE[harm].format(path=str(path))}; {KILL}")
+    ended(launch(library, 3, exact, "--config", path, "--out", out, script=script, flags=ULFM))
+    assert record(out)["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+
+
+def test_a_checkpoint_is_read_once_whoever_is_lost(library: Library, stopped: Path, exact: str, tmp_path: Path) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    path, out = Path(shutil.copy(stopped, tmp_path)), tmp_path / "out"
+    script = at(tmp_path, ROUND, 1, 0, f"os.unlink({str(path)!r}); {KILL}")  # while the rows are looked at
+    words = ("--resume", path, "--rounds", LONG, "--quiet", "--out", out)
+    ended(launch(library, 3, *words, script=script, flags=ULFM))
+    assert record(out)["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+    assert [line[:3] for line in history(out)] == [line[:3] for line in undisturbed(library, exact, tmp_path)[1]]

@@ -4,11 +4,14 @@ import argparse
 import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mpi_pgd import config
 from mpi_pgd.cli.commands import COMMANDS
 from mpi_pgd.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from mpi_pgd.survive.resume import Start
 
 SHIPPED = Path("data", "diamonds.h5")
 
@@ -80,6 +83,14 @@ def shipped() -> str:
 
 def settings(arguments: argparse.Namespace, **defaults: Any) -> config.Settings:
     """Defaults, then the TOML file, then the flags; the shipped data if none are given."""
+    return config.settings(begun(arguments, **defaults).settings)
+
+
+def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
+    """As ``settings``, with the checkpoint to go on from, if it names one: each file is read once."""
+    from mpi_pgd.survive import checkpoint
+    from mpi_pgd.survive.resume import Start, carried
+
     given = {name: value for name, value in vars(arguments).items() if value is not None and name in {*config.OPTIONS, "data"}}
     path = arguments.config
     if not given["data"]:
@@ -95,12 +106,12 @@ def settings(arguments: argparse.Namespace, **defaults: Any) -> config.Settings:
         return f"{name} in {path}" if path else config.flag(name)
 
     told = {**(_toml(path) if path else {}), **given}
-    if "resume" in told:
-        from mpi_pgd.survive.resume import carried
-
-        defaults |= carried(told["resume"], told)
+    resume = config.settings({"resume": told.get("resume", "")}, label).resume
+    origin = checkpoint.read(resume) if resume else None
+    if origin:
+        defaults |= carried(origin, resume, told)
     chosen = config.settings({**defaults, **told}, label)
-    return chosen if chosen.data else config.settings({**chosen.as_dict(), "data": [shipped()]})
+    return Start(chosen.as_dict() | ({} if chosen.data else {"data": (shipped(),)}), not chosen.data, origin)
 
 
 def _toml(path: str) -> dict[str, Any]:

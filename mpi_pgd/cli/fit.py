@@ -1,16 +1,17 @@
 """``fit``: the main job."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mpi_pgd import config
-from mpi_pgd.cli.commands import COMMANDS, complain, shared
+from mpi_pgd.cli.commands import COMMANDS, complain
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.cli.arguments import Parser
     from mpi_pgd.run import Result
+    from mpi_pgd.survive.resume import Start
 
 
 def parser() -> "Parser":
@@ -35,25 +36,16 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     from mpi_pgd import run
     from mpi_pgd.survive.signals import SignalFlag
 
-    shipped = False
-
-    def choose(team: "MPI.Intracomm") -> config.Settings:
-        nonlocal shipped
-        given = shared(team, read, words)
-        shipped = given["shipped"]
-        return config.settings(given["settings"])
-
     with SignalFlag() as flag:
-        found = run.run(comm, choose, flag, start, lambda result, chosen: _print(result, chosen, shipped))
+        found = run.run(comm, lambda: read(words), flag, start, _print)
     return run.exit_code(found)
 
 
-def read(words: Sequence[str]) -> dict[str, Any]:
-    """What was typed, for all ranks."""
-    from mpi_pgd.cli.arguments import settings
+def read(words: Sequence[str]) -> "Start":
+    """What was typed, and the files that it names."""
+    from mpi_pgd.cli.arguments import begun
 
-    arguments = parser().read(words)
-    return {"shipped": not arguments.data and not arguments.resume, "settings": settings(arguments).as_dict()}
+    return begun(parser().read(words))
 
 
 def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:

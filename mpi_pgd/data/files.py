@@ -38,14 +38,20 @@ class Stamp(NamedTuple):
 
 
 def find(patterns: Sequence[str]) -> list[str]:
-    """The files that the arguments name, globs expanded, in natural order (``part10`` comes after ``part2``)."""
+    """The files that the arguments name, globs expanded, in natural order (``part10`` comes after ``part2``).
+
+    Their names are absolute: found again, they are the same files in the same order, wherever that is done.
+
+    Raises:
+        InputError: a name or a pattern has no file.
+    """
     paths: list[str] = []
     for pattern in patterns:
         found = [pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True)  # noqa: PTH207  (a path may be absolute, or climb)
         if not found:
             words = "no file matches" if glob.has_magic(pattern) else "there is no file"
             raise InputError(f"{words} {pattern}: give one or more HDF5 files")
-        paths += found
+        paths += map(os.path.abspath, found)
     return sorted(paths, key=natural)
 
 

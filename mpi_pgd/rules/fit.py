@@ -1,5 +1,6 @@
 """The rule of the fit: judge the point that was evaluated, then let the solver take a step."""
 
+import hashlib
 import math
 from array import array
 from collections.abc import Callable
@@ -31,12 +32,17 @@ class History:
     """A line a round: the objective and the gradient's norm at the weights *after* the round, and the seconds since the start.
 
     The first line is the evaluation at the start, before round 1.
+
+    Attributes:
+        start: ``perf_counter()`` when the clock began.
+        first: sha256 of the sums of that evaluation, which tells these rows from others; nothing before it was made.
     """
 
     COLUMNS = ("round", "objective", "gradient_norm", "seconds")
 
     def __init__(self, start: float) -> None:
         self.start = start
+        self.first = ""
         self.objective, self.gradient_norm, self.seconds = array("d"), array("d"), array("d")
 
     def add(self, value: float, norm: float) -> None:
@@ -129,6 +135,8 @@ class FitRule:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
         value = self.of.value_and_gradient(partial.total(self.sums), self.state.point, self.gradient)
         norm = math.sqrt(np.dot(self.gradient, self.gradient))
+        if not self.history.objective:
+            self.history.first = hashlib.sha256(self.sums.astype("<f8").tobytes()).hexdigest()
         self.history.add(value, norm)
         self.objective, self.gradient_norm, self.loss = value, norm, float(self.sums[-1])
         if value < self._lowest[0]:

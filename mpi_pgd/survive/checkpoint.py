@@ -20,7 +20,7 @@ import numpy as np
 from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
 
-MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"1"
+MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"2"
 ARRAYS = ("setup", "state", "objective", "gradient_norm", "seconds")  # in the order of the file
 SAME = ("solver", "step", "momentum", "l2", "intercept", "standardize", "sums")  # what decides the bits of a round
 HEADER_BYTES = 64 << 20  # at most: the names of a million files
@@ -34,8 +34,10 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "versions": dict,
     "rounds": int,
     "elapsed": (int, float),
+    "first": str,
     "arrays": dict,
 }
+FIELDS = tuple(_TYPES)[:-1]  # of the header
 
 
 class Checkpoint(NamedTuple):
@@ -47,6 +49,7 @@ class Checkpoint(NamedTuple):
     versions: dict[str, Any]  # of what computed it
     rounds: int  # updates made
     elapsed: float  # seconds that the runs so far took together
+    first: str  # sha256 of the sums at the start (``rules.fit.History``); empty before the first snapshot
     setup: Vector  # (2 (p + 1) + 1,): means, variances (y last), step; empty if the run had not got so far
     state: Vector  # the snapshot's vector; empty if setup is, or if no round was made
     history: tuple[Vector, Vector, Vector]  # objective, gradient_norm, seconds: (rounds,) each
@@ -60,7 +63,7 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
         ValueError: ``read`` would refuse it.
     """
     file, part = _names(path)
-    content = _content(checkpoint)
+    content = pieces(checkpoint)
     try:
         with part.open("wb") as stream:
             stream.writelines(content)
@@ -85,19 +88,24 @@ def read(path: str | Path) -> Checkpoint:
             nonsense inside.
     """
     with _opened(path) as stream:
-        _check_format(path, stream.readline(len(MAGIC) + 20))
-        digest, start = stream.readline(65), stream.tell()
-        header = _header(path, stream.readline(HEADER_BYTES))
-        first, size = stream.tell(), os.fstat(stream.fileno()).st_size
-        expected = first + 8 * sum(header["arrays"].values())
-        if size != expected:  # asked first: lengths that lie must not take memory
-            _damaged(path, f"it has {size} bytes of {expected}" + (", it is cut short" if size < expected else ""))
-        stream.seek(start)
-        if _sum(stream) + b"\n" != digest:
-            _damaged(path, "its checksum is another")
-        stream.seek(first)
-        arrays = [_array(stream, header["arrays"][name]) for name in ARRAYS]
-    fields = {name: header[name] for name in Checkpoint._fields[:6]}
+        return parse(path, stream)
+
+
+def parse(path: str | Path, stream: BinaryIO) -> Checkpoint:
+    """The checkpoint in a stream that holds nothing else; ``path`` is what an error calls it. As ``read``."""
+    _check_format(path, stream.readline(len(MAGIC) + 20))
+    digest, start = stream.readline(65), stream.tell()
+    header = _header(path, stream.readline(HEADER_BYTES))
+    first, size = stream.tell(), stream.seek(0, os.SEEK_END)
+    expected = first + 8 * sum(header["arrays"].values())
+    if size != expected:  # asked first: lengths that lie must not take memory
+        _damaged(path, f"it has {size} bytes of {expected}" + (", it is cut short" if size < expected else ""))
+    stream.seek(start)
+    if _sum(stream) + b"\n" != digest:
+        _damaged(path, "its checksum is another")
+    stream.seek(first)
+    arrays = [_array(stream, header["arrays"][name]) for name in ARRAYS]
+    fields = {name: header[name] for name in FIELDS}
     found = Checkpoint(**fields, setup=arrays[0], state=arrays[1], history=(arrays[2], arrays[3], arrays[4]))
     flaw = _flaw(found)
     if flaw:
@@ -180,12 +188,17 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def _content(checkpoint: Checkpoint) -> list[bytes]:
+def pieces(checkpoint: Checkpoint) -> list[bytes]:
+    """What the file holds: ``parse`` reads it.
+
+    Raises:
+        ValueError: ``parse`` would refuse it.
+    """
     flaw = _flaw(checkpoint)
     if flaw:  # nobody could go on from it, and it would replace one that is good
         raise ValueError(f"a checkpoint that can't be read again: {flaw}")
     vectors = (checkpoint.setup, checkpoint.state, *checkpoint.history)
-    header: dict[str, Any] = {name: getattr(checkpoint, name) for name in Checkpoint._fields[:6]}
+    header: dict[str, Any] = {name: getattr(checkpoint, name) for name in FIELDS}
     header["arrays"] = {name: len(vector) for name, vector in zip(ARRAYS, vectors, strict=True)}
     body = [json.dumps(header, allow_nan=False).encode() + b"\n", *(np.asarray(vector, "<f8").tobytes() for vector in vectors)]
     digest = hashlib.sha256()
@@ -254,6 +267,8 @@ def _flaw(checkpoint: Checkpoint) -> str:
         return f"its history is not one of {rounds} rounds"
     if (len(state) and len(setup) == 0) or (rounds and len(state) == 0):
         return "it has rounds without a state, or a state without a setup"
+    if bool(rounds) != bool(checkpoint.first) or not re.fullmatch("([0-9a-f]{64})?", checkpoint.first):
+        return "it has rounds without a digest of the first sums, or the reverse"
     if len(setup) and (len(setup) % 2 == 0 or len(setup) < 5):
         return f"its setup has {len(setup)} numbers"
     if not all(np.isfinite(vector).all() for vector in (setup, *checkpoint.history)):

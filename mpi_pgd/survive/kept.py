@@ -12,54 +12,86 @@ from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.errors import InputError
 from mpi_pgd.rules.fit import FitRule, History
 from mpi_pgd.sums import Partial
+from mpi_pgd.survive.checkpoint import Checkpoint
 from mpi_pgd.topology.world import share, spread
 from mpi_pgd.train import Action, Order, Rule, Topology
 
 INTERVAL = 0.05  # seconds between two snapshots, at least: so much work is done again after a loss
 SELDOM = 50  # times what a snapshot takes, at least
+DIGEST = 4  # float64 that a sha256 has room in
 
 
 class Snapshot(NamedTuple):
-    """A fit between two rounds, after ``rounds`` updates; ``vector`` is [peaks of the bound | dump of the rule]; read-only."""
+    """A fit between two rounds, published as one object: who takes it at any time, as the watcher does, gets what belongs together.
+
+    Nothing in it is written to, but that ``history`` may get lines after those of its rounds.
+
+    Attributes:
+        rounds: updates made.
+        vector: [peaks of the bound | dump of the rule]; empty before the first snapshot.
+        history: with a line for each of the rounds.
+        setup: see ``problem.Setup.vector``; None if it is not known yet.
+    """
 
     rounds: int
     vector: Vector
-
-
-START = Snapshot(0, np.zeros(0))
+    history: History
+    setup: Vector | None = None
 
 
 class Kept:
-    """What a rank keeps. Only ``history`` is never None.
+    """What a rank keeps.
 
     Attributes:
+        start: what the run begins from (``resume.Start``), once a rank has read it.
         table: the input as JSON text, once a rank has looked at it.
         shard: the blocks in this rank's memory.
-        setup: [means | variances | step], see ``problem.Setup``.
-        snapshot: the newest; ``history`` has a line for each of its rounds, and may have more.
+        snapshot: the newest.
     """
 
     def __init__(self, history: History) -> None:
-        self.history = history
+        self.start = b""
         self.table = ""
         self.shard: MemoryShard | None = None
-        self.setup: Vector | None = None
-        self.snapshot = START
+        self.snapshot = Snapshot(0, np.zeros(0), history)
+
+    @property
+    def history(self) -> History:
+        """The newest snapshot's."""
+        return self.snapshot.history
+
+    def prepared(self, setup: Vector) -> None:
+        """The setup is known."""
+        self.snapshot = self.snapshot._replace(setup=setup)
+
+    def restore(self, found: Checkpoint, start: float) -> None:
+        """Have what a checkpoint has; ``start`` is when the clock of this run began."""
+        history = History(start - found.elapsed)
+        if len(found.setup):
+            history.extend(0, np.array(found.history))
+            history.first = found.first
+            self.snapshot = Snapshot(found.rounds, found.state, history, found.setup)
+        else:
+            self.snapshot = self.snapshot._replace(history=history)
 
     def agree(self, comm: MPI.Intracomm) -> None:
         """Let every rank have the newest that any rank has, but for the rows. Collective."""
-        mine = np.array([self.table != "", self.setup is not None, self.snapshot.rounds], dtype=np.int64)
+        kept = self.snapshot
+        mine = np.array([self.table != "", kept.setup is not None, kept.rounds], dtype=np.int64)
         everyone = np.empty((comm.size, len(mine)), dtype=np.int64)
         comm.Allgather(mine, everyone)
         roots, (tables, setups, rounds) = everyone.argmax(axis=0).tolist(), everyone.max(axis=0).tolist()
         if tables > everyone[:, 0].min():
             self.table = share(comm, self.table, roots[0])
         if setups > everyone[:, 1].min():
-            self.setup = spread(comm, self.setup, roots[1])
+            kept = kept._replace(setup=spread(comm, kept.setup, roots[1]))
         if rounds > everyone[:, 2].min():
-            self.snapshot = Snapshot(rounds, spread(comm, self.snapshot.vector, roots[2]))
-            lines = spread(comm, self.history.lines(0, rounds).ravel(), roots[2])
-            self.history.extend(0, lines.reshape(3, rounds))
+            history = History(self.history.start)
+            vector = spread(comm, kept.vector, roots[2])
+            history.extend(0, spread(comm, kept.history.lines(0, rounds).ravel(), roots[2]).reshape(3, rounds))
+            history.first = share(comm, kept.history.first, roots[2])
+            kept = kept._replace(rounds=rounds, vector=vector, history=history)
+        self.snapshot = kept
 
 
 class Keeper:
@@ -93,7 +125,7 @@ class Keeper:
         self.updates, self.takes = updates, takes
         self.due = perf_counter() + INTERVAL
         self.asked = 0.0
-        rounds, vector = kept.snapshot
+        rounds, vector = kept.snapshot[:2]
         kept.history.extend(rounds, np.empty((3, 0)))
         if rounds:
             if len(vector) != partial.width + len(rule.dump()):  # on every rank alike
@@ -122,25 +154,35 @@ class Keeper:
             begun = self.asked if self.updates else perf_counter()  # with replicas, the late ones are waited for in between
             vector = self._vector()
             if self.comm:
-                self._give(self.comm, vector, order.keep)
-            self.kept.snapshot = Snapshot(order.keep, vector)
+                vector = self._given(self.comm, vector, order.keep)
+            self._publish(order.keep, vector)
             now = perf_counter()
             self.due = now + max(INTERVAL, SELDOM * (now - begun))
             if self.every and order.keep % self.every == 0:
                 self.done()
         elif order.action == Action.STOP and self.updates:
-            self.kept.snapshot = Snapshot(self.rule.rounds, self._vector())
+            self._publish(self.rule.rounds, self._vector())
+
+    def _publish(self, rounds: int, vector: Vector) -> None:
+        """The history has these rounds by now."""
+        self.kept.snapshot = self.kept.snapshot._replace(rounds=rounds, vector=vector)
 
     def _vector(self) -> Vector:
         return np.concatenate([self.partial.exchanged, self.rule.dump()])
 
-    def _give(self, comm: MPI.Intracomm, vector: Vector, rounds: int) -> None:
+    def _given(self, comm: MPI.Intracomm, vector: Vector, rounds: int) -> Vector:
+        """The server's state on every rank, in one message with the lines of the history since the snapshot before. Collective."""
         history, before = self.kept.history, self.kept.snapshot.rounds
-        lines = history.lines(before, rounds) if self.updates else np.empty((3, rounds - before))
-        comm.Bcast(vector)
-        comm.Bcast(lines)
+        parts = [vector, np.empty(3 * (rounds - before)), np.zeros(DIGEST)]
+        if self.updates:
+            parts[1:] = history.lines(before, rounds).ravel(), np.frombuffer(bytes.fromhex(history.first))
+        message = np.concatenate(parts)
+        comm.Bcast(message)
+        vector, lines, first = np.split(message, np.cumsum([len(part) for part in parts[:2]]))
         if not self.updates:
-            history.extend(before, lines)
+            history.extend(before, lines.reshape(3, -1))
+            history.first = first.tobytes().hex()
+        return vector
 
 
 class Keeping:

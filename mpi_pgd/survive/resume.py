@@ -1,18 +1,56 @@
-"""From what a rank keeps to a checkpoint file, and back."""
+"""From what a rank keeps to a checkpoint file, and back to what a run begins from. Without MPI: the command line reads it, too."""
 
+import json
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.survive import checkpoint
-from mpi_pgd.survive.kept import Kept, Snapshot
+from mpi_pgd.survive.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from mpi_pgd.survive.kept import Kept
 
 # What a run that goes on takes from the checkpoint, unless it is told otherwise.
 CARRIED = ("data", "x", "y", *checkpoint.SAME, "mode", "algorithm", "rounds", "tol", "every", "out")
+
+
+class Start(NamedTuple):
+    """What a run begins from: read once, on one rank, and given to all. Nothing of it is read again, whoever is lost.
+
+    Attributes:
+        settings: as ``Settings.as_dict``.
+        shipped: the data are those that come with the program, as none were given.
+        origin: the checkpoint that it goes on from.
+    """
+
+    settings: dict[str, Any]
+    shipped: bool = False
+    origin: Checkpoint | None = None
+
+    def encoded(self) -> bytes:
+        """A line of JSON, then the checkpoint, if there is one."""
+        head = json.dumps([self.settings, self.shipped]).encode() + b"\n"
+        return head + b"".join(checkpoint.pieces(self.origin) if self.origin else [])
+
+    @classmethod
+    def decoded(cls, content: bytes) -> "Start":
+        """What ``encoded`` gave."""
+        head, _, rest = content.partition(b"\n")
+        settings, shipped = json.loads(head)
+        return cls(settings, shipped, checkpoint.parse(settings["resume"], BytesIO(rest)) if rest else None)
+
+
+class About(NamedTuple):
+    """What identifies the rows, and the BLAS kernels."""
+
+    data: dict[str, Any]
+    kernels: str
 
 
 class Writer:
@@ -22,31 +60,25 @@ class Writer:
         path: the file.
         kept: what is to be written.
         settings: all of them, JSON types only.
-        start: ``perf_counter()`` of the run's start.
         versions: of what computes; asked when they are needed, as it takes an import.
         written: told of the round after each.
 
     Attributes:
-        data, kernels: what identifies the rows, and the BLAS kernels. Nothing is written before they are known, as it might
-            replace the checkpoint that the run is to go on from.
-        spent: seconds of the runs before this one.
+        about: nothing is written before it is known, as that might replace the checkpoint that the run is to go on from.
     """
 
     def __init__(
         self,
         path: str,
-        kept: Kept,
+        kept: "Kept",
         settings: dict[str, Any],
-        start: float,
         versions: Callable[[], dict[str, str]],
         written: Callable[[int], None],
     ) -> None:
-        self.path, self.kept, self.settings, self.start = path, kept, settings, start
+        self.path, self.kept, self.settings = path, kept, settings
         self.versions, self.written = versions, written
-        self.data: dict[str, Any] = {}
-        self.kernels = ""
+        self.about: About | None = None
         self._one = Lock()  # the watcher's thread and the end of the run may both want to write
-        self.spent = 0.0
         self.last = -1
 
     def __call__(self) -> str:
@@ -60,19 +92,20 @@ class Writer:
         return f"the checkpoint {self.path} has round {self.last}" if self.last >= 0 else "there is no checkpoint yet"
 
     def _write(self) -> None:
-        rounds, state = self.kept.snapshot
-        if self.data and rounds > self.last:
-            setup = self.kept.setup
+        about = self.about
+        rounds, state, history, setup = self.kept.snapshot
+        if about and rounds > self.last:
             if setup is None or not len(state):  # the rounds have not begun, or not come to a snapshot: there is nothing to keep
                 setup = state = np.zeros(0)
-            objective, norm, seconds = self.kept.history.lines(0, rounds)
-            found = checkpoint.Checkpoint(
+            objective, norm, seconds = history.lines(0, rounds)
+            found = Checkpoint(
                 settings=self.settings,
-                data=self.data,
-                kernels=self.kernels,
+                data=about.data,
+                kernels=about.kernels,
                 versions=self.versions(),
                 rounds=rounds,
-                elapsed=self.spent + perf_counter() - self.start,
+                elapsed=perf_counter() - history.start,
+                first=history.first if rounds else "",
                 setup=setup,
                 state=state,
                 history=(objective, norm, seconds),
@@ -82,36 +115,25 @@ class Writer:
             self.written(rounds)
 
 
-def carried(path: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a checkpoint gives to the run that goes on from it; that goes on to write it, too.
-
-    Raises:
-        InputError: it can't be read.
-    """
-    saved = checkpoint.read(path).settings
-    found = {name: saved[name] for name in CARRIED if saved.get(name) is not None}
+def carried(found: Checkpoint, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a checkpoint, read from ``path``, gives to the run that goes on from it; that goes on to write it, too."""
+    settings = {name: found.settings[name] for name in CARRIED if found.settings.get(name) is not None}
     if "mode" in given:
-        found.pop("algorithm", None)  # it may be none of that mode
-    return {**found, "checkpoint": path}
+        settings.pop("algorithm", None)  # it may be none of that mode
+    return {**settings, "checkpoint": path}
 
 
-def restore(path: str, kept: Kept, settings: Mapping[str, Any], data: Mapping[str, Any], kernels: str) -> float:
-    """Fill ``kept`` from a checkpoint; returns the seconds that it took to get there.
+def check(found: Checkpoint, path: str, settings: Mapping[str, Any], about: About) -> None:
+    """Whether a run may go on from a checkpoint, as far as it can be told before the rows are looked at.
 
     Raises:
-        InputError: it can't be read, or is one of other settings, other data, or computed by other kernels.
+        InputError: it is one of other settings, other data, or computed by other kernels.
     """
-    found = checkpoint.read(path)
-    other = checkpoint.differences(found, settings, data)
-    if not other and found.kernels != kernels:
+    other = checkpoint.differences(found, settings, about.data)
+    if not other and found.kernels != about.kernels:
         there = found.versions.get("blas", "that")
         other = [f"BLAS uses other kernels here than {there} there (set OPENBLAS_CORETYPE to choose)"]
     if other:
         raise InputError(f"the checkpoint {path} is not of this run: {'; '.join(other)}; give its own data and settings")
-    if len(found.setup) not in (0, 2 * data["features"] + 3):
+    if len(found.setup) not in (0, 2 * about.data["features"] + 3):
         raise InputError(f"the checkpoint {path} is damaged, its setup is one of other features: take an older copy")
-    if len(found.setup):
-        kept.setup = found.setup
-        kept.snapshot = Snapshot(found.rounds, found.state)
-        kept.history.extend(0, np.array(found.history))
-    return found.elapsed

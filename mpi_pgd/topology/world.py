@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import sleep
@@ -151,6 +151,25 @@ def spread(comm: MPI.Intracomm, vector: Vector | None, root: int) -> Vector:
     """``vector`` of the rank ``root``, (any,) float64, on every rank. Collective."""
     mine = b"" if vector is None else vector.tobytes()
     return np.frombuffer(_bytes(comm, mine, root))
+
+
+def once(comm: MPI.Intracomm, held: bytes, make: Callable[[], bytes]) -> bytes:
+    """What a rank holds already, or else what rank 0 makes now, on every rank: so it is made once, whoever is lost. Collective.
+
+    Where every rank holds something, that is left as it is.
+
+    Raises:
+        InputError: what ``make`` raised, on every rank.
+    """
+    holders = np.empty(comm.size, dtype=np.int64)
+    comm.Allgather(np.array(held != b"", dtype=np.int64), holders)
+    if holders.all():
+        return held
+    if not holders.any():
+        with agreement(comm):
+            if comm.rank == 0:
+                held = make()
+    return _bytes(comm, held, int(holders.argmax()))
 
 
 def _bytes(comm: MPI.Intracomm, mine: bytes, root: int) -> bytes:

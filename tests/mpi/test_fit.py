@@ -242,6 +242,29 @@ def test_every_rank_raises_the_same_error(folder: Path) -> None:
         fit(str(folder / "none.h5"))
 
 
+def test_what_the_first_rank_gives_counts(folder: Path) -> None:
+    path = written(folder / "d.h5", *problem())
+    alone = fit(path, rounds=5, comm=MPI.COMM_SELF)
+    result = fit(path, rounds=5) if COMM.rank == 0 else fit(None, rounds="many", nonsense=object())
+    assert result.record["weights_sha256"] == alone.record["weights_sha256"]
+    with pytest.raises(InputError, match="no data were given"):
+        fit(None if COMM.rank == 0 else path)
+    with pytest.raises(InputError, match="data was given 5"):
+        fit(5 if COMM.rank == 0 else path)
+    with pytest.raises(InputError, match="resume was given 5"):
+        fit(path, resume=5 if COMM.rank == 0 else "")
+
+
+def test_a_rank_that_takes_no_part_is_told(folder: Path) -> None:
+    comm = COMM.Split(0 if COMM.rank == 0 else MPI.UNDEFINED)
+    path = written(folder / "d.h5", *problem())
+    if COMM.rank == 0:
+        assert fit(path, rounds=5, comm=comm).record["ranks"] == 1
+    else:
+        with pytest.raises(InputError, match=r"comm was given MPI\.COMM_NULL"):
+            fit(path, rounds=5, comm=comm)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_parts_of_a_round_add_up(folder: Path, mode: str) -> None:
     x, y = problem()

@@ -12,7 +12,7 @@ from mpi_pgd.rules.fit import FitRule, History
 from mpi_pgd.solvers.descent import Nesterov
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive import kept as module
-from mpi_pgd.survive.kept import START, Keeper, Keeping, Kept, Snapshot
+from mpi_pgd.survive.kept import Keeper, Keeping, Kept, Snapshot
 from mpi_pgd.topology.client_server import ClientServer
 from mpi_pgd.topology.peer_to_peer import PeerToPeer
 from mpi_pgd.train import Action, Order, rounds
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.mpi
 COMM = MPI.COMM_WORLD
 WIDTH, LIMIT = 5, 23
 AIM = np.array([1.0, -2.0, 0.3])
+FIRST = {4: "04" * 32, 9: "f9" * 32}
 EIGENVALUES = np.array([4.0, 1.0, 0.25])
 
 
@@ -36,32 +37,41 @@ def test_all_get_the_newest(holder: str) -> None:
     newest = (one + 1) % COMM.size
     kept = Kept(History(perf_counter()))
     if COMM.rank == one:
-        kept.table, kept.setup = '{"naïve": 1}', np.array([1.0, 1 / 3, 0.5])
+        kept.table = '{"naïve": 1}'
+        kept.prepared(np.array([1.0, 1 / 3, 0.5]))
     count = 9 if COMM.rank == newest else 4
-    kept.snapshot = Snapshot(count, np.full(3, float(count)))
     kept.history.extend(0, lines(count, 1 / count))
+    kept.history.first = FIRST[count]
+    kept.snapshot = kept.snapshot._replace(rounds=count, vector=np.full(3, float(count)))
     kept.history.add(7.0, 7.0)  # a line too many, of a round that was not ended
+    before = kept.snapshot
     kept.agree(COMM)
     assert kept.table == '{"naïve": 1}'
-    assert kept.setup is not None
-    assert kept.setup.tolist() == [1.0, 1 / 3, 0.5]
-    assert kept.snapshot.rounds == 9
+    assert kept.snapshot.setup is not None
+    assert kept.snapshot.setup.tolist() == [1.0, 1 / 3, 0.5]
+    assert (kept.snapshot.rounds, kept.history.first) == (9, FIRST[9])
+    # What the watcher's thread may be writing is as it was:
+    assert before.history.lines(0, count).tolist() == lines(count, 1 / count).tolist()
+    assert (before.rounds, before.history.first) == (count, FIRST[count])
     assert kept.snapshot.vector.tolist() == [9.0] * 3
     assert kept.history.lines(0, 9).tolist() == lines(9, 1 / 9).tolist()
 
 
 def test_nobody_has_anything() -> None:
     kept = Kept(History(perf_counter()))
+    start = kept.snapshot
     kept.agree(COMM)
-    assert (kept.table, kept.shard, kept.setup, kept.snapshot) == ("", None, None, START)
+    assert (kept.table, kept.shard, kept.snapshot) == ("", None, start)
+    assert (start.rounds, len(start.vector), start.setup) == (0, 0, None)
 
 
 def test_a_rank_that_is_new_gets_all() -> None:
     kept = Kept(History(perf_counter()))
     new = COMM.size - 1
     if COMM.rank != new or COMM.size == 1:
-        kept.table, kept.setup, kept.snapshot = "{}", np.ones(3), Snapshot(2, np.ones(4))
+        kept.table = "{}"
         kept.history.extend(0, lines(2))
+        kept.snapshot = Snapshot(2, np.ones(4), kept.history, np.ones(3))
     kept.agree(COMM)
     assert (kept.table, kept.snapshot.rounds) == ("{}", 2)
     assert kept.history.lines(0, 2).tolist() == lines(2).tolist()
@@ -110,24 +120,27 @@ def test_from_any_snapshot_it_goes_on_to_the_same_bits(serving: bool, always: No
     end = descend(whole, serving, every=1, done=lambda: taken.append(whole.snapshot))
     assert end.point[0] != AIM[0]  # there was something left to do
     assert len(taken) >= LIMIT - 5  # none between a round and its repetition with another bound
-    copies = [(rounds, vector.tobytes()) for rounds, vector in taken]
+    copies = [(kept.rounds, kept.vector.tobytes()) for kept in taken]
     expected = whole.history.lines(0, LIMIT)[:2].tolist()
     for number, snapshot in enumerate(taken):
         if number % 6 == 0:
             kept = Kept(History(perf_counter()))
-            kept.snapshot = snapshot
             kept.history.extend(0, whole.history.lines(0, snapshot.rounds))
+            kept.history.first = whole.history.first
+            kept.snapshot = snapshot._replace(history=kept.history)
             again = descend(kept, serving=not serving)
             assert again.point.tobytes() == end.point.tobytes()
             if COMM.rank == 0:
                 assert kept.history.lines(0, LIMIT)[:2].tolist() == expected
-    assert [(rounds, vector.tobytes()) for rounds, vector in taken] == copies, "a snapshot was written into"
+    assert [(kept.rounds, kept.vector.tobytes()) for kept in taken] == copies, "a snapshot was written into"
 
 
 def test_with_a_server_the_workers_get_state_and_history(always: None) -> None:
     kept = Kept(History(perf_counter()))
     descend(kept, serving=True)
     counts = COMM.allgather((kept.snapshot.rounds, kept.history.lines(0, kept.snapshot.rounds)[:2].tobytes()))
+    assert len(set(COMM.allgather(kept.history.first))) == 1
+    assert len(kept.history.first) == 64
     assert counts[0][0] == LIMIT
     # The others have the last before the end; nothing is lost with a server that has ended.
     assert len({count for count, _ in counts[1:]}) <= 1

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from mpi4py import MPI
@@ -11,7 +12,7 @@ from mpi_pgd.data.make import make
 from mpi_pgd.rules.fit import History
 from mpi_pgd.survive.checkpoint import read
 from mpi_pgd.survive.kept import Kept
-from mpi_pgd.survive.resume import Writer
+from mpi_pgd.survive.resume import About, Writer
 
 pytestmark = pytest.mark.mpi
 
@@ -50,6 +51,21 @@ def test_a_fit_goes_on_where_another_ended(data: str, mode: str) -> None:
     assert read(path).rounds == 70
 
 
+def test_columns_that_changed_places_are_seen(mpi_tmp_path: Path) -> None:
+    """With the same means, variances, and gradient's norm, whatever the order: all sums are of small whole numbers."""
+    one, other, path = (str(mpi_tmp_path / name) for name in ("one.h5", "other.h5", "fit.ckpt"))
+    if COMM.rank == 0:
+        x = np.repeat([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], 256, axis=0)
+        for name, features in ((one, x), (other, x[:, ::-1])):
+            with h5py.File(name, "w") as file:
+                file["X"], file["y"] = features, 2 * x[:, 0] + x[:, 1]
+    COMM.Barrier()
+    fit(one, rounds=1, step=0.125, tol=0.0, checkpoint=path)
+    with pytest.raises(InputError, match="the checkpoint is of other rows"):
+        fit(other, rounds=3, resume=path)
+    assert fit(one, rounds=3, resume=path).record["rounds"] == 3
+
+
 def test_every_rank_hears_that_it_can_not_be_resumed(data: str) -> None:
     path = str(Path(data).with_name("fit.ckpt"))
     fit(data, rounds=5, tol=0.0, checkpoint=path)
@@ -66,10 +82,10 @@ def test_every_rank_hears_that_it_can_not_be_resumed(data: str) -> None:
 def test_a_signal_before_the_first_snapshot_saves_that_nothing_was_done(tmp_path: Path) -> None:
     """Each rank for itself: the watcher's thread may write at any time after the setup is known."""
     kept = Kept(History(0.0))
-    kept.setup = np.ones(13)
-    writer = Writer(str(tmp_path / f"{COMM.rank}.ckpt"), kept, {}, 0.0, dict, lambda _: None)
+    kept.prepared(np.ones(13))
+    writer = Writer(str(tmp_path / f"{COMM.rank}.ckpt"), kept, {}, dict, lambda _: None)
     assert writer() == "there is no checkpoint yet"
-    writer.data = {"rows": 3000, "features": 5}
+    writer.about = About({"rows": 3000, "features": 5}, "")
     assert writer().endswith("has round 0")
     found = read(writer.path)
     assert (found.rounds, len(found.setup), len(found.state)) == (0, 0, 0)

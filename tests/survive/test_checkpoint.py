@@ -37,6 +37,7 @@ def made(rounds: int = 7, **changes: Any) -> Checkpoint:
         versions={"mpi_pgd": "0.1.0"},
         rounds=rounds,
         elapsed=0.1,
+        first="ef" * 32 if rounds else "",
         setup=draw.random(9),
         state=np.append(draw.normal(size=20), np.inf),  # what a solver keeps is its own business
         history=(draw.random(rounds), draw.random(rounds), draw.random(rounds)),
@@ -46,7 +47,7 @@ def made(rounds: int = 7, **changes: Any) -> Checkpoint:
 
 def same(one: Checkpoint, other: Checkpoint) -> bool:
     arrays = [(x.setup, x.state, *x.history) for x in (one, other)]
-    return one[:6] == other[:6] and all(a.tobytes() == b.tobytes() for a, b in zip(*arrays, strict=True))
+    return one[:7] == other[:7] and all(a.tobytes() == b.tobytes() for a, b in zip(*arrays, strict=True))
 
 
 def forged(path: Path, change: Callable[[dict[str, Any]], Any], tail: bytes = b"") -> Path:
@@ -98,7 +99,7 @@ def test_the_format(tmp_path: Path) -> None:
     checkpoint.write(tmp_path / "run.ckpt", made())
     magic, digest, rest = (tmp_path / "run.ckpt").read_bytes().split(b"\n", 2)
     header, body = rest.split(b"\n", 1)
-    assert magic == b"mpi_pgd checkpoint 1"
+    assert magic == b"mpi_pgd checkpoint 2"
     assert digest.decode() == hashlib.sha256(rest).hexdigest()
     assert json.loads(header)["arrays"] == {"setup": 9, "state": 21, "objective": 7, "gradient_norm": 7, "seconds": 7}
     assert body == np.concatenate([made().setup, made().state, *made().history]).astype("<f8").tobytes()
@@ -117,9 +118,11 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     [
         made(setup=np.append(made().setup[:-1], np.nan)),
         made(history=(np.zeros(6), np.zeros(7), np.zeros(7))),
+        made(first=""),
+        made(first="ef"),
         made(settings=SETTINGS | {"max_seconds": float("inf")}),
     ],
-    ids=["setup", "history", "settings"],
+    ids=["setup", "history", "no digest", "half a digest", "settings"],
 )
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, bad: Checkpoint) -> None:
     checkpoint.write(tmp_path / "run.ckpt", made())
@@ -158,9 +161,9 @@ def test_another_file(tmp_path: Path, content: bytes) -> None:
 
 def test_a_newer_format(tmp_path: Path) -> None:
     checkpoint.write(tmp_path / "run.ckpt", made())
-    newer = (tmp_path / "run.ckpt").read_bytes().replace(b"checkpoint 1\n", b"checkpoint 2\n")
+    newer = (tmp_path / "run.ckpt").read_bytes().replace(b"checkpoint 2\n", b"checkpoint 3\n")
     (tmp_path / "run.ckpt").write_bytes(newer)
-    assert "another format (2, expected 1)" in refused(tmp_path / "run.ckpt")
+    assert "another format (3, expected 2)" in refused(tmp_path / "run.ckpt")
 
 
 def test_every_cut_is_seen(tmp_path: Path) -> None:
@@ -227,7 +230,7 @@ def test_nonsense_under_a_right_sum(tmp_path: Path, name: str) -> None:
 
 def test_a_header_of_too_many_brackets(tmp_path: Path) -> None:
     body = b"[" * 100_000 + b"\n"
-    head = b"mpi_pgd checkpoint 1\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    head = b"mpi_pgd checkpoint 2\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
     (tmp_path / "run.ckpt").write_bytes(head + body)
     assert "its header can't be used" in refused(tmp_path / "run.ckpt")
 
@@ -236,7 +239,7 @@ def test_a_negative_variance(tmp_path: Path) -> None:
     path = tmp_path / "run.ckpt"
     checkpoint.write(path, made(setup=np.array([1.0, 2.0, 3.25, 4.0, 5.0])))
     whole = path.read_bytes().split(b"\n", 2)[2].replace(np.array(3.25).tobytes(), np.array(-3.25).tobytes())
-    path.write_bytes(b"mpi_pgd checkpoint 1\n" + hashlib.sha256(whole).hexdigest().encode() + b"\n" + whole)
+    path.write_bytes(b"mpi_pgd checkpoint 2\n" + hashlib.sha256(whole).hexdigest().encode() + b"\n" + whole)
     assert "negative variance" in refused(path)
 
 
@@ -257,7 +260,7 @@ def test_prepare_keeps_an_earlier_checkpoint_and_removes_what_a_killed_run_left(
     assert same(checkpoint.read(path), made())
 
 
-@pytest.mark.parametrize("content", [b"", b"mpi_pgd checkpoint 1\ndamaged"])
+@pytest.mark.parametrize("content", [b"", b"mpi_pgd checkpoint 2\ndamaged"])
 def test_prepare_lets_nothing_and_a_damaged_checkpoint_be_replaced(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run.ckpt").write_bytes(content)
     checkpoint.prepare(str(tmp_path / "run.ckpt"))
