@@ -7,7 +7,9 @@ none.
 """
 
 import atexit
+import os
 import signal
+import sys
 from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple, TypeVar, cast
@@ -15,6 +17,7 @@ from typing import NamedTuple, TypeVar, cast
 from mpi4py import MPI
 
 from mpi_pgd.errors import InputError
+from mpi_pgd.survive import components
 from mpi_pgd.topology.world import connect, lost, nodes, tolerant
 
 Done = TypeVar("Done")
@@ -79,6 +82,8 @@ def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, Inpu
     """What came of an attempt, or the input's error; neither if a rank was lost, which all others are then made to notice."""
     try:
         team.nodes = nodes(team.comm)
+        if not team.losses:
+            _warn(team)
         return attempt(team), None
     except InputError as error:
         return None, error
@@ -87,6 +92,13 @@ def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, Inpu
             raise
         team.comm.Revoke()
         return None, None
+
+
+def _warn(team: Team) -> None:
+    """Of what is to be changed before a rank is lost."""
+    what = components.intolerant(os.environ)
+    if what and team.comm.rank == 0 and len({*team.nodes}) > 1:
+        sys.stderr.write(f"mpi_pgd: {what}: start with {components.ADVICE}\n")
 
 
 def _agree(comm: MPI.Intracomm, well: bool) -> bool:

@@ -6,13 +6,15 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mpi_pgd.survive.components import ulfm
+
 LIMIT = 60  # seconds
 
 
 @contextmanager
 def limited() -> Iterator[None]:
     """Start MPI inside: after some seconds the process ends, with a sentence. Where losses end the job anyway, nothing is done."""
-    if os.environ.get("OMPI_MCA_mpi_ft_enable") != "1":  # noqa: SIM112  (its name)
+    if not ulfm(os.environ):
         yield
         return
     read, write = os.pipe()

@@ -16,6 +16,7 @@ from mpi4py import MPI
 from mpi_pgd import scheduler
 from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
+from mpi_pgd.survive.components import choose, ulfm
 
 HOST_BYTES = 64
 CONNECTED = 500  # ranks that a rank may be connected with: each may take a socket
@@ -37,6 +38,7 @@ def start(*, alone: bool = False) -> MPI.Intracomm:
         trap = aborting(os.environ, vendor, MPI.Get_library_version())
         if trap:
             raise InputError(trap)
+        choose(os.environ)
         MPI.Init()
         connect(MPI.COMM_WORLD)
     with guard(MPI.COMM_WORLD):
@@ -73,7 +75,7 @@ def lonely(environment: Mapping[str, str], size: int, vendor: str) -> str:
 
 def tolerant(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this MPI goes on when a rank dies, and was told to."""
-    return environment.get("OMPI_MCA_mpi_ft_enable") == "1" and MPI.get_vendor()[0] == "Open MPI"
+    return ulfm(environment) and MPI.get_vendor()[0] == "Open MPI"
 
 
 def lost(failure: MPI.Exception) -> bool:

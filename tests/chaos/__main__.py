@@ -30,6 +30,7 @@ def bad_files(count: int, random: Random, ground: Ground, tally: Tally) -> None:
 
 PARTS: dict[str, tuple[Part, int, str]] = {
     "kills": (kills.run, 100, "random kills of ranks (Open MPI with ULFM)"),
+    "nodes": (kills.run_on_hosts, 100, "the same on 2 and 3 hosts with 2 ranks each (root)"),
     "resumes": (resumes.run, 50, "random kills of the whole job, which then goes on elsewhere"),
     "cluster": (cluster.run, len(cluster.cases()), "nodes killed, links cut (root)"),
     "disk": (disk.run, len(disk.cases()), "full and read-only disks, data that go or change (root)"),

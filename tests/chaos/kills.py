@@ -1,7 +1,11 @@
-"""Ranks are killed at random: one to three, at any moment, in both modes. The others go on, to the same bits (ULFM)."""
+"""Ranks are killed at random: one to three, at any moment, in both modes. The others go on, to the same bits (ULFM).
+
+On one host, or on 2 and 3 hosts with 2 ranks each: there Open MPI chooses other collectives.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,12 +14,16 @@ from statistics import median
 from typing import Any
 
 from tests.chaos.common import LIMIT, ULFM, Failed, Ground, Tally, available, random_layout, started
-from tests.launch import Library, Result, Running, launch
+from tests.hosts import Hosts, unavailable
+from tests.launch import Result, Running, launch
 
 EARLY, LATE = 0.5, 2.0  # seconds after MPI_Init: loading and setup, the rounds
 RECOVERING = 0.3  # seconds that may lie between two deaths, so that the second comes during the recovery from the first
 TRIES = 10  # of a case, as the job may end before the kill comes: then it comes earlier
 EARLIER = 0.7
+HOSTS, EACH = (2, 3), 2  # how many; ranks on each
+DELAY, BANDWIDTH = 1e-4, 1e9  # seconds one way, bit/s
+Launch = Callable[..., Result]
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,8 @@ class Plan:
         return f"{self.ranks} ranks, {words}, {self.kind}, kill {' '.join(map(str, self.victims))} {when}{gaps}"
 
 
-def plan(random: Random, kinds: Sequence[str], folder: Path) -> Plan:
+def plan(random: Random, kinds: Sequence[str], folder: Path, ranks: int) -> Plan:
     """A random case."""
-    ranks = random.randint(2, 6)
     victims = random.sample(range(ranks), random.randint(1, min(3, ranks - 1)))
     delay = random.choices([random.uniform(0, EARLY), random.uniform(EARLY, LATE), None], [35, 45, 20])[0]
     together = random.random() < 0.4
@@ -69,29 +76,44 @@ class Killer:
 
 
 def run(count: int, random: Random, ground: Ground, tally: Tally) -> None:
-    """So many cases."""
+    """So many cases on one host."""
+    _go(ground, tally, [(random.randint(2, 6), launch) for _ in range(count)], random)
+
+
+def run_on_hosts(count: int, random: Random, ground: Ground, tally: Tally) -> None:
+    """So many cases on several hosts, in turn 2 and 3."""
+    if reason := unavailable():
+        tally.notes.append(f"left out: {reason}")
+        return
+    with ExitStack() as stack:
+        hosts = {n: stack.enter_context(Hosts(n, DELAY, BANDWIDTH)) for n in HOSTS}
+        turns = [HOSTS[number % len(HOSTS)] for number in range(count)]
+        _go(ground, tally, [(EACH * n, hosts[n].mpirun) for n in turns], random)
+
+
+def _go(ground: Ground, tally: Tally, where: Sequence[tuple[int, Launch]], random: Random) -> None:
     openmpi = available(["openmpi"])
     if not openmpi:
         tally.notes.append("left out: needs Open MPI")
         return
     moments: Counter[str] = Counter()
     losses: list[dict[str, Any]] = []
-    for number in range(count):
-        chosen = plan(random, list(ground.sources), ground.folder)
-        tally.case(str(chosen), partial(_case, chosen, ground, openmpi[0], number, moments, losses))
+    for number, (ranks, start) in enumerate(where):
+        chosen = plan(random, list(ground.sources), ground.folder, ranks)
+        tally.case(str(chosen), partial(_case, chosen, ground, partial(start, openmpi[0]), number, moments, losses))
     tally.notes.append("the first death came " + ", ".join(f"{moment}: {n}" for moment, n in sorted(moments.items())))
     if costs := sorted(loss["cost"] for loss in losses):
         tally.notes.append(f"{len(costs)} recoveries took {median(costs):.2f} s (median), at most {costs[-1]:.2f} s")
 
 
 def _case(
-    chosen: Plan, ground: Ground, library: Library, number: int, moments: Counter[str], losses: list[dict[str, Any]]
+    chosen: Plan, ground: Ground, start: Launch, number: int, moments: Counter[str], losses: list[dict[str, Any]]
 ) -> tuple[str, str]:
     for attempt in range(TRIES):
         out = ground.folder / f"kills-{number}-{attempt}"
         killer = Killer(chosen, out)
         words = ground.words(chosen.kind, out, *chosen.layout, *chosen.more)
-        result = launch(library, chosen.ranks, *words, flags=ULFM, timeout=LIMIT, during=killer)
+        result = start(chosen.ranks, *words, flags=ULFM, timeout=LIMIT, during=killer)
         if not killer.killed and chosen.delay is not None:
             chosen = replace(chosen, delay=EARLIER * chosen.delay)
         if killer.killed:

@@ -9,6 +9,7 @@ from mpi_pgd.report.units import count, rate, seconds
 from mpi_pgd.scheduler import LAUNCHERS, right_launcher, started
 from mpi_pgd.study.doctor.findings import Finding, listed
 from mpi_pgd.study.doctor.signs import Ping, Rank
+from mpi_pgd.survive import components
 
 THREADS = "export OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1 (python -m mpi_pgd does so itself)"
 WALL, MOVED = 1.0, 1e-3  # seconds
@@ -32,6 +33,7 @@ def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[tuple[str, Calla
     alone: dict[str, Callable[[Sequence[Rank]], Finding]] = {
         "world": world,
         "launcher": launcher,
+        "lost ranks": lost_ranks,
         "slurm": slurm,
         "cores": cores,
         "pinning": pinning,
@@ -76,6 +78,16 @@ def launcher(ranks: Sequence[Rank]) -> Finding:
     if mismatched(by, first.vendor):
         return Finding("launcher", "warning", words + ": they do not belong together", right_launcher(by, first.vendor))
     return Finding("launcher", "ok", words)
+
+
+def lost_ranks(ranks: Sequence[Rank]) -> Finding:
+    """Components of Open MPI that do not survive a lost rank."""
+    given = ranks[0].environment
+    what = components.intolerant(given)
+    if what and len(_by_node(ranks)) > 1:
+        return Finding("lost ranks", "warning", what, f"start with {components.ADVICE}")
+    survived = "survived, with the collectives that tolerate it" if components.ulfm(given) else "not survived: it ends the job"
+    return Finding("lost ranks", "ok", f"the loss of a rank is {survived}")
 
 
 def slurm(ranks: Sequence[Rank]) -> Finding:

@@ -14,12 +14,14 @@ from mpi_pgd.data.memory import available_bytes, held_bytes
 from mpi_pgd.provenance import blas, machine, versions
 from mpi_pgd.study.doctor.crashes import Crashes
 from mpi_pgd.study.doctor.signs import Rank
+from mpi_pgd.survive import components
 from mpi_pgd.topology.kernels import digest
 
 # What a launcher or a user says to a rank, as far as a check reads it.
 HEARD = (
     *scheduler.HEARD,
     *("PMI_RANK", "PMI_FD", "PMIX_RANK"),
+    *components.HEARD,
     *("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
 )
 SHAPE = (512, 256)  # rows and features of the block whose bits are compared

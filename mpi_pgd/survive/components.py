@@ -1,0 +1,53 @@
+"""Open MPI's collectives that do not tolerate a lost rank: left out where ranks may be lost, as Open MPI itself does not do that.
+
+``han`` wins on several nodes with several ranks each, and after a loss fails in ways of its own (open-mpi/ompi issue 13915).
+"""
+
+import os
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+INTOLERANT = ("adapt", "cuda", "han")
+ELSEWHERE = ("hcoll", "portals4")  # as intolerant; few have them
+COLL = "OMPI_MCA_coll"
+FILES = "OMPI_MCA_mca_base_param_files"  # in place of the usual ones; what the user's usual one says, mpirun hands on
+SITE = "etc/openmpi-mca-params.conf"
+ULFM = "OMPI_MCA_mpi_ft_enable"
+HEARD = (ULFM, COLL, FILES, "OPAL_PREFIX")  # what decides
+ADVICE = f"mpirun --mca coll ^{','.join((*INTOLERANT, *ELSEWHERE))}"
+
+
+def choose(environment: MutableMapping[str, str]) -> None:
+    """Before MPI starts: leave these out, unless the user said which are to be used, in any of Open MPI's ways."""
+    if ulfm(environment) and not _chosen(environment):
+        environment[COLL] = ADVICE.split()[-1]
+
+
+def intolerant(environment: Mapping[str, str]) -> str:
+    """What is wrong with the components that may be chosen on several nodes; empty if nothing is."""
+    if not ulfm(environment):
+        return ""
+    words = _chosen(environment)
+    names = {name.strip() for name in words.removeprefix("^").split(",")}
+    bad = {*INTOLERANT} - names if words[:1] in ("^", "") else {*INTOLERANT, *ELSEWHERE} & names
+    if not bad:
+        return ""
+    return f"ULFM is on, but Open MPI may choose the collectives {', '.join(sorted(bad))}, which do not survive a lost rank"
+
+
+def ulfm(environment: Mapping[str, str]) -> bool:
+    """Whether Open MPI was told that ranks may be lost."""
+    return environment.get(ULFM) == "1"
+
+
+def _chosen(environment: Mapping[str, str]) -> str:
+    """The value of Open MPI's parameter coll, from its flag, variable or files; empty if it has none."""
+    if COLL in environment:
+        return environment[COLL]
+    usual = str(Path(environment.get("OPAL_PREFIX", "/usr"), SITE))
+    for name in environment.get(FILES, usual).replace(",", os.pathsep).split(os.pathsep):
+        for line in Path(name).read_text(errors="replace").splitlines() if Path(name).is_file() else ():
+            key, _, value = line.partition("=")
+            if key.strip() == "coll":
+                return value.strip()
+    return ""
