@@ -37,6 +37,11 @@ def test_killed_ranks(ground: Ground, tmp_path: Path) -> None:
     in_full(kills.run, 6, ground, tmp_path, "openmpi")
 
 
+@pytest.mark.skipif(unavailable() != "", reason=unavailable())
+def test_killed_ranks_on_several_hosts(ground: Ground, tmp_path: Path) -> None:
+    in_full(kills.run_on_hosts, 2, ground, tmp_path, "openmpi")
+
+
 def test_killed_jobs(ground: Ground, tmp_path: Path) -> None:
     in_full(resumes.run, 4, ground, tmp_path, "mpich", "openmpi")
 

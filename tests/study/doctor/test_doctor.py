@@ -30,7 +30,7 @@ if MPI.COMM_WORLD.rank == 0:
     print(text(found))
 """
 CHECKS = [
-    *("world", "launcher", "slurm", "cores", "pinning", "threads", "kernels", "software", "processors", "clocks"),
+    *("world", "launcher", "lost ranks", "slurm", "cores", "pinning", "threads", "kernels", "software", "processors", "clocks"),
     *("shared memory", "network", "data", "memory", "blocks", "chunks", "reading", "locking", "out"),
 ]
 CORES = len(os.sched_getaffinity(0))
