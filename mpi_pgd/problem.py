@@ -179,6 +179,20 @@ class Problem:
             shard.owners = owners
             self.pulse.enter("waiting for the others' rows")
 
+    def _move(self, shard: MemoryShard, topology: Mode, owners: Owners) -> str:
+        """As ``_own``, in a run that can go on as it is; why nothing was moved, the same on every rank, or nothing. Collective.
+
+        What a rank gave away is still in its memory, so that all is as it was where one of them has no room, or can't read.
+        """
+        before, owned = shard.blocks, shard.owners
+        try:
+            self._own(topology, shard, owners)
+        except InputError as error:
+            shard.hold(before)
+            shard.owners = owned
+            return str(error)
+        return ""
+
     def _beside(self) -> int:
         """Bytes that a rank takes beside its rows, at most: a block or two for the maps, and some dozens of vectors."""
         return 8 * self.table.features * (2 * self.partition.block_rows + 60)
@@ -253,7 +267,7 @@ class Problem:
         balanced = None
         if self.settings.balance:
             loop = balanced = Balanced(
-                self.comm, topology.worker, shard.owners, clock, lambda owners: self._own(topology, shard, owners)
+                self.comm, topology.worker, shard.owners, clock, lambda owners: self._move(shard, topology, owners)
             )
         if stragglers:
             loop = Delayed(loop, stragglers, self.ids[self.comm.rank], self.comm.rank - first)

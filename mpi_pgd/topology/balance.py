@@ -1,5 +1,6 @@
 """Blocks move from slow ranks to fast ones between rounds. No bit changes by it: a block's vector is the same whoever maps it."""
 
+import sys
 from collections.abc import Callable
 from time import perf_counter, thread_time
 
@@ -13,7 +14,7 @@ from mpi_pgd.topology.clock import Clock
 from mpi_pgd.train import Action, Order, Rule
 
 FIRST, SELDOM = 4, 128  # rounds until the first look; each time half as many more, but no more than these
-Move = Callable[[Owners], None]  # has every rank hold the blocks that it owns; collective
+Move = Callable[[Owners], str]  # has every rank hold the blocks that it owns, or says why all is as before; collective
 
 
 class Balanced:
@@ -29,6 +30,7 @@ class Balanced:
     Attributes:
         moves: how often blocks have moved.
         moved: how many blocks did.
+        skipped: how often they could not, as a rank has no room for them, or can't read them; that is said once.
     """
 
     def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, clock: Clock, move: Move) -> None:
@@ -36,7 +38,7 @@ class Balanced:
         self.now = thread_time if clock.crowded else perf_counter  # where ranks share cores, others' work is not to count
         self.took = np.zeros(SELDOM)
         self.count, self.look = 0, FIRST
-        self.moves = self.moved = 0
+        self.moves = self.moved = self.skipped = 0
         self.begun = 0.0
 
     def open(self, rule: Rule, order: Order) -> None:
@@ -70,8 +72,12 @@ class Balanced:
                 seconds[int(worker)] = median
         after = rebalanced(self.owners, seconds)
         changed = int((after != self.owners).sum())
-        if changed:
-            self.move(after)
+        trouble = self.move(after) if changed else ""
+        if changed and not trouble:
             self.owners = after
             self.moves += 1
             self.moved += changed
+        if trouble and not self.skipped and self.comm.rank == 0:
+            sys.stderr.write(f"mpi_pgd: the blocks stay where they are, --balance can't move {changed} of them: {trouble}\n")
+            sys.stderr.flush()
+        self.skipped += bool(trouble)

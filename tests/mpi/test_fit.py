@@ -11,6 +11,7 @@ import pytest
 from mpi4py import MPI
 
 from mpi_pgd import InputError, fit
+from mpi_pgd.problem import Problem
 
 pytestmark = pytest.mark.mpi
 
@@ -263,6 +264,45 @@ def test_a_rank_that_takes_no_part_is_told(folder: Path) -> None:
     else:
         with pytest.raises(InputError, match=r"comm was given MPI\.COMM_NULL"):
             fit(path, rounds=5, comm=comm)
+
+
+def no_memory(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    monkeypatch.setattr("mpi_pgd.problem.available_bytes", lambda held: 0)
+    return "of memory on node"
+
+
+def no_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    if COMM.rank == 0:
+        (folder / "d.h5").rename(folder / "gone.h5")
+    return "d.h5"
+
+
+@pytest.mark.skipif(COMM.size == 1, reason="nobody to move blocks to")
+@pytest.mark.parametrize("trouble", [no_memory, no_file])
+def test_blocks_that_can_not_be_moved_stay(
+    folder: Path, trouble: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The slow rank's blocks are to be moved, when there is no room for them any more, or they can't be read."""
+    x, y = problem()
+    path = written(folder / "d.h5", np.tile(x, (6, 1)), np.tile(y, 6))
+    alone = fit(path, rounds=150, tol=0.0, comm=MPI.COMM_SELF)
+    COMM.Barrier()
+    move, words = Problem._move, ""
+
+    def troubled(*args: Any) -> str:
+        nonlocal words
+        words = words or trouble(monkeypatch, folder)
+        COMM.Barrier()
+        return move(*args)
+
+    monkeypatch.setattr(Problem, "_move", troubled)
+    capfd.readouterr()
+    result = fit(path, rounds=150, tol=0.0, mode="peer-to-peer", balance=True, delay="1:5")
+    said = capfd.readouterr().err
+    assert words, "nothing was to be moved"
+    assert (result.record["weights_sha256"], result.record["moved_blocks"]) == (alone.record["weights_sha256"], 0)
+    assert said.count("--balance can't move") == (COMM.rank == 0)
+    assert words in said or COMM.rank > 0
 
 
 @pytest.mark.parametrize("mode", MODES)
