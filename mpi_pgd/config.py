@@ -17,6 +17,7 @@ ALGORITHMS = {
 }
 DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
 EVERY = re.compile(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds")
+OFTEN = 0.01  # seconds between two checkpoints, at least
 FAIL_SLOW = re.compile(r"\d+@\d+")
 
 
@@ -82,12 +83,12 @@ class Settings:
     every: str = _option(
         "60s",
         "how often: so many seconds, or rounds",
-        "a time as in 60s, or a number of rounds as in 20rounds",
-        lambda v: bool(EVERY.fullmatch(v)) and v.rstrip("s") not in ("0", "0.", ".0"),
+        f"a time of at least {OFTEN} s as in 60s, or a number of rounds as in 20rounds",
+        lambda v: bool(EVERY.fullmatch(v)) and min(period(v)[0], OFTEN) == OFTEN,
     )
     resume: str = _option("", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
     patience: float = _option(
-        math.inf, "say who keeps all waiting after so many seconds without a round", "a number above 0", lambda v: v > 0
+        math.inf, "say who keeps all waiting after so many seconds without a round", "a number of at least 0.1", lambda v: v >= 0.1
     )
     frozen: str = _choice("what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
     balance: bool = _option(False, "move blocks from slow ranks to fast ones between rounds", "true or false")

@@ -51,6 +51,8 @@ class Job:
     def __init__(self, choose: Choose, flag: SignalFlag | None, start: float, stack: ExitStack) -> None:
         self.choose, self.flag, self.start, self.stack = choose, flag, start, stack
         self.settings, self.shipped = Settings(), False
+        self.first = False  # this rank is rank 0 of the newest attempt
+        self.status: Status | None = None  # of a descent that has ended
         self.origin: Checkpoint | None = None
         self.pulse = Pulse()
         self.kept = Kept(History(start))
@@ -68,7 +70,7 @@ class Job:
 
     def begin(self, team: Team) -> Settings:
         """The settings of an attempt; from now on this rank is watched. Collective."""
-        self.team = team
+        self.team, self.first = team, team.comm.rank == 0
         self.pulse.beat(self.pulse.round)  # patience counts from now
         self.pulse.enter(BEGINNING)
         self._take(team.comm)
@@ -211,23 +213,33 @@ class Job:
 
         return made
 
-    def finish(self, status: Status | None) -> None:
+    def finish(self) -> None:
         """The checkpoint of the end, on the rank that has the state.
 
         Raises:
             InputError: it can't be written, and who asked the run to stop wants to go on from it.
         """
-        if not self.writer or status == Status.DIVERGED:
-            return
         try:
-            where = self.writer()
+            self._save(told=self.status in GO_ON)
         except InputError as error:
-            if outside(str(status), self.settings.max_seconds):
+            if outside(str(self.status), self.settings.max_seconds):
                 raise
             say(str(error))
-            return
-        if status in GO_ON and not self.settings.quiet:
-            say(f"{where}; go on with --resume {self.writer.path}")
+
+    def rescue(self, failure: BaseException) -> None:
+        """The newest state that there is, as the run fails: the checkpoint may be as old as --every says."""
+        try:
+            if self.writer and self.writer.about and self.first:
+                self._save(told=True)
+        except InputError as error:
+            if str(error) != str(failure):
+                say(str(error))
+
+    def _save(self, told: bool) -> None:
+        if self.writer and self.status != Status.DIVERGED:
+            where = self.writer()
+            if told and not self.settings.quiet:
+                say(f"{where}; go on with --resume {self.writer.path}")
 
 
 def outside(status: str, max_seconds: str | float) -> bool:

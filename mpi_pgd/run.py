@@ -19,12 +19,12 @@ from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
 from mpi_pgd.data.partition import NOBODY
 from mpi_pgd.errors import InputError
-from mpi_pgd.job import Choose, Job, jsonable, outside
+from mpi_pgd.job import Choose, Job, jsonable, outside, say
 from mpi_pgd.problem import Descent, Problem, Setup, votes
-from mpi_pgd.report import bundle
+from mpi_pgd.report import bundle, rescue
 from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
-from mpi_pgd.rules.fit import Status
+from mpi_pgd.rules.fit import FitRule, Status
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive import checkpoint
 from mpi_pgd.survive.deadline import Deadline
@@ -133,7 +133,11 @@ def run(
         job = Job(choose, flag, perf_counter() if start is None else start, stack)
         # What overflows is voted broken, and ends the fit as diverged; numpy need not say it too, on every rank.
         with np.errstate(over="ignore", invalid="ignore"):
-            return lasting(world, lambda team: _attempt(job, team, show))
+            try:
+                return lasting(world, lambda team: _attempt(job, team, show))
+            except BaseException as failure:
+                job.rescue(failure)
+                raise
 
 
 def _attempt(job: Job, team: Team, show: Show) -> Result:
@@ -190,27 +194,42 @@ class _Fit:
         return progress
 
     def _result(self, descent: Descent, setup: Setup) -> Result:
-        order, rule, table = descent.order, descent.rule, self.problem.table
+        order, rule = descent.order, descent.rule
         coef, intercept = order.point[:-1].copy(), float(order.point[-1])
         text = ""
         with agreement(self.comm):
             if self.comm.rank == 0:
-                record = self._record(descent, coef, intercept)
-                history = rule.history.columns()
-                variance = float(setup.variance[-1])
-                r2 = 1.0 - 2 * rule.loss / table.rows / variance if variance > 0 else None
-                if self.settings.out:
-                    rounds = rounds_of(self.comm.size, self.solved - self.loaded)
-                    timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
-                    try:
-                        bundle.write(self.settings.out, record, history, coef, intercept, table.names, timeline)
-                    except InputError:
-                        self.job.finish(rule.status)  # all that is left of the run then
-                        raise
-                self.job.finish(rule.status)
-                text = json.dumps([record, history, r2])
+                self.job.status = rule.status
+                with self._nothing_lost(rule, coef, intercept):
+                    text = self._written(descent, setup, coef, intercept)
         record, history, r2 = json.loads(share(self.comm, text))
-        return Result(coef, intercept, record["status"], history, r2, table.names, record)
+        return Result(coef, intercept, record["status"], history, r2, self.problem.table.names, record)
+
+    def _written(self, descent: Descent, setup: Setup, coef: Vector, intercept: float) -> str:
+        """Write the bundle and the checkpoint; what the other ranks need for the result."""
+        rule, table = descent.rule, self.problem.table
+        record = self._record(descent, coef, intercept)
+        history = rule.history.columns()
+        variance = float(setup.variance[-1])
+        r2 = 1.0 - 2 * rule.loss / table.rows / variance if variance > 0 else None
+        if self.settings.out:
+            rounds = rounds_of(self.comm.size, self.solved - self.loaded)
+            timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
+            bundle.write(self.settings.out, record, history, coef, intercept, table.names, timeline)
+        self.job.finish()
+        return json.dumps([record, history, r2])
+
+    @contextmanager
+    def _nothing_lost(self, rule: FitRule, coef: Vector, intercept: float) -> Iterator[None]:
+        """What goes wrong inside costs no coefficients: those of a run without a checkpoint go into a file of their own."""
+        try:
+            yield
+        except BaseException:
+            if not self.job.writer:  # else ``Job.rescue`` writes all there is
+                found = {"status": str(rule.status), "rounds": rule.rounds, "coef": coef.tolist(), "intercept": intercept}
+                where = rescue.write(found | {"feature_names": self.problem.table.names})
+                say(f"the coefficients of {rule.rounds} rounds could not be written as asked; {where}")
+            raise
 
     def _record(self, descent: Descent, coef: Vector, intercept: float) -> dict[str, Any]:
         rule, costs, table = descent.rule, descent.costs, self.problem.table

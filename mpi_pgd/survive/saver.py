@@ -22,8 +22,23 @@ class Job:
         self.ended = self.saved = False
         self.sentence = ""
         self.bug: BaseException | None = None
-        self.thread = Thread(target=self._run, name="save", daemon=True)
+        self._thread: Thread | None = None
         self.wake: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """In a thread of its own; in the caller's, if the system gives no more of them."""
+        thread = Thread(target=self._run, name="save", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._run()
+        else:
+            self._thread = thread
+
+    def join(self) -> None:
+        """Wait for the thread."""
+        if self._thread:
+            self._thread.join()
 
     def _run(self) -> None:
         try:
@@ -32,7 +47,7 @@ class Job:
         except InputError as error:
             self.sentence = str(error)
         except BaseException as bug:
-            self.bug = bug  # for the watcher, which brings it to the main thread
+            self.bug = bug  # for the watcher, which tells it
         self.ended = True
         self.wake()
 
@@ -43,10 +58,11 @@ class Saver:
     Args:
         say: tells the user; of each kind of failure, once.
         wake: ends the watcher's sleep when a job has ended.
+        note: is told of a bug in a save; the next may go well.
     """
 
-    def __init__(self, say: Callable[[str], None], wake: Callable[[], None]) -> None:
-        self.say, self.wake = say, wake
+    def __init__(self, say: Callable[[str], None], wake: Callable[[], None], note: Callable[[BaseException], None]) -> None:
+        self.say, self.wake, self.note = say, wake, note
         self._running: Job | None = None
         self._next: Job | None = None
         self._failures: set[str] = set()
@@ -61,29 +77,25 @@ class Saver:
         return job
 
     def advance(self) -> None:
-        """Take in what has ended, and begin what waits.
-
-        Raises:
-            Exception: a bug in a save.
-        """
+        """Take in what has ended, and begin what waits."""
         if self._running and self._running.ended:
             ended, self._running = self._running, None
-            ended.thread.join()  # which may be about to wake the watcher, through a pipe that would be closed
+            ended.join()  # its thread may be about to wake the watcher, through a pipe that would be closed
             self._judge(ended)
         if self._next and not self._running:
             self._running, self._next = self._next, None
-            self._running.thread.start()
+            self._running.start()
 
     def finish(self) -> None:
         """Wait for what is running or waiting."""
         while self._running:
-            self._running.thread.join()
+            self._running.join()
             self.advance()
 
     def _judge(self, job: Job) -> None:
         if job.bug:
-            raise job.bug
-        if not job.saved:
+            self.note(job.bug)
+        elif not job.saved:
             kind = _kind(job.sentence)
             if kind not in self._failures:
                 self._failures.add(kind)

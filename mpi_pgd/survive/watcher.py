@@ -7,9 +7,10 @@ import contextlib
 import math
 import os
 import select
+import traceback
 from collections.abc import Callable, Sequence
 from threading import Thread
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING
 
 from mpi_pgd.survive.pulse import Pulse
@@ -19,6 +20,10 @@ from mpi_pgd.survive.signals import SignalFlag
 if TYPE_CHECKING:
     from mpi_pgd.survive.patience import Patience
     from mpi_pgd.survive.post import Post
+
+
+NAP = 3600.0  # seconds of sleep, at most: poll counts milliseconds in an int, in which 25 days have room
+PAUSE = 1.0  # seconds after a bug
 
 
 class Watcher:
@@ -59,6 +64,7 @@ class Watcher:
         self._thread: Thread | None = None
         self._asked = self._stopping = False
         self._bug: BaseException | None = None
+        self._bugs: set[str] = set()
 
     def __enter__(self) -> "Watcher":
         self.start()
@@ -74,7 +80,7 @@ class Watcher:
             os.set_blocking(end, False)
         if self.patience < math.inf:
             self._listen()
-        self.saver = Saver(self.say, self._wake)
+        self.saver = Saver(self.say, self._wake, self._note)
         self._due = perf_counter() + self.every
         self._poll = select.poll()
         self._poll.register(self._ours, select.POLLIN)
@@ -95,7 +101,7 @@ class Watcher:
         """End the thread, after the saves that were asked for. May be called again.
 
         Raises:
-            Exception: what went wrong in the thread.
+            Exception: a bug in the thread, which was told before.
         """
         if self._thread is None:
             return
@@ -103,12 +109,12 @@ class Watcher:
         self._wake()
         self._thread.join()
         self._thread = None
-        if self._bug:
-            raise self._bug
         if self.post:
             self.post.close()
         os.close(self._ours)
         os.close(self._theirs)
+        if self._bug:
+            raise self._bug
 
     def poke(self) -> None:
         """Have a checkpoint written now. For the main thread; one system call, or none if one has been asked for already."""
@@ -139,18 +145,22 @@ class Watcher:
 
     def turn(self, until: float) -> None:
         """Sleep until something happens, or it is ``until``, and do what is to be done at once. For the thread."""
-        left = min(until, self._due) - perf_counter()
-        ready = {number for number, _ in self._poll.poll(None if left == math.inf else max(0, math.ceil(left * 1e3)))}
+        try:
+            self._hear(min(NAP, min(until, self._due) - perf_counter()))
+        finally:  # whatever was heard
+            if self._asked or perf_counter() >= self._due:
+                self._asked = False
+                self.request()
+            self.saver.advance()
+
+    def _hear(self, seconds: float) -> None:
+        ready = {number for number, _ in self._poll.poll(max(0, math.ceil(seconds * 1e3)))}
         if self._ours in ready:
             self._drain()
         if self.flag and self.flag.fileno() in ready and self.flag.hear():
             self.request()
         if self._patience and self.post and self.post.fileno() in ready:
             self._patience.asking.read()
-        if self._asked or perf_counter() >= self._due:
-            self._asked = False
-            self.request()
-        self.saver.advance()
         if self._patience:
             self._patience.asking.tick()
 
@@ -161,17 +171,33 @@ class Watcher:
         return self.saver.request(save) if save else None
 
     def _run(self) -> None:
-        try:
-            while not self._stopping:
+        while not self._stopping:
+            try:
                 self.turn(self._patience.next if self._patience else math.inf)
                 if self._patience and perf_counter() >= self._patience.due and not self._stopping:
                     self._patience.inquire()
-            if self._asked:
-                self.request()
-            self.saver.finish()
-        except BaseException as bug:
-            self._bug = bug  # stop() raises it in the main thread; said at once, as that may be hours away
-            raise
+            except BaseException as bug:
+                self._note(bug)
+                self._deafen()
+                sleep(PAUSE)
+        if self._asked:
+            self.request()
+        self.saver.finish()
+
+    def _note(self, bug: BaseException) -> None:
+        """Tell of a bug at once, each once; ``stop`` raises the first of them in the main thread, which may be hours away."""
+        self._bug = self._bug or bug
+        kind = repr(bug)
+        if kind not in self._bugs:
+            self._bugs.add(kind)
+            self.say("a bug in the watcher; the run and its checkpoints go on:\n" + "".join(traceback.format_exception(bug)))
+
+    def _deafen(self) -> None:
+        """Go on without the others: it is they who bring what is not foreseen, and signals and checkpoints matter more."""
+        if self._patience and self.post:
+            self._patience = None
+            self._poll.unregister(self.post.fileno())
+            self.say("this rank neither asks nor answers any more who keeps all waiting (--patience)")
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # the pipe is full: it wakes anyway

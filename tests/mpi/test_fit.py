@@ -285,7 +285,7 @@ def test_blocks_that_can_not_be_moved_stay(
     """The slow rank's blocks are to be moved, when there is no room for them any more, or they can't be read."""
     x, y = problem()
     path = written(folder / "d.h5", np.tile(x, (6, 1)), np.tile(y, 6))
-    alone = fit(path, rounds=150, tol=0.0, comm=MPI.COMM_SELF)
+    alone = fit(path, rounds=40, tol=0.0, comm=MPI.COMM_SELF)
     COMM.Barrier()
     move, words = Problem._move, ""
 
@@ -297,7 +297,7 @@ def test_blocks_that_can_not_be_moved_stay(
 
     monkeypatch.setattr(Problem, "_move", troubled)
     capfd.readouterr()
-    result = fit(path, rounds=150, tol=0.0, mode="peer-to-peer", balance=True, delay="1:5")
+    result = fit(path, rounds=40, tol=0.0, mode="peer-to-peer", balance=True, delay="1:5")
     said = capfd.readouterr().err
     assert words, "nothing was to be moved"
     assert (result.record["weights_sha256"], result.record["moved_blocks"]) == (alone.record["weights_sha256"], 0)

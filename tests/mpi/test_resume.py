@@ -1,5 +1,6 @@
 """``fit`` from Python with checkpoints, on any number of ranks."""
 
+import json
 from pathlib import Path
 
 import h5py
@@ -77,6 +78,34 @@ def test_every_rank_hears_that_it_can_not_be_resumed(data: str) -> None:
         fit(data, checkpoint=data)
     # And nobody is left waiting:
     assert fit(data, rounds=9, resume=path, tol=0.0).record["rounds"] == 9
+
+
+def broken(*_: object) -> str:
+    raise ZeroDivisionError("injected")
+
+
+@pytest.mark.parametrize("failing", ["mpi_pgd.run.fingerprint", "mpi_pgd.report.bundle.replace", "mpi_pgd.job.Job.ready"])
+def test_what_fails_at_the_end_costs_no_rounds(
+    data: str, failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each rank for itself."""
+    path, out = tmp_path / "fit.ckpt", str(tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    whole = fit(data, rounds=9, tol=0.0, comm=MPI.COMM_SELF)
+    fit(data, rounds=3, tol=0.0, comm=MPI.COMM_SELF, checkpoint=str(path))
+    monkeypatch.setattr(failing, broken)
+    with pytest.raises(ZeroDivisionError):
+        fit(resume=str(path), rounds=9, comm=MPI.COMM_SELF, out=out, every="3000s", quiet=False)
+    reached = 3 if failing.endswith("ready") else 9
+    assert read(path).rounds == reached
+    assert (f"the checkpoint {path} has round 9; go on with --resume {path}" in capfd.readouterr().err) == (reached == 9)
+    with pytest.raises(ZeroDivisionError):
+        fit(data, rounds=9, tol=0.0, comm=MPI.COMM_SELF, out=out)
+    files = list(tmp_path.glob("mpi_pgd-fit-*.json"))
+    assert len(files) == (reached == 9)
+    for file in files:
+        assert json.loads(file.read_text())["coef"] == whole.coef.tolist()
+        assert f"they are in {file}" in capfd.readouterr().err
 
 
 def test_a_signal_before_the_first_snapshot_saves_that_nothing_was_done(tmp_path: Path) -> None:

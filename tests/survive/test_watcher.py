@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from mpi_pgd.errors import InputError
 from mpi_pgd.survive.members import pack, unpack
 from mpi_pgd.survive.pulse import SUMMING, Pulse
+from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.survive.watcher import Watcher
 from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library, Result, launch
@@ -112,14 +114,48 @@ def test_each_kind_of_failure_is_said_once_and_the_run_goes_on(disk: Disk) -> No
     assert len(disk.said) == 2
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_bug_in_a_save_comes_out(disk: Disk) -> None:
+def test_a_bug_in_a_save_is_told_at_once_and_the_next_is_tried(disk: Disk) -> None:
     disk.wrong = ZeroDivisionError("a bug")
     watcher = disk.watcher(every=0.01)
     watcher.start()
-    until(lambda: disk.saves)
+    until(lambda: disk.saves > 3)
+    assert "Traceback" in disk.said[0]
+    assert "ZeroDivisionError: a bug" in disk.said[0]
     with pytest.raises(ZeroDivisionError, match="a bug"):
         watcher.stop()
+    assert len(disk.said) == 1
+
+
+class Broken(SignalFlag):
+    """A bug in the watcher's thread, again and again."""
+
+    def hear(self) -> bool:
+        raise ZeroDivisionError("a bug")
+
+
+def test_after_a_bug_in_the_thread_checkpoints_go_on(disk: Disk) -> None:
+    with Broken() as flag:
+        watcher = Watcher(Pulse(), save=disk.save, say=disk.said.append, flag=flag)
+        watcher.start()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        until(lambda: disk.said)
+        assert "ZeroDivisionError: a bug" in disk.said[0]
+        for done in range(2):
+            watcher.poke()
+            until(lambda done=done: disk.saves > done)
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            watcher.stop()
+    assert len(disk.said) == 1
+
+
+@pytest.mark.parametrize("seconds", [3e6, 1e300])
+def test_a_long_time_is_no_more_than_that(disk: Disk, seconds: float) -> None:
+    with disk.watcher(every=seconds, patience=seconds) as watcher:
+        watcher.join([watcher.card()], 0)
+        time.sleep(0.05)
+        watcher.poke()
+        until(lambda: disk.saves)
+    assert disk.said == []
 
 
 def files() -> int:
