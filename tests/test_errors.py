@@ -404,11 +404,13 @@ def test_exception_on_one_rank_ends_the_job_with_its_traceback(library: Library,
     # With a step of our own, no power iteration: the map's calls are then the rounds.
     fit = ["--step", 0.1, "--rounds", 100, "--out", tmp_path / "run"]
     mode = in_turn(library, list(BUGS).index(bug))
-    result = launch(library, 3, "--mode", mode, *fit, script=script, timeout=20)
+    result = launch(library, 3, "--mode", mode, *fit, script=script, timeout=20, cwd=tmp_path)
     assert result.returncode != 0, result
     assert "Traceback" in result.stderr, result
     assert "RuntimeError: injected" in result.stderr, result
-    assert ours(result) == [], result
+    saved = list(tmp_path.glob("mpi_pgd-fit-*.json"))
+    assert len(ours(result)) == len(saved) == (bug == "in the result"), result
+    assert all(str(file) in result.stderr for file in saved), result
     assert result.seconds < QUICK, result
 
 
