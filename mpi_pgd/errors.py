@@ -14,8 +14,14 @@ class InputError(ValueError):
     """
 
     def __init__(self, sentence: str) -> None:
-        shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in sentence)
+        shown = printable(sentence)
         super().__init__(shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}")
+
+
+def printable(name: object) -> str:
+    """``name`` as text: one in a file may hold bytes that are no text, line breaks, and what a terminal would obey."""
+    text = name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

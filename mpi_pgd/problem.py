@@ -128,6 +128,12 @@ class Problem:
             made.pulse, made.ids, made.shrunk = self.pulse, self.ids, self.shrunk
         return made
 
+    def say_warnings(self) -> None:
+        """Rank 0 says, --quiet or not, what in the data may be meant otherwise than it is read."""
+        if self.comm.rank == 0:
+            sys.stderr.writelines(f"mpi_pgd: {words}\n" for words in self.table.warnings)
+            sys.stderr.flush()
+
     def topology(self, group: int = NOBODY) -> Mode:
         """The one that the settings name. Collective, with replicas.
 

@@ -171,6 +171,8 @@ class _Fit:
 
     def run(self, show: Show) -> Result:
         self.kept.shard = shard = self.problem.load(self.topology, self.kept.shard)
+        if not self.job.losses:
+            self.problem.say_warnings()  # not before: what can't be used is one sentence
         self.loaded = perf_counter()
         setup = self.job.setup(self.problem, self.topology, shard, self.ballot)
         self.job.ready(self.problem, shard)

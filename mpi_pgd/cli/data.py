@@ -61,6 +61,7 @@ def _info(arguments: Any) -> None:
     print("\n".join(f"{part.path}: {part.rows:,} rows, {part.layout}" for part in table.parts))
     print(f"{table.x}: ({table.rows:,}, {table.features:,}) {table.x_type}   {table.y}: {table.y_type}")
     print(f"features: {', '.join(table.names) or 'not named'}")
+    print("\n".join(f"note: {words}" for words in table.warnings), end="\n" * bool(table.warnings))
     print(f"{partition.blocks:,} blocks of {partition.block_rows:,} rows")
     for mode, workers, first in (("client-server", max(1, ranks - 1), ranks > 1), ("peer-to-peer", ranks, False)):
         spans = [partition.span(range(0))] * first + [partition.span(partition.shard(i, workers)) for i in range(workers)]

@@ -48,6 +48,7 @@ def run(comm: "MPI.Intracomm", given: Mapping[str, Any], start: float, study: St
     prepare(comm, given["out"])
     with SignalFlag() as signal, one_thread():
         problem = Problem.inspect(comm, config.settings(given["settings"]))
+        problem.say_warnings()
         record = study(problem, votes(start, signalled=lambda: signal.came), given)
         came = world.anyone(comm, signal.came)
     return finish(comm, None if came else record, given["out"])

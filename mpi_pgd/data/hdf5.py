@@ -5,17 +5,22 @@ Only the serial h5py is needed: files are opened read-only, and disjoint rows ar
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from mpi_pgd.arrays import Rows, Vector
+from mpi_pgd.data.categories import categories, in_place_of
+from mpi_pgd.data.decode import read_features, read_targets
 from mpi_pgd.data.files import Stamp, check_unchanged
+from mpi_pgd.data.meaning import PLAIN, Meaning, meaning
+from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import opened, reading
+from mpi_pgd.data.orientation import creator, turned
 from mpi_pgd.data.storage import load_plugin, readable, sources
-from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.errors import InputError, nearest, printable
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,16 @@ class Part:
     chunk_rows: int  # rows that are stored, and so have to be read, together; 1 if contiguous
     layout: str  # what `data info` says of it
     files: tuple[Stamp, ...] = ()  # those that its rows come from: several, if its data sets are virtual
+    columns: tuple[int, ...] = ()  # of the table, for each of its own; empty if they are the same
+    x: Meaning = PLAIN
+    y: Meaning = PLAIN
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "Part":
+        """What ``dataclasses.asdict`` made, and JSON took."""
+        means = {name: Meaning.from_dict(fields[name]) for name in ("x", "y")}
+        files = tuple(Stamp(*file) for file in fields["files"])
+        return cls(**{**fields, "files": files, "columns": tuple(fields["columns"]), **means})
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,7 @@ class Table:
         plugin: whether a filter of hdf5plugin is needed to read it.
         node: the one that looked at the files.
         first: the first row, features then target, as float64.
+        warnings: sentences on what may not be meant as it is read.
     """
 
     parts: tuple[Part, ...]
@@ -54,6 +70,7 @@ class Table:
     plugin: bool
     node: str
     first: tuple[float, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -72,9 +89,8 @@ class Table:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Table":
         """The table that ``as_dict`` described."""
-        parts = tuple(Part(**{**part, "files": tuple(Stamp(*file) for file in part["files"])}) for part in fields["parts"])
-        tuples = {name: tuple(fields[name]) for name in ("names", "first")}
-        return cls(**{**fields, **tuples, "parts": parts})
+        tuples = {name: tuple(fields[name]) for name in ("names", "first", "warnings")}
+        return cls(**{**fields, **tuples, "parts": tuple(map(Part.from_dict, fields["parts"]))})
 
     def bytes(self, rows: int) -> int:
         """Memory that a shard of so many rows takes."""
@@ -107,19 +123,16 @@ class Table:
         """Fill ``x`` (len(rows), p) and ``y`` (len(rows),) with ``rows``, converting to the arrays' types.
 
         Raises:
-            InputError: a file has gone, has changed, or can't be read there.
+            InputError: a file has gone, has changed, or can't be read there; or a number there stands for a missing value.
         """
         if self.plugin:
             load_plugin()
         done = 0
         for part, here in self.pieces(rows):
             with opened(part.path) as file, reading(part.path, here):
-                target = slice(done, done + len(here))
-                source = np.s_[here.start : here.stop]
-                file[self.x].read_direct(x, source, np.s_[target])
-                targets = file[self.y]
-                column = np.s_[source, 0] if targets.ndim == 2 else source
-                targets.read_direct(y, column, np.s_[target])
+                target, first = slice(done, done + len(here)), rows.start + done
+                read_features(file[self.x], part.x, part.columns, here, first, x[target], self.x)
+                read_targets(file[self.y], part.y, here, first, y[target], self.y)
             check_unchanged(part.files, self.node)
             done += len(here)
 
@@ -131,51 +144,91 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
         InputError: anything that makes them unusable, as far as it can be known without reading all rows.
     """
     found = [_inspect_one(path, x, y) for path in paths]
-    first, part, _ = found[0]
-    for other, its_part, _ in found[1:]:
-        if other["features"] != first["features"]:
+    first = found[0]
+    for other in found[1:]:
+        if other.features != first.features:
             raise InputError(
-                f"{its_part.path} has {other['features']} features and {part.path} has {first['features']}: "
+                f"{other.part.path} has {other.features} features and {first.part.path} has {first.features}: "
                 f"files read as one table need the same number"
             )
-    types = {name: _common([details[name] for details, _, _ in found]) for name in ("x_type", "y_type")}
+    parts = [_in_order(one, first) for one in found]
     table = Table(
-        parts=tuple(part for _, part, _ in found),
+        parts=tuple(parts),
         x=x,
         y=y,
-        features=first["features"],
-        names=first["names"],
-        plugin=any(plugin for _, _, plugin in found),
+        features=first.features,
+        x_type=_common([part.x.type for part in parts]),
+        y_type=_common([part.y.type for part in parts]),
+        names=first.names,
+        plugin=any(one.plugin for one in found),
         node=os.uname().nodename,
         first=(),
-        **types,
+        warnings=tuple(dict.fromkeys(_doubled(first) + [words for one in found for words in one.warnings])),
     )
     if table.rows == 0:
-        raise InputError(f"{x} in {part.path} has no rows: there is nothing to fit")
+        raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to fit")
     top, target = np.empty((1, table.features)), np.empty(1)
     table.read(range(1), top, target)
     return Table(**{**vars(table), "first": (*top[0].tolist(), float(target[0]))})
 
 
-def _inspect_one(path: str, x: str, y: str) -> tuple[dict[str, Any], Part, bool]:
+class _Seen(NamedTuple):
+    """What one file gives."""
+
+    part: Part
+    features: int
+    names: Names
+    plugin: bool
+    warnings: list[str]
+
+
+def _inspect_one(path: str, x: str, y: str) -> _Seen:
     with opened(path) as file:
         features, target = _data_set(file, path, x, "--x"), _data_set(file, path, y, "--y")
-        types = {"x_type": _number_type(features, path, x), "y_type": _number_type(target, path, y)}
+        means, meant = meaning(features, path, x), meaning(target, path, y)
         if features.ndim != 2:
             raise InputError(f"{x} in {path} has shape {features.shape}: expected two dimensions, rows and features")
-        if target.shape not in ((len(features),), (len(features), 1)):
-            raise InputError(
-                f"{y} in {path} has shape {target.shape}: expected ({len(features)},) or ({len(features)}, 1), "
-                f"a target for each row of {x}"
-            )
-        if features.shape[1] == 0:
+        made_by = creator(features, target)
+        across = turned(features.shape, target.shape, made_by, x, y, path)
+        rows, columns = features.shape[::-1] if across else features.shape
+        if columns == 0:
             raise InputError(f"{x} in {path} has no features: expected at least one column")
-        details = {"features": features.shape[1], "names": _names(file, features), **types}
         plugin = readable(features, path, file) | readable(target, path, file)
-        chunk_rows = features.chunks[0] if features.chunks else 1
         files = [path, *sources(features, path), *sources(target, path)]
-        stamps = tuple(Stamp.of(name) for name in dict.fromkeys(files))
-        return details, Part(path, len(features), chunk_rows, _layout(features), stamps), plugin
+        part = Part(
+            path=path,
+            rows=rows,
+            chunk_rows=features.chunks[int(across)] if features.chunks else 1,
+            layout=", ".join(filter(None, (_layout(features), "read transposed" * across, means.words()))),
+            files=tuple(Stamp.of(name) for name in dict.fromkeys(files)),
+            x=replace(means, turned=across),
+            y=replace(meant, turned=target.ndim == 2 and target.shape != (rows, 1)),
+        )
+        warnings = [words for item, name in ((features, x), (target, y)) for words in _doubts(item, name, path)]
+        if rows == columns > 1:
+            way = f"read transposed, as it is {made_by}" if across else "read with rows first"
+            warnings.append(f"{x} in {path} is square, so its shape can't tell rows from features: it is {way}")
+        return _Seen(part, columns, names_of(file, features, columns, int(not across), path, x), plugin, warnings)
+
+
+def _doubts(data_set: h5py.Dataset, name: str, path: str) -> list[str]:
+    codes = categories(data_set)
+    if not codes or not codes.words:
+        return []
+    return [f"{name} in {path} holds codes of {codes.words}, which are no quantities: they are taken as the numbers that they are"]
+
+
+def _in_order(one: _Seen, first: _Seen) -> Part:
+    """The part, its columns matched with the first one's by their names."""
+    columns = places(one.names, one.part.path, first.names, first.part.path)
+    if not columns:
+        return one.part
+    return replace(one.part, columns=columns, layout=f"{one.part.layout}, columns in another order (matched by their names)")
+
+
+def _doubled(first: _Seen) -> list[str]:
+    twice = repeated(first.names)
+    return [f"{first.part.path} has two features {twice}: which is which, only their order tells"] if twice else []
 
 
 def _data_set(file: h5py.File, path: str, name: str, flag: str) -> h5py.Dataset:
@@ -185,8 +238,10 @@ def _data_set(file: h5py.File, path: str, name: str, flag: str) -> h5py.Dataset:
         item = None
     if isinstance(item, h5py.Dataset):
         return item
+    if isinstance(item, h5py.Group) and (what := in_place_of(item, name)):
+        raise InputError(f"{name} in {path} is {what} ({flag} names the data set)")
     there: list[str] = []
-    file.visititems(lambda key, item: there.append(_text(key)) if isinstance(item, h5py.Dataset) else None)
+    file.visititems(lambda key, item: there.append(printable(key)) if isinstance(item, h5py.Dataset) else None)
     if name in there:
         raise InputError(f"{path} is damaged, its data set {name} can't be read: copy or make it again")
     listed = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "") if there else "none"
@@ -195,30 +250,8 @@ def _data_set(file: h5py.File, path: str, name: str, flag: str) -> h5py.Dataset:
     )
 
 
-def _number_type(data_set: h5py.Dataset, path: str, name: str) -> str:
-    dtype = data_set.dtype
-    if dtype.kind in "fiub" and dtype.itemsize <= 8:
-        return str(np.dtype(dtype.newbyteorder("=")))
-    words = {"c": "complex numbers", "V": "a compound type", "O": "strings or objects", "S": "strings", "U": "strings"}
-    what = words.get(dtype.kind, f"the type {dtype}")
-    raise InputError(f"{name} in {path} holds {what}: expected real numbers (float64, float32, or integers)")
-
-
 def _common(types: list[str]) -> str:
     return str(np.result_type(*types)) if len(set(types)) > 1 else types[0]
-
-
-def _names(file: h5py.File, features: h5py.Dataset) -> tuple[str, ...]:
-    names = features.attrs.get("feature_names", file.get("feature_names"))
-    if not isinstance(names, np.ndarray | h5py.Dataset) or names.shape != (features.shape[1],):
-        return ()
-    return tuple(_text(name) for name in names[()])
-
-
-def _text(name: object) -> str:
-    """Names in a file may hold bytes that are no text, line breaks, and what a terminal would obey."""
-    text = name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _layout(data_set: h5py.Dataset) -> str:

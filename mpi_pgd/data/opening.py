@@ -56,6 +56,8 @@ def reading(path: str, rows: range) -> Iterator[None]:
     """What HDF5 says while it reads ``rows`` of the file as an InputError."""
     try:
         yield
+    except InputError:
+        raise
     except DAMAGED as error:
         raise InputError(f"rows {rows.start} to {rows.stop - 1} of {path} can't be read: {brief(str(error))}") from None
 

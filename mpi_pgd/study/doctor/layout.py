@@ -44,6 +44,9 @@ def access(errors: Mapping[str, str], others: Sequence[str], table: Table | None
     if others:
         words = f"node {others[0]} sees other files by these names than the first node ({count(len(others), 'node')} in all)"
         return Finding("data", "warning", words, "each node would read rows of another table: use one shared file system")
+    if table.warnings:
+        more = f" (and {len(table.warnings) - 1} more)" if len(table.warnings) > 1 else ""
+        return Finding("data", "note", f"every node can read it: {shape}; but {table.warnings[0]}{more}", "is that what is meant?")
     return Finding("data", "ok", f"every node can read it: {shape}")
 
 

@@ -1,0 +1,110 @@
+"""Rows read from one file's data sets, as the values that their numbers stand for."""
+
+from collections.abc import Iterator, Sequence
+
+import h5py
+import numpy as np
+
+from mpi_pgd.arrays import Rows, Vector
+from mpi_pgd.data.meaning import Meaning
+from mpi_pgd.errors import InputError
+
+STRIP = 8 << 20  # bytes of numbers that are decoded at a time, if chunks don't ask for more
+COUNTED = 256 << 20  # bytes of a data set whose missing values are counted for the sentence
+
+
+def read_features(
+    data_set: h5py.Dataset, meaning: Meaning, columns: Sequence[int], rows: range, first: int, x: Rows, name: str
+) -> None:
+    """Fill ``x`` (len(rows), p) with ``rows`` of the file.
+
+    Args:
+        data_set: of the features.
+        meaning: of its numbers.
+        columns: of the table, for each of the file's; empty if they are the same.
+        rows: of the file.
+        first: the number of the first of them in the table.
+        x: of the type of the values, or of a wider one.
+        name: of the data set, for sentences.
+
+    Raises:
+        InputError: a number stands for no value.
+    """
+    if not (columns or meaning.turned or meaning.guarded or meaning.packed or meaning.bits or _resigned(data_set, meaning)):
+        data_set.read_direct(x, np.s_[rows.start : rows.stop])
+        return
+    for strip in _strips(data_set, meaning, len(rows), x.shape[1]):
+        here = np.s_[rows.start : rows.stop]
+        numbers = data_set[strip, here].T if meaning.turned else data_set[here, strip]
+        values, bad = decoded(numbers, meaning)
+        if bad is not None and bad.any():
+            row, column = (int(place) for place in np.argwhere(bad)[0])
+            there = columns[strip.start + column] if columns else strip.start + column
+            raise _missing(f"row {first + row}, column {there} of {name}", numbers[row, column], data_set, meaning)
+        x[:, list(columns[strip]) if columns else strip] = values
+
+
+def read_targets(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: int, y: Vector, name: str) -> None:
+    """Fill ``y`` (len(rows),) with ``rows`` of the file; the arguments are those of ``read_features``."""
+    here = np.s_[rows.start : rows.stop]
+    numbers = data_set[here] if data_set.ndim == 1 else data_set[0, here] if meaning.turned else data_set[here, 0]
+    values, bad = decoded(numbers, meaning)
+    if bad is not None and bad.any():
+        row = int(np.argmax(bad))
+        raise _missing(f"row {first + row} of {name}", numbers[row], data_set, meaning)
+    y[:] = values
+
+
+def decoded(numbers: Rows, meaning: Meaning) -> tuple[Rows, Rows | None]:
+    """The values that ``numbers`` stand for, and which stand for none; None if that is not to be asked."""
+    numbers = numbers.astype(numbers.dtype.newbyteorder("="), copy=False).view(meaning.kind)
+    values = numbers
+    if meaning.packed:
+        values = numbers.astype(np.float64)
+        values *= meaning.scale
+        values += meaning.offset
+    if not meaning.guarded:
+        return values, None
+    bad = np.zeros(numbers.shape, dtype=bool)
+    for number, _ in meaning.missing:
+        bad |= numbers == number
+    bounded = values if meaning.bounds_values else numbers
+    if meaning.low is not None:
+        bad |= bounded < meaning.low
+    if meaning.high is not None:
+        bad |= bounded > meaning.high
+    return values, bad
+
+
+def _resigned(data_set: h5py.Dataset, meaning: Meaning) -> bool:
+    """Whether the type's own signedness is not what is meant."""
+    return bool(np.dtype(meaning.kind).kind != data_set.dtype.kind)
+
+
+def _strips(data_set: h5py.Dataset, meaning: Meaning, rows: int, features: int) -> Iterator[slice]:
+    """The columns in runs that end where chunks end, so that memory is bounded and no chunk is decompressed twice."""
+    wide = data_set.chunks[0 if meaning.turned else 1] if data_set.chunks else 1
+    step = max(1, STRIP // max(1, 8 * rows) // wide) * wide
+    for start in range(0, features, step):
+        yield slice(start, min(start + step, features))
+
+
+def _missing(place: str, number: np.generic, data_set: h5py.Dataset, meaning: Meaning) -> InputError:
+    shown = number.astype(number.dtype.newbyteorder("=")).view(meaning.kind)
+    why = next((why for missing, why in meaning.missing if shown == missing), meaning.bounded)
+    return InputError(
+        f"{place} is a missing value: {data_set.file.filename} has {shown} there, {why}{_others(data_set, meaning)}; drop or mend "
+        f"such rows first (they are counted from 0 over all rows)"
+    )
+
+
+def _others(data_set: h5py.Dataset, meaning: Meaning) -> str:
+    """How many of all are missing, if that is soon known."""
+    if data_set.nbytes > COUNTED:
+        return ""
+    step = max(1, STRIP // max(1, data_set.nbytes // len(data_set)))
+    count = 0
+    for start in range(0, len(data_set), step):
+        _, bad = decoded(data_set[start : start + step], meaning)
+        count += 0 if bad is None else int(np.count_nonzero(bad))
+    return f", and {count:,} of its {data_set.size:,} values are missing"

@@ -1,0 +1,63 @@
+"""Whether rows come first: MATLAB, Octave, Julia and R count the first index fastest, so their arrays arrive in HDF5 transposed."""
+
+from pathlib import Path
+
+import h5py
+
+from mpi_pgd.data.categories import text
+from mpi_pgd.errors import InputError, printable
+
+Shape = tuple[int, ...]
+
+
+def creator(x: h5py.Dataset, y: h5py.Dataset) -> str:
+    """What tells that columns come first; empty if nothing does."""
+    for data_set in (x, y):
+        if text(data_set.attrs.get("MATLAB_class")):
+            return "MATLAB's, by the attribute MATLAB_class"
+        if "rhdf5-NA.OK" in data_set.attrs:
+            return "R's, by the attribute rhdf5-NA.OK"
+        if printable(data_set.name).endswith("/value") and "OCTAVE_NEW_FORMAT" in data_set.parent.attrs:
+            return "Octave's, by the attribute OCTAVE_NEW_FORMAT"
+    if len(x.dims[0]) and len(x.dims[1]) and len(y.dims[0]) and x.dims[0][0] != y.dims[0][0] == x.dims[1][0]:
+        return "transposed, as y has the scale of its second dimension"
+    return _by_header(x.file)
+
+
+def _by_header(file: h5py.File) -> str:
+    """What the words say that MATLAB and Julia write before the HDF5 file begins."""
+    if not file.userblock_size:
+        return ""
+    with Path(file.filename).open("rb") as stream:
+        words = stream.read(128)
+    return next((f"{name}'s, by the file's first words" for name in ("MATLAB", "Julia") if name.encode() in words), "")
+
+
+def turned(x: Shape, y: Shape, made_by: str, name: str, target: str, path: str) -> bool:
+    """Whether the features, of shape ``x`` (two dimensions), are stored with columns before rows.
+
+    Where the length of the targets fits one way alone, that is the way. Where it fits both, ``creator`` decides.
+
+    Args:
+        x, y: shapes of the features and the targets.
+        made_by: what ``creator`` found.
+        name, target, path: of the data sets and the file, for sentences.
+
+    Raises:
+        InputError: the targets fit neither way, or the other way with nothing that tells why.
+    """
+    first, second = x
+    upright = y in ((first,), (first, 1))
+    across = y in ((second,), (1, second)) or (bool(made_by) and y == (second, 1))
+    if across and (made_by or not upright):
+        if not made_by:
+            raise InputError(
+                f"{name} looks transposed in {path}: its shape is {x}, and that of {target} is {y}; write it as rows and features, "
+                f"for example, with the file opened by h5py for r+: f['rows'] = f['{name}'][()].T and "
+                f"f['targets'] = f['{target}'][()].ravel(), then --x rows --y targets"
+            )
+        return first > 1 or second > 1
+    if not upright:
+        ways = f"({first},) or ({first}, 1)" + (f", or, as {name} is {made_by}, ({second},) or (1, {second})" if made_by else "")
+        raise InputError(f"{target} in {path} has shape {y}: expected {ways}, a target for each row of {name}")
+    return False
