@@ -1,6 +1,7 @@
 """The settings of a fit: one field each, from which come the flags, the TOML keys, the checks, and the help."""
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -18,6 +19,7 @@ ALGORITHMS = {
 DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
 EVERY = re.compile(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds")
 OFTEN = 0.01  # seconds between two checkpoints, at least
+SHOWN = 300  # characters of a value in a sentence
 FAIL_SLOW = re.compile(r"\d+@\d+")
 
 
@@ -151,22 +153,41 @@ def period(every: str) -> tuple[float, int]:
     return (math.inf, int(every.removesuffix("rounds"))) if every.endswith("rounds") else (float(every.removesuffix("s")), 0)
 
 
+def plain(value: Any) -> Any:
+    """Numpy's scalars as Python's own, and paths as text; what else there is, unchanged."""
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    return str(value) if isinstance(value, str) else value  # numpy's text is a class of its own
+
+
 def _data(value: Any) -> tuple[str, ...]:
-    files = [value] if isinstance(value, str) else value
-    if not isinstance(files, list | tuple) or not all(isinstance(file, str) for file in files):
-        raise InputError(f"data was given {value!r}: expected the name of a file, or several")
-    return tuple(files)
+    given = plain(value)
+    files = [given] if isinstance(given, str) else given.tolist() if hasattr(given, "tolist") else given
+    names: list[Any] = [plain(file) for file in files] if isinstance(files, list | tuple) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(f"data was given {_brief(value)}: expected the name of an HDF5 file, or several")
+    if any("\0" in name for name in names):
+        raise InputError(f"data was given {_brief(value)}: expected names without the character NUL")
+    return tuple(names)
+
+
+def _brief(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _checked(name: str, value: Any, label: Callable[[str], str]) -> Any:
     option = OPTIONS[name]
     try:
-        typed = _typed(option.type, value)
+        typed = _typed(option.type, plain(value))
         good = option.metadata["check"](typed)
     except (TypeError, ValueError, OverflowError):
         good = False
     if not good:
-        raise InputError(f"{label(name)} was given {value!r}: expected {option.metadata['expected']}")
+        hint = nearest(value, option.metadata["choices"]) if isinstance(value, str) else ""
+        raise InputError(f"{label(name)} was given {_brief(value)}{hint}: expected {option.metadata['expected']}")
     return typed
 
 
@@ -188,6 +209,8 @@ def _typed(wanted: Any, value: Any) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
+    if "\0" in value:  # no name of a file or a data set has it
+        raise ValueError
     return value
 
 

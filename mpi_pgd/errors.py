@@ -1,9 +1,9 @@
 """What can go wrong, in the words that a person reads."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 LONGEST = 2000  # characters of a sentence: a name may be a whole file
+INDENT = "    "
 
 
 class InputError(ValueError):
@@ -11,11 +11,19 @@ class InputError(ValueError):
 
     Ranks agree on it (``mpi_pgd.topology.world.agreement``): each raises the same one, so none is left waiting. What a file
     or a user called something may hold line breaks, or what a terminal would obey: that is written as an escape.
+
+    Args:
+        sentence: says all, or ends with a colon before ``lines``.
+        lines: of a program, to be copied, each below the other.
     """
 
-    def __init__(self, sentence: str) -> None:
-        shown = printable(sentence)
-        super().__init__(shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}")
+    def __init__(self, sentence: str, *lines: str) -> None:
+        super().__init__(f"\n{INDENT}".join(map(_shown, (sentence, *lines))))
+
+    @classmethod
+    def again(cls, text: str) -> "InputError":
+        """The error whose text this is, on another rank."""
+        return cls(*text.split(f"\n{INDENT}"))
 
 
 def printable(name: object) -> str:
@@ -24,7 +32,42 @@ def printable(name: object) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
+def _shown(text: str) -> str:
+    shown = printable(text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean X?)`` with the known word closest to ``word``, or nothing if none is close."""
-    close = get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    """`` (did you mean X?)`` with the known word that means the same, or else is spelled nearly so; or nothing."""
+    from mpi_pgd.synonyms import SYNONYMS  # only a mistake needs it
+
+    names = {_plain(name): name for name in reversed(list(known))}
+    given = _plain(word)
+    same = [given, *SYNONYMS.get(given, ()), *(f"no-{name}" for name in SYNONYMS.get(given.removeprefix("no-"), ()))]
+    found = [name for name in same if name in names] or _alike(given, list(reversed(names)))
+    return f" (did you mean {names[found[0]]}?)" if found else ""
+
+
+def _plain(word: str) -> str:
+    return word.lstrip("-").replace("_", "-").lower()
+
+
+def _alike(word: str, names: list[str]) -> list[str]:
+    """Names within one slip of the hand, or two in a word of six letters and more; or the only one that begins so."""
+    slips = {name: _slips(word, name) for name in names}
+    close = [name for name in names if slips[name] <= (1 if len(word) < 6 else 2) and min(len(word), len(name)) > 2]
+    begins = [name for name in names if len(word) > 2 and name.startswith(word)]
+    return sorted(close, key=slips.__getitem__) or (begins if len(begins) == 1 else [])
+
+
+def _slips(one: str, other: str) -> int:
+    """Letters that were left out, added, mistaken for another, or swapped with the next, to come from one word to the other."""
+    before, last = [0] * (len(other) + 1), list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            least = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != wanted))
+            swapped = i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted
+            row.append(min(least, before[j - 2] + 1) if swapped else least)
+        before, last = last, row
+    return last[-1]

@@ -5,7 +5,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -17,6 +17,7 @@ from mpi4py import MPI
 from mpi_pgd import config, provenance
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
+from mpi_pgd.data.foreign import of_arrays
 from mpi_pgd.data.partition import NOBODY
 from mpi_pgd.errors import InputError
 from mpi_pgd.job import Choose, Job, jsonable, outside, say
@@ -33,6 +34,8 @@ from mpi_pgd.survive.resume import Start, carried
 from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.topology.schedules import sent
 from mpi_pgd.topology.world import agreement, guard, share
+
+Data = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,12 @@ class Result:
 Show = Callable[[Result, Settings, bool], None]
 
 
-def fit(data: str | Sequence[str] | None = None, *, comm: MPI.Intracomm | None = None, **options: Any) -> Result:
+def fit(data: Data | None = None, *more: Any, comm: MPI.Intracomm | None = None, **options: Any) -> Result:
     """Fit a linear model to rows in HDF5 files. Collective over ``comm``.
 
     Args:
-        data: a file, a glob, or several of them; with ``resume`` those of the checkpoint, if not given.
+        data: a file, a glob, or several of them, as text or paths; with ``resume`` those of the checkpoint, if not given.
+        more: nothing: arrays have to be in a file, from which each rank reads its own rows.
         comm: the ranks that take part; all of the world if not given.
         options: the settings of the command line, with ``_`` for ``-`` (see ``mpi_pgd.config.Settings``).
 
@@ -78,7 +82,7 @@ def fit(data: str | Sequence[str] | None = None, *, comm: MPI.Intracomm | None =
     with guard(MPI.COMM_WORLD):
         world = _ranks(comm)
     with guard(world), one_thread():
-        return run(world, lambda: _start(data, options))
+        return run(world, lambda: _start(data, more, options))
 
 
 def _ranks(comm: MPI.Intracomm | None) -> MPI.Intracomm:
@@ -91,7 +95,14 @@ def _ranks(comm: MPI.Intracomm | None) -> MPI.Intracomm:
     return comm
 
 
-def _start(data: str | Sequence[str] | None, options: dict[str, Any]) -> Start:
+def _start(data: Any, more: Sequence[Any], options: Mapping[str, Any]) -> Start:
+    arrays = [value for value in (data, *more, options.get("X")) if _numbers(value)]
+    if arrays or (more and not all(isinstance(value, str | os.PathLike) for value in more)):
+        what = "arrays" if arrays else f"{len(more) + 1} arguments"
+        words = f"fit was given {what}: expected the name of an HDF5 file, from which each rank reads its own rows; "
+        raise InputError(words + "these three lines make it of arrays X and y (on one rank):", *of_arrays())
+    if more:
+        raise InputError(f"fit was given {len(more) + 1} files one by one: expected them in a list, fit([...])")
     given = {"quiet": True, **options, **({} if data is None else {"data": data})}
     path = config.settings({"resume": given.get("resume", "")}).resume
     origin = checkpoint.read(path) if path else None
@@ -99,6 +110,14 @@ def _start(data: str | Sequence[str] | None, options: dict[str, Any]) -> Start:
     if not chosen.data:
         raise InputError("no data were given: name one or more HDF5 files")
     return Start(chosen.as_dict(), origin=origin)
+
+
+def _numbers(value: Any) -> bool:
+    """Whether it is an array, a table, or a list of numbers, rather than names."""
+    if isinstance(value, list | tuple):
+        return bool(value) and (isinstance(value[0], int | float) or _numbers(value[0]))
+    names = str(getattr(value, "dtype", "")).startswith(("<U", "object"))
+    return hasattr(value, "__array__") and hasattr(value, "shape") and len(value.shape) > 0 and not names
 
 
 @contextmanager

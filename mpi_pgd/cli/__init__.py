@@ -8,7 +8,7 @@ from time import perf_counter, sleep
 from typing import Any
 
 from mpi_pgd import __version__
-from mpi_pgd.cli.commands import COMMANDS, complain
+from mpi_pgd.cli.commands import COMMANDS, complain, unknown
 from mpi_pgd.errors import InputError
 from mpi_pgd.survive.startup import limited
 
@@ -20,13 +20,15 @@ def main(argv: Sequence[str]) -> int:
     """Run the program; returns its exit code."""
     start = perf_counter()
     first = next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), "0") == "0"
+    if "help" in argv[:2] and set(argv[:2]) <= {"help", *COMMANDS}:  # help, help COMMAND, COMMAND help
+        argv = [*(word for word in argv[:2] if word != "help"), "--help"]
     name = argv[0] if argv and argv[0] in COMMANDS else "fit"
     rest = argv[1:] if argv and argv[0] == name else argv
     if any(word in ("-h", "--help", "--version") for word in rest):
         return _describe(name, rest) if first else 0
     command = import_module(f"mpi_pgd.cli.{name}")
     if COMMANDS[name].ranks:
-        return _on_ranks(command, rest, start, first)
+        return _on_ranks(command, rest, start, first, named=rest is not argv)
     return _alone(command, rest) if first else 0
 
 
@@ -46,7 +48,7 @@ def _alone(command: Any, rest: Sequence[str]) -> int:
         return 2
 
 
-def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool) -> int:
+def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool, named: bool) -> int:
     import mpi4py
 
     mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # world.start says first what would end the process
@@ -64,6 +66,9 @@ def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool) -> i
         return 2
     with world.guard(comm):
         try:
+            with world.agreement(comm):
+                if comm.rank == 0 and not named:
+                    unknown(rest)
             code = int(command.main(comm, rest, start))
         except InputError as error:
             if comm.rank == 0:

@@ -1,7 +1,7 @@
 """Flags, read by one rank: a parser that complains in one sentence, and the settings of a fit. The other ranks don't import it."""
 
 import argparse
-import glob
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -95,17 +95,15 @@ def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
     path = arguments.config
     if not given["data"]:
         del given["data"]
-    elif given["data"][0] not in COMMANDS and not glob.has_magic(given["data"][0]) and not Path(given["data"][0]).exists():
-        hint = nearest(given["data"][0], COMMANDS)
-        if hint:
-            raise InputError(f"there is no file {given['data'][0]}{hint}: give a command, or one or more HDF5 files")
+    elif given["data"][0] in COMMANDS and not Path(given["data"][0]).exists():
+        raise InputError(f"{given['data'][0]} is a command: it comes first, as in python -m mpi_pgd {given['data'][0]}")
 
     def label(name: str) -> str:
         if name in given:
             return name if name == "data" else config.flag(name)
         return f"{name} in {path}" if path else config.flag(name)
 
-    told = {**(_toml(path) if path else {}), **given}
+    told = {**({} if path is None else _toml(path)), **given}
     resume = config.settings({"resume": told.get("resume", "")}, label).resume
     origin = checkpoint.read(resume) if resume else None
     if origin:
@@ -115,12 +113,47 @@ def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
 
 
 def _toml(path: str) -> dict[str, Any]:
+    """Settings by name, from the top of the file or its table [fit]."""
     import tomllib
 
     try:
-        values = tomllib.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--config {path} can't be read ({error}): give a TOML file") from None
+        values = tomllib.loads(_decoded(path))
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits and endless brackets, too
         raise InputError(f"--config {path} is not TOML: {error}") from None
-    return {name.replace("-", "_"): value for name, value in values.items()}
+    table = values.pop("fit") if isinstance(values.get("fit"), dict) else {}
+    for name, value in values.items():
+        if isinstance(value, dict) or name == "fit":
+            raise InputError(f"--config {path} has a table [{name}]: expected settings without a table, or in one named [fit]")
+    told: dict[str, Any] = {}
+    for name, value in [*values.items(), *table.items()]:
+        setting = name.replace("-", "_")
+        if setting in told:
+            raise InputError(f"--config {path} sets {setting} twice: expected it once")
+        told[setting] = value
+    return told
+
+
+def _decoded(path: str) -> str:
+    """The text of a settings file: UTF-8, with or without a byte order mark."""
+    try:
+        regular = stat.S_ISREG(Path(path).stat().st_mode)  # a pipe would be waited for
+        content = Path(path).read_bytes() if regular else b""
+    except OSError as error:
+        raise InputError(f"--config {path} can't be read ({error.strerror}): give a TOML file") from None
+    if not regular:
+        raise InputError(f"--config {path} is not a regular file: give a TOML file")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"--config {path} is written in UTF-16: save it as UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"--config {path} is not UTF-8 (byte 0x{content[error.start]:02x} in line {line}): save it as UTF-8"
+        ) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError(f"--config {path} is not text, it has the character NUL in line {line}: save it as UTF-8 text")
+    return text

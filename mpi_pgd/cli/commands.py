@@ -1,9 +1,13 @@
 """The program's commands, and what each of them does with the words that were typed."""
 
 import json
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mpi_pgd.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -28,6 +32,21 @@ COMMANDS = {
     "report": Command(False, "a run bundle or a study as one HTML file, with pictures and tables"),
     "data": Command(False, "make synthetic rows, or say what is in a file"),
 }
+
+
+def unknown(words: Sequence[str]) -> None:
+    """Of words without a known command: whether the first was meant for one.
+
+    Raises:
+        InputError: it looks like a command, and there is no file of that name.
+    """
+    word = words[0] if words else ""
+    if re.fullmatch(r"[^\W\d][\w-]*", word) and word not in COMMANDS and not os.path.lexists(word):
+        known = ", ".join(COMMANDS)
+        raise InputError(
+            f"there is no command {word}{nearest(word, [*COMMANDS, 'help'])}: expected one of {known}, or HDF5 files "
+            f"(and there is no file {word})"
+        )
 
 
 def complain(error: object) -> None:

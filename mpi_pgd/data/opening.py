@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 
+from mpi_pgd.data import foreign
 from mpi_pgd.errors import InputError
 
 # What h5py raises when HDF5 can't make sense of a file.
@@ -31,7 +32,7 @@ def opened(path: str) -> Iterator[h5py.File]:
     except BlockingIOError:
         raise InputError(f"{path} is being written by another program: wait until that has closed it") from None
     except OSError as error:
-        raise InputError(_why_not_opened(path, str(error))) from None
+        raise _why_not_opened(path, str(error)) from None
     try:
         with file:
             yield file
@@ -41,14 +42,19 @@ def opened(path: str) -> Iterator[h5py.File]:
         raise InputError(f"{path} is damaged, it can't be read: {brief(str(error))}; copy or make it again") from None
 
 
-def _why_not_opened(path: str, message: str) -> str:
+def _why_not_opened(path: str, message: str) -> InputError:
     if Path(path).is_dir():
-        return f"{path} is a folder: give the files in it, for example {path}/*.h5"
+        return InputError(f"{path} is a folder: give the files in it, for example {path}/*.h5")
     if "truncated file" in message:
-        return f"{path} is cut short (an HDF5 file, but its end is missing): copy or make it again"
+        return InputError(f"{path} is cut short (an HDF5 file, but its end is missing): copy or make it again")
     if "signature not found" in message:
-        return f"{path} is not an HDF5 file: give one, for example made with h5py or `python -m mpi_pgd data make`"
-    return f"{path} can't be opened as HDF5: {brief(message)}"
+        kind, lines = foreign.recipe(path)
+        if lines:
+            return InputError(
+                f"{path} is not an HDF5 file but {kind}: these three lines of Python make an HDF5 file of it:", *lines
+            )
+        return InputError(f"{path} is not an HDF5 file: give one, for example made with h5py or `python -m mpi_pgd data make`")
+    return InputError(f"{path} can't be opened as HDF5: {brief(message)}")
 
 
 @contextmanager

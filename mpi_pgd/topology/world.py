@@ -141,7 +141,7 @@ def agreement(comm: MPI.Intracomm) -> Iterator[None]:
     first = np.array(comm.rank if error else comm.size)
     comm.Allreduce(MPI.IN_PLACE, first, MPI.MIN)
     if first < comm.size:
-        raise InputError(share(comm, str(error), root=int(first)))
+        raise InputError.again(share(comm, str(error), root=int(first)))
 
 
 def share(comm: MPI.Intracomm, text: str, root: int = 0) -> str:

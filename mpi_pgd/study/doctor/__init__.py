@@ -68,7 +68,7 @@ def usable(comm: MPI.Intracomm, data: Sequence[str]) -> None:
     names = nodes(comm)
     missing = [json.loads(errors[rank]) for rank in leaders(names)]
     if all(missing):
-        raise InputError(missing[0])
+        raise InputError.again(missing[0])
 
 
 def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str) -> list[Finding]:

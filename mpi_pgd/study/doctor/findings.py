@@ -38,8 +38,10 @@ def _lines(item: Finding, width: int) -> str:
 
 
 def _filled(words: str, first: str, rest: str) -> str:
-    """Wrapped between words only: a command or a path may be copied from it."""
-    return fill(words, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
+    """Wrapped between words only: a command or a path may be copied from it; and so may lines, which are not wrapped at all."""
+    words, *lines = words.split("\n")
+    filled = fill(words, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([filled, *(rest + line for line in lines)])
 
 
 def listed(numbers: Iterable[int], word: str = "rank") -> str:
