@@ -49,7 +49,10 @@ class Settings:
     )
     solver: str = _choice("how the gradient moves the weights", "nesterov", "gd", "momentum")
     step: str | float = _option(
-        "auto", "step size, or auto: 1/L by power iteration", "auto or a number above 0", lambda v: v == "auto" or 0 < v < math.inf
+        "auto",
+        "step size, or auto: 1/L, learnt from the gradients",
+        "auto or a number above 0",
+        lambda v: v == "auto" or 0 < v < math.inf,
     )
     momentum: float = _option(0.9, "of the solver momentum", "a number from 0 to below 1", lambda v: 0 <= v < 1)
     l2: float = _option(0.0, "ridge penalty, on the scaled features", "a number of at least 0", lambda v: 0 <= v < math.inf)

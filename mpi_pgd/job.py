@@ -16,8 +16,9 @@ from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.errors import InputError
-from mpi_pgd.problem import Mode, Problem, Setup
+from mpi_pgd.problem import Mode, Problem
 from mpi_pgd.rules.fit import FitRule, History, Status
+from mpi_pgd.rules.setup import Moments
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive import checkpoint
 from mpi_pgd.survive.checkpoint import Checkpoint
@@ -138,16 +139,15 @@ class Job:
             self.sentinel.dismiss()  # the watcher has said what there is to say
         end(MPI.COMM_WORLD, code)
 
-    def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Setup:
+    def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
         """What was kept or saved, or else asked of the data now. Collective."""
         if self.origin and not anyone(problem.comm, self._verified):
             self._verify(self.origin, problem, topology, shard, ballot)
         self._verified = True
         if self.kept.snapshot.setup is not None:
-            return Setup.of(self.kept.snapshot.setup)
+            return Moments.of(self.kept.snapshot.setup)
         setup = problem.prepare(topology, shard, ballot)
-        if setup.step:
-            self.kept.prepared(setup.vector())
+        self.kept.prepared(setup.vector())
         return setup
 
     def _verify(self, origin: Checkpoint, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> None:
@@ -157,7 +157,7 @@ class Job:
         if self.sentinel and self.settings.resume == self.settings.checkpoint:
             self.sentinel.note(origin.rounds)
         if len(origin.setup):
-            problem.verify(topology, shard, Setup.of(origin.setup), ballot, origin.first)
+            problem.verify(topology, shard, Moments.of(origin.setup), ballot, origin.first)
 
     def ready(self, problem: Problem, shard: MemoryShard) -> None:
         """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""

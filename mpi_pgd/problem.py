@@ -15,17 +15,17 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd import scheduler
-from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.memory import MemoryShard, available_bytes, granted_bytes, held_bytes
 from mpi_pgd.data.partition import NOBODY, Owners, Partition
 from mpi_pgd.errors import InputError
-from mpi_pgd.objective.losses import GradientMap, MomentsMap, curvature, least_squares
-from mpi_pgd.objective.objective import Objective
+from mpi_pgd.objective.losses import GradientMap, MomentsMap, least_squares
+from mpi_pgd.objective.objective import Objective, Scaling
 from mpi_pgd.rules.fit import FitRule, History, Watch
-from mpi_pgd.rules.setup import MomentsRule, PowerRule, moments_peaks, scaling
+from mpi_pgd.rules.setup import Moments, MomentsRule, check_range
 from mpi_pgd.solvers.descent import SOLVERS
+from mpi_pgd.solvers.steps import FixedSteps, LearntSteps, Steps
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive.kept import Keeper, Keeping
 from mpi_pgd.survive.pulse import Felt, Pulse
@@ -45,29 +45,6 @@ Mode = ClientServer | PeerToPeer | Replicated
 MODES: dict[str, Callable[[MPI.Intracomm, str], Mode]] = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
 INSPECTION = 300.0  # seconds for a look at the files, which takes some milliseconds each
 SPARE = 0.95  # of the memory that the node can give
-
-
-class Setup(NamedTuple):
-    """What is asked of the data before the descent, the same on every rank.
-
-    Attributes:
-        mean, variance: (p + 1,) float64, of the columns, y last.
-        step: of the solver; 0 if a signal or the end of the time came before it was known.
-    """
-
-    mean: Vector
-    variance: Vector
-    step: float
-
-    @classmethod
-    def of(cls, vector: Vector) -> "Setup":
-        """From what ``vector`` gave."""
-        mean, variance = np.split(vector[:-1], 2)
-        return cls(mean, variance, float(vector[-1]))
-
-    def vector(self) -> Vector:
-        """(2 (p + 1) + 1,): [mean | variance | step]."""
-        return np.concatenate([self.mean, self.variance, [self.step]])
 
 
 class Descent(NamedTuple):
@@ -203,17 +180,26 @@ class Problem:
         """Bytes that a rank takes beside its rows, at most: a block or two for the maps, and some dozens of vectors."""
         return 8 * self.table.features * (2 * self.partition.block_rows + 60)
 
-    def prepare(self, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Setup:
-        """Moments and step: a pass over the rows, and some more if the step is ``auto``. Collective."""
-        order = Order(self.table.features)
-        rule = self._moments(topology, shard, order, ballot)
-        moments = np.concatenate([rule.mean, rule.variance])
-        self.comm.Bcast(moments)  # a worker of a server has seen no sums
-        mean, variance = np.split(moments, 2)
-        setup = Setup(mean, variance, 0.0 if self.settings.step == "auto" else float(self.settings.step))
-        return setup if setup.step else setup._replace(step=self._step(topology, shard, order, setup, ballot))
+    def prepare(self, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
+        """What has to be known of the columns before the descent: two passes over the rows. Collective.
 
-    def verify(self, topology: Mode, shard: MemoryShard, setup: Setup, ballot: Ballot, first: str) -> None:
+        Raises:
+            InputError: values are so large or small that their squares can't be held.
+        """
+        peak = shard.peaks.copy()
+        self.comm.Allreduce(MPI.IN_PLACE, peak, MPI.MAX)
+        rule = MomentsRule(self.rows, self.table.first_row, peak, self.partition.block_rows)
+        partial = self._partial(2 * len(peak))
+        partial.peaks[:] = rule.bound()
+        mapping = MomentsMap(self.partition.block_rows, self.table.features, rule.unit)
+        self._go(topology, shard, mapping, partial, rule, Order(self.table.features), ballot)
+        vector = rule.moments().vector()
+        self.comm.Bcast(vector)  # a worker of a server has seen no sums
+        moments = Moments.of(vector)
+        check_range(moments, self.settings.standardize, self.table.x, self.table.y)  # on all ranks alike
+        return moments
+
+    def verify(self, topology: Mode, shard: MemoryShard, setup: Moments, ballot: Ballot, first: str) -> None:
         """Whether these are the rows that ``setup`` and the sums at the start came from; ``first`` is the digest of those, if any.
 
         Two passes, to the same bits, whoever makes them. Collective.
@@ -221,30 +207,35 @@ class Problem:
         Raises:
             InputError: they are not.
         """
-        moments = self._moments(topology, shard, Order(self.table.features), ballot)
+        moments = self.prepare(topology, shard, ballot)
         found = ""
         if first:
             rule = self.on(self.comm, rounds=0, balance=False).descend(topology, shard, setup, ballot, lambda *_: None).rule
             found = rule.history.first
         with agreement(self.comm):
-            same = np.array_equal(moments.mean, setup.mean) and np.array_equal(moments.variance, setup.variance)
+            same = np.array_equal(moments.vector(), setup.vector())
             if self.comm.rank == 0 and not (same and found == first):
                 plain = self.settings.sums == "plain"
                 also = ", or of another mode or number of ranks, which plain sums depend on" if plain else ""
                 raise InputError(f"the checkpoint is of other rows than the data have now{also}: give what it was made with")
 
-    def objective(self, setup: Setup) -> Objective:
+    def objective(self, moments: Moments) -> Objective:
         """What is minimised."""
-        intercept = self.settings.intercept
-        return Objective(
-            self.rows, scaling(setup.mean, setup.variance, intercept, self.settings.standardize), intercept, self.settings.l2
-        )
+        chosen = self.settings
+        scaling = Scaling.of(moments.mean, moments.deviation, moments.peak, chosen.intercept, chosen.standardize)
+        return Objective(self.rows, scaling, chosen.intercept, chosen.l2)
+
+    def steps(self, objective: Objective) -> Steps:
+        """As the settings say."""
+        if self.settings.step == "auto":
+            return LearntSteps(objective.features, *objective.curvature())
+        return FixedSteps(float(self.settings.step))
 
     def descend(
         self,
         topology: Mode,
         shard: MemoryShard,
-        setup: Setup,
+        setup: Moments,
         ballot: Ballot,
         watch: Watch,
         keep: int = 0,
@@ -264,9 +255,9 @@ class Problem:
         first = min(1, self.comm.size - topology.workers)
         stragglers = parse(self.settings.delay, self.settings.fail_slow)
         order, partial = Order(self.table.features), self._partial(self.table.features + 2)
-        solver = SOLVERS[self.settings.solver](setup.step, self.settings.momentum)
+        solver, objective = SOLVERS[self.settings.solver](self.settings.momentum), self.objective(setup)
         history = history or History(perf_counter())
-        rule = FitRule(self.objective(setup), solver, self.settings.rounds, self.settings.tol, watch, history)
+        rule = FitRule(objective, solver, self.steps(objective), self.settings.rounds, self.settings.tol, watch, history)
         keeping = keeper(rule, partial) if keeper else None
         clock = Clock(self.comm, self.nodes, first, topology, keeping or rule, keep, _number(topology), self.ids)
         loop: Topology = clock
@@ -294,27 +285,6 @@ class Problem:
 
     def _partial(self, width: int) -> Partial:
         return Partial(width, self.partition.blocks, self.settings.sums == "order-free")
-
-    def _moments(self, topology: Mode, shard: MemoryShard, order: Order, ballot: Ballot) -> MomentsRule:
-        first = self.table.first_row
-        rule = MomentsRule(self.rows, first)
-        partial = self._partial(2 * len(first))
-        partial.peaks[:] = moments_peaks(shard.peaks, first, self.partition.block_rows)
-        mapping = MomentsMap(self.partition.block_rows, self.table.features)
-        self._go(topology, shard, mapping, partial, rule, order, ballot)
-        return rule
-
-    def _step(self, topology: Mode, shard: MemoryShard, order: Order, setup: Setup, ballot: Ballot) -> float:
-        objective = self.objective(setup)
-        about_zero = setup.variance[:-1] + (setup.mean[:-1] - objective.scaling.mean) ** 2
-        trace = float((about_zero / objective.scaling.scale**2).sum()) + objective.intercept + self.settings.l2 * objective.size
-        rule = PowerRule(objective, trace)
-        mapping = GradientMap(curvature, self.partition.block_rows)
-        self._go(topology, shard, mapping, self._partial(self.table.features + 2), rule, order, ballot)
-        found = np.array([rule.largest, rule.cut])
-        self.comm.Bcast(found)
-        largest, cut = found.tolist()
-        return 0.0 if cut else 1.0 / float(largest)
 
 
 @contextmanager

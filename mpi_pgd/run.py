@@ -21,11 +21,12 @@ from mpi_pgd.data.foreign import of_arrays
 from mpi_pgd.data.partition import NOBODY
 from mpi_pgd.errors import InputError
 from mpi_pgd.job import Choose, Job, jsonable, outside, say
-from mpi_pgd.problem import Descent, Problem, Setup, votes
+from mpi_pgd.problem import Descent, Problem, votes
 from mpi_pgd.report import bundle, rescue
 from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.rules.fit import FitRule, Status
+from mpi_pgd.rules.setup import Moments
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive import checkpoint
 from mpi_pgd.survive.deadline import Deadline
@@ -45,8 +46,8 @@ class Result:
     Attributes:
         coef: (features,) float64, in the units of the data.
         intercept: 0 if none was fitted.
-        status: why it ended: ``converged``, ``rounds exhausted``, ``time exhausted``, ``stopped by signal``, or ``diverged``.
-        history: ``round``, ``objective``, ``gradient_norm``, ``seconds``: lists with one number a round.
+        status: why it ended, see ``mpi_pgd.rules.fit.Status``.
+        history: ``round``, ``objective``, ``gradient_norm``, ``step``, ``seconds``: lists with one number a round.
         r2: the coefficient of determination; None if y is constant.
         feature_names: if the input has them.
         record: what run.json holds.
@@ -214,7 +215,7 @@ class _Fit:
         stack.callback(progress.close)
         return progress
 
-    def _result(self, descent: Descent, setup: Setup) -> Result:
+    def _result(self, descent: Descent, setup: Moments) -> Result:
         order, rule = descent.order, descent.rule
         coef, intercept = order.point[:-1].copy(), float(order.point[-1])
         text = ""
@@ -226,12 +227,12 @@ class _Fit:
         record, history, r2 = json.loads(share(self.comm, text))
         return Result(coef, intercept, record["status"], history, r2, self.problem.table.names, record)
 
-    def _written(self, descent: Descent, setup: Setup, coef: Vector, intercept: float) -> str:
+    def _written(self, descent: Descent, setup: Moments, coef: Vector, intercept: float) -> str:
         """Write the bundle and the checkpoint; what the other ranks need for the result."""
         rule, table = descent.rule, self.problem.table
         record = self._record(descent, coef, intercept)
         history = rule.history.columns()
-        variance = float(setup.variance[-1])
+        variance = float(setup.deviation[-1]) ** 2
         r2 = 1.0 - 2 * rule.loss / table.rows / variance if variance > 0 else None
         if self.settings.out:
             rounds = rounds_of(self.comm.size, self.solved - self.loaded)
@@ -265,6 +266,8 @@ class _Fit:
             "rounds": rule.rounds,
             "objective": _finite(rule.objective),
             "gradient_norm": _finite(rule.gradient_norm),
+            "digits": rule.digits,
+            "step": rule.step,
             "weights_sha256": fingerprint(coef, intercept),
             "seconds": {
                 "total": perf_counter() - self.start,

@@ -48,7 +48,7 @@ if MPI.COMM_WORLD.rank == {rank}:
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 LOAD = ("mpi_pgd.data.memory", "MemoryShard.hold")
-POWER = ("mpi_pgd.rules.setup", "PowerRule.__call__")
+MOMENTS = ("mpi_pgd.rules.setup", "MomentsRule.__call__")
 ROUND = ("mpi_pgd.train", "Partial.close")  # once a round, in the passes before the fit too
 STOP = "os.kill(os.getpid(), signal.SIGUSR1)"
 TWICE = f"{STOP}; time.sleep(0.6); {STOP}"
@@ -283,7 +283,7 @@ def test_where_no_checkpoint_may_be_written(case: str, exact: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("place", "call", "rank", "mode"), [(LOAD, 1, 1, "client-server"), (POWER, 2, 0, "peer-to-peer")], ids=["load", "power"]
+    ("place", "call", "rank", "mode"), [(LOAD, 1, 1, "client-server"), (MOMENTS, 2, 0, "peer-to-peer")], ids=["load", "moments"]
 )
 def test_a_signal_before_the_rounds_leaves_a_checkpoint_that_begins_anew(
     library: Library, place: tuple[str, str], call: int, rank: int, mode: str, exact: str, tmp_path: Path

@@ -24,12 +24,6 @@ def least_squares(y: Vector, lines: Vector, sums: Vector) -> None:
     sums[1] *= 0.5
 
 
-def curvature(y: Vector, lines: Vector, sums: Vector) -> None:
-    """1/2 eta^2 for each row: least squares without targets, whose gradient is the product X'X w. For power iteration."""
-    np.dot(lines, lines[1], sums)
-    sums[1] *= 0.5
-
-
 class GradientMap:
     """The map of a round: a block's ``[X'slope (p) | sum of slopes | sum of losses]`` at a point ``[w (p) | c]``."""
 
@@ -65,22 +59,26 @@ class GradientMap:
 
 
 class MomentsMap:
-    """A block's ``[sums (p + 1) | sums of squares (p + 1)]`` of the columns and of y, less a point near their means."""
+    """A block's ``[sums (p + 1) | sums of squares (p + 1)]`` of the columns and of y, less a point, times ``unit`` (p + 1,)."""
 
-    def __init__(self, block_rows: int, features: int) -> None:
+    def __init__(self, block_rows: int, features: int, unit: Vector) -> None:
+        self.unit = unit
         self._less: Vector = aligned((block_rows, features), np.float64)
         self._target = np.empty(block_rows)
         self._ones = np.ones(block_rows)
 
     def __call__(self, point: Vector) -> BlockMap:
         """What maps a block about ``point`` (p + 1,) to its vector (2 (p + 1),)."""
+        unit, about = self.unit, point * self.unit
 
         def mapped(block: Block, out: Vector) -> None:
             rows, features = block.x.shape
             ones, less, target = self._ones[:rows], self._less[:rows], self._target[:rows]
             sums, squares = out[: features + 1], out[features + 1 :]
-            np.subtract(block.x, point[:features], out=less)
-            np.subtract(block.y, point[features], out=target)
+            np.multiply(block.x, unit[:features], out=less)  # first: a difference of large values may overflow
+            np.multiply(block.y, unit[features], out=target)
+            less -= about[:features]
+            target -= about[features]
             np.dot(ones, less, out=sums[:features])
             sums[features] = np.dot(ones, target)
             np.multiply(less, less, out=less)

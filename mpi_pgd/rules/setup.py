@@ -1,114 +1,116 @@
-"""The two questions that are asked of the data before the fit, each through the same map-reduce as a round.
+"""What is asked of the data before the fit, through the same map-reduce as a round: how large the columns are."""
 
-How large are the columns (their means and scales), and how curved is the objective (the step that is safe)?
-"""
-
-import math
+from typing import NamedTuple
 
 import numpy as np
 
 from mpi_pgd.arrays import Vector
-from mpi_pgd.objective.objective import Objective, Scaling
-from mpi_pgd.sums import Partial, Vote
+from mpi_pgd.errors import InputError
+from mpi_pgd.sums import Partial
 from mpi_pgd.train import Action, Order
+
+CONSTANT = 2.0**-49  # deviation over peak: below it, a column varies by the rounding of its values alone
+LARGEST, SMALLEST = 1e280, 1e-240  # of what is formed of the data: squares, products, weights; sums need room above and below
+
+
+class Moments(NamedTuple):
+    """Of the columns, y last, the same on every rank: each (p + 1,) float64.
+
+    Attributes:
+        mean: of the rows.
+        deviation: the root of the mean square about the mean (divided by n); 0 if nothing but rounding varies.
+        peak: the largest magnitude.
+    """
+
+    mean: Vector
+    deviation: Vector
+    peak: Vector
+
+    @classmethod
+    def of(cls, vector: Vector) -> "Moments":
+        """From what ``vector`` gave."""
+        return cls(*np.split(vector, 3))
+
+    def vector(self) -> Vector:
+        """(3 (p + 1),): [mean | deviation | peak]."""
+        return np.concatenate(self)
 
 
 class MomentsRule:
-    """One pass: means and variances of the columns and of y, taken about the first row so that large means cost no digits.
+    """Two passes: the means, about the first row; then the deviations, about the means, so that no outlier costs digits.
 
     (T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for Computing the Sample Variance", The American Statistician 37, 1983.)
+    The values are multiplied by a power of two for each column, ``unit``, that brings its peak near 1: so no square over- or
+    underflows.
 
-    Attributes:
-        mean, variance: (p + 1,) float64, y last; the variance is divided by n.
+    Args:
+        rows: n.
+        first: (p + 1,) the first row, y last.
+        peak: (p + 1,) the largest magnitude of each column, and of y, over all rows.
+        block_rows: of a full block.
     """
 
-    def __init__(self, rows: int, first: Vector) -> None:
-        self.rows, self.first = rows, first
-        self.mean, self.variance = first, np.zeros_like(first)
+    def __init__(self, rows: int, first: Vector, peak: Vector, block_rows: int) -> None:
+        self.rows, self.block_rows, self.peak = rows, block_rows, peak
+        self.unit = units(peak)
+        self.mean, self.deviation = first.copy(), np.zeros_like(first)
+        self._passes = 0
+
+    def bound(self) -> Vector:
+        """On each number of a block's moments, in any of the passes: (2 (p + 1),)."""
+        largest = 2 * self.peak * self.unit
+        return np.concatenate([self.block_rows * largest, self.block_rows * largest * largest])
 
     def open(self, order: Order) -> None:
-        """The peaks are known from loading the rows, so the bound is exchanged at once, and one pass is enough."""
-        order.point[:] = self.first
+        """The peaks are known from loading the rows, so the bound is exchanged at once, and no pass has to be repeated."""
+        order.point[:] = self.mean
         order.action = Action.EXCHANGE
 
     def __call__(self, partial: Partial, order: Order) -> None:
-        """Keep the moments, and stop."""
-        order.action = Action.EXCHANGE if partial.redo else Action.STOP
-        sums = partial.total(np.empty(partial.width)) / self.rows
-        shift, squares = np.split(sums, 2)
-        self.mean = self.first + shift
-        self.variance = np.maximum(squares - shift * shift, 0.0)
-
-
-def scaling(means: Vector, variances: Vector, intercept: bool, standardize: bool) -> Scaling:
-    """Means and deviations; without an intercept, scales about zero and no centring, which would be another model.
-
-    A column that is constant (zero, without an intercept) has an infinite scale, by which its coefficient stays 0.
-
-    Args:
-        means, variances: (p + 1,) of the columns and of y, as of ``MomentsRule``.
-        intercept, standardize: as the settings say.
-    """
-    mean, variance = means[:-1], variances[:-1]
-    if not standardize:
-        return Scaling(np.zeros_like(mean), np.ones_like(mean))
-    if not intercept:
-        mean, variance = np.zeros_like(mean), variance + mean * mean
-    return Scaling(mean, np.where(variance > 0, np.sqrt(variance), np.inf))
-
-
-def moments_peaks(columns: Vector, first: Vector, block_rows: int) -> Vector:
-    """A bound on each number of a block's moments, from the largest magnitude of each column: (2 (p + 1),)."""
-    largest = columns + np.abs(first)
-    return np.concatenate([block_rows * largest, block_rows * largest * largest])
-
-
-class PowerRule:
-    """Power iteration for the largest eigenvalue of the objective's Hessian, one product a round.
-
-    The estimate grows towards the eigenvalue from below; it is taken with a margin, and never above the trace, which bounds it.
-
-    Attributes:
-        largest: the estimate with its margin: a Lipschitz constant of the gradient.
-        cut: a signal or the end of the time came before it was good.
-    """
-
-    MARGIN = 1.05
-    CHANGE = 1e-4  # relative, between two products: small beside the margin
-    LIMIT = 200  # products
-
-    def __init__(self, objective: Objective, trace: float) -> None:
-        self.objective, self.trace = objective, trace
-        # Fixed, of no special direction: fractions of multiples of the golden ratio.
-        turns = np.arange(1, objective.size + 1) * ((math.sqrt(5) - 1) / 2)
-        self.direction = turns - np.floor(turns) - 0.5
-        self.direction /= math.sqrt(np.dot(self.direction, self.direction))
-        self.product = np.empty(objective.size)
-        self.largest, self.products = 0.0, 0
-        self.cut = False
-
-    def open(self, order: Order) -> None:
-        """The first direction."""
-        self.objective.to_user(self.direction, order.point)
-        order.action = Action.GO
-
-    def __call__(self, partial: Partial, order: Order) -> None:
-        """Multiply, compare, go on or stop."""
+        """Keep the moments; go on about the means, or stop."""
+        order.action = Action.EXCHANGE
         if partial.redo:
-            order.action = Action.EXCHANGE
             return
-        sums = partial.total(np.empty(partial.width))
-        self.objective.value_and_gradient(sums, self.direction, self.product)
-        norm = math.sqrt(np.dot(self.product, self.product))
-        self.products += 1
-        done = norm - self.largest <= self.CHANGE * norm or self.products == self.LIMIT
-        # Who was asked to stop, or has no time left, stays so: the fit's first round will end it.
-        self.cut = not done and bool(partial.votes[Vote.LATE] + partial.votes[Vote.SIGNALLED] > 0)
-        self.largest = norm
-        if done or self.cut:
-            self.largest = min(self.MARGIN * norm, self.trace) if norm > 0 else 1.0
+        shift, squares = np.split(partial.total(np.empty(partial.width)) / self.rows, 2)
+        self.mean = order.point + shift / self.unit
+        self._passes += 1
+        if self._passes == 2:
+            scaled = np.sqrt(np.maximum(squares - shift * shift, 0.0))
+            scaled[scaled <= CONSTANT * self.peak * self.unit] = 0.0
+            self.deviation = scaled / self.unit
             order.action = Action.STOP
-            return
-        np.divide(self.product, norm, out=self.direction)
-        self.objective.to_user(self.direction, order.point)
-        order.action = Action.EXCHANGE if partial.stale else Action.GO
+        order.point[:] = self.mean
+
+    def moments(self) -> Moments:
+        """What was found."""
+        return Moments(self.mean, self.deviation, self.peak)
+
+
+def units(peak: Vector) -> Vector:
+    """Powers of two that bring magnitudes to [1/2, 1); 1 for zeros."""
+    exponent = np.clip(np.frexp(peak)[1], -1022, 1023)
+    return np.where(peak > 0, np.ldexp(1.0, -exponent), 1.0)
+
+
+def check_range(moments: Moments, standardize: bool, x: str, y: str) -> None:
+    """Refuse values whose squares, products or weights float64 can't hold, though it holds the values.
+
+    Raises:
+        InputError: names the column (``x``, ``y`` are the data sets' names) and its largest value.
+    """
+    peak, target = moments.peak[:-1], float(moments.peak[-1])
+    if target and not SMALLEST**0.5 < target < LARGEST**0.5:
+        raise InputError(_beyond(f"{y} has", target, "its squares"))
+    spread = moments.deviation[:-1] if standardize else peak
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        formed = [peak, *([] if standardize else [peak * peak]), *([peak * target, target / spread] if target else [])]
+    # A column that is constant has no weight to find: all it must not do is overflow.
+    large = [np.where(spread > 0, values, peak) for values in formed]
+    bad = (np.maximum.reduce(large) > LARGEST) | ((spread > 0) & (np.minimum.reduce(formed) < SMALLEST))
+    if bad.any():
+        column = int(bad.argmax())
+        raise InputError(_beyond(f"column {column} of {x} has", float(peak[column]), f"its products with {y}, or its weight,"))
+
+
+def _beyond(who: str, peak: float, what: str) -> str:
+    return f"{who} values up to {peak:.3g}: {what} can't be held in float64; multiply it by a power of ten, to bring it near to 1"

@@ -1,4 +1,4 @@
-"""Gradient descent and its two accelerations, with a fixed step.
+"""Gradient descent and its two accelerations.
 
 States are NamedTuples of arrays; ``state.point`` (size,) is where the next round evaluates. An update may write the next state
 into the arrays of the one it was given, so that the loop allocates nothing.
@@ -19,8 +19,8 @@ class Solver(Protocol):
     def init(self, weights: Vector) -> Any:
         """The state before the first round."""
 
-    def update(self, state: Any, gradient: Vector) -> Any:
-        """The state after a round whose gradient, (size,), was taken at ``state.point``."""
+    def update(self, state: Any, gradient: Vector, step: float, restart: bool) -> Any:
+        """The state after a round whose gradient, (size,), was taken at ``state.point``; momentum may have to ``restart``."""
 
 
 def dump(state: Any) -> Vector:
@@ -45,16 +45,16 @@ class Descent(NamedTuple):
 class GradientDescent:
     """w <- w - step * g."""
 
-    def __init__(self, step: float, momentum: float = 0.0) -> None:
-        self.step = step
+    def __init__(self, momentum: float) -> None:
+        pass
 
     def init(self, weights: Vector) -> Descent:
         """Start at ``weights``."""
         return Descent(weights.copy(), np.empty_like(weights))
 
-    def update(self, state: Descent, gradient: Vector) -> Descent:
+    def update(self, state: Descent, gradient: Vector, step: float, restart: bool) -> Descent:
         """One step."""
-        state.point[:] -= np.multiply(gradient, self.step, out=state.scratch)
+        state.point[:] -= np.multiply(gradient, step, out=state.scratch)
         return state
 
 
@@ -72,17 +72,17 @@ class Momentum:
     (B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.)
     """
 
-    def __init__(self, step: float, momentum: float) -> None:
-        self.step, self.momentum = step, momentum
+    def __init__(self, momentum: float) -> None:
+        self.momentum = momentum
 
     def init(self, weights: Vector) -> HeavyBall:
         """Start at ``weights``, at rest."""
         return HeavyBall(weights.copy(), np.zeros_like(weights), np.empty_like(weights))
 
-    def update(self, state: HeavyBall, gradient: Vector) -> HeavyBall:
+    def update(self, state: HeavyBall, gradient: Vector, step: float, restart: bool) -> HeavyBall:
         """One step."""
-        state.velocity[:] *= self.momentum
-        state.velocity[:] -= np.multiply(gradient, self.step, out=state.scratch)
+        state.velocity[:] *= 0.0 if restart else self.momentum
+        state.velocity[:] -= np.multiply(gradient, step, out=state.scratch)
         state.point[:] += state.velocity
         return state
 
@@ -104,27 +104,27 @@ class Nesterov:
     Gradient Schemes", Foundations of Computational Mathematics 15, 2015, section 3.2.)
     """
 
-    def __init__(self, step: float, momentum: float = 0.0) -> None:
-        self.step = step
+    def __init__(self, momentum: float) -> None:
+        pass
 
     def init(self, weights: Vector) -> Accelerated:
         """Start at ``weights``, at rest."""
         return Accelerated(weights.copy(), weights.copy(), np.empty_like(weights), 1.0)
 
-    def update(self, state: Accelerated, gradient: Vector) -> Accelerated:
+    def update(self, state: Accelerated, gradient: Vector, step: float, restart: bool) -> Accelerated:
         """One step, one extrapolation, or a restart."""
         point, old, new, t = state
-        np.multiply(gradient, -self.step, out=new)
+        np.multiply(gradient, -step, out=new)
         new += point
         moved = np.subtract(new, old, out=old)
-        uphill = float(np.dot(gradient, moved)) > 0
-        later = 1.0 if uphill else (1 + math.sqrt(1 + 4 * t * t)) / 2
-        moved *= 0.0 if uphill else (t - 1) / later
+        restart = restart or float(np.dot(gradient, moved)) > 0
+        later = 1.0 if restart else (1 + math.sqrt(1 + 4 * t * t)) / 2
+        moved *= 0.0 if restart else (t - 1) / later
         np.add(new, moved, out=point)
         return Accelerated(point, new, old, later)
 
 
-SOLVERS: dict[str, Callable[[float, float], Solver]] = {
+SOLVERS: dict[str, Callable[[float], Solver]] = {
     "gd": GradientDescent,
     "momentum": Momentum,
     "nesterov": Nesterov,

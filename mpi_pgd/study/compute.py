@@ -15,6 +15,7 @@ from mpi_pgd.objective.losses import GradientMap, least_squares
 from mpi_pgd.objective.objective import Objective, Scaling
 from mpi_pgd.rules.fit import FitRule, History
 from mpi_pgd.solvers.descent import GradientDescent
+from mpi_pgd.solvers.steps import LearntSteps
 from mpi_pgd.study.fitting import fit
 from mpi_pgd.sums import Partial, Vote
 from mpi_pgd.topology.world import rest
@@ -138,8 +139,10 @@ def _update() -> tuple[float, float]:
 
 
 def _updates(features: int, count: int) -> float:
-    objective = Objective(1, Scaling(np.zeros(features), np.ones(features)), True, 0.0)
-    rule = FitRule(objective, GradientDescent(1e-3), count + 9, 0.0, lambda *_: None, History(0.0))
+    ones = np.ones(features + 1)
+    objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), True, 0.0)
+    steps = LearntSteps(features, *objective.curvature())
+    rule = FitRule(objective, GradientDescent(0.0), steps, count + 9, 0.0, lambda *_: None, History(0.0))
     partial, order = Partial(features + 2, 1), Order(features)
     partial.peaks[:] = 1.0
     partial.rebound()

@@ -10,8 +10,9 @@ from mpi4py import MPI
 
 from mpi_pgd.data.memory import MemoryShard, available_bytes
 from mpi_pgd.errors import InputError
-from mpi_pgd.problem import Problem, Setup
+from mpi_pgd.problem import Problem
 from mpi_pgd.rules.fit import Status
+from mpi_pgd.rules.setup import Moments
 from mpi_pgd.run import fingerprint
 from mpi_pgd.topology.schedules import sent
 from mpi_pgd.topology.world import agreement, rest, share
@@ -92,7 +93,7 @@ class Race:
     def __init__(self, problem: Problem, ballot: Ballot) -> None:
         self.problem, self.ballot = problem, ballot
         self.signalled = False
-        self._setups: dict[int, Setup] = {}
+        self._setups: dict[int, Moments] = {}
         self._shard: tuple[tuple[int, int, int], MemoryShard] | None = None
 
     def run(self, contestants: Sequence[Contestant], repeats: int) -> dict[Contestant, list[Turn]]:

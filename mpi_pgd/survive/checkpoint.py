@@ -11,7 +11,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
@@ -21,7 +21,8 @@ from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
 
 MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"2"
-ARRAYS = ("setup", "state", "objective", "gradient_norm", "seconds")  # in the order of the file
+COLUMNS = ("objective", "gradient_norm", "step", "seconds")  # of the history
+ARRAYS = ("setup", "state", *COLUMNS)  # in the order of the file
 SAME = ("solver", "step", "momentum", "l2", "intercept", "standardize", "sums")  # what decides the bits of a round
 HEADER_BYTES = 64 << 20  # at most: the names of a million files
 PIECE_BYTES = 1 << 20  # hashed at a time
@@ -50,9 +51,9 @@ class Checkpoint(NamedTuple):
     rounds: int  # updates made
     elapsed: float  # seconds that the runs so far took together
     first: str  # sha256 of the sums at the start (``rules.fit.History``); empty before the first snapshot
-    setup: Vector  # (2 (p + 1) + 1,): means, variances (y last), step; empty if the run had not got so far
+    setup: Vector  # (3 (p + 1),): means, deviations, peaks (y last); empty if the run had not got so far
     state: Vector  # the snapshot's vector; empty if setup is, or if no round was made
-    history: tuple[Vector, Vector, Vector]  # objective, gradient_norm, seconds: (rounds,) each
+    history: Sequence[Vector]  # of COLUMNS: (rounds,) each
 
 
 def write(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -106,7 +107,7 @@ def parse(path: str | Path, stream: BinaryIO) -> Checkpoint:
     stream.seek(first)
     arrays = [_array(stream, header["arrays"][name]) for name in ARRAYS]
     fields = {name: header[name] for name in FIELDS}
-    found = Checkpoint(**fields, setup=arrays[0], state=arrays[1], history=(arrays[2], arrays[3], arrays[4]))
+    found = Checkpoint(**fields, setup=arrays[0], state=arrays[1], history=arrays[2:])
     flaw = _flaw(found)
     if flaw:
         _damaged(path, flaw)
@@ -269,12 +270,12 @@ def _flaw(checkpoint: Checkpoint) -> str:
         return "it has rounds without a state, or a state without a setup"
     if bool(rounds) != bool(checkpoint.first) or not re.fullmatch("([0-9a-f]{64})?", checkpoint.first):
         return "it has rounds without a digest of the first sums, or the reverse"
-    if len(setup) and (len(setup) % 2 == 0 or len(setup) < 5):
+    if len(setup) % 3 or 0 < len(setup) < 6:
         return f"its setup has {len(setup)} numbers"
     if not all(np.isfinite(vector).all() for vector in (setup, *checkpoint.history)):
         return "it holds numbers that are not finite"
-    if len(setup) and (setup[len(setup) // 2 :] < 0).any():
-        return "its setup has a negative variance or step"
+    if (setup[len(setup) // 3 :] < 0).any():
+        return "its setup has a negative deviation or peak"
     return ""
 
 

@@ -88,7 +88,7 @@ class Kept:
         if rounds > everyone[:, 2].min():
             history = History(self.history.start)
             vector = spread(comm, kept.vector, roots[2])
-            history.extend(0, spread(comm, kept.history.lines(0, rounds).ravel(), roots[2]).reshape(3, rounds))
+            history.extend(0, spread(comm, kept.history.lines(0, rounds).ravel(), roots[2]).reshape(-1, rounds))
             history.first = share(comm, kept.history.first, roots[2])
             kept = kept._replace(rounds=rounds, vector=vector, history=history)
         self.snapshot = kept
@@ -126,7 +126,7 @@ class Keeper:
         self.due = perf_counter() + INTERVAL
         self.asked = 0.0
         rounds, vector = kept.snapshot[:2]
-        kept.history.extend(rounds, np.empty((3, 0)))
+        kept.history.cut(rounds)
         if rounds:
             if len(vector) != partial.width + len(rule.dump()):  # on every rank alike
                 raise InputError("the checkpoint is damaged, its state is not one of this solver and data: take an older copy")
@@ -173,14 +173,14 @@ class Keeper:
     def _given(self, comm: MPI.Intracomm, vector: Vector, rounds: int) -> Vector:
         """The server's state on every rank, in one message with the lines of the history since the snapshot before. Collective."""
         history, before = self.kept.history, self.kept.snapshot.rounds
-        parts = [vector, np.empty(3 * (rounds - before)), np.zeros(DIGEST)]
+        parts = [vector, np.empty(len(History.COLUMNS) * (rounds - before)), np.zeros(DIGEST)]
         if self.updates:
             parts[1:] = history.lines(before, rounds).ravel(), np.frombuffer(bytes.fromhex(history.first))
         message = np.concatenate(parts)
         comm.Bcast(message)
         vector, lines, first = np.split(message, np.cumsum([len(part) for part in parts[:2]]))
         if not self.updates:
-            history.extend(before, lines.reshape(3, -1))
+            history.extend(before, lines.reshape(len(History.COLUMNS), -1))
             history.first = first.tobytes().hex()
         return vector
 

@@ -97,7 +97,6 @@ class Writer:
         if about and rounds > self.last:
             if setup is None or not len(state):  # the rounds have not begun, or not come to a snapshot: there is nothing to keep
                 setup = state = np.zeros(0)
-            objective, norm, seconds = history.lines(0, rounds)
             found = Checkpoint(
                 settings=self.settings,
                 data=about.data,
@@ -108,7 +107,7 @@ class Writer:
                 first=history.first if rounds else "",
                 setup=setup,
                 state=state,
-                history=(objective, norm, seconds),
+                history=tuple(history.lines(0, rounds)),
             )
             checkpoint.write(self.path, found)
             self.last = rounds
@@ -135,5 +134,5 @@ def check(found: Checkpoint, path: str, settings: Mapping[str, Any], about: Abou
         other = [f"BLAS uses other kernels here than {there} there (set OPENBLAS_CORETYPE to choose)"]
     if other:
         raise InputError(f"the checkpoint {path} is not of this run: {'; '.join(other)}; give its own data and settings")
-    if len(found.setup) not in (0, 2 * about.data["features"] + 3):
+    if len(found.setup) not in (0, 3 * (about.data["features"] + 1)):
         raise InputError(f"the checkpoint {path} is damaged, its setup is one of other features: take an older copy")

@@ -83,9 +83,9 @@ def fit(
     shard = problem.load(topology)
     setup = problem.prepare(late, shard, votes(perf_counter()))  # type: ignore[arg-type]
     order, partial = Order(problem.table.features), problem._partial(problem.table.features + 2)
-    solver = SOLVERS[problem.settings.solver](setup.step, problem.settings.momentum)
-    chosen = problem.settings
-    rule = FitRule(problem.objective(setup), solver, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
+    chosen, objective = problem.settings, problem.objective(setup)
+    solver, steps = SOLVERS[chosen.solver](chosen.momentum), problem.steps(objective)
+    rule = FitRule(objective, solver, steps, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
     late.exchanges = 0
     mapping = GradientMap(least_squares, problem.partition.block_rows)
     rounds(late, shard, mapping, partial, Restless(rule), order, lambda: (False, signalled))

@@ -1,0 +1,75 @@
+"""The learnt step: never longer than the curvature allows for good, and nearly as good as one that was known."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mpi_pgd.solvers.steps import FixedSteps, LearntSteps
+
+BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks/steps.py"))
+
+
+@pytest.mark.parametrize("name", ["gd", "momentum", "nesterov"])
+def test_rounds_over_spectra_are_near_those_of_the_exact_step(name: str) -> None:
+    promised, largest = BENCHMARK["PROMISED"][name]
+    generator = np.random.default_rng(1)
+    for _ in range(60):
+        values = BENCHMARK["spectrum"](generator, min(largest, 1e3))
+        aim = generator.normal(size=len(values))
+        exact = BENCHMARK["rounds"](name, FixedSteps(1 / values.max()), values, aim)
+        learnt = BENCHMARK["rounds"](name, LearntSteps(len(values), values.mean(), values.sum()), values, aim)
+        assert learnt <= max(promised * exact, exact + BENCHMARK["MORE"])
+
+
+def test_the_constant_stays_below_the_largest_eigenvalue() -> None:
+    generator = np.random.default_rng(2)
+    for _ in range(50):
+        values = BENCHMARK["spectrum"](generator, 1e4)
+        steps = LearntSteps(len(values), values.mean(), values.sum())
+        for _ in range(30):
+            point = generator.normal(size=len(values))
+            step, _ = steps.next(point, values * point, 0.0)
+        assert (1 - 1e-12) / values.max() <= step <= 1 / values.mean()
+
+
+@pytest.mark.parametrize(
+    ("moved", "changed", "rounding", "learnt"),
+    [
+        (1e-16, 1e-12, 0.0, False),  # the point's own rounding
+        (1e-6, 1e-3, 1e-5, False),  # the gradient's
+        (1e-6, 1e-3, 1e-9, True),
+        (1e-6, -1e-3, 1e-9, False),  # not convex: noise
+    ],
+)
+def test_rounding_teaches_nothing(moved: float, changed: float, rounding: float, learnt: bool) -> None:
+    steps, point, direction = LearntSteps(2, 1.0, 1e6), np.array([1.0, 1.0]), np.array([1.0, -2.0])
+    steps.next(point, point, rounding)
+    step, restart = steps.next(point + moved * direction, point + changed * direction, rounding)
+    assert restart == learnt
+    assert step == pytest.approx(1e-3 if learnt else 1.0)
+
+
+def test_a_combination_of_rounds_teaches_more() -> None:
+    """Neither difference is along the most curved direction, their difference is."""
+    values = np.array([10.0, 1.0])
+    steps = LearntSteps(2, 1.0, 11.0)
+    for point in np.array([[0.0, 0.0], [1.0, 3.0], [2.0, 0.0]]):
+        step, _ = steps.next(point, values * point, 0.0)
+    assert step == pytest.approx(0.1)
+
+
+def test_what_was_learnt_comes_back() -> None:
+    values = np.array([9.0, 4.0, 0.1])
+    one, other = LearntSteps(3, 1.0, 13.1), LearntSteps(3, 1.0, 13.1)
+    generator = np.random.default_rng(3)
+    points = generator.normal(size=(8, 3))
+    for point in points[:4]:
+        one.next(point, values * point, 0.0)
+    kept = one.dump()
+    other.load(kept)
+    assert other.dump().tolist() == kept.tolist()
+    for point in points[4:]:
+        assert one.next(point, values * point, 0.0) == other.next(point, values * point, 0.0)
+    assert len(LearntSteps(3, 1.0, 2.0).dump()) == len(kept)
