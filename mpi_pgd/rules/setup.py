@@ -68,12 +68,13 @@ class MomentsRule:
 
     def __call__(self, partial: Partial, order: Order) -> None:
         """Keep the moments; go on about the means, or stop."""
-        order.action = Action.EXCHANGE
         if partial.redo:
+            order.action = Action.EXCHANGE
             return
         shift, squares = np.split(partial.total(np.empty(partial.width)) / self.rows, 2)
         self.mean = order.point + shift / self.unit
         self._passes += 1
+        order.action = Action.EXCHANGE if partial.stale else Action.GO
         if self._passes == 2:
             scaled = np.sqrt(np.maximum(squares - shift * shift, 0.0))
             scaled[scaled <= CONSTANT * self.peak * self.unit] = 0.0

@@ -20,9 +20,11 @@ def moments(x: np.ndarray, y: np.ndarray, order_free: bool = True) -> Moments:
     partial, order = Partial(2 * features + 2, -(-len(x) // BLOCK), order_free), Order(features)
     partial.peaks[:] = rule.bound()
     rule.open(order)
-    for _ in range(2):
-        assert order.action == Action.EXCHANGE
-        partial.rebound()
+    passes = 0
+    while order.action != Action.STOP:
+        passes += 1
+        if order.action == Action.EXCHANGE:
+            partial.rebound()
         partial.clear()
         mapped = MomentsMap(BLOCK, features, rule.unit)(order.point)
         for start in range(0, len(x), BLOCK):
@@ -30,7 +32,7 @@ def moments(x: np.ndarray, y: np.ndarray, order_free: bool = True) -> Moments:
             mapped(block, partial.slot(len(block.y)))
         partial.close(late=False, signalled=False)
         rule(partial, order)
-    assert order.action == Action.STOP
+    assert passes == 2
     return rule.moments()
 
 
