@@ -20,6 +20,7 @@ from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import opened, reading
 from mpi_pgd.data.orientation import creator, turned
 from mpi_pgd.data.storage import load_plugin, readable, sources
+from mpi_pgd.data.twice import Origin, Taken, check_once
 from mpi_pgd.errors import InputError, nearest, printable
 
 
@@ -151,6 +152,7 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
                 f"{other.part.path} has {other.features} features and {first.part.path} has {first.features}: "
                 f"files read as one table need the same number"
             )
+    check_once([taken for one in found for taken in one.taken])
     parts = [_in_order(one, first) for one in found]
     table = Table(
         parts=tuple(parts),
@@ -180,6 +182,7 @@ class _Seen(NamedTuple):
     names: Names
     plugin: bool
     warnings: list[str]
+    taken: list[Taken]
 
 
 def _inspect_one(path: str, x: str, y: str) -> _Seen:
@@ -208,7 +211,9 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
         if rows == columns > 1:
             way = f"read transposed, as it is {made_by}" if across else "read with rows first"
             warnings.append(f"{x} in {path} is square, so its shape can't tell rows from features: it is {way}")
-        return _Seen(part, columns, names_of(file, features, columns, int(not across), path, x), plugin, warnings)
+        names = names_of(file, features, columns, int(not across), path, x)
+        taken = [Taken(path, Origin.of(features), f"{features.name} in {features.file.filename}", range(rows))]
+        return _Seen(part, columns, names, plugin, warnings, taken)
 
 
 def _doubts(data_set: h5py.Dataset, name: str, path: str) -> list[str]:

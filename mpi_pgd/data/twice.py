@@ -1,0 +1,63 @@
+"""Rows that would count twice: a file that was given twice, whatever its names are, or two ways to one data set."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+
+from mpi_pgd.errors import InputError
+
+
+class Origin(NamedTuple):
+    """A data set as the file system and HDF5 know it, whatever names and links lead to it."""
+
+    device: int
+    inode: int
+    address: int
+
+    @classmethod
+    def of(cls, data_set: h5py.Dataset) -> "Origin":
+        """Of an open data set."""
+        found = Path(data_set.file.filename).stat()
+        return cls(found.st_dev, found.st_ino, h5py.h5o.get_info(data_set.id).addr)
+
+
+class Taken(NamedTuple):
+    """Rows that a part of a table takes from a data set.
+
+    Attributes:
+        path: of the part's file, as it was given.
+        of: whose rows.
+        name: of that data set, in words.
+        rows: which.
+    """
+
+    path: str
+    of: Origin
+    name: str
+    rows: range
+
+
+def check_once(taken: Sequence[Taken]) -> None:
+    """Every row of a data set may be in one part of a table only.
+
+    Raises:
+        InputError: some rows are in two parts, or twice in one list of files.
+    """
+    last: dict[Origin, Taken] = {}
+    for one in sorted(taken, key=lambda one: (one.of, one.rows.start)):
+        before = last.get(one.of)
+        if before and one.rows.start < before.rows.stop:
+            raise InputError(_twice(before, one))
+        if not before or one.rows.stop > before.rows.stop:
+            last[one.of] = one
+
+
+def _twice(one: Taken, other: Taken) -> str:
+    if one.path == other.path:
+        return f"{one.path} is given twice, and its rows would count twice: give it once"
+    if Path(one.path).samefile(other.path):
+        return f"{one.path} and {other.path} are the same file, and its rows would count twice: give it once"
+    rows = f"rows {other.rows.start} to {min(one.rows.stop, other.rows.stop) - 1} of {one.name}"
+    return f"{one.path} and {other.path} both lead to {rows}, which would count twice: give one of them"
