@@ -51,7 +51,7 @@ class Job:
 
     def __init__(self, choose: Choose, flag: SignalFlag | None, start: float, stack: ExitStack) -> None:
         self.choose, self.flag, self.start, self.stack = choose, flag, start, stack
-        self.settings, self.shipped = Settings(), False
+        self.settings, self.shipped, self.key = Settings(), False, ""
         self.first = False  # this rank is rank 0 of the newest attempt
         self.status: Status | None = None  # of a descent that has ended
         self.origin: Checkpoint | None = None
@@ -83,13 +83,10 @@ class Job:
                 checkpoint.prepare(chosen.checkpoint)
                 self._prepared = True  # once: it would remove what is just being written
         self.kept.start = self.kept.start.partition(b"\n")[0]  # nobody will ask for the checkpoint that was read: all have it
-        if self.watcher is None and (self.flag or chosen.checkpoint or chosen.patience < math.inf):
-            self._watch()
-        if self.watcher and self.watcher.patience < math.inf:
-            mine = np.frombuffer(self.watcher.card(), dtype=np.uint8)
-            cards = np.empty((team.comm.size, len(mine)), dtype=np.uint8)
-            team.comm.Allgather(mine, cards)
-            self.watcher.join([card.tobytes() for card in cards], team.comm.rank, team.ids)
+        if chosen.patience < math.inf:
+            self._meet(team)
+        elif self.watcher is None and (self.flag or chosen.checkpoint):
+            self._watch("")
         return chosen
 
     def _take(self, comm: MPI.Intracomm) -> None:
@@ -98,19 +95,29 @@ class Job:
         def read() -> bytes:
             self.pulse.enter("reading the settings")
             found = self.choose()
-            taken = found._replace(settings=found.settings | {"data": files.find(found.settings["data"])}).encoded()
+            settings = found.settings | {"data": files.find(found.settings["data"])}
             self.pulse.enter(BEGINNING)
-            return taken
+            return found._replace(settings=settings, key=os.urandom(32).hex()).encoded()
 
         known = self.kept.start
         self.kept.start = once(comm, known, read)
         if not known:
-            settings, self.shipped, self.origin = Start.decoded(self.kept.start)
+            settings, self.shipped, self.origin, self.key = Start.decoded(self.kept.start)
             self.settings = config.settings(settings)
             if self.origin:
                 self.kept.restore(self.origin, self.start)
 
-    def _watch(self) -> None:
+    def _meet(self, team: Team) -> None:
+        """Have each rank's watcher know how to ask the others. Collective."""
+        from mpi_pgd.survive import members  # hardly anyone asks for it, and it takes an import of sockets
+
+        places = exchanged(team.comm, members.place())
+        if self.watcher is None:
+            self._watch(members.meeting(places[team.comm.rank], places))
+        assert self.watcher
+        self.watcher.join(exchanged(team.comm, self.watcher.card()), team.comm.rank, team.ids)
+
+    def _watch(self, host: str) -> None:
         """Start the watcher, and what writes the checkpoint: on all ranks, as any may become the one that does."""
         chosen = self.settings
         if chosen.checkpoint:
@@ -130,6 +137,8 @@ class Job:
             end=self._end,
             frozen=chosen.frozen,
             say=say,
+            key=bytes.fromhex(self.key),
+            host=host,
         )
         self.watcher = self.stack.enter_context(watcher)
 
@@ -255,6 +264,13 @@ def about(problem: Problem) -> About:
 def jsonable(chosen: Settings) -> dict[str, Any]:
     """Settings as JSON has them: None for infinity."""
     return {key: None if value == math.inf else value for key, value in chosen.as_dict().items()}
+
+
+def exchanged(comm: MPI.Intracomm, mine: bytes) -> list[bytes]:
+    """``mine`` of each rank; all are of one length. Collective."""
+    everyone = np.empty((comm.size, len(mine)), dtype=np.uint8)
+    comm.Allgather(np.frombuffer(mine, dtype=np.uint8), everyone)
+    return [each.tobytes() for each in everyone]
 
 
 def say(sentence: str) -> None:

@@ -5,10 +5,12 @@ import hashlib
 import os
 import socket
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 CARD_BYTES = 128
+LOOPBACK = "127.0.0.1"
 _CARD = struct.Struct("!8s8s8sIHB32s60s")
 _SIOCGIFADDR = 0x8915  # Linux: the IPv4 address of an interface
 _MOST = 8  # addresses
@@ -18,10 +20,10 @@ class Member(NamedTuple):
     """A rank as others see it.
 
     Attributes:
-        cookie: 8 random bytes, without which no datagram counts.
+        cookie: 8 random bytes, by which others know it.
         node: what shares its process numbers: a member with the same can kill it.
         net: what shares its loopback.
-        addresses: IPv4; it is not known which of them others can reach.
+        addresses: IPv4, where it listens; if there are several, it is not known which of them others can reach.
     """
 
     rank: int
@@ -34,18 +36,50 @@ class Member(NamedTuple):
     addresses: tuple[str, ...]
 
 
-def pack(cookie: bytes, port: int) -> bytes:
-    """The card of this process."""
-    found = _addresses()
+def place() -> bytes:
+    """Where this process is: what shares its loopback, and its addresses."""
+    packed = b"".join(map(socket.inet_aton, _addresses()))
+    return _space("net") + packed.ljust(4 * _MOST, b"\0")
+
+
+def meeting(mine: bytes, everyone: Iterable[bytes]) -> str:
+    """The address at which all others, by their places, can reach this process.
+
+    The loopback's, if all share it; else that of the interface by which others are reached; none, for any, if there are several.
+    """
+    elsewhere = {other for other in everyone if other[:8] != mine[:8]}
+    if not elsewhere:
+        return LOOPBACK
+    here = set(_split(mine[8:]))
+    found = {_source(address) for other in elsewhere for address in _split(other[8:]) if address not in here} & here
+    return found.pop() if len(found) == 1 else ""
+
+
+def _source(address: str) -> str:
+    """From where datagrams to an address would be sent; nothing is."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # no way there
+        probe.connect((address, 9))
+        return str(probe.getsockname()[0])
+    return ""
+
+
+def _split(packed: bytes) -> list[str]:
+    parts = [packed[place : place + 4] for place in range(0, len(packed), 4)]
+    return [socket.inet_ntoa(part) for part in parts if any(part)]
+
+
+def pack(cookie: bytes, port: int, host: str) -> bytes:
+    """The card of this process, which listens at ``host``, or at any of its addresses if that is empty."""
+    found = [host] if host else _addresses()
     packed = b"".join(map(socket.inet_aton, found))
-    host = socket.gethostname().encode()[:60]
-    return _CARD.pack(cookie, _space("pid"), _space("net"), os.getpid(), port, len(found), packed, host).ljust(CARD_BYTES, b"\0")
+    name = socket.gethostname().encode()[:60]
+    return _CARD.pack(cookie, _space("pid"), _space("net"), os.getpid(), port, len(found), packed, name).ljust(CARD_BYTES, b"\0")
 
 
 def unpack(card: bytes, rank: int) -> Member:
     """What a card says."""
     cookie, node, net, pid, port, count, packed, host = _CARD.unpack(card[: _CARD.size])
-    addresses = tuple(socket.inet_ntoa(packed[4 * place : 4 * place + 4]) for place in range(count))
+    addresses = tuple(_split(packed[: 4 * count]))
     return Member(rank, host.rstrip(b"\0").decode(errors="replace"), pid, cookie, node, net, port, addresses)
 
 

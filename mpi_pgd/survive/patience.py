@@ -4,6 +4,7 @@ A rank that notices asks all. The lowest rank that answers speaks; the others no
 been asked. Nobody acts on what may be old: if a round finishes meanwhile, or this process was itself stopped, all is asked anew.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 
 TRY_AGAIN = 75
 LATER = 0.5  # seconds by which a rank notices later than one of half its number: most will have been asked by then
-SAVING = 60.0  # seconds for another rank to write the checkpoint
-KILLING = 2.0
+SAVING = 60.0  # seconds to write the checkpoint
 GAP = 1.0  # seconds of sleep too many by which a process knows that it was stopped
 
 
@@ -64,6 +64,18 @@ class Patience:
         except _Stale:
             self._wait_until = 0.0
 
+    def look(self) -> None:
+        """Another rank holds one of this node to be frozen, and can't end it: see whether it is, and end it then."""
+        if self.asking.suspects:
+            suspect, turn, address = self.asking.suspects.pop(next(iter(self.asking.suspects)))
+            self._asked_of = (self.asking.ring, self.pulse.finished)
+            with contextlib.suppress(_Stale):
+                if self.watcher.frozen == "drop" and perf_counter() - self.pulse.finished > self.watcher.patience:
+                    answers = self.asking.all(self._sleep, [suspect])
+                    if frozen([suspect], answers, self.watcher.patience):
+                        end_process(suspect)
+                        self.asking.post.reply(address, turn)
+
     @property
     def _members(self) -> Sequence[Member]:
         return self._asked_of[0][0]
@@ -101,7 +113,7 @@ class Patience:
         if guilty and self.watcher.frozen == "drop":
             self._drop(answers, guilty)
         elif guilty:
-            self._end(answers)
+            self._end()
 
     def _tell(self, text: str, answers: dict[int, Answer], always: bool) -> None:
         """Of a round that is only slow, once; again if others are slow then."""
@@ -118,7 +130,7 @@ class Patience:
         for victim in guilty:
             trouble = trouble or self._kill(answers, victim)
         if trouble:
-            self._end(answers, trouble)
+            self._end(trouble)
 
     def _kill(self, answers: dict[int, Answer], victim: Member) -> str:
         """Why it could not be killed; nothing if it was."""
@@ -131,24 +143,22 @@ class Patience:
         self._killed.add(victim.pid)
         if near[0] is self._me:
             end_process(victim)
-        elif not self.asking.order(near[0], KILLING, self._sleep, kind="kill", pid=victim.pid) and near[0] is not victim:
-            return f"rank {near[0].rank} was asked to end rank {victim.rank}, and did not answer"
+        elif not self.asking.have_looked(near[0], victim, self._sleep) and near[0] is not victim:
+            return f"rank {near[0].rank} was asked to end rank {victim.rank}, and did not"
         return ""
 
-    def _end(self, answers: dict[int, Answer], why: str = "") -> None:
-        where = self._save(answers)
+    def _end(self, why: str = "") -> None:
+        where = self._save()
         self.watcher.say("; ".join(filter(None, [why, "the run ends", where])))
         self._check(perf_counter())
         self.watcher.end(TRY_AGAIN)
 
-    def _save(self, answers: dict[int, Answer]) -> str:
-        """Where the checkpoint is, or why it could not be written; nothing if there is none to write."""
-        writers = [member for member in self._members if member.rank in answers and answers[member.rank].saves]
-        if writers and writers[0] is not self._me:
-            reply = self.asking.order(writers[0], SAVING, self._sleep, kind="save")
-            if reply and reply["sentence"]:
-                return str(reply["sentence"])
-        job = self.watcher.request(self.watcher.fallback_save if self._me not in writers else None)
+    def _save(self) -> str:
+        """Where the checkpoint is, or why it could not be written; nothing if there is none to write.
+
+        The rank that writes it is the lowest, so it is the one that speaks if it answers.
+        """
+        job = self.watcher.request(None if self.watcher.save else self.watcher.fallback_save)
         if job and not self._sleep(SAVING, lambda: job.ended):
             return f"the checkpoint could not be written within {SAVING:.0f} s"
         return job.sentence if job else ""

@@ -11,12 +11,11 @@ MOST = 8  # groups that are named
 
 
 class Answer(NamedTuple):
-    """What a rank says of itself: its last finished round, its step and seconds in it, and whether it writes the checkpoint."""
+    """What a rank says of itself: its last finished round, its step and seconds in it."""
 
     round: int
     step: str
     inside: float
-    saves: bool
 
     @property
     def waits(self) -> bool:

@@ -38,6 +38,8 @@ class Watcher:
         end: ends the job with an exit code; called in the thread, and not to return. With ULFM it takes MPI_Abort to end all.
         frozen: what happens to a rank that is frozen: ``end`` the run, or ``drop`` the rank, which ULFM survives.
         say: tells the user a sentence; called in the thread.
+        key: what all ranks, and nobody else, know: it signs the datagrams of a patience.
+        host: the address at which those are received (``members.meeting``).
 
     Attributes:
         save: may be set later, as another rank may become the one that writes.
@@ -55,9 +57,11 @@ class Watcher:
         end: Callable[[int], object] = os._exit,
         frozen: str = "end",
         say: Callable[[str], None],
+        key: bytes = b"",
+        host: str = "127.0.0.1",
     ) -> None:
         self.pulse, self.save, self.every, self.patience, self.flag = pulse, save, every, patience, flag
-        self.end, self.frozen, self.say = end, frozen, say
+        self.end, self.frozen, self.say, self.key, self.host = end, frozen, say, key, host
         self.fallback_save: Save | None = None
         self.post: Post | None = None
         self._patience: Patience | None = None
@@ -94,7 +98,7 @@ class Watcher:
         from mpi_pgd.survive.patience import Patience  # hardly anyone asks for it, and it takes an import of sockets
         from mpi_pgd.survive.post import Post
 
-        self.post = Post()
+        self.post = Post(self.key, self.host)
         self._patience = Patience(self, self.post)
 
     def stop(self) -> None:
@@ -174,8 +178,10 @@ class Watcher:
         while not self._stopping:
             try:
                 self.turn(self._patience.next if self._patience else math.inf)
-                if self._patience and perf_counter() >= self._patience.due and not self._stopping:
-                    self._patience.inquire()
+                if self._patience and not self._stopping:
+                    self._patience.look()
+                    if perf_counter() >= self._patience.due:
+                        self._patience.inquire()
             except BaseException as bug:
                 self._note(bug)
                 self._deafen()

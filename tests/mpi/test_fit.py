@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from mpi_pgd import InputError, fit
+from mpi_pgd import InputError, fit, job
+from mpi_pgd.job import Job
 from mpi_pgd.problem import Problem
+from mpi_pgd.survive.pulse import WAITING
 
 pytestmark = pytest.mark.mpi
 
@@ -380,6 +382,35 @@ def test_blocks_that_can_not_be_moved_stay(
     assert (result.record["weights_sha256"], result.record["moved_blocks"]) == (alone.record["weights_sha256"], 0)
     assert said.count("--balance can't move") == (COMM.rank == 0)
     assert words in said or COMM.rank > 0
+
+
+def test_who_waits_for_an_attempt_to_begin_or_end_is_not_to_blame(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a rank is lost meanwhile, that may take longer than --patience."""
+    jobs: list[Job] = []
+    steps: set[str] = set()
+
+    class Seen(Job):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            jobs.append(self)
+
+    def noted(collective: Callable[..., Any]) -> Callable[..., Any]:
+        def do(*args: Any) -> Any:
+            steps.add(jobs[-1].pulse.step)
+            return collective(*args)
+
+        return do
+
+    monkeypatch.setattr("mpi_pgd.run.Job", Seen)
+    for name in ("once", "exchanged"):
+        monkeypatch.setattr(f"mpi_pgd.job.{name}", noted(getattr(job, name)))
+    x, y = problem()
+    fit(written(folder / "d.h5", x, y), rounds=5, patience=60)
+    with pytest.raises(InputError, match="has no data set Z"):
+        fit(written(folder / "d.h5", x, y), x="Z", patience=60)
+    steps |= {each.pulse.step for each in jobs}
+    assert steps
+    assert all(step.startswith(WAITING) for step in steps), steps
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -10,9 +10,9 @@ def members(*hosts: str) -> list[Member]:
     return [Member(rank, host, 1000 + rank, b"cookie", b"node", b"net", 1, ()) for rank, host in enumerate(hosts)]
 
 
-WAITS = Answer(123, "summing", 9.0, False)
-READS = Answer(123, "reading rows 0 to 999 of a.h5", 12.0, False)
-COMPUTES = Answer(123, "computing", 4.0, False)
+WAITS = Answer(123, "summing", 9.0)
+READS = Answer(123, "reading rows 0 to 999 of a.h5", 12.0)
+COMPUTES = Answer(123, "computing", 4.0)
 HEAD = "no round has finished for 10 s (the last was round 123): "
 
 
@@ -61,7 +61,7 @@ def test_nobody_is_to_blame() -> None:
 
 
 def test_before_the_first_round() -> None:
-    answers = {0: Answer(0, "waiting for the others' rows", 9.0, True), 1: Answer(0, "reading rows 7 to 9", 9.0, False)}
+    answers = {0: Answer(0, "waiting for the others' rows", 9.0), 1: Answer(0, "reading rows 7 to 9", 9.0)}
     assert sentence(members("a", "b"), answers, 10.2) == (
         "no round has finished for 10 s (none so far): "
         "rank 1 on b has been reading rows 7 to 9 for 9 s; rank 0 waits for the others"
@@ -73,21 +73,21 @@ def test_of_many_only_some_are_named() -> None:
     text = sentence(members(*hosts), {0: WAITS}, 10.2)
     assert text.count("does not answer") == MOST
     assert f"{99 - MOST} more nodes" in text
-    answers = {rank: Answer(5, f"reading row {rank}", 1.0, False) for rank in range(100)}
+    answers = {rank: Answer(5, f"reading row {rank}", 1.0) for rank in range(100)}
     assert sentence(members(*hosts), answers, 10.2).count("reading") == MOST
 
 
 def test_frozen_is_who_is_silent_or_stuck_in_a_step_of_its_own() -> None:
     everyone = members("a", "a", "a", "a", "a")
-    answers = {0: Answer(1, "summing", 99.0, True), 1: READS, 3: COMPUTES, 4: Answer(1, "waiting for the end", 99.0, False)}
+    answers = {0: Answer(1, "summing", 99.0), 1: READS, 3: COMPUTES, 4: Answer(1, "waiting for the end", 99.0)}
     assert [member.rank for member in frozen(everyone, answers, patience=10.0)] == [1, 2]
     assert [member.rank for member in frozen(everyone, answers, patience=3.0)] == [1, 2, 3]
 
 
 def test_a_card_says_what_was_packed() -> None:
-    card = pack(b"12345678", 65000)
+    card = pack(b"12345678", 65000, "")
     assert len(card) == CARD_BYTES
     member = unpack(card, 3)
     assert (member.rank, member.cookie, member.port) == (3, b"12345678", 65000)
-    assert (member.node, member.net) == unpack(pack(b"other...", 1), 0)[4:6]
+    assert (member.node, member.net) == unpack(pack(b"other...", 1, ""), 0)[4:6]
     assert not any(address.startswith("127.") for address in member.addresses)

@@ -14,9 +14,11 @@ from functools import partial
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.job import exchanged
+from mpi_pgd.survive import members
 from mpi_pgd.survive.pulse import COMPUTING, SUMMING, Pulse
 from mpi_pgd.survive.watcher import Watcher
-from mpi_pgd.topology.world import end, guard
+from mpi_pgd.topology.world import end, guard, share
 
 WORLD = MPI.COMM_WORLD
 ROUNDS = 30
@@ -45,10 +47,7 @@ def freeze(pulse: Pulse, how: str) -> None:
 
 
 def join(comm: MPI.Intracomm, watcher: Watcher) -> None:
-    card = np.frombuffer(watcher.card(), dtype=np.uint8)
-    cards = np.empty((comm.size, card.size), dtype=np.uint8)
-    comm.Allgather(card, cards)
-    watcher.join([each.tobytes() for each in cards], comm.rank)
+    watcher.join(exchanged(comm, watcher.card()), comm.rank)
 
 
 def sums(comm: MPI.Intracomm, pulse: Pulse, rank: int, how: str) -> None:
@@ -65,7 +64,9 @@ def sums(comm: MPI.Intracomm, pulse: Pulse, rank: int, how: str) -> None:
 
 def main(frozen: str, rank: int, how: str, saver: int, fallback: int) -> None:
     pulse, comm = Pulse(), WORLD
-    watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=partial(end, WORLD))
+    places, key = exchanged(comm, members.place()), bytes.fromhex(share(comm, os.urandom(32).hex()))
+    host = members.meeting(places[comm.rank], places)
+    watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=partial(end, WORLD), key=key, host=host)
 
     def save() -> str:
         return f"checkpoint of rank {WORLD.rank} in round {pulse.round}"
