@@ -139,6 +139,8 @@ class Problem:
             InputError: they don't fit into the node's memory, or can't be read.
         """
         shard = shard or MemoryShard(self.table, self.partition, self._reading)
+        if not self.shrunk:  # before anything as long as the rows or blocks is made
+            self._check_room(self.table.bytes(len(self.partition.span(self.partition.shard(topology.worker, topology.workers)))))
         owners = np.full(self.partition.blocks, NOBODY, dtype=np.int32)
         if topology.worker >= 0:
             owners[shard.blocks] = topology.worker
@@ -150,12 +152,7 @@ class Problem:
     def _own(self, topology: Mode, shard: MemoryShard, owners: Owners) -> None:
         """Have each rank hold what it owns. Collective; errors as of ``load``."""
         blocks = np.flatnonzero(owners == topology.worker)
-        wanted = node_total(self.comm, self.nodes, shard.bytes(shard.missing(blocks)) + (0 if shard.pieces else self._beside()))
-        held = node_total(self.comm, self.nodes, held_bytes())
-        with agreement(self.comm):
-            there = int(SPARE * available_bytes(held))
-            if wanted > there:
-                raise InputError(_too_little(wanted, there, held))
+        self._check_room(shard.bytes(shard.missing(blocks)), fresh=not shard.pieces)
         self.comm.Barrier()  # nobody takes memory before all have looked how much there is
         with agreement(self.comm):
             shard.hold(blocks)
@@ -176,9 +173,22 @@ class Problem:
             return str(error)
         return ""
 
+    def _check_room(self, rows: int, fresh: bool = True) -> None:
+        """Whether each node has memory for ``rows`` bytes on each rank and, if ``fresh``, for what is beside them. Collective.
+
+        Raises:
+            InputError: one has not.
+        """
+        wanted = node_total(self.comm, self.nodes, rows + (self._beside() if fresh else 0))
+        held = node_total(self.comm, self.nodes, held_bytes())
+        with agreement(self.comm):
+            there = int(SPARE * available_bytes(held))
+            if wanted > there:
+                raise InputError(_too_little(wanted, there, held))
+
     def _beside(self) -> int:
-        """Bytes that a rank takes beside its rows, at most: a block or two for the maps, and some dozens of vectors."""
-        return 8 * self.table.features * (2 * self.partition.block_rows + 60)
+        """Bytes that a rank takes beside its rows, at most: a block or two for the maps, some dozens of vectors, two of a chunk."""
+        return 8 * self.table.features * (2 * self.partition.block_rows + 60) + 2 * self.table.chunk_bytes
 
     def prepare(self, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
         """What has to be known of the columns before the descent: two passes over the rows. Collective.
@@ -188,7 +198,9 @@ class Problem:
         """
         peak = shard.peaks.copy()
         self.comm.Allreduce(MPI.IN_PLACE, peak, MPI.MAX)
-        rule = MomentsRule(self.rows, self.table.first_row, peak, self.partition.block_rows)
+        first = shard.first_row()
+        self.comm.Allreduce(MPI.IN_PLACE, first, MPI.MAX)  # of whoever has read it
+        rule = MomentsRule(self.rows, first, peak, self.partition.block_rows)
         partial = self._partial(2 * len(peak))
         partial.peaks[:] = rule.bound()
         mapping = MomentsMap(self.partition.block_rows, self.table.features, rule.unit)

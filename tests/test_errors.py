@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.launch import LEFT_OUT, ROOT, Library, Result, launch, libraries
+from tests.sparse import hole
 
 MODES = ("client-server", "peer-to-peer")
 ROWS, FEATURES = 5000, 4  # 20 blocks: the last rank's shard begins after row 2500 in client-server, 3328 in peer-to-peer
@@ -175,10 +176,9 @@ def unknown_filter(folder: Path) -> Arguments:
 
 
 def too_large(folder: Path) -> Arguments:
-    """Chunks that are never written take no disk; reading them would give zeros."""
     with h5py.File(folder / "data.h5", "w") as file:
-        file.create_dataset("X", shape=(10**9, 1000), dtype="f8", chunks=(1000, 1000))
-        file.create_dataset("y", shape=(10**9,), dtype="f8", chunks=(1000,))
+        hole(file, "X", (10**9, 1000))
+        hole(file, "y", (10**9,))
     return [str(folder / "data.h5")]
 
 

@@ -3,11 +3,15 @@
 import glob
 import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mpi_pgd.errors import InputError
+
+# Opening them, or reading from them, may wait for ever.
+NO_FILES = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
 
 
 class Stamp(NamedTuple):
@@ -53,6 +57,21 @@ def find(patterns: Sequence[str]) -> list[str]:
             raise InputError(f"{words} {pattern}: give one or more HDF5 files")
         paths += map(os.path.abspath, found)
     return sorted(paths, key=natural)
+
+
+def regular(path: str | os.PathLike[str]) -> None:
+    """Refuse what is no file of its own, before it is opened; what is not there, or a folder, is left to whoever opens it.
+
+    Raises:
+        InputError: it is a pipe, a socket or a device.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):  # the last: a name with a NUL
+        return
+    for is_one, kind in NO_FILES:
+        if is_one(mode):
+            raise InputError(f"{os.fspath(path)} is {kind}, not a file: copy what it gives into a file, and give that")
 
 
 def natural(path: str) -> list[tuple[int, int, str]]:

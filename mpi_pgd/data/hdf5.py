@@ -4,7 +4,9 @@ Only the serial h5py is needed: files are opened read-only, and disjoint rows ar
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -12,16 +14,19 @@ import h5py
 import numpy as np
 
 from mpi_pgd.arrays import Rows, Vector
+from mpi_pgd.data.behind import Behind, Span
 from mpi_pgd.data.categories import categories, in_place_of
 from mpi_pgd.data.decode import read_features, read_targets
 from mpi_pgd.data.files import Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
-from mpi_pgd.data.opening import opened, reading
+from mpi_pgd.data.opening import data_sets, linked, opened, prefixes, reading, search_as
 from mpi_pgd.data.orientation import creator, turned
-from mpi_pgd.data.storage import load_plugin, readable, sources
+from mpi_pgd.data.storage import load_plugin
 from mpi_pgd.data.twice import Origin, Taken, check_once
-from mpi_pgd.errors import InputError, nearest, printable
+from mpi_pgd.errors import InputError, nearest
+
+FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one
 
 
 @dataclass(frozen=True)
@@ -32,17 +37,43 @@ class Part:
     rows: int
     chunk_rows: int  # rows that are stored, and so have to be read, together; 1 if contiguous
     layout: str  # what `data info` says of it
-    files: tuple[Stamp, ...] = ()  # those that its rows come from: several, if its data sets are virtual
+    files: tuple[Stamp, ...] = ()  # those that its rows come from: several, if its data sets are links or virtual
+    spans: tuple[Span, ...] = ()  # of each of them: for which rows
+    chunk_bytes: int = 0  # of the largest chunk, which is in memory while rows of it are read
     columns: tuple[int, ...] = ()  # of the table, for each of its own; empty if they are the same
     x: Meaning = PLAIN
     y: Meaning = PLAIN
 
+    def behind(self, rows: range) -> Iterator[tuple[Stamp, Span]]:
+        """The files that ``rows`` of this part come from."""
+        for stamp, span in zip(self.files, self.spans, strict=True):
+            if span.first < rows.stop and rows.start < span.stop:
+                yield stamp, span
+
+    def runs(self, rows: range) -> Iterator[range]:
+        """``rows`` in runs that come from few files each."""
+        if len(rows) > 1 and sum(1 for _ in self.behind(rows)) > FILES:
+            middle = (rows.start + rows.stop) // 2
+            yield from self.runs(range(rows.start, middle))
+            yield from self.runs(range(middle, rows.stop))
+        else:
+            yield rows
+
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Part":
         """What ``dataclasses.asdict`` made, and JSON took."""
+        files, spans = (tuple(kind(*item) for item in fields[name]) for name, kind in (("files", Stamp), ("spans", Span)))
         means = {name: Meaning.from_dict(fields[name]) for name in ("x", "y")}
-        files = tuple(Stamp(*file) for file in fields["files"])
-        return cls(**{**fields, "files": files, "columns": tuple(fields["columns"]), **means})
+        return cls(**{**fields, "files": files, "spans": spans, "columns": tuple(fields["columns"]), **means})
+
+    @contextmanager
+    def opened(self, rows: range) -> Iterator[h5py.File]:
+        """The file, while ``rows`` are read. HDF5 reads zeros where it can't open a source, so they are opened before."""
+        with ExitStack() as sources:
+            for stamp, span in self.behind(rows):
+                if span.hdf5 and stamp.path != self.files[0].path:
+                    sources.enter_context(opened(stamp.path))
+            yield sources.enter_context(opened(self.path))
 
 
 @dataclass(frozen=True)
@@ -57,7 +88,7 @@ class Table:
         names: the features' names, if the input has them.
         plugin: whether a filter of hdf5plugin is needed to read it.
         node: the one that looked at the files.
-        first: the first row, features then target, as float64.
+        prefixes: where HDF5 looked for files that others name.
         warnings: sentences on what may not be meant as it is read.
     """
 
@@ -70,7 +101,7 @@ class Table:
     names: tuple[str, ...]
     plugin: bool
     node: str
-    first: tuple[float, ...]
+    prefixes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -79,9 +110,9 @@ class Table:
         return sum(part.rows for part in self.parts)
 
     @property
-    def first_row(self) -> Vector:
-        """``first`` as an array (p + 1,)."""
-        return np.array(self.first)
+    def chunk_bytes(self) -> int:
+        """Memory that one chunk takes while it is read."""
+        return max(part.chunk_bytes for part in self.parts)
 
     def as_dict(self) -> dict[str, Any]:
         """For the wire; ``from_dict`` undoes it."""
@@ -90,7 +121,7 @@ class Table:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Table":
         """The table that ``as_dict`` described."""
-        tuples = {name: tuple(fields[name]) for name in ("names", "first", "warnings")}
+        tuples = {name: tuple(fields[name]) for name in ("names", "prefixes", "warnings")}
         return cls(**{**fields, **tuples, "parts": tuple(map(Part.from_dict, fields["parts"]))})
 
     def bytes(self, rows: int) -> int:
@@ -103,7 +134,7 @@ class Table:
         for part in self.parts:
             here = range(max(rows.start - start, 0), min(rows.stop - start, part.rows))
             if len(here):
-                yield part, here
+                yield from ((part, run) for run in part.runs(here))
             start += part.rows
 
     def slabs(self, rows: range, size: int) -> Iterator[range]:
@@ -128,14 +159,19 @@ class Table:
         """
         if self.plugin:
             load_plugin()
+        search_as(self.prefixes)
         done = 0
         for part, here in self.pieces(rows):
-            with opened(part.path) as file, reading(part.path, here):
+            self._check_unchanged(part, here)
+            with part.opened(here) as file, reading(part.path, here):
                 target, first = slice(done, done + len(here)), rows.start + done
                 read_features(file[self.x], part.x, part.columns, here, first, x[target], self.x)
                 read_targets(file[self.y], part.y, here, first, y[target], self.y)
-            check_unchanged(part.files, self.node)
+            self._check_unchanged(part, here)
             done += len(here)
+
+    def _check_unchanged(self, part: Part, rows: range) -> None:
+        check_unchanged((stamp for stamp, _ in part.behind(rows)), self.node)
 
 
 def inspect(paths: Sequence[str], x: str, y: str) -> Table:
@@ -164,14 +200,12 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
         names=first.names,
         plugin=any(one.plugin for one in found),
         node=os.uname().nodename,
-        first=(),
+        prefixes=prefixes(),
         warnings=tuple(dict.fromkeys(_doubled(first) + [words for one in found for words in one.warnings])),
     )
     if table.rows == 0:
         raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to fit")
-    top, target = np.empty((1, table.features)), np.empty(1)
-    table.read(range(1), top, target)
-    return Table(**{**vars(table), "first": (*top[0].tolist(), float(target[0]))})
+    return table
 
 
 class _Seen(NamedTuple):
@@ -186,8 +220,10 @@ class _Seen(NamedTuple):
 
 
 def _inspect_one(path: str, x: str, y: str) -> _Seen:
+    behind = Behind()
     with opened(path) as file:
-        features, target = _data_set(file, path, x, "--x"), _data_set(file, path, y, "--y")
+        behind.note([path], range(0, sys.maxsize))
+        features, target = (_data_set(behind, file, path, name, flag) for name, flag in ((x, "--x"), (y, "--y")))
         means, meant = meaning(features, path, x), meaning(target, path, y)
         if features.ndim != 2:
             raise InputError(f"{x} in {path} has shape {features.shape}: expected two dimensions, rows and features")
@@ -196,14 +232,18 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
         rows, columns = features.shape[::-1] if across else features.shape
         if columns == 0:
             raise InputError(f"{x} in {path} has no features: expected at least one column")
-        plugin = readable(features, path, file) | readable(target, path, file)
-        files = [path, *sources(features, path), *sources(target, path)]
+        for data_set in (features, target):
+            behind.look(data_set, range(len(data_set)))
+        with suppress(KeyError):
+            linked(file, path, "feature_names")
         part = Part(
             path=path,
             rows=rows,
             chunk_rows=features.chunks[int(across)] if features.chunks else 1,
             layout=", ".join(filter(None, (_layout(features), "read transposed" * across, means.words()))),
-            files=tuple(Stamp.of(name) for name in dict.fromkeys(files)),
+            files=tuple(behind.files),
+            spans=tuple(span._replace(first=0, stop=rows) if across else span for span in behind.files.values()),
+            chunk_bytes=behind.chunk_bytes,
             x=replace(means, turned=across),
             y=replace(meant, turned=target.ndim == 2 and target.shape != (rows, 1)),
         )
@@ -213,7 +253,7 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
             warnings.append(f"{x} in {path} is square, so its shape can't tell rows from features: it is {way}")
         names = names_of(file, features, columns, int(not across), path, x)
         taken = [Taken(path, Origin.of(features), f"{features.name} in {features.file.filename}", range(rows))]
-        return _Seen(part, columns, names, plugin, warnings, taken)
+        return _Seen(part, columns, names, behind.plugin, warnings, taken)
 
 
 def _doubts(data_set: h5py.Dataset, name: str, path: str) -> list[str]:
@@ -236,17 +276,13 @@ def _doubled(first: _Seen) -> list[str]:
     return [f"{first.part.path} has two features {twice}: which is which, only their order tells"] if twice else []
 
 
-def _data_set(file: h5py.File, path: str, name: str, flag: str) -> h5py.Dataset:
-    try:
-        item = file[name]
-    except (KeyError, ValueError):
-        item = None
+def _data_set(behind: Behind, file: h5py.File, path: str, name: str, flag: str) -> h5py.Dataset:
+    item = behind.item(file, path, name)
     if isinstance(item, h5py.Dataset):
         return item
     if isinstance(item, h5py.Group) and (what := in_place_of(item, name)):
         raise InputError(f"{name} in {path} is {what} ({flag} names the data set)")
-    there: list[str] = []
-    file.visititems(lambda key, item: there.append(printable(key)) if isinstance(item, h5py.Dataset) else None)
+    there = data_sets(file)
     if name in there:
         raise InputError(f"{path} is damaged, its data set {name} can't be read: copy or make it again")
     listed = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "") if there else "none"
@@ -261,7 +297,7 @@ def _common(types: list[str]) -> str:
 
 def _layout(data_set: h5py.Dataset) -> str:
     if data_set.is_virtual:
-        return f"virtual, {len(data_set.virtual_sources())} sources"
+        return f"virtual, {data_set.id.get_create_plist().get_virtual_count()} sources"
     if data_set.chunks is None:
         return "contiguous"
     filters = data_set.id.get_create_plist()

@@ -56,6 +56,13 @@ class MemoryShard:
     def __iter__(self) -> Iterator[Block]:
         return self._widened() if len(self._wide) else iter(self._yielded)
 
+    def first_row(self) -> Vector:
+        """Row 0 as (features + 1,) float64, y last; -inf everywhere on a rank that has not read it."""
+        row = np.full(self.partition.features + 1, -np.inf)
+        if 0 in self._read:
+            row[:-1], row[-1] = self._read[0].x[0], self._read[0].y[0]
+        return row
+
     def missing(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of ``blocks`` that would have to be read."""
         return np.array([block for block in blocks.tolist() if block not in self._read], dtype=np.int64)
@@ -97,12 +104,16 @@ class MemoryShard:
 
     def _room(self, rows: int) -> tuple[Rows, Vector]:
         try:
-            return aligned((rows, self.partition.features), self.table.x_type), aligned((rows,), np.float64)
+            x, y = aligned((rows, self.partition.features), self.table.x_type), aligned((rows,), np.float64)
         except MemoryError:
             raise InputError(
                 f"{rows} rows need {self.table.bytes(rows) / 2**30:.3g} GiB of memory, which this process was not given: raise its "
                 f"limit (ulimit -v), or use more nodes"
             ) from None
+        for memory in (x, y):
+            if memory.dtype.kind == "f":
+                memory.fill(np.nan)  # what is not read would else be what was there before
+        return x, y
 
     def _check(self, first: int, x: Rows, y: Vector) -> None:
         """Note the columns' peaks; complain about the first value that is not finite."""

@@ -1,27 +1,24 @@
-"""What is behind a data set: filters, raw files beside it, the sources of a virtual one."""
+"""What is stored of a data set that holds its own values: its filters, raw files beside it, and chunks that were never written."""
 
 import os
+from array import array
+from math import prod
 from pathlib import Path
 
 import h5py
+import numpy as np
 
-from mpi_pgd.data.opening import opened
+from mpi_pgd.data.opening import RAW
+from mpi_pgd.data.virtual import some_rows
 from mpi_pgd.errors import InputError
 
-Chain = tuple[tuple[str, str], ...]  # of data sets that are made of each other
 
+def needs_plugin(data_set: h5py.Dataset, path: str) -> bool:
+    """Whether hdf5plugin is needed to read it.
 
-def readable(data_set: h5py.Dataset, path: str, file: h5py.File, above: Chain = ()) -> bool:
-    """Whether hdf5plugin is needed; an error if the bytes can't be had: a missing filter or a virtual data set's missing source.
-
-    ``above`` are the virtual data sets, by file and name, that take rows from this one.
+    Raises:
+        InputError: a filter is not installed.
     """
-    here = (str(Path(path).resolve()), str(data_set.name))
-    if here in above:
-        raise InputError(f"{data_set.name} in {path} is a virtual data set that is made of itself: make it anew from its sources")
-    if data_set.is_virtual:
-        return _check_sources(data_set, path, file, (*above, here))
-    _check_outside(data_set, path)
     filters = data_set.id.get_create_plist()
     missing = [i for i in range(filters.get_nfilters()) if not h5py.h5z.filter_avail(filters.get_filter(i)[0])]
     if missing and load_plugin():
@@ -46,44 +43,70 @@ def load_plugin() -> bool:
     return True
 
 
-def _check_outside(data_set: h5py.Dataset, path: str) -> None:
-    """HDF5 reads zeros where a file of raw numbers beside the HDF5 file is too short."""
+def raw_files(data_set: h5py.Dataset, path: str) -> list[str]:
+    """The files of raw numbers that hold its values, if any does. HDF5 reads zeros where one is too short.
+
+    Raises:
+        InputError: one is missing or too short.
+    """
+    prefix = os.environ.get(RAW, "")
+    if prefix.startswith("${ORIGIN}"):
+        prefix = os.path.abspath(Path(path).parent) + prefix.removeprefix("${ORIGIN}")  # noqa: PTH100  (it keeps links)
+    found, left = [], data_set.nbytes
     for name, offset, size in data_set.external or ():
-        where = Path(os.fsdecode(name))
+        where = Path("" if prefix == "." else prefix, os.fsdecode(name))
+        wanted = min(size, left)
         there = where.stat().st_size - offset if where.is_file() else 0
-        if there < min(size, data_set.nbytes):
+        if there < wanted:
             raise InputError(f"{data_set.name} in {path} has its numbers in {where}, which is missing or too short: bring it back")
+        left -= wanted
+        found.append(str(where))
+    return found
 
 
-def sources(data_set: h5py.Dataset, path: str) -> list[str]:
-    """The files that a virtual data set is made of."""
-    sources = data_set.virtual_sources() if data_set.is_virtual else []
-    return [str(Path(path).parent / source) for _, source, _, _ in sources if source != "."]
+def check_written(data_set: h5py.Dataset, path: str, need: range) -> None:
+    """Whether the rows ``need`` were ever written: HDF5 gives the fill value, or what the memory holds, for those that were not.
+
+    What was allocated is taken as written; HDF5 keeps no other record of it.
+
+    Raises:
+        InputError: some were not.
+    """
+    what = f"{data_set.name} in {path}"
+    if not need or not data_set.size or data_set.external:
+        return
+    if data_set.chunks is None:
+        layout = data_set.id.get_create_plist().get_layout()
+        if layout == h5py.h5d.CONTIGUOUS and data_set.id.get_offset() is None:
+            raise InputError(f"{what} was made, but nothing of it was ever written: write its {len(data_set)} rows first")
+        return
+    across = [-(-size // step) for size, step in zip(data_set.shape, data_set.chunks, strict=True)]
+    chunks = prod(across)
+    stored = data_set.id.get_num_chunks()  # takes a second for some million of them
+    if stored < chunks:
+        unwritten = _unwritten(data_set, across, need)
+        if unwritten:
+            raise InputError(
+                f"{what} is not complete: {stored} of {chunks} chunks are stored, {unwritten} never written; write them first"
+            )
 
 
-def _check_sources(data_set: h5py.Dataset, path: str, file: h5py.File, above: Chain) -> bool:
-    """HDF5 reads zeros where a virtual data set's source is missing, without an error; so look at each source first."""
-    mapped, plugin = 0, False
-    for vspace, source, name, _ in data_set.virtual_sources():
-        mapped += vspace.get_select_npoints()
-        where = Path(path) if source == "." else Path(path).parent / source
-        if not where.exists():
-            raise InputError(f"{data_set.name} in {path} is made of other files, and {where} is missing: bring it back")
-        if source == ".":
-            plugin |= _source(file, str(where), name, data_set, path, above)
-        else:
-            with opened(str(where)) as other:
-                plugin |= _source(other, str(where), name, data_set, path, above)
-    if mapped < data_set.size:
-        raise InputError(
-            f"{data_set.name} in {path} is a virtual data set whose sources give {mapped} of its {data_set.size} values: "
-            f"the rest would read as zeros; map them all"
-        )
-    return plugin
+def _unwritten(data_set: h5py.Dataset, across: list[int], need: range) -> str:
+    """The rows among ``need`` of which a chunk is not stored, in words. Memory is taken for stored chunks only."""
+    step, found = data_set.chunks[0], array("q")
+    first, last = need.start // step, -(-need.stop // step)
 
+    def note(chunk: h5py.h5d.StoreInfo) -> None:
+        if first <= chunk.chunk_offset[0] // step < last:
+            found.append(chunk.chunk_offset[0] // step)
 
-def _source(file: h5py.File, where: str, name: str, virtual: h5py.Dataset, path: str, above: Chain) -> bool:
-    source = file.get(name)
-    if not isinstance(source, h5py.Dataset):
-        raise InputError(f"{virtual.name} in {path} takes its rows from {name} in {where}, which has no such data set")
-    return readable(source, where, file, above)
+    data_set.id.chunk_iter(note)
+    bands, counts = np.unique(np.frombuffer(found, dtype=np.int64) if found else np.zeros(0, np.int64), return_counts=True)
+    whole = np.concatenate([[first - 1], bands[counts == prod(across[1:])], [last]])
+    gaps = np.flatnonzero(np.diff(whole) > 1)
+    if not len(gaps):
+        return ""
+    begin = max(need.start, (int(whole[gaps[0]]) + 1) * step)
+    end = min(need.stop, int(whole[gaps[0] + 1]) * step)
+    more = f" (and {len(gaps) - 1} more gaps)" if len(gaps) > 1 else ""
+    return f"{some_rows(begin, end - 1)}{more} {'was' if end - begin == 1 and not more else 'were'}"

@@ -240,7 +240,7 @@ def rest(comm: MPI.Intracomm) -> None:
 def node_total(comm: MPI.Intracomm, names: Sequence[str], number: int) -> int:
     """The sum of ``number`` over the ranks that share this rank's node; ``names`` are all ranks' (``nodes``). Collective."""
     everyone = np.empty(comm.size, dtype=np.int64)
-    comm.Allgather(np.array(number, dtype=np.int64), everyone)
+    comm.Allgather(np.array(min(number, 2**62 // comm.size), dtype=np.int64), everyone)  # more is too much, whatever it is of
     return int(everyone[[name == names[comm.rank] for name in names]].sum())
 
 

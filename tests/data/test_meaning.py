@@ -43,10 +43,9 @@ def loaded(*paths: str, x: str = "X", y: str = "y") -> tuple[hdf5.Table, Any, An
 
 
 def same(found: tuple[hdf5.Table, Any, Any], x: Any = X, y: Any = Y) -> None:
-    table, features, targets = found
+    _, features, targets = found
     np.testing.assert_array_equal(features, x)
     np.testing.assert_array_equal(targets, y)
-    np.testing.assert_array_equal(table.first_row, [*x[0].astype("f8"), y[0]])
 
 
 def refused(*paths: str, x: str = "X", y: str = "y") -> str:

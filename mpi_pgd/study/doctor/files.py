@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import prod
 from pathlib import Path
 from threading import Thread
@@ -17,7 +18,8 @@ import numpy as np
 from mpi_pgd.data.files import find
 from mpi_pgd.data.hdf5 import Table, inspect
 from mpi_pgd.data.memory import SLAB_BYTES
-from mpi_pgd.data.opening import opened
+from mpi_pgd.data.opening import VIRTUAL, opened, search
+from mpi_pgd.data.virtual import mappings
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import bundle
 
@@ -90,11 +92,11 @@ def _stores(data_set: h5py.Dataset, name: str, path: str, file: h5py.File, virtu
     if not data_set.is_virtual:
         yield _store(data_set, name, path, virtual)
         return
-    for _, source, inner, _ in data_set.virtual_sources()[:FILES]:
+    for source, inner in {(part.file, part.name): None for part in islice(mappings(data_set, path), FILES)}:
         if source == ".":
             yield from _stores(file[inner], name, path, file, True)
         else:
-            where = str(Path(path).parent / source)
+            where = search(source, path, VIRTUAL)
             with opened(where) as other:
                 yield from _stores(other[inner], name, where, other, True)
 

@@ -13,7 +13,7 @@ from mpi_pgd.study.doctor.signs import Rank
 
 def table(rows: int, features: int, chunk_rows: int = 1, parts: int = 1) -> Table:
     held = tuple(Part(f"part{i}.h5", rows // parts, chunk_rows, "") for i in range(parts))
-    return Table(held, "X", "y", features, "float64", "float64", (), False, "here", (0.0,) * (features + 1))
+    return Table(held, "X", "y", features, "float64", "float64", (), False, "here")
 
 
 def nodes(count: int, ranks: int, available: int) -> list[Rank]:
