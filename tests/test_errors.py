@@ -142,6 +142,21 @@ def inf_in_y(folder: Path) -> Arguments:
     return [stored(folder / "data.h5", x, y)]
 
 
+def missing_value(folder: Path) -> Arguments:
+    """As netCDF marks it; with rows of another file before, so that its own numbers are not those of the table."""
+    x = np.zeros((ROWS, FEATURES), "i2")
+    x[4321, 2] = x[4800, 0] = -32767
+    stored(folder / "part1.h5", x[:, ::-1], rows()[1])
+    with h5py.File(stored(folder / "part2.h5", x), "r+") as file:
+        file["X"].attrs.update({"_FillValue": np.array([-32767], "i2"), "scale_factor": 0.1})
+    return [str(folder / "part*.h5")]
+
+
+def same_file(folder: Path) -> Arguments:
+    (folder / "part2.h5").hardlink_to(stored(folder / "part1.h5"))
+    return [str(folder / "part*.h5")]
+
+
 def shards_disagree(folder: Path) -> Arguments:
     stored(folder / "part2.h5")
     stored(folder / "part10.h5", *rows(ROWS, FEATURES + 1))
@@ -253,6 +268,8 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "momentum 1": (flags("--momentum", "1"), ("--momentum", "'1'", "below 1")),
     "max-seconds 0": (flags("--max-seconds", "0"), ("--max-seconds", "'0'", "above 0")),
     "mode foo": (flags("--mode", "foo"), ("--mode", "'foo'", "client-server, peer-to-peer")),
+    "missing value": (missing_value, ("row 9321, column 2 of X is a missing value", "part2.h5 has -32767", "2 of its 20,000")),
+    "same file": (same_file, ("part1.h5 and", "part2.h5 are the same file", "count twice")),
     "solver foo": (flags("--solver", "foo"), ("--solver", "'foo'", "nesterov")),
 }
 NOT_AS_ROOT = ("unreadable", "out without leave")

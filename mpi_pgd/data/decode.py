@@ -58,13 +58,12 @@ def read_targets(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: i
 def decoded(numbers: Rows, meaning: Meaning) -> tuple[Rows, Rows | None]:
     """The values that ``numbers`` stand for, and which stand for none; None if that is not to be asked."""
     numbers = numbers.astype(numbers.dtype.newbyteorder("="), copy=False).view(meaning.kind)
-    values = numbers
-    if meaning.packed:
-        values = numbers.astype(np.float64)
-        values *= meaning.scale
-        values += meaning.offset
-    if not meaning.guarded:
-        return values, None
+    with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused where all are checked
+        values = numbers * np.float64(meaning.scale) + meaning.offset if meaning.packed else numbers
+        return values, _without_value(numbers, values, meaning) if meaning.guarded else None
+
+
+def _without_value(numbers: Rows, values: Rows, meaning: Meaning) -> Rows:
     bad = np.zeros(numbers.shape, dtype=bool)
     for number, _ in meaning.missing:
         bad |= numbers == number
@@ -73,7 +72,7 @@ def decoded(numbers: Rows, meaning: Meaning) -> tuple[Rows, Rows | None]:
         bad |= bounded < meaning.low
     if meaning.high is not None:
         bad |= bounded > meaning.high
-    return values, bad
+    return bad
 
 
 def _resigned(data_set: h5py.Dataset, meaning: Meaning) -> bool:

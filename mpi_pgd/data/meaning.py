@@ -158,6 +158,8 @@ class _Attributes:
             return []
         found = np.atleast_1d(np.asarray(value))
         try:
+            if found.dtype.kind == "c":
+                raise ValueError
             found = found.astype(np.float64) if found.dtype.kind not in "iub" else found
             numbers: list[Number] = found.ravel().tolist()
         except (TypeError, ValueError):

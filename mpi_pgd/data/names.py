@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from mpi_pgd.data.categories import text
+from mpi_pgd.data.orientation import scales
 from mpi_pgd.errors import InputError, printable
 
 Names = tuple[str, ...]
@@ -39,7 +40,7 @@ def _elsewhere(file: h5py.File, x: h5py.Dataset, features: int, axis: int) -> h5
     candidates = [var.get(text(var.attrs.get("_index")))] if isinstance(var, h5py.Group) else []
     if own.endswith("_values"):
         candidates.append(x.file.get(f"{own.removesuffix('_values')}_items"))
-    candidates += [scale for scale in x.dims[axis].values() if scale.dtype.kind in "SO"]
+    candidates += [scale for scale in scales(x, axis) if scale.dtype.kind in "SO"]
     return next((found for found in candidates if isinstance(found, h5py.Dataset) and found.shape == (features,)), None)
 
 

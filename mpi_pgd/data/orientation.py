@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from mpi_pgd.data.categories import text
 from mpi_pgd.errors import InputError, printable
@@ -19,9 +20,19 @@ def creator(x: h5py.Dataset, y: h5py.Dataset) -> str:
             return "R's, by the attribute rhdf5-NA.OK"
         if printable(data_set.name).endswith("/value") and "OCTAVE_NEW_FORMAT" in data_set.parent.attrs:
             return "Octave's, by the attribute OCTAVE_NEW_FORMAT"
-    if len(x.dims[0]) and len(x.dims[1]) and len(y.dims[0]) and x.dims[0][0] != y.dims[0][0] == x.dims[1][0]:
+    rows = scales(y, 0)[:1]
+    if rows and scales(x, 1)[:1] == rows != scales(x, 0)[:1]:
         return "transposed, as y has the scale of its second dimension"
     return _by_header(x.file)
+
+
+def scales(data_set: h5py.Dataset, axis: int) -> list[h5py.Dataset]:
+    """Those that netCDF and others attach to a dimension. HDF5's own functions for it crash where the attribute is not theirs."""
+    listed = data_set.attrs.get("DIMENSION_LIST")
+    if not isinstance(listed, np.ndarray) or listed.shape != (data_set.ndim,) or not isinstance(listed[axis], np.ndarray):
+        return []
+    found = [data_set.file[reference] for reference in listed[axis].ravel() if isinstance(reference, h5py.Reference) and reference]
+    return [item for item in found if isinstance(item, h5py.Dataset)]
 
 
 def _by_header(file: h5py.File) -> str:

@@ -167,6 +167,39 @@ def huge_feature_names(file: h5py.File, draw: Random) -> None:
     file.create_dataset("feature_names", (2**40,), "S100", chunks=(1000,))
 
 
+KEYS = (
+    *(
+        "_FillValue",
+        "missing_value",
+        "scale_factor",
+        "add_offset",
+        "valid_range",
+        "valid_min",
+        "valid_max",
+        "_Unsigned",
+        "ScaleFactor",
+    ),
+    *("MATLAB_class", "MATLAB_empty", "rhdf5-NA.OK", "categories", "flag_meanings", "flag_values", "value_type", "feature_names"),
+    *("DIMENSION_LIST", "CLASS", "REFERENCE_LIST", "encoding-type", "OCTAVE_NEW_FORMAT", "pandas_type", "_index", "_NCProperties"),
+)
+
+
+def attributes(file: h5py.File, draw: Random) -> None:
+    """What others write beside numbers, with values that they would not write."""
+    square = draw.random() < 0.2
+    x = (X[:FEATURES] if square else X).astype(draw.choice(("f8", "f4", "i2", ">i4", "u1", "?")))
+    file["X"], file["y"] = (x.T if draw.random() < 0.3 else x), (Y[None, : len(x)] if draw.random() < 0.2 else Y[: len(x)])
+    file["label/codes"], file["label/values"], file["label/mask"] = file["y"], file["y"], np.zeros(len(x), bool)
+    values = (
+        *(0, -1, 2**63, 1e308, np.nan, np.inf, np.array([1, 2, 3]), np.zeros((2, 0)), "", "true", b"\xff", "nan", "1e400", 1j),
+        *(h5py.Empty("f4"), np.array([b"a", b"b", b"b"]), file["y"].ref, file["label"].ref, h5py.Reference()),
+        *(np.zeros(2, "f4,i8"), np.array(["csr_matrix"], h5py.string_dtype()), "categorical", "nullable", "double", 0.5, X.max()),
+    )
+    for _ in range(draw.choice((1, 2, 5))):
+        place = draw.choice(("X", "X", "y", "/", "label"))
+        file[place].attrs[draw.choice(KEYS)] = draw.choice(values)
+
+
 def chunks(file: h5py.File, draw: Random) -> None:
     """Chunks whose bytes are not what the filter makes, or make far more."""
     large = draw.random() < 0.3
@@ -206,7 +239,19 @@ def crowd(file: h5py.File, draw: Random) -> None:
 
 HDF5: tuple[Forge, ...] = (
     *(other_shapes, other_shapes, other_types, other_types, other_values, other_values, whole_numbers, no_space, own_source),
-    *(other_source, other_source, mapped_twice, links, links, outside, names, feature_names, feature_names, huge_feature_names),
+    *(
+        other_source,
+        other_source,
+        mapped_twice,
+        links,
+        links,
+        outside,
+        names,
+        feature_names,
+        attributes,
+        attributes,
+        huge_feature_names,
+    ),
     *(chunks, chunks, unknown_filter, not_data, crowd),
 )
 

@@ -62,6 +62,31 @@ def virtual(folder: Path) -> None:
         file.create_virtual_dataset("y", y)
 
 
+def packed(folder: Path) -> None:
+    """As netCDF packs; the values are exact."""
+    table(folder / "data.h5", (2 * X + 10).astype("i2"), Y.astype("f4"))
+    with h5py.File(folder / "data.h5", "r+") as file:
+        fill = np.array([-32767], "i2")
+        file["X"].attrs.update({"scale_factor": [0.5], "add_offset": np.float32(-5), "_FillValue": fill, "valid_min": fill})
+        file["y"].attrs.update({"missing_value": np.float32(1e20), "_Unsigned": "false"})
+        file.attrs["_NCProperties"] = np.bytes_("version=2,netcdf=4.10.1,hdf5=2.2.0")
+
+
+def transposed(folder: Path) -> None:
+    """As MATLAB writes."""
+    with h5py.File(folder / "data.h5", "w", userblock_size=512) as file:
+        file.create_dataset("X", data=X.T, chunks=(2, 64), compression="gzip").attrs["MATLAB_class"] = np.bytes_("double")
+        file["y"] = Y[None]
+
+
+def permuted(folder: Path) -> None:
+    """The second of two files has its columns in another order."""
+    for number, (rows, order) in enumerate(((slice(100), [0, 1, 2]), (slice(100, ROWS), [2, 0, 1]))):
+        table(folder / f"data{number}.h5", X[rows][:, order], Y[rows])
+        with h5py.File(folder / f"data{number}.h5", "r+") as file:
+            file["X"].attrs["feature_names"] = np.array(["one", "two", "three"])[order].astype("S")
+
+
 def one(**options: Any) -> Callable[[Path], None]:
     return lambda folder: table(folder / "data.h5", **options)
 
@@ -81,4 +106,7 @@ HDF5: dict[str, Callable[[Path], None]] = {
     "column of y": one(y=Y[:, None]),
     "shards": shards,
     "virtual": virtual,
+    "packed": packed,
+    "transposed": transposed,
+    "permuted": permuted,
 }

@@ -160,6 +160,7 @@ def test_what_netcdf_never_wrote(tmp_path: Path) -> None:
         ({"scale_factor": 0.0}, "a scale_factor of 0"),
         ({"scale_factor": [1.0, 2.0, 3.0]}, "the attribute scale_factor with [1.0, 2.0, 3.0]: expected one finite number"),
         ({"add_offset": np.inf}, "expected one finite number"),
+        ({"_FillValue": 1j}, "the attribute _FillValue with 1j: expected a number"),
         ({"_FillValue": "none"}, "the attribute _FillValue with none: expected a number"),
         ({"valid_range": [1, 2, 3]}, "a valid_range of 3 numbers"),
         ({"ScaleFactor": 0.1, "Offset": 5.0}, "ScaleFactor 0.1 and Offset 5"),
@@ -175,6 +176,12 @@ def test_attributes_that_make_no_sense(tmp_path: Path, attributes: Attributes, w
 @pytest.mark.parametrize("attributes", [{"_FillValue": h5py.Empty("f4")}, {"units": "days since 1970-01-01"}, {"ScaleFactor": 1.0}])
 def test_attributes_that_change_nothing(tmp_path: Path, attributes: Attributes) -> None:
     same(loaded(stored(tmp_path / "a.nc", on_x=attributes)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_that_overflow_are_refused(tmp_path: Path) -> None:
+    assert "is inf: every value" in refused(stored(tmp_path / "a.nc", np.abs(X) * 1e306, on_x={"scale_factor": 1e6}))
+    same(loaded(stored(tmp_path / "b.nc", X.astype("f4"), on_x={"_FillValue": 1e300, "valid_min": -1e300})))
 
 
 # Codes, masks, bits, and what is no array of numbers.

@@ -145,10 +145,25 @@ def stored_virtual(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
     return [str(path)]
 
 
+def stored_otherwise(folder: Path, x: np.ndarray, y: np.ndarray) -> list[str]:
+    """In two files: one with its columns in another order, one of MATLAB's."""
+    if COMM.rank == 0:
+        names, order, half = [f"f{i}" for i in range(x.shape[1])], np.arange(x.shape[1])[::-1], len(x) // 3
+        with h5py.File(folder / "m1.h5", "w") as file:
+            file["X"], file["y"] = x[:half], y[:half]
+            file["X"].attrs["feature_names"] = names
+        with h5py.File(folder / "m2.mat", "w") as file:
+            file["X"], file["y"] = x[half:, order].T, y[None, half:]
+            file["X"].attrs.update({"feature_names": [names[i] for i in order], "MATLAB_class": np.bytes_("double")})
+    COMM.Barrier()
+    return [str(folder / "m1.h5"), str(folder / "m2.mat")]
+
+
+LAYOUTS = (stored_chunked, stored_gzip, stored_lzf, stored_plugin, stored_big_endian, stored_shards, stored_virtual)
+
+
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(
-    "stored", [stored_chunked, stored_gzip, stored_lzf, stored_plugin, stored_big_endian, stored_shards, stored_virtual]
-)
+@pytest.mark.parametrize("stored", [*LAYOUTS, stored_otherwise])
 def test_same_bits_from_any_layout(folder: Path, stored: Callable[..., list[str]], mode: str) -> None:
     x, y = problem()
     expected = fit(stored_contiguous(folder, x, y), rounds=20, mode="peer-to-peer", comm=MPI.COMM_SELF)
