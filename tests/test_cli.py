@@ -1,13 +1,18 @@
 """The command line as a person meets it: help without MPI, data, signals, the live line, and Python without mpirun."""
 
+import fcntl
 import json
 import os
 import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +80,13 @@ def test_a_table_and_a_log_line_without_a_terminal(library: Library) -> None:
     assert "\r" not in result.stderr
 
 
-def test_one_live_line_on_a_terminal(library: Library) -> None:
+def on_a_terminal(command: Sequence[str]) -> tuple[int, bytes]:
+    """The exit code, and what standard error showed on a terminal of 60 columns."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    command = f"{library.mpirun} -n 2 {library.python} -m mpi_pgd --tol 0 --rounds 1000000 --max-seconds 4"
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl": "^ofi"}
     process = subprocess.Popen(
-        command.split(),
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=theirs,
@@ -101,8 +107,29 @@ def test_one_live_line_on_a_terminal(library: Library) -> None:
         os.close(ours)
         code = process.wait()
         limit.cancel()
+    assert max(len(line.removeprefix(b"\x1b[K")) for line in shown.split(b"\r")) < 60, shown  # it is never wrapped
+    return code, shown
+
+
+def test_one_live_line_on_a_terminal(library: Library) -> None:
+    command = f"{library.mpirun} -n 2 {library.python} -m mpi_pgd --tol 0 --rounds 1000000 --max-seconds 4"
+    code, shown = on_a_terminal(command.split())
     assert code == 0, shown
     assert shown.count(b"\r\x1b[Kround") > 3, shown
+
+
+def test_a_study_says_how_far_it_is() -> None:
+    code, shown = on_a_terminal([sys.executable, "-m", "mpi_pgd", "compare", "--rounds", "300"])
+    assert code == 0, shown
+    assert re.search(rb"\r\x1b\[Kturn \d+ of 10, about \d+ s left", shown), shown
+    assert shown.endswith(b"\r\x1b[K"), shown
+
+
+@pytest.mark.parametrize("words", [["compare", "--rounds", "9"], ["study", "straggler", "--rounds", "9"], ["network"], ["doctor"]])
+def test_quiet_studies_say_nothing(words: list[str], tmp_path: Path) -> None:
+    result = python("-m", "mpi_pgd", *words, "--quiet", "--out", tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (tmp_path / f"{words[1 if words[0] == 'study' else 0]}.json").exists()
 
 
 @pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])

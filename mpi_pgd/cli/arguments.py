@@ -37,6 +37,10 @@ class Parser(argparse.ArgumentParser):
             raise InputError(f"unknown flag {word}{nearest(word, known)}: see --help for those that there are")
         return arguments
 
+    def add_quiet(self) -> None:
+        """Of commands that take no settings of a fit."""
+        self.add_argument("--quiet", action="store_true", help=config.OPTIONS["quiet"].metadata["text"])
+
     def add_settings(self, names: Iterable[str]) -> None:
         """Settings of a fit as flags, and --config."""
         for name in names:

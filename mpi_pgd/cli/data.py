@@ -37,17 +37,19 @@ def parser() -> Parser:
         ("y", "y", "info: data set with the targets"),
     ):
         made.add_argument(f"--{name}", default=default, metavar=name.upper(), help=text)
+    made.add_quiet()
     return made
 
 
 def _make(arguments: Any) -> None:
     from mpi_pgd.data.make import make
+    from mpi_pgd.report.progress import steps
 
     if len(arguments.files) > 1:
         raise InputError(f"data make was given {len(arguments.files)} files: expected one, the file to make")
     whole = {name: number(arguments, name, int) for name in ("rows", "features", "seed")}
     real = {name: number(arguments, name, float) for name in ("condition", "noise")}
-    make(arguments.files[0], **whole, **real)
+    make(arguments.files[0], **whole, **real, watch=lambda slabs: steps("slab", slabs, not arguments.quiet))
 
 
 def _info(arguments: Any) -> None:

@@ -27,6 +27,7 @@ def parser() -> "Parser":
     made.add_argument("--x", default="X", metavar="X", help="data set with the features")
     made.add_argument("--y", default="y", metavar="Y", help="data set with the targets")
     made.add_argument("--out", default="", metavar="DIR", help="the fit's output folder; gets doctor.json")
+    made.add_quiet()
     return made
 
 
@@ -39,11 +40,12 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
 
     given = shared(comm, _read, words)
     usable(comm, given["data"])
-    findings = examine(comm, given["data"], given["out"], given["x"], given["y"])
+    findings = examine(comm, given["data"], given["out"], given["x"], given["y"], shown=comm.rank == 0 and not given["quiet"])
     names = nodes(comm)
     with agreement(comm):
         if comm.rank == 0 and os.environ.get("SLURM_PROCID", "0") == "0":
-            print(text(findings), flush=True)
+            if not given["quiet"]:
+                print(text(findings), flush=True)
             if given["out"]:
                 bundle.prepare(given["out"])
                 write(given["out"], envelope("doctor", names, [item._asdict() for item in findings]))

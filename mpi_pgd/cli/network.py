@@ -26,6 +26,7 @@ def parser() -> "Parser":
     )
     made.add_argument("--out", default="", metavar="DIR", help="folder for network.json")
     made.add_argument("--largest", default=str(LARGEST), metavar="BYTES", help="message (default: 64 MiB)")
+    made.add_quiet()
     return made
 
 
@@ -42,12 +43,14 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     names = nodes(comm)
     warn(comm, names)
     with one_thread():
-        found = network.measure(comm, largest=given["largest"])
-    return studies.finish(comm, {**found, **envelope("network", names, found["rows"])} if found else None, given["out"])
+        found = network.measure(comm, largest=given["largest"], shown=comm.rank == 0 and not given["quiet"])
+    return studies.finish(
+        comm, {**found, **envelope("network", names, found["rows"])} if found else None, given["out"], given["quiet"]
+    )
 
 
 def _read(words: Sequence[str]) -> dict[str, Any]:
     from mpi_pgd.cli.arguments import number
 
     arguments = parser().read(words)
-    return {"out": arguments.out, "largest": number(arguments, "largest", int, least=64)}
+    return {"out": arguments.out, "quiet": arguments.quiet, "largest": number(arguments, "largest", int, least=64)}

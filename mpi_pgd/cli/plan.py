@@ -33,6 +33,7 @@ def parser() -> Parser:
     ):
         made.add_argument(f"--{name}", default=default, metavar=name.upper(), help=text)
     made.add_argument("--explain", action="store_true", help="print the formulas with the numbers in them")
+    made.add_quiet()
     return made
 
 
@@ -55,8 +56,9 @@ def main(words: Sequence[str]) -> int:
     measured = records.read(str(path / "network.json" if path.is_dir() else path))
     if arguments.out:
         bundle.prepare(arguments.out)
-    found = plan(measured, question)
-    print(study(found))
+    found = plan(measured, question, told=not arguments.quiet)
+    if not arguments.quiet:
+        print(study(found))
     if arguments.explain:
         print("\n" + explain(measured, question))
     if arguments.out:

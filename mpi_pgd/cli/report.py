@@ -16,6 +16,7 @@ def parser() -> Parser:
     )
     made.add_argument("folder", nargs="?", metavar="DIR", help="folder that --out was given to")
     made.add_argument("--out", metavar="FILE.html", help="default: DIR/report.html")
+    made.add_quiet()
     return made
 
 
@@ -28,7 +29,9 @@ def main(words: Sequence[str]) -> int:
     if arguments.folder is None:
         raise InputError("report was given no folder: expected the one that --out was given to in a run or a study")
     joined = merge(arguments.folder)
-    files = write(arguments.folder, arguments.out)
+    files = write(arguments.folder, arguments.out, shown=not arguments.quiet)
+    if arguments.quiet:
+        return 0
     if joined:
         print(f"{joined} has the rows of all jobs")
     print(f"{files[0]}, with {len(files) - 1} pictures and tables beside it")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mpi_pgd.problem import Problem
     from mpi_pgd.train import Ballot
 
-SETTINGS = ("x", "y", "solver", "step", "momentum", "l2", "intercept", "standardize", "rounds", "sums")
+SETTINGS = ("x", "y", "solver", "step", "momentum", "l2", "intercept", "standardize", "rounds", "sums", "quiet")
 ROUNDS, REPEATS = 100, 5
 SIGNALLED = 75
 Study = Callable[["Problem", "Ballot", Mapping[str, Any]], dict[str, Any] | None]
@@ -51,7 +51,7 @@ def run(comm: "MPI.Intracomm", given: Mapping[str, Any], start: float, study: St
         problem.say_warnings()
         record = study(problem, votes(start, signalled=lambda: signal.came), given)
         came = world.anyone(comm, signal.came)
-    return finish(comm, None if came else record, given["out"])
+    return finish(comm, None if came else record, given["out"], given["settings"]["quiet"])
 
 
 def prepare(comm: "MPI.Intracomm", out: str) -> None:
@@ -64,7 +64,7 @@ def prepare(comm: "MPI.Intracomm", out: str) -> None:
             bundle.prepare(out)
 
 
-def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, out: str) -> int:
+def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, out: str, quiet: bool) -> int:
     """Print and write what rank 0 has; the exit code, 75 if a signal came before there was anything. Collective."""
     from mpi_pgd.report.tables import study
     from mpi_pgd.study.record import write
@@ -73,7 +73,8 @@ def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, out: str) ->
     done = ""
     with world.agreement(comm):
         if comm.rank == 0 and record:
-            print(study(record), flush=True)
+            if not quiet:
+                print(study(record), flush=True)
             if out:
                 write(out, record)
             done = "done"

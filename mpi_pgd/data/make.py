@@ -21,6 +21,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ import numpy.typing as npt
 
 from mpi_pgd.errors import InputError
 
+Watch = Callable[[Sequence[int]], Iterable[int]]
 Floats = npt.NDArray[np.float64]
 
 SLAB_BYTES = 16 * 2**20
@@ -68,6 +70,7 @@ def make(
     condition: float = 1.0,
     noise: float = 0.1,
     seed: int = 0,
+    watch: Watch = iter,
 ) -> None:
     """Write a regression problem with known weights, y = X @ true_coef + true_intercept + noise, to an HDF5 file.
 
@@ -82,6 +85,7 @@ def make(
         condition: condition number of the columns' correlation matrix, 1 (uncorrelated) to 1e24.
         noise: standard deviation of the noise in y, 0 (exact fit) to 1e100.
         seed: 0 to 2**64 - 1; another seed is another problem.
+        watch: is given the first row of each slab, and gives them back one by one, to tell how far it is.
 
     Raises:
         InputError: an argument is out of range, the file can't be written, or the disk is too small.
@@ -92,7 +96,7 @@ def make(
     _check_target(target, rows, recipe.features)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        _write(part, rows, recipe)
+        _write(part, rows, recipe, watch)
         part.replace(target)
     except (OSError, RuntimeError) as error:
         # After a failed write, closing fails too, with a RuntimeError in the place of the OSError.
@@ -193,7 +197,7 @@ def _fold(panel: Floats) -> Floats:
     return total
 
 
-def _write(path: Path, rows: int, recipe: Recipe) -> None:
+def _write(path: Path, rows: int, recipe: Recipe, watch: Watch) -> None:
     """Write `rows` rows of a recipe to the new HDF5 file `path`."""
     height = slab_rows(recipe.features)
     # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
@@ -205,7 +209,7 @@ def _write(path: Path, rows: int, recipe: Recipe) -> None:
         file.create_dataset("true_intercept", data=intercept, dtype="<f8", track_times=False)
         x = file.create_dataset("X", (rows, recipe.features), dtype="<f8", track_times=False)
         y = file.create_dataset("y", (rows,), dtype="<f8", track_times=False)
-        for start in range(0, rows, height):
+        for start in watch(range(0, rows, height)):
             stop = min(start + height, rows)
             x_slab, y_slab = slab(recipe, start // height)
             x[start:stop] = x_slab[: stop - start]

@@ -14,6 +14,7 @@ from mpi_pgd.report.export import WRITERS, Column, Table, cells
 from mpi_pgd.report.formulas import formulas
 from mpi_pgd.report.ink import PALETTE, Drawn
 from mpi_pgd.report.markup import Markup, join, tag
+from mpi_pgd.report.progress import steps
 from mpi_pgd.report.records import Record, Records, read
 from mpi_pgd.report.sections import TITLES, facts, fingerprints, headline, machine, pictures, remarks
 
@@ -21,12 +22,13 @@ from mpi_pgd.report.sections import TITLES, facts, fingerprints, headline, machi
 _FIRST = ("compare", "scaling", "run", "straggler", "plan", "network", "doctor")
 
 
-def write(folder: str, out: str | None = None) -> list[Path]:
+def write(folder: str, out: str | None = None, shown: bool = False) -> list[Path]:
     """Make the report of what lies in ``folder``.
 
     Args:
         folder: with run.json, history.csv and trace.json, or study files, or both.
         out: the HTML file; ``folder``/report.html if None. Pictures and tables go to ``folder``/pictures and /tables.
+        shown: whether to say how far it is.
 
     Returns:
         The files written, the HTML file first. All are written aside and then renamed, so that what fails leaves an
@@ -43,7 +45,9 @@ def write(folder: str, out: str | None = None) -> list[Path]:
         raise InputError(f"--out {page} is a folder: give the name of the HTML file")
     planned, tables = pictures(records), sheets.tables(records)
     _writable(page, records.folder / "tables", *([records.folder / "pictures"] if any(planned.values()) else []))
-    drawn = {name: [ink.drawn(picture) for picture in some] for name, some in planned.items()}
+    drawn: dict[str, list[Drawn]] = {name: [] for name in planned}
+    for name, plan in steps("picture", [(name, plan) for name, some in planned.items() for plan in some], shown):
+        drawn[name].append(ink.drawn(plan))
     contents = {page: _page(records, drawn, tables).encode()}
     for picture in (item for some in drawn.values() for item in some):
         path = records.folder / "pictures" / picture.picture.name

@@ -1,12 +1,20 @@
-"""How far the fit is: one live line on a terminal, a plain line every few seconds in a log."""
+"""How far a command is: one live line on a terminal, a plain line every few seconds in a log; both on standard error."""
 
 import math
 import os
 import sys
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 from time import perf_counter
+from typing import TypeVar
 
 LIVE, LOGGED = 0.1, 5.0  # seconds between lines
+TICK = 1.0  # the same, where a thread writes them beside what is measured
+WIDTH = 80  # columns, where a terminal does not say
+SURE = 1.0  # seconds before the slope of a few rounds tells anything
+EVENLY = 2.0  # times as many rounds to go by one stretch of the past as by another, at most
 LAUNCHERS = (
     "mpirun",
     "mpiexec",
@@ -20,8 +28,42 @@ LAUNCHERS = (
 )
 
 
+Item = TypeVar("Item")
+
+
+class Line:
+    """One line that is written over and over; nothing that fails in writing it is worth a run."""
+
+    def __init__(self) -> None:
+        self.terminal = terminal()
+        self.live = self.terminal is not None
+        self.shown = False
+
+    def show(self, parts: Sequence[tuple[str, int]]) -> None:
+        """Write the parts, each with a number; on a terminal without those of the highest numbers, so that it is one line."""
+        parts = list(parts)
+        room = columns(self.terminal) - 1 if self.terminal else math.inf
+        while len(_joined(parts)) > room and max(number for _, number in parts) > 0:
+            parts.remove(max(parts, key=lambda part: part[1]))
+        self._write(f"\r\x1b[K{_joined(parts)[: int(room)]}" if self.live else f"{_joined(parts)}\n")
+        self.shown = True
+
+    def clear(self) -> None:
+        """Leave nothing of a live line."""
+        if self.live and self.shown:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            print(text, end="", file=sys.stderr, flush=True)
+
+
+def _joined(parts: Sequence[tuple[str, int]]) -> str:
+    return "  ".join(text for text, _ in parts)
+
+
 class Progress:
-    """Called after each evaluation by the rank that has the figures.
+    """Of a fit. Called after each evaluation by the rank that has the figures.
 
     Args:
         rounds, tol: limits of the fit.
@@ -32,40 +74,134 @@ class Progress:
 
     def __init__(self, rounds: int, tol: float, until: float, ends: float, first: float) -> None:
         self.limit, self.tol, self.until, self.ends = rounds, tol, until, ends
-        self.live = on_terminal()
-        self.every = LIVE if self.live else LOGGED
+        self.line = Line()
+        self.every = LIVE if self.line.live else LOGGED
         self.begun = perf_counter()
         self.last = self.begun
-        self.shown = False
         self.norm = first
         self.begin = (-1, 0.0)  # the round, and the gradient's norm, at the first call
+        self.marks = [
+            self.begin,
+            self.begin,
+        ]  # the same after a quarter to a half of the rounds since, and after half to all of them
 
     def __call__(self, done: int, objective: float, gradient_norm: float) -> None:
         """Print a line if it is time to."""
         now = perf_counter()
         if self.begin[0] < 0:
             self.begin = (done, gradient_norm)  # a fit that goes on does not begin with 0
+            self.marks = [self.begin, self.begin]
             self.norm = self.norm or gradient_norm
         if now - self.last < self.every:
             return
         self.last = now
+        if done - self.begin[0] >= 2 * (self.marks[1][0] - self.begin[0]) > 0 or self.marks[1] == self.begin:
+            self.marks = [self.marks[1], (done, gradient_norm)]
         rate = (done - self.begin[0]) / (now - self.begun)
-        left = min((self.limit - done) / rate if rate else math.inf, self.until - now)
-        line = (
-            f"round {done}  objective {objective:.9g}  gradient {gradient_norm:.2e}  {rate:.0f} rounds/s  "
-            f"at most {_duration(min(left, self.ends - now))} left"
-        )
+        rest, sure = self._rest(done, gradient_norm)
+        parts = [
+            (f"round {done}", 0),
+            (f"objective {objective:.9g}", 2),
+            (f"gradient {gradient_norm:.2e}", 1),
+            (f"{rate:.0f} rounds/s", 3),
+            (self._left(done, rest, sure, rate, now), 0),
+        ]
+        self.line.show([part for part in parts if part[0]])
+
+    def _rest(self, done: int, norm: float) -> tuple[float, bool]:
+        """Rounds to go, as the gradient falls of late, and whether it does so evenly and would be there before the last round."""
+        aim, (early, late) = self.tol * self.norm, self.marks
+        rest = [rounds_to(aim, early, (done, norm))]
+        if 4 * (done - late[0]) >= late[0] - early[0]:
+            rest.append(rounds_to(aim, late, (done, norm)))
+        return rest[0], max(rest) <= min(EVENLY * min(rest), self.limit - done)
+
+    def _left(self, done: int, rest: float, sure: bool, rate: float, now: float) -> str:
+        """How long it takes, if the gradient goes on to fall as it does; nothing if that can't be known."""
+        slowly = (self.limit - done) / rate if rate else math.inf
+        seconds = min(rest / rate if rate else math.inf, slowly)
+        known = self.tol == 0 or (sure and now - self.begun >= SURE)
+        told = []
+        if known and seconds <= self.until - now:
+            told.append(f"about {_duration(min(seconds, self.ends - now))} left")
+        elif self.until < math.inf:
+            told.append(f"at most {_duration(min(self.until, self.ends) - now)} left")
         if self.ends < math.inf:
-            rest = rounds_to(self.tol * self.norm, self.begin, (done, gradient_norm))
-            enough = min(left, rest / rate if rate else math.inf) <= self.ends - now
-            line += f"; {_duration(self.ends - now)} of the job left: {'enough' if enough else 'too few at this rate'}"
-        self.shown = True
-        print(f"\r\x1b[K{line}" if self.live else line, end="" if self.live else "\n", file=sys.stderr, flush=True)
+            enough = min(seconds, self.until - now) <= self.ends - now
+            told.append(f"{_duration(self.ends - now)} of the job left: {'enough' if enough else 'too few at this rate'}")
+        return "; ".join(told)
 
     def close(self) -> None:
         """Clear the live line."""
-        if self.live and self.shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self.line.clear()
+
+
+class Steps:
+    """Of a command that takes one step after the other: "turn 4 of 24, about 40 s left".
+
+    A thread writes the line, so that it comes however long a step takes; it wakes once a second on a terminal, and every five in
+    a log, which what is timed beside it does not feel.
+
+    Args:
+        word: what a step is.
+        keys: one for each step; those of the same key take about as long.
+        shown: whether there is to be a line at all.
+        until: when it is all over at the latest, by ``perf_counter()``, if that is known.
+    """
+
+    def __init__(self, word: str, keys: Sequence[Hashable], shown: bool, until: float = math.inf) -> None:
+        self.word, self.keys, self.until = word, keys, until
+        self.number, self.began = -1, perf_counter()
+        self.known: dict[Hashable, float] = {}
+        self.line = Line() if shown else None
+        self._over = Event()
+
+    def __enter__(self) -> "Steps":
+        if self.line:
+            self._thread = Thread(target=self._tell, args=(self.line,), daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self.line:
+            self._thread.join()
+            self.line.clear()
+
+    def next(self) -> None:
+        """A step begins."""
+        now = perf_counter()
+        if self.number >= 0:
+            self.known[self.keys[self.number]] = now - self.began
+        self.began = now
+        self.number += 1
+
+    def _tell(self, line: Line) -> None:
+        while not self._over.wait(TICK if line.live else LOGGED):
+            if self.number >= 0:
+                line.show([(self.text(perf_counter()), 0)])
+
+    def text(self, now: float) -> str:
+        """What there is to say."""
+        number, known = self.number, dict(self.known)
+        said = f"{self.word} {number + 1:,} of {len(self.keys):,}"
+        if self.until < math.inf:
+            return f"{said}, at most {_duration(self.until - now)} left"
+        if not known:
+            return said
+        usual = sum(known.values()) / len(known)
+        rest = [known.get(key, usual) for key in self.keys[number:]]
+        return f"{said}, about {_duration(max(0.0, rest[0] - (now - self.began)) + sum(rest[1:]))} left"
+
+
+def steps(
+    word: str, items: Sequence[Item], shown: bool, key: Callable[[Item], Hashable] = lambda _: None, until: float = math.inf
+) -> Iterator[Item]:
+    """Each of ``items`` in turn, while a line tells which it is (see ``Steps``)."""
+    with Steps(word, [key(item) for item in items], shown, until) as line:
+        for item in items:
+            line.next()
+            yield item
 
 
 def rounds_to(aim: float, begin: tuple[int, float], now: tuple[int, float]) -> float:
@@ -82,27 +218,39 @@ def rounds_to(aim: float, begin: tuple[int, float], now: tuple[int, float]) -> f
 
 
 def _duration(seconds: float) -> str:
+    seconds = max(0.0, seconds)
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def on_terminal() -> bool:
-    """Whether a person watches standard error: this process's, or, since mpirun puts a pipe there, that of the mpirun above it."""
-    if sys.stderr.isatty():
-        return True
+def terminal() -> Path | None:
+    """Where a person watches standard error: this process's, or, since mpirun puts a pipe there, that of the mpirun above it."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        return Path("/proc/self/fd", str(sys.stderr.fileno()))
     pid = os.getppid()
     for _ in range(5):
         try:
             name = Path(f"/proc/{pid}/comm").read_text().strip()
             if name not in LAUNCHERS:
-                return False
+                return None
             target = str(Path(f"/proc/{pid}/fd/2").readlink())
             if target.startswith(("/dev/pts/", "/dev/tty")):
-                return True
+                return Path(f"/proc/{pid}/fd/2")
             if not target.startswith("pipe:"):
-                return False
+                return None
             pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
-            return False
-    return False
+            return None
+    return None
+
+
+def columns(path: Path) -> int:
+    """How many the terminal has now."""
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            return os.get_terminal_size(file).columns or WIDTH
+        finally:
+            os.close(file)
+    return WIDTH

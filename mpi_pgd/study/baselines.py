@@ -11,7 +11,8 @@ from mpi4py import MPI
 from mpi_pgd.arrays import Rows, Vector
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.problem import Problem
-from mpi_pgd.study.turns import Teams
+from mpi_pgd.report.progress import steps
+from mpi_pgd.study.turns import Teams, watched
 
 SLAB_BYTES = 64 << 20  # a product's worth of rows, as float64
 FEATURES = 2000  # of the closed form, at most: its time grows with their cube, and is some seconds here
@@ -28,10 +29,11 @@ def measure(problem: Problem, repeats: int) -> list[dict[str, Any]]:
         threads = len(os.sched_getaffinity(0))
         with threadpool_limits(threads, "blas"):
             return [
-                {"name": "one rank, all threads", "threads": threads, "seconds_per_round": _round(shard, repeats)},
+                {"name": "one rank, all threads", "threads": threads, "seconds_per_round": _round(shard, repeats, shown)},
                 {"name": "closed form", "threads": threads, "seconds": _closed_form(shard)},
             ]
 
+    shown = watched(problem)
     with Teams(problem.comm) as teams:
         return teams.do(1, both) or []
 
@@ -43,10 +45,10 @@ def _slabs(shard: MemoryShard) -> Iterator[tuple[Rows, Vector]]:
             yield x[start : start + step].astype(np.float64, copy=False), y[start : start + step]
 
 
-def _round(shard: MemoryShard, repeats: int) -> float:
+def _round(shard: MemoryShard, repeats: int, shown: bool) -> float:
     """The median seconds of the two products with all rows, each split over the threads by BLAS."""
     w, taken = np.zeros(shard.table.features), []
-    for _ in range(max(3, repeats)):
+    for _ in steps("pass", range(max(3, repeats)), shown):
         begun = perf_counter()
         for x, y in _slabs(shard):
             np.dot(np.dot(x, w) - y, x)

@@ -11,7 +11,7 @@ from mpi_pgd.report import units
 from mpi_pgd.study import network
 from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.record import envelope
-from mpi_pgd.study.turns import Contestant, Race, alone, baseline, row
+from mpi_pgd.study.turns import Contestant, Race, alone, baseline, row, watched
 from mpi_pgd.train import Ballot
 
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
@@ -58,7 +58,9 @@ def crowded(problem: Problem) -> bool:
 def around(problem: Problem) -> dict[str, Any]:
     """A quick look at the network with messages of this problem's sizes, some smaller and some larger. Collective."""
     partial, order = sizes(problem.table.features, problem.settings.sums == "order-free")
-    return network.measure(problem.comm, sizes=sorted({8, order, partial, 4 * partial, 1 << 16}), quick=True)
+    return network.measure(
+        problem.comm, sizes=sorted({8, order, partial, 4 * partial, 1 << 16}), quick=True, shown=watched(problem)
+    )
 
 
 def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, first: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from mpi4py import MPI
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.data.memory import available_bytes
+from mpi_pgd.report.progress import steps
 from mpi_pgd.study import compute
 from mpi_pgd.study.curves import fitted
 from mpi_pgd.topology import client_server, peer_to_peer, world
@@ -62,6 +63,7 @@ def measure(
     quick: bool = False,
     largest: int | None = None,
     seconds: float | None = None,
+    shown: bool = False,
 ) -> dict[str, Any]:
     """Measure the network and the map: the content of network.json on rank 0, nothing on the others. Collective.
 
@@ -72,6 +74,7 @@ def measure(
         quick: in about 1 s within a node, 5 s between nodes, up to 4 MB; else about 15 s and 90 s, up to 64 MB.
         largest: the last of the default sizes, bytes.
         seconds: that the messages may take; sizes that would take longer than what is left are not measured.
+        shown: whether this rank says how far it is.
     """
     names = world.nodes(comm)
     nodes = [names.index(name) for name in names]
@@ -83,7 +86,7 @@ def measure(
     wanted = sizes or list(_sizes(largest or (QUICK_LARGEST if quick else LARGEST), QUICK_FACTOR if quick else FACTOR))
     fitting = [size for size in wanted if size <= _room(comm, nodes)]
     groups = list(_groups(comm, nodes, quick))
-    stage = _Stage(limit, repeats or (QUICK_BATCHES if quick else BATCHES))
+    stage = _Stage(limit, repeats or (QUICK_BATCHES if quick else BATCHES), shown)
     points = list(stage.points(comm, groups, fitting))
     for group in groups:
         for contest in group[:1]:
@@ -191,8 +194,8 @@ def _ping_pong(comm: MPI.Intracomm, size: int) -> Call:
 class _Stage:
     """Shares the time out over the measurements that are left. Only rank 0's clock and count matter, as its word goes round."""
 
-    def __init__(self, limit: float, batches: int) -> None:
-        self.end, self.batches, self.left = perf_counter() + limit, batches, 0
+    def __init__(self, limit: float, batches: int, shown: bool) -> None:
+        self.end, self.batches, self.left, self.shown = perf_counter() + limit, batches, 0, shown
         self.last: dict[int, tuple[float, int, float]] = {}  # of each contest: seconds, bytes, and seconds a byte
 
     def points(self, comm: MPI.Intracomm, groups: list[list[Contest]], sizes: Sequence[int]) -> Iterator[dict[str, Any]]:
@@ -200,7 +203,7 @@ class _Stage:
         todo = [(size, group) for size in sizes for group in groups]
         self.left = sum(_worth(contest, size) for size, group in todo for contest in group)
         gone: set[int] = set()
-        for size, group in todo:
+        for size, group in steps("set of messages", todo, self.shown, until=self.end):
             for contest in group:
                 if id(contest) in gone or not _worth(contest, size):
                     continue

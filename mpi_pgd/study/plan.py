@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.errors import InputError
+from mpi_pgd.report.progress import steps
 from mpi_pgd.study.model import Model, Prediction, sizes
 from mpi_pgd.study.paths import SHAPES
 
@@ -69,19 +71,21 @@ def check(question: Question) -> None:
         raise InputError(f"there is no {question.mode or 'mode'} with {question.algorithm}: expected one of {known}")
 
 
-def plan(record: Mapping[str, Any], question: Question) -> dict[str, Any]:
+def plan(record: Mapping[str, Any], question: Question, told: bool = False) -> dict[str, Any]:
     """The content of plan.json, but for command, machine and versions.
 
     Args:
         record: the content of a network.json.
         question: what is to be planned.
+        told: whether to say how far it is.
 
     Raises:
         InputError: the record is no such content, the question makes no sense, or nothing that it needs was measured.
     """
     check(question)
     planner = Planner(Model.from_record(record), question)
-    rows = [planner.row(*way, workers) for way in planner.ways for workers in planner.shown(*way)]
+    asked = [(*way, workers) for way in planner.ways for workers in planner.shown(*way)]
+    rows = [planner.row(*one) for one in steps("prediction", asked, told, itemgetter(slice(2)))]
     return {
         "study": "plan",
         "format": 1,

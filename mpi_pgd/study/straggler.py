@@ -8,9 +8,10 @@ from mpi4py import MPI
 
 from mpi_pgd.arrays import Vector
 from mpi_pgd.problem import Problem
+from mpi_pgd.report.progress import steps
 from mpi_pgd.study.model import harmonic
 from mpi_pgd.study.record import envelope
-from mpi_pgd.study.turns import Teams
+from mpi_pgd.study.turns import Teams, watched
 from mpi_pgd.topology.costs import COMPUTE, split
 from mpi_pgd.topology.world import anyone
 from mpi_pgd.train import Ballot
@@ -29,7 +30,7 @@ def straggler(problem: Problem, mean: float, ballot: Ballot) -> dict[str, Any] |
     """
     with Teams(problem.comm) as teams:
         rows = []
-        for workers in range(1, problem.comm.size + 1):
+        for workers in steps("team", range(1, problem.comm.size + 1), watched(problem)):
             rows.append(teams.do(workers, partial(_delayed, problem, mean, ballot)))
             if anyone(problem.comm, ballot()[1]):
                 return None

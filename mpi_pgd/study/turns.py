@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from itertools import product
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from mpi4py import MPI
 from mpi_pgd.data.memory import MemoryShard, available_bytes
 from mpi_pgd.errors import InputError
 from mpi_pgd.problem import Problem
+from mpi_pgd.report.progress import steps
 from mpi_pgd.rules.fit import Status
 from mpi_pgd.rules.setup import Moments
 from mpi_pgd.run import fingerprint
@@ -99,10 +101,10 @@ class Race:
     def run(self, contestants: Sequence[Contestant], repeats: int) -> dict[Contestant, list[Turn]]:
         """Everyone's turns, in turn."""
         turns: dict[Contestant, list[Turn]] = {one: [] for one in contestants}
-        for rows in dict.fromkeys(one.rows for one in contestants):
+        for rows in steps("preparation", list(dict.fromkeys(one.rows for one in contestants)), watched(self.problem)):
             self._prepare(rows)
         with Teams(self.problem.comm) as teams:
-            for repeat, one in product(range(repeats), contestants):
+            for repeat, one in steps("turn", list(product(range(repeats), contestants)), watched(self.problem), itemgetter(1)):
                 turn = teams.do(one.ranks, partial(self._turn, one, repeat == 0))
                 if turn:
                     turns[one].append(turn)
@@ -153,6 +155,11 @@ class Race:
         serving = costs.server_share() if topology.workers < one.ranks else None
         wire = bytes_sent(one.mode, one.algorithm, one.ranks, sums.buffer.nbytes, order.buffer.nbytes)
         return Turn(costs.mean(), serving, topology.workers, wire, sha, rule.status)
+
+
+def watched(problem: Problem) -> bool:
+    """Whether this rank says how far the study is."""
+    return problem.comm.rank == 0 and not problem.settings.quiet
 
 
 @cache

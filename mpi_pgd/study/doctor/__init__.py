@@ -16,6 +16,7 @@ from mpi_pgd.data.files import find
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.errors import InputError
 from mpi_pgd.problem import SPARE
+from mpi_pgd.report.progress import Steps
 from mpi_pgd.study.doctor import checks, files, layout
 from mpi_pgd.study.doctor.crashes import Crashes, told
 from mpi_pgd.study.doctor.facts import about_me, gather
@@ -28,10 +29,14 @@ from mpi_pgd.topology.world import guard, nodes, rest, share
 
 __all__ = ["Finding", "examine", "text", "usable"]
 
+PARTS = 4  # the ranks' facts, the network, the data, and what to make of it all
+
 Judge = tuple[str, Callable[[], Finding]]  # a check, and what makes its finding
 
 
-def examine(comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X", y: str = "y") -> list[Finding]:
+def examine(
+    comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X", y: str = "y", shown: bool = False
+) -> list[Finding]:
     """Look at everything. Collective; the findings are the same on every rank.
 
     Args:
@@ -39,6 +44,7 @@ def examine(comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X
         data: its files or globs; with none, the checks that need data become one note.
         out: its output folder, made if need be; none if empty.
         x, y: names of the data sets.
+        shown: whether this rank says how far it is.
 
     Raises:
         InputError: never for what it finds: that becomes a finding. An exception amid messages ends all ranks.
@@ -46,7 +52,8 @@ def examine(comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X
     with guard(comm):
         mine = comm.Dup()
         try:
-            return _examine(mine, data, out, x, y)
+            with Steps("part", range(PARTS), shown) as line:
+                return _examine(mine, data, out, x, y, line)
         finally:
             mine.Free()
 
@@ -71,15 +78,19 @@ def usable(comm: MPI.Intracomm, data: Sequence[str]) -> None:
         raise InputError.again(missing[0])
 
 
-def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str) -> list[Finding]:
+def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str, line: Steps) -> list[Finding]:
     names, crashes = nodes(comm), Crashes()
+    line.next()
     firsts = leaders(names)
     clocks = offsets(comm, firsts)
     me = {key: value for key, value in asdict(about_me(comm, names, crashes)).items() if key not in ("offset", "moved")}
     rest(comm)
     everyone = gather(comm, json.dumps(me))
+    line.next()
     found = pings(comm, names, crashes)
+    line.next()
     seen = _look(comm, names, data, x, y, crashes)
+    line.next()
     later = offsets(comm, firsts)
     findings: list[Finding] = []
     if comm.rank == 0:
