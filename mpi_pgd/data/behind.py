@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ import h5py
 
 from mpi_pgd.data.files import Stamp
 from mpi_pgd.data.opening import VIRTUAL, linked, opened, search
+from mpi_pgd.data.sources import Source
 from mpi_pgd.data.storage import check_written, needs_plugin, raw_files
 from mpi_pgd.data.virtual import Mapping, check_covered, check_source, mappings, numbered
 from mpi_pgd.errors import InputError
@@ -65,8 +66,8 @@ class Behind:
             self.note(through, range(len(item) if item.shape else 0))
         return item
 
-    def look(self, data_set: h5py.Dataset, need: range, rows: range | None = None, above: Chain = ()) -> None:
-        """Find out whether the rows ``need`` of a data set can be had.
+    def look(self, data_set: h5py.Dataset, need: range, rows: range | None = None, above: Chain = ()) -> list[Source]:
+        """Find out whether the rows ``need`` of a data set can be had; returns what a virtual one is made of.
 
         Args:
             data_set: wherever links led to.
@@ -84,14 +85,14 @@ class Behind:
                 f"{data_set.name} in {path} is a virtual data set that is made of itself: make it anew from its sources"
             )
         if data_set.is_virtual:
-            self._sources(data_set, path, need, rows, (*above, here))
-            return
+            return self._sources(data_set, path, need, rows, (*above, here))
         self.note(raw_files(data_set, path), need if rows is None else rows, hdf5=False)
         self.chunk_bytes = max(self.chunk_bytes, prod(data_set.chunks or (0,)) * data_set.id.get_type().get_size())
         self.plugin |= needs_plugin(data_set, path)
         check_written(data_set, path, need)
+        return []
 
-    def _sources(self, data_set: h5py.Dataset, path: str, need: range, rows: range | None, above: Chain) -> None:
+    def _sources(self, data_set: h5py.Dataset, path: str, need: range, rows: range | None, above: Chain) -> list[Source]:
         what = f"{data_set.name} in {path}"
         parts: dict[str, list[Mapping]] = defaultdict(list)
         for part in mappings(data_set, path):
@@ -100,20 +101,24 @@ class Behind:
         check_covered([part.boxes for some in parts.values() for part in some], data_set.shape, need, what)
         for pattern, count in numbered(data_set):
             _check_last(search(pattern.replace("%b", "0"), path, VIRTUAL), pattern, count, what)
+        found: list[Source] = []
         for name, some in parts.items():
             its = rows or range(min(part.rows.start for part in some), max(part.rows.stop for part in some))
             if name == ".":
-                self._source(data_set.file, path, some, what, its, above)
+                found += self._source(data_set.file, path, some, what, its, above)
                 continue
             where = search(name, path, VIRTUAL)
             if not Path(where).exists():
                 raise InputError(f"{what} is made of other files, and {where} is missing: bring it back")
             self.note([where], its)
             with opened(where) as other:
-                self._source(other, where, some, what, its, above)
+                found += self._source(other, where, some, what, its, above)
+        return found
 
-    def _source(self, file: h5py.File, where: str, parts: Sequence[Mapping], what: str, rows: range, above: Chain) -> None:
-        """One file's data sets, each with all that is taken from it."""
+    def _source(
+        self, file: h5py.File, where: str, parts: Sequence[Mapping], what: str, rows: range, above: Chain
+    ) -> Iterator[Source]:
+        """One file's data sets, each with all that is taken from it; of those of the outermost data set it is noted what is."""
         names: dict[str, list[Mapping]] = defaultdict(list)
         for part in parts:
             names[part.name].append(part)
@@ -123,7 +128,8 @@ class Behind:
                 raise InputError(f"{what} takes its rows from {name} in {where}, which has no such data set: make it anew")
             taken = [check_source(part, source, where, what) for part in some]
             need = range(min(part.start for part in taken), max(part.stop for part in taken))
-            self.look(source, need, rows, above)
+            yield Source.of(source, where, some if len(above) == 1 else (), what)
+            yield from self.look(source, need, rows, above)
 
 
 def _check_last(first: str, pattern: str, count: int, what: str) -> None:

@@ -1,5 +1,6 @@
 """Rows read from one file's data sets, as the values that their numbers stand for."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 import h5py
@@ -91,9 +92,10 @@ def _strips(data_set: h5py.Dataset, meaning: Meaning, rows: int, features: int) 
 def _missing(place: str, number: np.generic, data_set: h5py.Dataset, meaning: Meaning) -> InputError:
     shown = number.astype(number.dtype.newbyteorder("=")).view(meaning.kind)
     why = next((why for missing, why in meaning.missing if shown == missing), meaning.bounded)
+    path = os.fsdecode(data_set.file.filename)
     return InputError(
-        f"{place} is a missing value: {data_set.file.filename} has {shown} there, {why}{_others(data_set, meaning)}; drop or mend "
-        f"such rows first (they are counted from 0 over all rows)"
+        f"{place} is a missing value: {path} has {shown} there, {why}{_others(data_set, meaning)}; drop or mend such rows first "
+        f"(they are counted from 0 over all rows)"
     )
 
 

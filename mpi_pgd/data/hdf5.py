@@ -15,13 +15,14 @@ import numpy as np
 
 from mpi_pgd.arrays import Rows, Vector
 from mpi_pgd.data.behind import Behind, Span
-from mpi_pgd.data.categories import categories, in_place_of
+from mpi_pgd.data.categories import in_place_of
 from mpi_pgd.data.decode import read_features, read_targets
 from mpi_pgd.data.files import Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import data_sets, linked, opened, prefixes, reading, search_as
 from mpi_pgd.data.orientation import creator, turned
+from mpi_pgd.data.sources import with_names, with_sources
 from mpi_pgd.data.storage import load_plugin
 from mpi_pgd.data.twice import Origin, Taken, check_once
 from mpi_pgd.errors import InputError, nearest
@@ -188,7 +189,7 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
                 f"{other.part.path} has {other.features} features and {first.part.path} has {first.features}: "
                 f"files read as one table need the same number"
             )
-    check_once([taken for one in found for taken in one.taken])
+    check_once([taken._replace(part=number) for number, one in enumerate(found) for taken in one.taken])
     parts = [_in_order(one, first) for one in found]
     table = Table(
         parts=tuple(parts),
@@ -232,8 +233,8 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
         rows, columns = features.shape[::-1] if across else features.shape
         if columns == 0:
             raise InputError(f"{x} in {path} has no features: expected at least one column")
-        for data_set in (features, target):
-            behind.look(data_set, range(len(data_set)))
+        sources, behind_y = (behind.look(data_set, range(len(data_set))) for data_set in (features, target))
+        means, meant = with_sources(means, sources, f"{x} in {path}"), with_sources(meant, behind_y, f"{y} in {path}")
         with suppress(KeyError):
             linked(file, path, "feature_names")
         part = Part(
@@ -247,20 +248,22 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
             x=replace(means, turned=across),
             y=replace(meant, turned=target.ndim == 2 and target.shape != (rows, 1)),
         )
-        warnings = [words for item, name in ((features, x), (target, y)) for words in _doubts(item, name, path)]
+        warnings = [words for of, name in ((means, x), (meant, y)) for words in _doubts(of, name, path)]
         if rows == columns > 1:
             way = f"read transposed, as it is {made_by}" if across else "read with rows first"
             warnings.append(f"{x} in {path} is square, so its shape can't tell rows from features: it is {way}")
-        names = names_of(file, features, columns, int(not across), path, x)
-        taken = [Taken(path, Origin.of(features), f"{features.name} in {features.file.filename}", range(rows))]
+        sources = [] if across else sources
+        names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
+        taken = [Taken(0, path, one.origin, f"{one.name} in {one.where}", run) for one in sources for run in one.rows]
+        here = os.fsdecode(features.file.filename)
+        taken.append(Taken(0, path, Origin.of(features), f"{features.name} in {here}", range(rows)))
         return _Seen(part, columns, names, behind.plugin, warnings, taken)
 
 
-def _doubts(data_set: h5py.Dataset, name: str, path: str) -> list[str]:
-    codes = categories(data_set)
-    if not codes or not codes.words:
+def _doubts(of: Meaning, name: str, path: str) -> list[str]:
+    if not of.coded:
         return []
-    return [f"{name} in {path} holds codes of {codes.words}, which are no quantities: they are taken as the numbers that they are"]
+    return [f"{name} in {path} holds codes of {of.coded}, which are no quantities: they are taken as the numbers that they are"]
 
 
 def _in_order(one: _Seen, first: _Seen) -> Part:

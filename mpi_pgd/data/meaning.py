@@ -26,6 +26,7 @@ class Meaning:
         low, high: numbers below or above these stand for none either, if not None; ``bounded`` says so.
         bounds_values: ``low`` and ``high`` are values, not stored numbers.
         scale, offset: a value is the number times ``scale``, plus ``offset``.
+        coded: what they are codes of, if of anything.
         bits: HDF5 won't convert them to other types.
         turned: columns come before rows.
     """
@@ -38,6 +39,7 @@ class Meaning:
     bounds_values: bool = False
     scale: float = 1.0
     offset: float = 0.0
+    coded: str = ""
     bits: bool = False
     turned: bool = False
 
@@ -62,7 +64,7 @@ class Meaning:
         return bool(self.missing) or self.low is not None or self.high is not None
 
     def words(self) -> str:
-        """What is done to the numbers, for `data info`."""
+        """What is done to the numbers, for ``data info``."""
         return f"numbers times {self.scale:g} plus {self.offset:g}" if self.packed else ""
 
 
@@ -100,6 +102,7 @@ def meaning(data_set: h5py.Dataset, path: str, name: str) -> Meaning:
         bounds_values=of_values,
         scale=scale,
         offset=offset,
+        coded=codes.words if codes else "",
         bits=data_set.id.get_type().get_class() == h5py.h5t.BITFIELD,
     )
 

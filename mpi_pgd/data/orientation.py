@@ -1,5 +1,6 @@
 """Whether rows come first: MATLAB, Octave, Julia and R count the first index fastest, so their arrays arrive in HDF5 transposed."""
 
+import os
 from pathlib import Path
 
 import h5py
@@ -39,7 +40,7 @@ def _by_header(file: h5py.File) -> str:
     """What the words say that MATLAB and Julia write before the HDF5 file begins."""
     if not file.userblock_size:
         return ""
-    with Path(file.filename).open("rb") as stream:
+    with Path(os.fsdecode(file.filename)).open("rb") as stream:
         words = stream.read(128)
     return next((f"{name}'s, by the file's first words" for name in ("MATLAB", "Julia") if name.encode() in words), "")
 

@@ -1,5 +1,6 @@
 """Rows that would count twice: a file that was given twice, whatever its names are, or two ways to one data set."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ class Origin(NamedTuple):
     @classmethod
     def of(cls, data_set: h5py.Dataset) -> "Origin":
         """Of an open data set."""
-        found = Path(data_set.file.filename).stat()
+        found = Path(os.fsdecode(data_set.file.filename)).stat()
         return cls(found.st_dev, found.st_ino, h5py.h5o.get_info(data_set.id).addr)
 
 
@@ -27,12 +28,14 @@ class Taken(NamedTuple):
     """Rows that a part of a table takes from a data set.
 
     Attributes:
-        path: of the part's file, as it was given.
+        part: its number.
+        path: of its file, as it was given.
         of: whose rows.
         name: of that data set, in words.
         rows: which.
     """
 
+    part: int
     path: str
     of: Origin
     name: str
@@ -40,18 +43,24 @@ class Taken(NamedTuple):
 
 
 def check_once(taken: Sequence[Taken]) -> None:
-    """Every row of a data set may be in one part of a table only.
+    """Every row of a data set may be in one part of a table only; what a virtual data set does within itself is its own affair.
 
     Raises:
-        InputError: some rows are in two parts, or twice in one list of files.
+        InputError: some rows are in two parts.
     """
-    last: dict[Origin, Taken] = {}
+    furthest: list[Taken] = []  # that which ends last, and that of the others' which does
     for one in sorted(taken, key=lambda one: (one.of, one.rows.start)):
-        before = last.get(one.of)
-        if before and one.rows.start < before.rows.stop:
-            raise InputError(_twice(before, one))
-        if not before or one.rows.stop > before.rows.stop:
-            last[one.of] = one
+        furthest = furthest if furthest and furthest[0].of == one.of else []
+        for before in furthest:
+            if before.part != one.part and one.rows.start < before.rows.stop:
+                raise InputError(_twice(before, one))
+        mine = [before for before in furthest if before.part == one.part] + [one]
+        others = [before for before in furthest if before.part != one.part]
+        furthest = sorted([max(mine, key=_end), *others], key=_end)[:-3:-1]
+
+
+def _end(one: Taken) -> int:
+    return one.rows.stop
 
 
 def _twice(one: Taken, other: Taken) -> str:

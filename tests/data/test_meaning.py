@@ -390,6 +390,68 @@ def test_names_where_others_keep_them(tmp_path: Path, write: Callable[[h5py.File
     assert found[0].names == tuple(NAMES)
 
 
+# What is said beside the sources of a virtual data set.
+
+
+def virtual(path: Path, *sources: str, kind: str = "i2", on_x: Attributes | None = None) -> str:
+    layout, y = h5py.VirtualLayout((ROWS, FEATURES), kind), np.zeros(ROWS)
+    start = 0
+    for source in sources:
+        with h5py.File(source) as file:
+            stop = start + len(file["y"])
+            layout[start:stop] = h5py.VirtualSource(Path(source).name, "X", file["X"].shape)
+            y[start:stop] = file["y"][()]
+        start = stop
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("X", layout).attrs.update(on_x or {})
+        file["y"] = y
+    return str(path)
+
+
+PACKED = {"scale_factor": 0.5, "_FillValue": np.int16(-999)}
+
+
+def test_sources_that_are_packed(tmp_path: Path) -> None:
+    x, order = (2 * X).astype("i2"), [0, 1, 2]
+    a, b = stored(tmp_path / "a.nc", x[:100], Y[:100], PACKED), stored(tmp_path / "b.nc", x[100:], Y[100:], PACKED)
+    same(loaded(virtual(tmp_path / "v.h5", a, b)))
+    same(loaded(virtual(tmp_path / "v.h5", a, b, kind="f8")))
+    same(loaded(virtual(tmp_path / "v.h5", a, b, on_x={"scale_factor": 2.0})), 4 * X)
+    x[120, order] = -999
+    b = stored(tmp_path / "b.nc", x[100:], Y[100:], PACKED)
+    for attributes in ({}, {"scale_factor": 2.0}):
+        assert "row 120, column 0 of X is a missing value" in refused(virtual(tmp_path / "v.h5", a, b, on_x=attributes))
+    b = stored(tmp_path / "b.nc", x[100:], Y[100:], {"scale_factor": 0.25})
+    assert f"/X in {a} and /X in {b}, whose numbers do not stand for values in the same way" in refused(
+        virtual(tmp_path / "v.h5", a, b)
+    )
+
+
+def test_sources_whose_sign_is_meant_otherwise(tmp_path: Path) -> None:
+    values = np.arange(ROWS * FEATURES).reshape(X.shape).astype("u2") * 70
+    a = stored(tmp_path / "a.nc", values.view("i2"), on_x={"_Unsigned": "true"})
+    same(loaded(virtual(tmp_path / "v.h5", a, on_x={"_Unsigned": "true"})), values)
+    assert "whose numbers are meant as uint16 (_Unsigned), but not here" in refused(virtual(tmp_path / "v.h5", a))
+
+
+def test_sources_with_codes(tmp_path: Path) -> None:
+    x = (np.abs(X) % 3).astype(h5py.enum_dtype({"a": 0, "b": 1, "c": 2}, "i2"))
+    table, _, _ = loaded(virtual(tmp_path / "v.h5", stored(tmp_path / "a.h5", x)))
+    assert "holds codes of the categories a, b, c" in table.warnings[0]
+
+
+def test_sources_whose_columns_have_names(tmp_path: Path) -> None:
+    a, b = named(tmp_path / "a.h5", slice(100), [0, 1, 2]), named(tmp_path / "b.h5", slice(100, ROWS), [0, 1, 2])
+    same(found := loaded(virtual(tmp_path / "v.h5", a, b, kind="f8")))
+    assert found[0].names == tuple(NAMES)
+    named(tmp_path / "b.h5", slice(100, ROWS), OTHER)
+    words = f"{b} has its columns in another order than {a}, and a virtual data set in {tmp_path}/v.h5 has both"
+    assert words in refused(virtual(tmp_path / "v.h5", a, b, kind="f8"))
+    assert "v.h5, and" in refused(virtual(tmp_path / "v.h5", a, b, kind="f8", on_x={"feature_names": NAMES}))
+    named(tmp_path / "b.h5", slice(100, ROWS), [0, 1, 2], ["one", "two", "four"])
+    assert "b.h5 has the feature four" in refused(virtual(tmp_path / "v.h5", a, b, kind="f8"))
+
+
 # Columns before rows.
 
 MATLAB = {"MATLAB_class": np.bytes_("double")}
