@@ -309,11 +309,11 @@ def _finite(value: float) -> float | None:
 
 def diverged(result: Result) -> str:
     """What to do about a fit that ran away."""
-    step = result.record["config"]["step"]
-    return (
-        f"the fit diverged after {result.record['rounds']} rounds with step {step}: the step is too large for this problem, or "
-        f"the values are; try --step auto, a smaller step, or --standardize (the weights kept are the best ones seen)"
-    )
+    rounds, step = result.record["rounds"], result.record["config"]["step"]
+    why, advice = f"the step {step} is too large for this problem, or the values are", "use --step auto"
+    if step == "auto":
+        why, advice = "the values are too large for sums in float64", "divide the largest columns and targets by a power of ten"
+    return f"the fit diverged after {rounds} rounds: {why}; {advice} (the weights kept are the best ones seen)"
 
 
 def exit_code(result: Result) -> int:

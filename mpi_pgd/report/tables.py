@@ -1,5 +1,6 @@
 """The table at the end of a fit."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
     lines = {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
         "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
-        "ended": f"{record['status']} after {_count(record['rounds'], 'round')}",
+        "ended": _ended(record),
         "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
         if record["objective"] is not None
         else "not a finite number",
@@ -46,6 +47,13 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
     if record["costs"]["sentence"]:
         lines["straggler"] = record["costs"]["sentence"]
     return "\n".join(f"{name:<13}{text}" for name, text in lines.items())
+
+
+def _ended(record: Mapping[str, Any]) -> str:
+    text = f"{record['status']} after {_count(record['rounds'], 'round')}"
+    if record["status"] != "precision reached":
+        return text
+    return f"{text}: the gradient is at its own rounding error, which leaves {math.floor(record['digits'])} digits of it"
 
 
 def _by_rank(ranks: Sequence[Mapping[str, Any]]) -> str:

@@ -123,7 +123,7 @@ class Race:
             if turn and turn.status == Status.DIVERGED:
                 raise InputError(
                     f"the fit diverged with --step {self.problem.settings.step}, so there is nothing to compare: "
-                    f"use --step auto, a smaller step, or --standardize"
+                    f"use --step auto"
                 )
         self.signalled = share(self.problem.comm, str(turn.status) if turn else "") == Status.SIGNAL
         return self.signalled

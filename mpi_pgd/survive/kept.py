@@ -30,7 +30,7 @@ class Snapshot(NamedTuple):
         rounds: updates made.
         vector: [peaks of the bound | dump of the rule]; empty before the first snapshot.
         history: with a line for each of the rounds.
-        setup: see ``problem.Setup.vector``; None if it is not known yet.
+        setup: see ``rules.setup.Moments.vector``; None if it is not known yet.
     """
 
     rounds: int
