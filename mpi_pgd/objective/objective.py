@@ -45,7 +45,7 @@ class Objective:
     def __init__(self, rows: int, scaling: Scaling, intercept: bool, l2: float) -> None:
         self.rows, self.scaling, self.intercept, self.l2 = rows, scaling, intercept, l2
         self.features = len(scaling.scale)
-        self._penalised = np.empty(self.features)
+        self._scratch = np.empty(self.features)
         away = EPSILON * scaling.peak[:-1] / scaling.scale
         spread = scaling.spread
         self._errors = float(np.dot(spread, spread)), float(np.dot(spread, away)), float(np.dot(away, away))
@@ -63,9 +63,9 @@ class Objective:
         np.subtract(sums[:p], gradient, out=gradient)
         gradient /= self.scaling.scale
         gradient /= self.rows
-        np.multiply(weights, self.l2, out=self._penalised)
-        gradient += self._penalised
-        return float(sums[p + 1] / self.rows + 0.5 * np.dot(weights, self._penalised))
+        penalised = np.multiply(weights, self.l2, out=self._scratch)
+        gradient += penalised
+        return float(sums[p + 1] / self.rows + 0.5 * np.dot(weights, penalised))
 
     def rounding(self, point: Vector, loss: float) -> float:
         """A bound on the norm of the rounding error of the gradient at ``point`` [w (p) | c], where ``loss`` is the sum of losses.
@@ -74,7 +74,8 @@ class Objective:
         the column by epsilon |x| |residual|. Sums over blocks add nothing, and many rows average: so it is seldom reached.
         """
         peak = self.scaling.peak
-        residual = EPSILON * float(np.dot(np.abs(point[:-1]), peak[:-1]) + abs(point[-1]) + peak[-1])
+        largest = np.dot(np.abs(point[:-1], out=self._scratch), peak[:-1])
+        residual = EPSILON * float(largest + abs(point[-1]) + peak[-1])
         size = math.sqrt(2 * loss / self.rows)
         spread, both, away = self._errors
         return math.sqrt(spread * residual**2 + 2 * both * residual * size + away * size**2)
