@@ -51,9 +51,12 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
 
 def _ended(record: Mapping[str, Any]) -> str:
     text = f"{record['status']} after {_count(record['rounds'], 'round')}"
-    if record["status"] != "precision reached":
-        return text
-    return f"{text}: the gradient is at its own rounding error, which leaves {math.floor(record['digits'])} digits of it"
+    digits, tol = record["digits"], record["config"]["tol"]
+    if record["status"] == "precision reached":
+        return f"{text}: the gradient is at its own rounding error, which leaves {math.floor(digits)} digits of it"
+    if record["status"] == "converged" and 0 < digits < -math.log10(tol or 1) - 0.5:
+        return f"{text}, but rounding leaves {math.floor(digits)} digits of the gradient"
+    return text
 
 
 def _by_rank(ranks: Sequence[Mapping[str, Any]]) -> str:

@@ -74,7 +74,8 @@ class MomentsRule:
         shift, squares = np.split(partial.total(np.empty(partial.width)) / self.rows, 2)
         self.mean = order.point + shift / self.unit
         self._passes += 1
-        order.action = Action.EXCHANGE if partial.stale else Action.GO
+        # About the means sums may be far smaller, in one column and not in others: each is to have all its digits.
+        order.action = Action.EXCHANGE if partial.order_free else Action.GO
         if self._passes == 2:
             scaled = np.sqrt(np.maximum(squares - shift * shift, 0.0))
             scaled[scaled <= CONSTANT * self.peak * self.unit] = 0.0
