@@ -122,8 +122,7 @@ class Race:
         with agreement(self.problem.comm):
             if turn and turn.status == Status.DIVERGED:
                 raise InputError(
-                    f"the fit diverged with --step {self.problem.settings.step}, so there is nothing to compare: "
-                    f"use --step auto"
+                    f"the fit diverged with --step {self.problem.settings.step}, so there is nothing to compare: use --step auto"
                 )
         self.signalled = share(self.problem.comm, str(turn.status) if turn else "") == Status.SIGNAL
         return self.signalled
