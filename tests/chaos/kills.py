@@ -21,6 +21,10 @@ EARLY, LATE = 0.5, 2.0  # seconds after MPI_Init: loading and setup, the rounds
 RECOVERING = 0.3  # seconds that may lie between two deaths, so that the second comes during the recovery from the first
 TRIES = 10  # of a case, as the job may end before the kill comes: then it comes earlier
 EARLIER = 0.7
+SETTINGS: dict[str, Callable[[Path], object]] = {
+    "edited": lambda path: path.write_text("l2 = 0.5\n"),
+    "removed": lambda path: path.unlink(missing_ok=True),
+}
 HOSTS, EACH = (2, 3), 2  # how many; ranks on each
 DELAY, BANDWIDTH = 1e-4, 1e9  # seconds one way, bit/s
 Launch = Callable[..., Result]
@@ -28,7 +32,10 @@ Launch = Callable[..., Result]
 
 @dataclass(frozen=True)
 class Plan:
-    """A case: what runs, and whom to kill when. ``delay`` is None for: as soon as the result is being written."""
+    """A case: what runs, and whom to kill when. ``delay`` is None for: as soon as the result is being written.
+
+    ``settings`` is what becomes of the file with the settings just before that: edited, removed, or nothing.
+    """
 
     kind: str
     ranks: int
@@ -37,12 +44,14 @@ class Plan:
     victims: tuple[int, ...]
     delay: float | None
     gaps: tuple[float, ...]
+    settings: str = ""
 
     def __str__(self) -> str:
         when = "at the end" if self.delay is None else f"after {self.delay:.2f} s"
         gaps = "".join(f" +{gap:.2f}" for gap in self.gaps)
         words = " ".join(map(str, self.layout[1::2])) + "".join(f" {word}" for word in self.more if str(word).startswith("--"))
-        return f"{self.ranks} ranks, {words}, {self.kind}, kill {' '.join(map(str, self.victims))} {when}{gaps}"
+        settings = f", settings {self.settings}" if self.settings else ""
+        return f"{self.ranks} ranks, {words}, {self.kind}{settings}, kill {' '.join(map(str, self.victims))} {when}{gaps}"
 
 
 def plan(random: Random, kinds: Sequence[str], folder: Path, ranks: int) -> Plan:
@@ -54,18 +63,26 @@ def plan(random: Random, kinds: Sequence[str], folder: Path, ranks: int) -> Plan
     more: list[object] = []
     if random.random() < 0.3:
         more += ["--checkpoint", folder / "kills.checkpoint", "--every", random.choice(["0.2s", "50rounds"])]
-    return Plan(random.choice(kinds), ranks, random_layout(random), tuple(more), tuple(victims), delay, tuple(gaps))
+    settings = random.choice(["", "", *SETTINGS])
+    return Plan(random.choice(kinds), ranks, random_layout(random), tuple(more), tuple(victims), delay, tuple(gaps), settings)
 
 
 class Killer:
-    """Does to a job what the plan says. ``killed`` is how many ranks that took; fewer than planned if the job ended before."""
+    """Does to a job what the plan says. ``killed`` is how many ranks that took; fewer than planned if the job ended before.
+
+    ``settings`` is a file for --config. It is harmed once the folder for the result is there: the settings were read by then.
+    """
 
     def __init__(self, plan: Plan, out: Path) -> None:
         self.plan, self.out, self.killed = plan, out, 0
+        self.settings = out.with_suffix(".toml")
+        self.settings.write_text("l2 = 0\n")
 
     def __call__(self, job: Running) -> None:
         ranks = started(job, self.plan.ranks)
         due = job.wait(self.plan.delay) if self.plan.delay is not None else job.until(self._writing)
+        if self.plan.settings and self.out.exists():
+            SETTINGS[self.plan.settings](self.settings)
         for victim, gap in zip(self.plan.victims, (0.0, *self.plan.gaps), strict=True):
             if ranks and due and (gap == 0.0 or job.wait(gap)) and ranks[victim] in job.ranks():
                 job.kill([ranks[victim]])
@@ -112,7 +129,7 @@ def _case(
     for attempt in range(TRIES):
         out = ground.folder / f"kills-{number}-{attempt}"
         killer = Killer(chosen, out)
-        words = ground.words(chosen.kind, out, *chosen.layout, *chosen.more)
+        words = ground.words(chosen.kind, out, *chosen.layout, *chosen.more, "--config", killer.settings)
         result = start(chosen.ranks, *words, flags=ULFM, timeout=LIMIT, during=killer)
         if not killer.killed and chosen.delay is not None:
             chosen = replace(chosen, delay=EARLIER * chosen.delay)
