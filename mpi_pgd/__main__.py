@@ -15,6 +15,8 @@ if int(os.environ.get("MPI_LOCALNRANKS", "1")) > (_cores if _cores > 1 else os.c
     os.environ.setdefault("MPIR_CVAR_DEVICE_COLLECTIVES", "none")
 
 from mpi_pgd.cli import main  # noqa: E402  (after the environment is set)
+from mpi_pgd.cli.streams import secure  # noqa: E402
 
 if __name__ == "__main__":
+    secure()
     sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,7 @@ DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
 EVERY = re.compile(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds")
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
+WHOLE = "a whole number from 1 to 2**63 - 1"
 FAIL_SLOW = re.compile(r"\d+@\d+")
 
 
@@ -29,6 +30,10 @@ def _option(default: Any, text: str, expected: str, check: Check = lambda _: Tru
 
 def _choice(text: str, *choices: str) -> Any:
     return _option(choices[0], text, f"one of {', '.join(choices)}", choices.__contains__, choices)
+
+
+def _counts(number: int) -> bool:
+    return 1 <= number < 2**63
 
 
 def _every_algorithm() -> tuple[str, ...]:
@@ -44,9 +49,7 @@ class Settings:
     y: str = _option("y", "data set with the targets, (n,) or (n, 1)", "a name")
     mode: str = _choice("rank 0 serves and the others compute, or all are peers", *ALGORITHMS)
     algorithm: str = _choice("how the sums travel: the MPI library's way, or by hand", *_every_algorithm())
-    replicas: int = _option(
-        1, "hold each block on so many ranks: whoever is first counts", "a whole number of at least 1", lambda v: v >= 1
-    )
+    replicas: int = _option(1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
     solver: str = _choice("how the gradient moves the weights", "nesterov", "gd", "momentum")
     step: str | float = _option(
         "auto",
@@ -58,7 +61,7 @@ class Settings:
     l2: float = _option(0.0, "ridge penalty, on the scaled features", "a number of at least 0", lambda v: 0 <= v < math.inf)
     intercept: bool = _option(True, "fit an intercept", "true or false")
     standardize: bool = _option(True, "scale the features (weights stay in your units)", "true or false")
-    rounds: int = _option(10_000, "at most so many rounds", "a whole number of at least 1", lambda v: v >= 1)
+    rounds: int = _option(10_000, "at most so many rounds", WHOLE, _counts)
     tol: float = _option(
         1e-12,
         "stop when the gradient's norm is below this, relative to the first",
@@ -99,6 +102,7 @@ class Settings:
     balance: bool = _option(False, "move blocks from slow ranks to fast ones between rounds", "true or false")
     trace: bool = _option(False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
     out: str = _option("", "folder for the run bundle", "a folder's name")
+    force: bool = _option(False, "let --out and --checkpoint overwrite what is there, but nothing that is read", "true or false")
     quiet: bool = _option(False, "print nothing but errors and warnings", "true or false")
 
     def as_dict(self) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.errors import InputError
+from mpi_pgd.places import Places
 from mpi_pgd.problem import Mode, Problem
 from mpi_pgd.rules.fit import FitRule, History, Status
 from mpi_pgd.rules.setup import Moments
 from mpi_pgd.sums import Partial
-from mpi_pgd.survive import checkpoint
 from mpi_pgd.survive.checkpoint import Checkpoint
 from mpi_pgd.survive.kept import Keeper, Kept
 from mpi_pgd.survive.pulse import Pulse
@@ -62,7 +62,8 @@ class Job:
         self.writer: Writer | None = None
         self.sentinel: Sentinel | None = None
         self.topology: Mode | None = None
-        self._verified = self._prepared = False
+        self.places = Places(stack)
+        self._verified = False
         self._read = 0
 
     def signalled(self) -> bool:
@@ -79,9 +80,8 @@ class Job:
         with agreement(team.comm):
             if not team.lasting and chosen.frozen == "drop":
                 raise InputError("--frozen drop needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
-            if team.comm.rank == 0 and chosen.checkpoint and not self._prepared:
-                checkpoint.prepare(chosen.checkpoint)
-                self._prepared = True  # once: it would remove what is just being written
+            if team.comm.rank == 0:
+                self.places.claim(chosen, again=bool(team.losses))
         self.kept.start = self.kept.start.partition(b"\n")[0]  # nobody will ask for the checkpoint that was read: all have it
         if chosen.patience < math.inf:
             self._meet(team)
@@ -171,7 +171,7 @@ class Job:
     def ready(self, problem: Problem, shard: MemoryShard) -> None:
         """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""
         if self.writer:
-            self.writer.about = about(problem)
+            self.writer.about, self.writer.check = about(problem), self.places.check
         self.pulse.beat(self.pulse.round)  # patience counts from now
         if self.watcher:
             self.watcher.save = self.writer if problem.comm.rank == 0 else None

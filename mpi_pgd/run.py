@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import config, provenance
+from mpi_pgd import config, output, places, provenance
 from mpi_pgd.arrays import Vector
 from mpi_pgd.config import Settings
 from mpi_pgd.data.foreign import of_arrays
@@ -25,7 +25,7 @@ from mpi_pgd.problem import Descent, Problem, votes
 from mpi_pgd.report import bundle, rescue
 from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
-from mpi_pgd.rules.fit import FitRule, Status
+from mpi_pgd.rules.fit import FitRule, History, Status
 from mpi_pgd.rules.setup import Moments
 from mpi_pgd.sums import Partial
 from mpi_pgd.survive import checkpoint
@@ -174,11 +174,9 @@ class _Fit:
         self.job, self.kept, self.comm, self.start = job, job.kept, team.comm, job.start
         self.settings = job.begin(team)
         self.deadline = Deadline(self.comm, self.start, self.settings.max_seconds)
-        with agreement(self.comm):  # before anyone works: whether the result can be written
-            if self.comm.rank == 0 and self.settings.out:
-                bundle.prepare(self.settings.out)
         self.kept.agree(self.comm)
-        if self.comm.rank == 0 and not self.kept.table:
+        first = self.comm.rank == 0 and not self.kept.table
+        if first:
             job.pulse.enter("looking at the files")
         self.problem = Problem.inspect(self.comm, self.settings, self.kept.table)
         job.pulse.enter("waiting for the start")
@@ -188,6 +186,9 @@ class _Fit:
         # The one before lives until now: unfinished messages may still have read its buffers.
         self.topology = job.topology = self.problem.topology(before)
         self.ballot = votes(self.start, self.deadline.seconds, job.signalled, ahead=self.deadline.auto)
+        with agreement(self.comm):
+            if first:
+                places.spare(self.settings, self.problem.table, self._rehearsal)
 
     def run(self, show: Show) -> Result:
         self.kept.shard = shard = self.problem.load(self.topology, self.kept.shard)
@@ -234,10 +235,10 @@ class _Fit:
         history = rule.history.columns()
         variance = float(setup.deviation[-1]) ** 2
         r2 = 1.0 - 2 * rule.loss / table.rows / variance if variance > 0 else None
-        if self.settings.out:
+        if self.job.places.out:
             rounds = rounds_of(self.comm.size, self.solved - self.loaded)
             timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
-            bundle.write(self.settings.out, record, history, coef, intercept, table.names, timeline)
+            bundle.write(self.job.places.out, bundle.Bundle(record, history, coef, intercept, table.names, timeline))
         self.job.finish()
         return json.dumps([record, history, r2])
 
@@ -252,6 +253,11 @@ class _Fit:
                 where = rescue.write(found | {"feature_names": self.problem.table.names})
                 say(f"the coefficients of {rule.rounds} rounds could not be written as asked; {where}")
             raise
+
+    def _rehearsal(self) -> bundle.Bundle:
+        """A bundle as it will be, but for its numbers."""
+        coef, names = np.zeros(self.problem.table.features), self.problem.table.names
+        return bundle.Bundle(self._origin(), History(0.0).columns(), coef, 0.0, names)
 
     def _record(self, descent: Descent, coef: Vector, intercept: float) -> dict[str, Any]:
         rule, costs, table = descent.rule, descent.costs, self.problem.table
@@ -278,16 +284,25 @@ class _Fit:
             "per_round": costs.median(),
             "bytes_per_round": self._sent(descent.partial),
             "costs": costs.record(),
-            "versions": provenance.versions(),
-            "machine": provenance.machine(self.problem.nodes),
-            "command": provenance.command(self.comm.size),
-            "hosts": dict(Counter(self.problem.nodes)),
             "moved_blocks": descent.moved,
             "losses": self.job.losses,
-            "scheduler": self.deadline.record(),
-            "config": jsonable(self.settings),
-            "files": [stamp._asdict() for part in table.parts for stamp in part.files],
+            **self._origin(),
         }
+
+    def _origin(self) -> dict[str, Any]:
+        """What of the record is known before the work."""
+        found: dict[str, Any] = output.readable(
+            {
+                "versions": provenance.versions(),
+                "machine": provenance.machine(self.problem.nodes),
+                "command": provenance.command(self.comm.size),
+                "hosts": dict(Counter(self.problem.nodes)),
+                "scheduler": self.deadline.record(),
+                "config": jsonable(self.settings),
+                "files": [stamp._asdict() for part in self.problem.table.parts for stamp in part.files],
+            }
+        )
+        return found
 
     def _sent(self, sums: Partial) -> int:
         """Bytes that a worker, in peer-to-peer the busiest, hands to MPI in a round."""

@@ -258,7 +258,7 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "key of another type": (toml("rounds = true"), ("rounds in", "settings.toml", "True", "whole number")),
     "not TOML": (toml("rounds: 3\n"), ("settings.toml", "is not TOML")),
     "no such TOML": (flags("--config", "gone.toml"), ("--config gone.toml", "can't be read")),
-    "rounds 0": (flags("--rounds", "0"), ("--rounds", "'0'", "at least 1")),
+    "rounds 0": (flags("--rounds", "0"), ("--rounds", "'0'", "from 1 to 2**63 - 1")),
     "rounds word": (flags("--rounds", "many"), ("--rounds", "'many'", "whole number")),
     "l2 -1": (flags("--l2", "-1"), ("--l2", "'-1'", "at least 0")),
     "l2 nan": (flags("--l2", "nan"), ("--l2", "'nan'", "at least 0")),

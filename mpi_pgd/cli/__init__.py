@@ -42,10 +42,12 @@ def _describe(name: str, rest: Sequence[str]) -> int:
 
 def _alone(command: Any, rest: Sequence[str]) -> int:
     try:
-        return int(command.main(rest))
+        code = int(command.main(rest))
     except InputError as error:
         complain(error)
         return 2
+    sys.stdout.flush()
+    return code or (2 if getattr(sys.stdout, "failure", None) else 0)  # what it prints is all that it does
 
 
 def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool, named: bool) -> int:

@@ -28,7 +28,7 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     from mpi_pgd.study.compare import compare
 
     given = shared(comm, read, words)
-    return studies.run(comm, given, start, lambda problem, ballot, told: compare(problem, told["repeats"], ballot))
+    return studies.run(comm, "compare", given, start, lambda problem, ballot, told: compare(problem, told["repeats"], ballot))
 
 
 def read(words: Sequence[str]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def parser() -> Parser:
         ("y", "y", "info: data set with the targets"),
     ):
         made.add_argument(f"--{name}", default=default, metavar=name.upper(), help=text)
+    made.add_argument("--force", action="store_true", help="make: overwrite what is there")
     made.add_quiet()
     return made
 
@@ -49,7 +50,8 @@ def _make(arguments: Any) -> None:
         raise InputError(f"data make was given {len(arguments.files)} files: expected one, the file to make")
     whole = {name: number(arguments, name, int) for name in ("rows", "features", "seed")}
     real = {name: number(arguments, name, float) for name in ("condition", "noise")}
-    make(arguments.files[0], **whole, **real, watch=lambda slabs: steps("slab", slabs, not arguments.quiet))
+    told = not arguments.quiet
+    make(arguments.files[0], **whole, **real, force=arguments.force, watch=lambda slabs: steps("slab", slabs, told))
 
 
 def _info(arguments: Any) -> None:

@@ -17,6 +17,7 @@ ALONE = True  # a world that is not what it should be is for the doctor to tell
 def parser() -> "Parser":
     """Its flags."""
     from mpi_pgd.cli.arguments import Parser
+    from mpi_pgd.cli.studies import add_out
 
     made = Parser(
         "mpirun -n N python -m mpi_pgd doctor [DATA ...] [--x NAME] [--y NAME] [--out DIR]",
@@ -26,16 +27,15 @@ def parser() -> "Parser":
     made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs to be fitted; default: the shipped data")
     made.add_argument("--x", default="X", metavar="X", help="data set with the features")
     made.add_argument("--y", default="y", metavar="Y", help="data set with the targets")
-    made.add_argument("--out", default="", metavar="DIR", help="the fit's output folder; gets doctor.json")
+    add_out(made, "the fit's output folder; gets doctor.json")
     made.add_quiet()
     return made
 
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Examine, and print on rank 0 (of the first world, if there are many of one rank)."""
-    from mpi_pgd.report import bundle
     from mpi_pgd.study.doctor import examine, text, usable
-    from mpi_pgd.study.record import envelope, write
+    from mpi_pgd.study.record import claim, envelope, spare, write
     from mpi_pgd.topology.world import agreement, nodes
 
     given = shared(comm, _read, words)
@@ -47,8 +47,9 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
             if not given["quiet"]:
                 print(text(findings), flush=True)
             if given["out"]:
-                bundle.prepare(given["out"])
-                write(given["out"], envelope("doctor", names, [item._asdict() for item in findings]))
+                with claim(given["out"], "doctor") as claimed:
+                    spare(given["out"], "doctor", given["force"])
+                    write(claimed, envelope("doctor", names, [item._asdict() for item in findings]))
     return 0
 
 

@@ -1,6 +1,6 @@
 """``fit``: the main job."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mpi_pgd import config
@@ -45,11 +45,23 @@ def read(words: Sequence[str]) -> "Start":
     """What was typed, and the files that it names."""
     from mpi_pgd.cli.arguments import begun
 
-    return begun(parser().read(words))
+    found = begun(parser().read(words))
+    for sentence in told(found):
+        complain(sentence)
+    return found
+
+
+def told(begun: "Start") -> Iterator[str]:
+    """What the user may not expect of where the result goes."""
+    chosen, before = begun.settings, begun.origin.settings.get("out") if begun.origin else ""
+    if chosen["quiet"] and not chosen["out"]:
+        yield "--quiet without --out: the coefficients will be neither shown nor saved; give --out DIR"
+    if before and not chosen["out"]:
+        yield f"{chosen['resume']} does not choose where the result goes: give --out {before} to write where its run would have"
 
 
 def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
-    from mpi_pgd.report.tables import INTRODUCTION, summary
+    from mpi_pgd.report.tables import INTRODUCTION, Model, line, saved, summary
     from mpi_pgd.run import diverged
     from mpi_pgd.train import Order
 
@@ -59,6 +71,8 @@ def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
         order = 8 * (Order.HEADER + len(result.coef) + 1)
         times = result.record["workers"] if chosen.algorithm == "linear" else 1
         resent = times * order if chosen.mode == "client-server" else 0
-        print(summary(result.record, result.r2, resent), flush=True)
+        model = Model(result.coef, result.intercept, result.feature_names)
+        print(summary(result.record, model, result.r2, resent))
+        print(line("saved", saved(chosen.out, chosen.checkpoint, chosen.trace)), flush=True)
     if result.status == "diverged":
         complain(diverged(result))

@@ -24,7 +24,7 @@ def parser() -> "Parser":
         "4, 8 ... N ranks, from 8 bytes on; and how fast a rank maps rows. Takes some 20 seconds within a node. DIR/network.json\n"
         "is what plan reads.",
     )
-    made.add_argument("--out", default="", metavar="DIR", help="folder for network.json")
+    studies.add_out(made, "folder for network.json")
     made.add_argument("--largest", default=str(LARGEST), metavar="BYTES", help="message (default: 64 MiB)")
     made.add_quiet()
     return made
@@ -35,22 +35,25 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     from mpi_pgd.problem import warn
     from mpi_pgd.run import one_thread
     from mpi_pgd.study import network
-    from mpi_pgd.study.record import envelope
-    from mpi_pgd.topology.world import nodes
+    from mpi_pgd.study.record import envelope, spare
+    from mpi_pgd.topology.world import agreement, nodes
 
     given = shared(comm, _read, words)
-    studies.prepare(comm, given["out"])
-    names = nodes(comm)
-    warn(comm, names)
-    with one_thread():
-        found = network.measure(comm, largest=given["largest"], shown=comm.rank == 0 and not given["quiet"])
-    return studies.finish(
-        comm, {**found, **envelope("network", names, found["rows"])} if found else None, given["out"], given["quiet"]
-    )
+    with studies.claimed(comm, "network", given["out"]) as claim:
+        with agreement(comm):
+            if claim:
+                spare(given["out"], "network", given["force"])
+        names = nodes(comm)
+        warn(comm, names)
+        with one_thread():
+            found = network.measure(comm, largest=given["largest"], shown=comm.rank == 0 and not given["quiet"])
+        record = {**found, **envelope("network", names, found["rows"])} if found else None
+        return studies.finish(comm, record, claim, given["quiet"])
 
 
 def _read(words: Sequence[str]) -> dict[str, Any]:
     from mpi_pgd.cli.arguments import number
 
     arguments = parser().read(words)
-    return {"out": arguments.out, "quiet": arguments.quiet, "largest": number(arguments, "largest", int, least=64)}
+    given = {name: getattr(arguments, name) for name in ("out", "force", "quiet")}
+    return given | {"largest": number(arguments, "largest", int, least=64)}

@@ -1,11 +1,13 @@
 """``plan``: predicted rounds from a measured network. Without ranks."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from mpi_pgd import config
 from mpi_pgd.cli.arguments import Parser, number
+from mpi_pgd.cli.studies import add_out
 from mpi_pgd.errors import InputError, nearest
 
 ROUNDS = 100
@@ -29,9 +31,9 @@ def parser() -> Parser:
         ("mode", None, "only this one"),
         ("algorithm", None, "only this one"),
         ("sums", "order-free", "or plain: half the bytes"),
-        ("out", "", "folder for plan.json"),
     ):
         made.add_argument(f"--{name}", default=default, metavar=name.upper(), help=text)
+    add_out(made, "folder for plan.json")
     made.add_argument("--explain", action="store_true", help="print the formulas with the numbers in them")
     made.add_quiet()
     return made
@@ -39,12 +41,11 @@ def parser() -> Parser:
 
 def main(words: Sequence[str]) -> int:
     """Plan, print, write."""
-    from mpi_pgd.report import bundle
     from mpi_pgd.report.tables import study
     from mpi_pgd.study import records
     from mpi_pgd.study.explain import explain
     from mpi_pgd.study.plan import plan
-    from mpi_pgd.study.record import write
+    from mpi_pgd.study.record import claim, spare, write
 
     arguments = parser().read(words)
     if arguments.network is None:
@@ -54,15 +55,16 @@ def main(words: Sequence[str]) -> int:
     question = _question(arguments)
     path = Path(arguments.network)
     measured = records.read(str(path / "network.json" if path.is_dir() else path))
-    if arguments.out:
-        bundle.prepare(arguments.out)
-    found = plan(measured, question, told=not arguments.quiet)
-    if not arguments.quiet:
-        print(study(found))
-    if arguments.explain:
-        print("\n" + explain(measured, question))
-    if arguments.out:
-        write(arguments.out, {**found, **_origin(measured)})
+    with claim(arguments.out, "plan") if arguments.out else nullcontext() as claimed:
+        if claimed:
+            spare(arguments.out, "plan", arguments.force)
+        found = plan(measured, question, told=not arguments.quiet)
+        if not arguments.quiet:
+            print(study(found))
+        if arguments.explain:
+            print("\n" + explain(measured, question))
+        if claimed:
+            write(claimed, {**found, **_origin(measured)})
     return 0
 
 

@@ -16,6 +16,7 @@ def parser() -> Parser:
     )
     made.add_argument("folder", nargs="?", metavar="DIR", help="folder that --out was given to")
     made.add_argument("--out", metavar="FILE.html", help="default: DIR/report.html")
+    made.add_argument("--force", action="store_true", help="overwrite what no report has written")
     made.add_quiet()
     return made
 
@@ -29,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     if arguments.folder is None:
         raise InputError("report was given no folder: expected the one that --out was given to in a run or a study")
     joined = merge(arguments.folder)
-    files = write(arguments.folder, arguments.out, shown=not arguments.quiet)
+    files = write(arguments.folder, arguments.out, arguments.force, shown=not arguments.quiet)
     if arguments.quiet:
         return 0
     if joined:

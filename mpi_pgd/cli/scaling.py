@@ -39,6 +39,7 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
         largest = sharing(comm.size, given["largest"])
     return studies.run(
         comm,
+        "scaling",
         given,
         start,
         lambda problem, ballot, told: scaling(problem, told["repeats"], ballot, told["algorithms"], ranks, largest),

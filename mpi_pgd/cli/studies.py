@@ -1,6 +1,7 @@
 """What ``compare``, ``scaling``, ``network`` and ``study`` have in common: settings of a fit, the folder, what is printed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd import config
@@ -8,6 +9,7 @@ from mpi_pgd import config
 if TYPE_CHECKING:
     from mpi4py import MPI
 
+    from mpi_pgd.claims import Claim
     from mpi_pgd.cli.arguments import Parser
     from mpi_pgd.problem import Problem
     from mpi_pgd.train import Ballot
@@ -26,45 +28,61 @@ def parser(usage: str, description: str, rounds: int = ROUNDS) -> "Parser":
     made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs, one long table; default: the shipped data")
     made.add_settings(SETTINGS)
     made.set_defaults(rounds=None)
-    made.add_argument("--out", metavar="DIR", default="", help="folder for the study's numbers")
+    add_out(made, "folder for the study's numbers")
     made.epilog = f"A turn has {rounds} rounds unless --rounds says otherwise; it goes on to the last of them (no --tol)."
     return made
+
+
+def add_out(made: "Parser", text: str) -> None:
+    """Where a study writes, and whether over what it did not write."""
+    made.add_argument("--out", metavar="DIR", default="", help=text)
+    made.add_argument("--force", action="store_true", help="let --out overwrite what is there")
 
 
 def read(arguments: Any, rounds: int = ROUNDS, **more: Any) -> dict[str, Any]:
     """The settings, the folder, and what else the study wants to know: for all ranks."""
     from mpi_pgd.cli.arguments import settings
 
-    return {"settings": settings(arguments, rounds=rounds).as_dict(), "out": arguments.out, **more}
+    return {"settings": settings(arguments, rounds=rounds).as_dict(), "out": arguments.out, "force": arguments.force, **more}
 
 
-def run(comm: "MPI.Intracomm", given: Mapping[str, Any], start: float, study: Study) -> int:
+def run(comm: "MPI.Intracomm", name: str, given: Mapping[str, Any], start: float, study: Study) -> int:
     """Inspect, study, print on rank 0, and write. Collective."""
     from mpi_pgd.problem import Problem, votes
+    from mpi_pgd.report.bundle import Source
     from mpi_pgd.run import one_thread
+    from mpi_pgd.study.record import spare
     from mpi_pgd.survive.signals import SignalFlag
     from mpi_pgd.topology import world
 
-    prepare(comm, given["out"])
-    with SignalFlag() as signal, one_thread():
-        problem = Problem.inspect(comm, config.settings(given["settings"]))
-        problem.say_warnings()
-        record = study(problem, votes(start, signalled=lambda: signal.came), given)
-        came = world.anyone(comm, signal.came)
-    return finish(comm, None if came else record, given["out"], given["settings"]["quiet"])
+    with claimed(comm, name, given["out"]) as claim:
+        with SignalFlag() as signal, one_thread():
+            problem = Problem.inspect(comm, config.settings(given["settings"]))
+            with world.agreement(comm):
+                if claim:
+                    spare(given["out"], name, given["force"], Source.of(problem.table))
+            problem.say_warnings()
+            record = study(problem, votes(start, signalled=lambda: signal.came), given)
+            came = world.anyone(comm, signal.came)
+        stamps = [stamp._asdict() for part in problem.table.parts for stamp in part.files]
+        return finish(comm, None if came or not record else {**record, "files": stamps}, claim, given["settings"]["quiet"])
 
 
-def prepare(comm: "MPI.Intracomm", out: str) -> None:
-    """Find out now whether the folder can be written. Collective."""
-    from mpi_pgd.report import bundle
+@contextmanager
+def claimed(comm: "MPI.Intracomm", name: str, out: str) -> "Iterator[Claim | None]":
+    """Find out now whether the folder can be written, and have it; for rank 0, which alone writes. Collective."""
+    from mpi_pgd.study import record
     from mpi_pgd.topology import world
 
-    with world.agreement(comm):
-        if comm.rank == 0 and out:
-            bundle.prepare(out)
+    with ExitStack() as stack:
+        claim = None
+        with world.agreement(comm):
+            if comm.rank == 0 and out:
+                claim = stack.enter_context(record.claim(out, name))
+        yield claim
 
 
-def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, out: str, quiet: bool) -> int:
+def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, claim: "Claim | None", quiet: bool) -> int:
     """Print and write what rank 0 has; the exit code, 75 if a signal came before there was anything. Collective."""
     from mpi_pgd.report.tables import study
     from mpi_pgd.study.record import write
@@ -75,8 +93,8 @@ def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, out: str, qu
         if comm.rank == 0 and record:
             if not quiet:
                 print(study(record), flush=True)
-            if out:
-                write(out, record)
+            if claim:
+                write(claim, record)
             done = "done"
     return 0 if world.share(comm, done) else SIGNALLED
 

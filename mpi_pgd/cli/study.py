@@ -33,7 +33,7 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     from mpi_pgd.study.straggler import straggler
 
     given = shared(comm, _read, words)
-    return studies.run(comm, given, start, lambda problem, ballot, told: straggler(problem, told["mean"], ballot))
+    return studies.run(comm, "straggler", given, start, lambda problem, ballot, told: straggler(problem, told["mean"], ballot))
 
 
 def _read(words: Sequence[str]) -> dict[str, Any]:

@@ -14,14 +14,12 @@ with the rows of a shorter one.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import operator
 import os
-import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +27,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from mpi_pgd import output
+from mpi_pgd.claims import Claim
 from mpi_pgd.errors import InputError
 
 Watch = Callable[[Sequence[int]], Iterable[int]]
@@ -70,13 +70,14 @@ def make(
     condition: float = 1.0,
     noise: float = 0.1,
     seed: int = 0,
+    force: bool = False,
     watch: Watch = iter,
 ) -> None:
     """Write a regression problem with known weights, y = X @ true_coef + true_intercept + noise, to an HDF5 file.
 
     The file holds float64 `X` (rows, features) and `y` (rows,), both contiguous, `true_coef` (features,), the scalar
     `true_intercept`, and the arguments as attributes. Each column of X has mean 0 and variance 1, each pair of columns
-    the same correlation. The file appears whole or not at all; a file of that name is replaced.
+    the same correlation. The file appears whole or not at all.
 
     Args:
         path: the file to write; its folder has to exist.
@@ -85,28 +86,26 @@ def make(
         condition: condition number of the columns' correlation matrix, 1 (uncorrelated) to 1e24.
         noise: standard deviation of the noise in y, 0 (exact fit) to 1e100.
         seed: 0 to 2**64 - 1; another seed is another problem.
+        force: a file of that name that was not made here may be overwritten.
         watch: is given the first row of each slab, and gives them back one by one, to tell how far it is.
 
     Raises:
-        InputError: an argument is out of range, the file can't be written, or the disk is too small.
+        InputError: an argument is out of range, the file can't be written, the disk is too small, or a file of
+            that name would be lost.
     """
     rows = _whole("rows", rows, 1, 2**63 - 1)
     recipe = _checked(features, condition, noise, seed)
     target = Path(path)
     _check_target(target, rows, recipe.features)
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        _write(part, rows, recipe, watch)
-        part.replace(target)
-    except (OSError, RuntimeError) as error:
-        # After a failed write, closing fails too, with a RuntimeError in the place of the OSError.
-        reason = _system_reason(error)
-        if reason is None:
-            raise
-        raise InputError(f"{target} can't be written ({reason}): make room, or choose another place") from error
-    finally:
-        with contextlib.suppress(OSError):  # it would hide the error that the user is to see
-            part.unlink()
+    file = Path(os.path.realpath(target))
+    with Claim(f"data make {target}", file.parent, [file.name], f".{file.name}.lock") as claim:
+        output.spare(f"data make {target}", {file: _foreign}, force)
+        try:
+            claim.replace({file.name: lambda part: _write(part, rows, recipe, watch)})
+        except (OSError, RuntimeError) as error:
+            if not output.number(error):
+                raise
+            raise InputError(f"{target} can't be written ({output.reason(error)}): make room, or choose another place") from error
 
 
 def slab_rows(features: int) -> int:
@@ -197,6 +196,14 @@ def _fold(panel: Floats) -> Floats:
     return total
 
 
+def _foreign(path: Path) -> str:
+    """Why a file that is there would be lost; nothing if it was made here, and so can be made again."""
+    with suppress(*output.FAILURES), h5py.File(path, "r", locking=False) as file:
+        if set(file) == {"X", "y", "true_coef", "true_intercept"} and set(file.attrs) == {"rows", *Recipe._fields}:
+            return ""
+    return "it has not made"
+
+
 def _write(path: Path, rows: int, recipe: Recipe, watch: Watch) -> None:
     """Write `rows` rows of a recipe to the new HDF5 file `path`."""
     height = slab_rows(recipe.features)
@@ -214,14 +221,6 @@ def _write(path: Path, rows: int, recipe: Recipe, watch: Watch) -> None:
             x_slab, y_slab = slab(recipe, start // height)
             x[start:stop] = x_slab[: stop - start]
             y[start:stop] = y_slab[: stop - start]
-
-
-def _system_reason(error: Exception) -> str | None:
-    """What the operating system said, as in "No space left on device"; None if `error` did not come from it."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return os.strerror(error.errno)
-    found = re.search(r"errno = (\d+)", str(error))  # HDF5 has it in its text
-    return os.strerror(int(found[1])) if found else None
 
 
 def _checked(features: int, condition: float, noise: float, seed: int) -> Recipe:

@@ -1,101 +1,159 @@
-"""The run bundle: model.h5, history.csv, run.json, and trace.json if asked for, in one folder, each whole or not at all."""
+"""The run bundle: model.h5, history.csv, run.json, and trace.json if asked for, in one folder, replaced together or not at all."""
 
-import contextlib
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
+from mpi_pgd import output
 from mpi_pgd.arrays import Vector
+from mpi_pgd.claims import Claim
+from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.errors import InputError
+from mpi_pgd.output import Content
 from mpi_pgd.report import trace
 
-Content = Callable[[Path], None]  # writes one file
+LOCK = ".mpi_pgd.lock"
+FILES = ("model.h5", "history.csv", "trace.json", "run.json")  # the last one tells that all are there
+MODEL = {"coef", "intercept", "feature_names"}
+HISTORY = "round,objective,gradient_norm,"  # how history.csv begins
 Timeline = tuple[Sequence[str], int, Vector]  # see ``trace.write``
 
 
-def prepare(folder: str) -> None:
-    """Make the folder, and a file in it, now: not after the hours of work.
+class Source(NamedTuple):
+    """Where rows come from: all files behind them, absolute, and the names of the data sets."""
 
-    Raises:
-        InputError: that can't be done.
-    """
-    probe = Path(folder, f".{os.getpid()}.part")
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"--out {folder} can't be written ({error.strerror}): give a folder that can") from None
+    files: tuple[str, ...]
+    x: str
+    y: str
+
+    @classmethod
+    def of(cls, table: Table) -> "Source":
+        """Those of a table."""
+        return cls(tuple(stamp.path for part in table.parts for stamp in part.files), table.x, table.y)
 
 
-def write(
-    folder: str,
-    record: Mapping[str, Any],
-    history: Mapping[str, Sequence[float]],
-    coef: Vector,
-    intercept: float,
-    names: Sequence[str],
-    timeline: Timeline | None = None,
-) -> None:
-    """Write the bundle: all files aside, then each to its name, so that what fails leaves an earlier bundle as it was.
+class Bundle(NamedTuple):
+    """What is written.
 
-    Args:
-        folder: it exists (see ``prepare``).
+    Attributes:
         record: what run.json holds.
         history: columns of equal length.
         coef, intercept: (p,) float64 and a number, in the user's units.
         names: of the features, or none.
-        timeline: what trace.json is to hold; without it, one of an earlier run is removed.
+        timeline: what trace.json is to hold; without it, one of an earlier run goes.
+    """
+
+    record: Mapping[str, Any]
+    history: Mapping[str, Sequence[float]]
+    coef: Vector
+    intercept: float
+    names: Sequence[str]
+    timeline: Timeline | None = None
+
+
+def claim(folder: str, names: Sequence[str] = FILES, *, again: bool = False) -> Claim:
+    """Make the folder, and see that it can be written and that nobody else does so: now, not after the hours of work.
 
     Raises:
-        InputError: the disk is full, or the folder has gone.
+        InputError: that can't be done.
     """
+    return Claim(f"--out {folder}", Path(folder), names, LOCK, again=again)
+
+
+def spare(folder: str, source: Source, force: bool) -> None:
+    """Whether nothing is lost by writing a bundle there, or only an earlier one of the same rows.
+
+    Args:
+        folder: it exists.
+        source: the rows of the fit.
+        force: the user has said that all may be lost.
+
+    Raises:
+        InputError: something would be.
+    """
+
+    def model(path: Path) -> str:
+        with suppress(*output.FAILURES), h5py.File(path, "r", locking=False) as file:
+            if {"coef", "intercept"} <= set(file) <= MODEL and "solver" in file.attrs:
+                return ""
+        return "no fit has written"
+
+    def history(path: Path) -> str:
+        return "" if output.begins(path, HISTORY) else "no fit has written"
+
+    def timeline(path: Path) -> str:
+        return "" if output.begins(path, trace.HEAD) else "no fit has written"
+
+    def run(path: Path) -> str:
+        found = output.says(path)
+        known = {"status", "weights_sha256", "config"} <= set(found)
+        return other_rows(found, source) if known else "no fit has written"
+
+    judges = dict(zip(FILES, (model, history, timeline, run), strict=True))
+    output.spare(f"--out {folder}", {Path(folder, name): judge for name, judge in judges.items()}, force)
+
+
+def other_rows(found: Mapping[str, Any], source: Source) -> str:
+    """Why a record, of a fit or of a study, is of other rows than ``source``; nothing if it is not, or does not tell."""
+    config, files = found.get("config"), found.get("files")
+    if isinstance(files, list):
+        names = [file.get("path") for file in files if isinstance(file, dict)]
+        if names != output.readable(source.files):
+            return f"is of other rows ({', '.join(map(str, names[:3]))}{', ...' * (len(names) > 3)})"
+    if isinstance(config, dict) and [config.get("x"), config.get("y")] != output.readable(source[1:]):
+        return f"is of other data sets ({config.get('x')} and {config.get('y')})"
+    return ""
+
+
+def write(claim: Claim, bundle: Bundle) -> None:
+    """Write the bundle over what is there.
+
+    Args:
+        claim: of the folder, which may be written (see ``spare``).
+        bundle: what to write.
+
+    Raises:
+        InputError: the disk is full, or the folder has gone; what was there is as it was.
+    """
+    gone = {} if bundle.timeline else {"trace.json": None}
+    try:
+        claim.replace({**_contents(bundle), **gone})
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"the run could not be written to {claim.folder} ({output.reason(error)}), what was there is as it was: make room"
+        ) from None
+
+
+def rehearse(folder: str, bundle: Bundle) -> None:
+    """Write it and remove it again: what of it can't be written is known before the work.
+
+    Raises:
+        InputError: the disk has no room even for this.
+    """
+    try:
+        output.rehearse({Path(folder, name): content for name, content in _contents(bundle).items()})
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"--out {folder} can't be written ({output.reason(error)}): give a folder that can") from None
+
+
+def _contents(bundle: Bundle) -> dict[str, Content]:
+    history, timeline = bundle.history, bundle.timeline
 
     def model(path: Path) -> None:
         with h5py.File(path, "w") as file:
-            file["coef"], file["intercept"] = coef, intercept
-            if names:
-                file["feature_names"] = np.array(names, dtype=h5py.string_dtype())
-            for key, value in record["config"].items():
+            file["coef"], file["intercept"] = bundle.coef, bundle.intercept
+            if bundle.names:
+                file["feature_names"] = np.array(bundle.names, dtype=h5py.string_dtype())
+            for key, value in bundle.record["config"].items():
                 file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
 
-    def table(path: Path) -> None:
-        lines = [",".join(history), *(",".join(map(repr, row)) for row in zip(*history.values(), strict=True))]
-        path.write_text("\n".join(lines) + "\n")
-
-    def run(path: Path) -> None:
-        path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-
-    contents: dict[str, Content] = {"model.h5": model, "history.csv": table, "run.json": run}
-    if timeline is not None:
-        contents = {"trace.json": lambda path: trace.write(path, *timeline), **contents}
-    replace(folder, contents)
-    if timeline is None:
-        Path(folder, "trace.json").unlink(missing_ok=True)
-
-
-def replace(folder: str, contents: Mapping[str, Content]) -> None:
-    """Write files aside, then give all of them their names.
-
-    Raises:
-        InputError: that can't be done; the files that were there are as they were.
-    """
-    parts = {name: Path(folder) / f".{name}.{os.getpid()}.part" for name in contents}
-    try:
-        for name, content in contents.items():
-            content(parts[name])
-        for name, part in parts.items():
-            part.replace(Path(folder, name))
-    except (OSError, RuntimeError) as error:  # a RuntimeError is how h5py's close hides a full disk
-        number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number else " ".join(str(error).split())[:200]
-        raise InputError(f"the run could not be written to {folder} ({reason}): make room, then fit again") from None
-    finally:
-        for part in parts.values():
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+    lines = [",".join(history), *(",".join(map(repr, row)) for row in zip(*history.values(), strict=True))]
+    contents: dict[str, Content] = {"model.h5": model, "history.csv": output.text("\n".join(lines) + "\n")}
+    if timeline:
+        contents["trace.json"] = lambda path: trace.write(path, *timeline)
+    return {**contents, "run.json": output.document(bundle.record)}

@@ -1,13 +1,17 @@
 """A folder's run and studies as one HTML file that needs nothing else, with its pictures and tables as files beside it."""
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
 import mpi_pgd
+from mpi_pgd import output
+from mpi_pgd.claims import Claim
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import ink, sheets, units
 from mpi_pgd.report.export import WRITERS, Column, Table, cells
@@ -18,33 +22,45 @@ from mpi_pgd.report.progress import steps
 from mpi_pgd.report.records import Record, Records, read
 from mpi_pgd.report.sections import TITLES, facts, fingerprints, headline, machine, pictures, remarks
 
+TITLE, HEAD_BYTES = ", mpi_pgd report", 4096  # by which a page is known for a report
+MANIFEST = ".report.json"  # the sums of the pictures and tables
 # Whose sentence stands above all: what is a comparison says more than what is one run.
 _FIRST = ("compare", "scaling", "run", "straggler", "plan", "network", "doctor")
 
 
-def write(folder: str, out: str | None = None, shown: bool = False) -> list[Path]:
+def write(folder: str, out: str | None = None, force: bool = False, shown: bool = False) -> list[Path]:
     """Make the report of what lies in ``folder``.
 
     Args:
         folder: with run.json, history.csv and trace.json, or study files, or both.
         out: the HTML file; ``folder``/report.html if None. Pictures and tables go to ``folder``/pictures and /tables.
+        force: files that no report has written, or that were changed since, may be overwritten.
         shown: whether to say how far it is.
 
     Returns:
-        The files written, the HTML file first. All are written aside and then renamed, so that what fails leaves an
-        earlier report as it was.
+        The files written, the HTML file first: all of them, or none. Those of an earlier report that this one has not go.
 
     Raises:
         InputError: no such folder; nothing in it; a file that is damaged or of another version; no matplotlib; the
-            report can't be written.
+            report can't be written, or would overwrite what is not its own.
     """
     records = read(folder)
     ink.need()
     page = Path(out) if out is not None else records.folder / "report.html"
     if page.is_dir():
         raise InputError(f"--out {page} is a folder: give the name of the HTML file")
+    with Claim(f"report {folder}", records.folder, [MANIFEST], ".report.lock"), ExitStack() as stack:
+        with _refusing(page):
+            for place in (page.parent, records.folder / "tables", records.folder / "pictures"):
+                stack.enter_context(output.made(place))
+        contents = _contents(records, page, shown)
+        _replace(records.folder, page, contents, force)
+        output.unmake([records.folder / "pictures"])  # of a record that has none
+        return list(contents)
+
+
+def _contents(records: Records, page: Path, shown: bool) -> dict[Path, bytes]:
     planned, tables = pictures(records), sheets.tables(records)
-    _writable(page, records.folder / "tables", *([records.folder / "pictures"] if any(planned.values()) else []))
     drawn: dict[str, list[Drawn]] = {name: [] for name in planned}
     for name, plan in steps("picture", [(name, plan) for name, some in planned.items() for plan in some], shown):
         drawn[name].append(ink.drawn(plan))
@@ -55,15 +71,7 @@ def write(folder: str, out: str | None = None, shown: bool = False) -> list[Path
     for table in (item for some in tables.values() for item in some):
         path = records.folder / "tables" / table.name
         contents |= {path.with_suffix(f".{kind}"): make(table).encode() for kind, make in WRITERS.items()}
-    _replace(contents)
-    return list(contents)
-
-
-def _writable(page: Path, *folders: Path) -> None:
-    """Found out before the pictures are drawn."""
-    with _refusing(page):
-        for path in (page.parent, *folders):
-            path.mkdir(parents=True, exist_ok=True)
+    return contents
 
 
 @contextlib.contextmanager
@@ -71,29 +79,45 @@ def _refusing(page: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = f" at {error.filename}" if error.filename else ""
+        where = f" at {error.filename}" if error.filename and ".part" not in str(error.filename) else ""
         raise InputError(
             f"the report {page} can't be written ({error.strerror}{where}): make room, or give another --out"
         ) from None
 
 
-def _replace(contents: Mapping[Path, bytes]) -> None:
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in contents}
-    try:
-        with _refusing(next(iter(contents))):
-            for path, content in contents.items():
-                parts[path].write_bytes(content)
-            for path, part in reversed(parts.items()):  # the page last
-                part.replace(path)
-    finally:
-        for part in parts.values():
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+def _replace(folder: Path, page: Path, contents: dict[Path, bytes], force: bool) -> None:
+    """Write all, over the files of an earlier report alone, which are known by their sums; those that have no successor go."""
+    before = output.says(folder / MANIFEST)
+    sums = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+
+    def judge(path: Path) -> str:
+        if path == page:
+            return "" if TITLE.encode() in path.read_bytes()[:HEAD_BYTES] else "is no report"
+        return "" if before.get(_named(path)) == _sum(path) else "no report has written, or was changed since"
+
+    with _refusing(page):
+        output.protect([(path, f"report {folder}") for path in contents], folder.glob("*.json"))
+        output.spare(f"report {folder}", dict.fromkeys(contents, judge), force)
+        old = [folder / kind / name for kind, name in map(os.path.split, before) if kind in ("pictures", "tables")]
+        gone = [path for path in old if path not in contents and path.is_file() and not judge(path)]
+        for place in {path.parent for path in contents}:
+            output.tidy(place, [path.name for path in contents])
+        manifest = {_named(path): value for path, value in sums.items() if path != page}
+        last = {path: output.raw(content) for path, content in reversed(contents.items())}  # the page last
+        output.replace({**dict.fromkeys(gone), folder / MANIFEST: output.document(manifest), **last})
+
+
+def _named(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _page(records: Records, drawn: Mapping[str, Sequence[Drawn]], tables: Mapping[str, Sequence[Table]]) -> str:
     style = _palette() + resources.files("mpi_pgd.report").joinpath("page.css").read_text(encoding="utf-8")
-    title = f"{records.folder.resolve().name}, mpi_pgd report"
+    title = f"{records.folder.resolve().name}{TITLE}"
     head = tag(
         "head",
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),

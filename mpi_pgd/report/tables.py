@@ -1,14 +1,23 @@
 """The table at the end of a fit."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mpi_pgd import output
+from mpi_pgd.arrays import Vector
 
 if TYPE_CHECKING:
     from mpi_pgd.report.export import Table
 
 SHOWN = 8  # ranks
+LARGEST = 10  # coefficients
+NAME = 40  # letters of a feature's name
+WIDTH = 118  # of a line
 INTRODUCTION = """\
 mpi_pgd fits linear models by parallel gradient descent: each rank sums the gradient over its own rows, the sums are
 added over MPI, and the weights move. No data was given, so here are the diamonds that come with it: log price against
@@ -16,11 +25,20 @@ added over MPI, and the weights move. No data was given, so here are the diamond
 """
 
 
-def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
-    """The fit's record (the content of run.json) as aligned lines.
+class Model(NamedTuple):
+    """What was fitted."""
+
+    coef: Vector
+    intercept: float
+    names: Sequence[str]
+
+
+def summary(record: Mapping[str, Any], model: Model, r2: float | None, resent: int) -> str:
+    """The fit's record (the content of run.json) and what was fitted, as aligned lines.
 
     Args:
         record: as written to run.json.
+        model: the coefficients; of many, the largest are shown.
         r2: the coefficient of determination; None if it is not defined.
         resent: bytes the server broadcasts a round; 0 without a server.
     """
@@ -37,6 +55,8 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
         if record["objective"] is not None
         else "not a finite number",
         "R2": "not defined" if r2 is None else f"{r2:.6f}",
+        "coefficients": _coefficients(model),
+        "intercept": f"{model.intercept:.9g}" if record["config"]["intercept"] else "none was asked for",
         "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
         "a round": split,
         "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
@@ -46,7 +66,35 @@ def summary(record: Mapping[str, Any], r2: float | None, resent: int) -> str:
         lines["by rank"] = _by_rank(record["costs"]["ranks"])
     if record["costs"]["sentence"]:
         lines["straggler"] = record["costs"]["sentence"]
-    return "\n".join(f"{name:<13}{text}" for name, text in lines.items())
+    return "\n".join(line(name, text) for name, text in lines.items())
+
+
+def line(name: str, text: str) -> str:
+    """A line of the table, folded where it is too long."""
+    width = WIDTH - 13
+    folded = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) if len(text) > width else [text]
+    return f"{name:<13}" + f"\n{'':13}".join(folded)
+
+
+def saved(out: str, checkpoint: str, trace: bool) -> str:
+    """What there is of the fit when the program has ended."""
+    if not out and checkpoint:
+        return f"nothing but the checkpoint, as no --out was given: --resume {checkpoint} --out DIR keeps the coefficients"
+    if not out:
+        return "nothing, as no --out was given: fit again with --out DIR to keep the coefficients and the run's record"
+    names = ["model.h5", "history.csv", *(["trace.json"] if trace else []), "run.json"]
+    return f"{', '.join(names[:-1])} and {names[-1]} in {output.readable(out)}"
+
+
+def _coefficients(model: Model) -> str:
+    """With their names, or x and their numbers from 0; of many the largest, in the order of the columns."""
+    order = np.argsort(-np.abs(np.nan_to_num(model.coef)), kind="stable")[:LARGEST]
+    told = []
+    for place in sorted(order.tolist()):
+        name = model.names[place] if model.names else f"x{place}"
+        told.append(f"{name if len(name) <= NAME else f'{name[:NAME]}...'} {model.coef[place]:.6g}")
+    head = f"the {LARGEST} largest of {len(model.coef):,}: " if len(order) < len(model.coef) else ""
+    return head + ", ".join(told)
 
 
 def _ended(record: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from mpi_pgd.arrays import Vector
 EVENTS = 100_000  # at most, about 10 MB
 LEAST = 5_000  # also of a short run
 SHARE, SECONDS = 0.005, 1.5e-6  # of the rounds' time that writing may take; what an event takes
+HEAD = '{"displayTimeUnit": "ms", "traceEvents": ['
 NAMES = ("compute", "wait", "wire", "update", "wire")  # between the six times of a rank's round
 EVENT = '{"ph": "X", "name": "%s", "pid": {pid}, "tid": {tid}, "ts": %.3f, "dur": %.3f, "args": {"round": %d}}'
 
@@ -34,8 +35,8 @@ def write(path: Path, nodes: Sequence[str], first: int, times: Vector) -> None:
         first: number of the first round, counted from 0.
         times: (ranks, rounds, 6) seconds on one clock: start, arrival, end of the wait, update begins, update ends, end.
     """
-    with path.open("w") as file:
-        file.write('{"displayTimeUnit": "ms", "traceEvents": [\n')
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f"{HEAD}\n")
         file.write(",\n".join(_events(nodes, first, times)))
         file.write("\n]}\n")
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import records, units
 from mpi_pgd.study.limits import conclusions
-from mpi_pgd.study.record import write
+from mpi_pgd.study.record import claim, write
 
 FILE = "scaling.json"
 # Beyond what a report needs: all that ``scaling`` writes and that is held together here.
@@ -46,8 +46,9 @@ def merge(folder: str) -> Path | None:
     files = sorted(path.glob(f"*/{FILE}"))
     if not files or _own(path):
         return None
-    write(folder, joined([_job(file) for file in files]))
-    return path / FILE
+    record = joined([_job(file) for file in files])
+    with claim(folder, "scaling") as claimed:
+        return write(claimed, record)
 
 
 def _own(path: Path) -> bool:

@@ -1,11 +1,12 @@
 """What a study leaves: rows and, with them, on what and how they were measured."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mpi_pgd import provenance
+from mpi_pgd import output, provenance
+from mpi_pgd.claims import Claim
+from mpi_pgd.errors import InputError
 from mpi_pgd.report import bundle
 
 FORMAT = 1
@@ -24,14 +25,44 @@ def envelope(study: str, nodes: Sequence[str], rows: Sequence[Any], **more: Any)
     }
 
 
-def write(folder: str, record: Mapping[str, Any]) -> None:
-    """``FOLDER/STUDY.json``, whole or not at all.
+def claim(folder: str, study: str) -> Claim:
+    """Make the folder, and see that ``FOLDER/STUDY.json`` can be written, and that nobody else does so.
+
+    Raises:
+        InputError: that can't be done.
+    """
+    return bundle.claim(folder, [f"{study}.json"])
+
+
+def spare(folder: str, study: str, force: bool, rows: bundle.Source | None = None) -> None:
+    """Whether nothing is lost by writing ``FOLDER/STUDY.json``, or only an earlier one, of the same rows if it is of some.
+
+    Raises:
+        InputError: something would be, and the user has not said, by ``force``, that it may.
+    """
+    path = Path(folder, f"{study}.json")
+
+    def judge(path: Path) -> str:
+        found = output.says(path)
+        if found.get("study") != study:
+            return f"no study {study} has written"
+        return bundle.other_rows(found, rows) if rows else ""
+
+    if rows:
+        output.protect([(path, f"--out {folder}")], rows.files)
+    output.spare(f"--out {folder}", {path: judge}, force)
+
+
+def write(claimed: Claim, record: Mapping[str, Any]) -> Path:
+    """``FOLDER/STUDY.json``, whole or not at all; gives its name.
 
     Raises:
         InputError: it can't be written.
     """
-
-    def content(path: Path) -> None:
-        path.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-
-    bundle.replace(folder, {f"{record['study']}.json": content})
+    name = f"{record['study']}.json"
+    try:
+        claimed.replace({name: output.document(output.readable(record))})
+    except (OSError, RuntimeError) as error:
+        where = claimed.folder / name
+        raise InputError(f"{where} can't be written ({output.reason(error)}), what was there is as it was: make room") from None
+    return claimed.folder / name

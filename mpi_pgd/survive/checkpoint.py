@@ -5,7 +5,6 @@ little-endian, one after the other, and nothing else.
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -17,7 +16,9 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
 
+from mpi_pgd import output
 from mpi_pgd.arrays import Vector
+from mpi_pgd.claims import Claim
 from mpi_pgd.errors import InputError
 
 MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"2"
@@ -63,22 +64,18 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
         InputError: the disk is full, or the folder has gone or can't be written; nothing is left of the attempt.
         ValueError: ``read`` would refuse it.
     """
-    file, part = _names(path)
     content = pieces(checkpoint)
-    try:
+
+    def written(part: Path) -> None:
         with part.open("wb") as stream:
             stream.writelines(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-        _sync(file.parent)
+
+    try:
+        output.replace({Path(path): written})
     except OSError as error:
         raise InputError(
             f"the checkpoint {path} can't be written ({error.strerror}), the last one there is intact: make room for a new one"
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> Checkpoint:
@@ -114,27 +111,39 @@ def parse(path: str | Path, stream: BinaryIO) -> Checkpoint:
     return found
 
 
-def prepare(path: str) -> None:
-    """Whether a checkpoint can be written there: asked now, not after hours. Makes the folder, removes what killed runs left.
+def claim(path: str, *, again: bool = False) -> Claim:
+    """See that a checkpoint can be written there, and that nobody else does so: now, not after hours. Makes the folder.
 
     Raises:
-        InputError: it can't; or what is there is no checkpoint, and would be lost.
+        InputError: that can't be done.
     """
-    file, part = _names(path)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        part.unlink()
-        for left in file.parent.iterdir():
-            if re.fullmatch(rf"\.{re.escape(file.name)}\.\d+\.part", left.name):
-                left.unlink(missing_ok=True)
-        there = file.exists()
-    except OSError as error:
-        raise InputError(f"--checkpoint {path} can't be written ({error.strerror}): give a file in a folder that can") from None
-    if there:
-        with _opened(path) as stream:
-            if stream.read(len(MAGIC)) not in (MAGIC, b""):  # an empty file holds nothing to be lost
-                raise InputError(f"--checkpoint {path} is there and no checkpoint, it would be lost: give another file")
+    file = Path(os.path.realpath(path))
+    return Claim(f"--checkpoint {path}", file.parent, [file.name], f".{file.name}.lock", again=again)
+
+
+def spare(path: str, settings: Mapping[str, Any], force: bool) -> None:
+    """Whether nothing is lost by writing there, or only an earlier checkpoint of the same rows.
+
+    Args:
+        path: the file.
+        settings: of this run, with absolute names of files.
+        force: the user has said that all may be lost.
+
+    Raises:
+        InputError: something would be.
+    """
+
+    def judge(file: Path) -> str:
+        if not output.begins(file, MAGIC.decode()):
+            return "is no checkpoint" if file.stat().st_size else ""  # an empty file holds nothing to be lost
+        try:
+            saved = read(file).settings
+        except InputError:  # nobody could go on from it
+            return ""
+        same = (saved.get("data"), saved.get("x"), saved.get("y")) == (list(settings["data"]), settings["x"], settings["y"])
+        return "" if same else "is one of other rows"
+
+    output.spare(f"--checkpoint {path}", {Path(path): judge}, force)
 
 
 def differences(checkpoint: Checkpoint, settings: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
@@ -166,27 +175,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _names(path: str | Path) -> tuple[Path, Path]:
-    """The file, behind a link, so that the link stays one; and where it is written first.
-
-    The process's number is in that name: two jobs that were given one file must not mix their bytes.
-    """
-    file = Path(os.path.realpath(path))
-    return file, file.with_name(f".{file.name}.{os.getpid()}.part")
-
-
-def _sync(folder: Path) -> None:
-    """The new name, too, is to outlive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that can't do that for folders: the file itself is safe
-            raise
-    finally:
-        os.close(handle)
 
 
 def pieces(checkpoint: Checkpoint) -> list[bytes]:

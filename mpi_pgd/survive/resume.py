@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mpi_pgd.survive.kept import Kept
 
 # What a run that goes on takes from the checkpoint, unless it is told otherwise.
-CARRIED = ("data", "x", "y", *checkpoint.SAME, "mode", "algorithm", "rounds", "tol", "every", "out")
+CARRIED = ("data", "x", "y", *checkpoint.SAME, "mode", "algorithm", "rounds", "tol", "every")
 
 
 class Start(NamedTuple):
@@ -66,6 +66,7 @@ class Writer:
         written: told of the round after each.
 
     Attributes:
+        check: raises an InputError where another run has taken the file over.
         about: nothing is written before it is known, as that might replace the checkpoint that the run is to go on from.
     """
 
@@ -80,6 +81,7 @@ class Writer:
         self.path, self.kept, self.settings = path, kept, settings
         self.versions, self.written = versions, written
         self.about: About | None = None
+        self.check: Callable[[], None] = lambda: None
         self._one = Lock()  # the watcher's thread and the end of the run may both want to write
         self.last = -1
 
@@ -111,6 +113,7 @@ class Writer:
                 state=state,
                 history=tuple(history.lines(0, rounds)),
             )
+            self.check()
             checkpoint.write(self.path, found)
             self.last = rounds
             self.written(rounds)

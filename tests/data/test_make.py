@@ -227,7 +227,7 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_nothing_else(
     monkeypatch.setattr(making, "slab", fails_at_the_second)
     (tmp_path / "out.h5").write_text("old")
     with pytest.raises(failure):
-        make(tmp_path / "out.h5", 50, WIDE)
+        make(tmp_path / "out.h5", 50, WIDE, force=True)
     assert [path.name for path in tmp_path.iterdir()] == ["out.h5"]
     assert (tmp_path / "out.h5").read_text() == "old"
 

@@ -12,7 +12,9 @@ from mpi_pgd.report import bundle
 
 def written(folder: Path, rounds: int) -> None:
     history = {"round": list(range(rounds)), "objective": [0.5] * rounds}
-    bundle.write(str(folder), {"status": "converged", "rounds": rounds, "config": {}}, history, np.full(3, float(rounds)), 0.0, ())
+    record = {"status": "converged", "rounds": rounds, "config": {}}
+    with bundle.claim(str(folder)) as claim:
+        bundle.write(claim, bundle.Bundle(record, history, np.full(3, float(rounds)), 0.0, ()))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -39,7 +39,7 @@ def test_the_files(tmp_path: Path) -> None:
     names = {str(path.relative_to(folder)) for path in written}
     assert {"pictures/compare-cost.png", "pictures/compare-cost.svg"} <= names
     assert {f"tables/{name}.{kind}" for name in ("compare-time", "doctor") for kind in ("csv", "md", "tex")} <= names
-    assert set(contents(folder)) == names | {"compare.json", "doctor.json"}
+    assert set(contents(folder)) == names | {"compare.json", "doctor.json", html.MANIFEST}
 
 
 def test_what_real_runs_and_studies_leave(tmp_path: Path, library: Library) -> None:

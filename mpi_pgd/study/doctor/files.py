@@ -136,10 +136,10 @@ def data_folder(path: str) -> Folder:
 def out_folder(path: str) -> Folder:
     """The output folder, which is made if need be; a file in it is locked as a writer would."""
     try:
-        bundle.prepare(path)
+        with bundle.claim(path):
+            return Folder(path, file_system(path), _lock(lambda: tempfile.TemporaryFile(dir=path), fcntl.LOCK_EX))
     except InputError as error:
         return Folder(path, error=str(error))
-    return Folder(path, file_system(path), _lock(lambda: tempfile.TemporaryFile(dir=path), fcntl.LOCK_EX))
 
 
 def _lock(opening: Callable[[], IO[bytes]], kind: int) -> str:

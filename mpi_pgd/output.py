@@ -1,0 +1,275 @@
+"""Files that the program writes: whole or not at all, and never in the place of what is not its own."""
+
+import errno
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mpi_pgd.errors import InputError
+
+Content = Callable[[Path], None]  # writes one file, which is there and empty
+Judge = Callable[[Path], str]  # why the file there, an ordinary one, is not to be replaced; nothing if it may be
+
+# What the disk, or a file that is damaged, makes of reading and writing: h5py's close hides a full disk in a RuntimeError.
+FAILURES = (OSError, RuntimeError, ValueError)
+_TOKEN = 8  # random bytes in a name
+_ASIDE = r"\.(?P<name>.+)\.(?P<token>[0-9a-f]{16})\.(?P<kind>part|old)"
+
+
+class _Change(NamedTuple):
+    """One of the files that are replaced together."""
+
+    target: Path
+    part: Path  # what it will be
+    old: Path  # what it was
+    content: Content | None  # None: it goes
+
+
+def replace(contents: Mapping[Path, Content | None]) -> None:
+    """Write files aside, have the disk confirm them, and give all of them their names in this order, or none.
+
+    A link stays one: the file behind it is replaced. What maps to None is removed with the others.
+
+    Raises:
+        OSError, RuntimeError, ValueError: that can't be done; the files that were there are as they were, and nothing is left of
+            the attempt.
+    """
+    token = secrets.token_hex(_TOKEN)
+    # What goes is first: as long as there are parts, ``tidy`` knows that an exchange was not finished.
+    first = sorted(contents.items(), key=lambda item: item[1] is not None)
+    changes = [_change(path, token, content) for path, content in first]
+    try:
+        for change in changes:
+            if change.content:
+                _written(change.part, change.content)
+        _swap(changes)
+    finally:
+        for change in changes:
+            for path in (change.part, change.old):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+
+def rehearse(contents: Mapping[Path, Content]) -> None:
+    """Write files aside and remove them: what would fail after the work fails now. Raises what ``replace`` does."""
+    token = secrets.token_hex(_TOKEN)
+    for path, content in contents.items():
+        part = _change(path, token, content).part
+        try:
+            _written(part, content)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def tidy(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed runs left beside the files of these names; an exchange that one was killed in is undone.
+
+    Only while nobody else writes them.
+    """
+    known = set(names)
+    found: dict[str, list[tuple[str, Path, str]]] = {}
+    for path in folder.iterdir():
+        match = re.fullmatch(_ASIDE, path.name)
+        if match and match["name"] in known:
+            found.setdefault(match["token"], []).append((match["kind"], path, match["name"]))
+    for left in found.values():
+        unfinished = any(kind == "part" for kind, _, _ in left)
+        for kind, path, name in left:
+            if kind == "old" and unfinished:
+                path.replace(folder / name)
+            path.unlink(missing_ok=True)  # also where both names are of one file: then nothing was renamed
+
+
+def spare(flag: str, judges: Mapping[Path, Judge], force: bool) -> None:
+    """Refuse to replace what the program did not write, or what is of another problem.
+
+    Args:
+        flag: what the user gave, as in ``--out DIR``.
+        judges: of each file that is to be written.
+        force: the user has said that it may be replaced; folders and devices may not.
+
+    Raises:
+        InputError: there is such a file.
+    """
+    for path, judge in judges.items():
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue  # nothing there; that it can't be written is found out by writing
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+            raise InputError(f"{flag} can't be written, as {path} is {what}: move it away, or give another place")
+        why = "" if force else judge(path)
+        if why:
+            raise InputError(f"{flag} would overwrite {path}, which {why}: give another place, or --force to overwrite it")
+
+
+def protect(targets: Sequence[tuple[Path, str]], inputs: Iterable[str | Path]) -> None:
+    """Refuse to write over what this run reads, whatever it is called there, and to write two things into one place.
+
+    Args:
+        targets: each file or folder that is to be written, and what the user gave for it, as in ``--out DIR``.
+        inputs: files that are read.
+
+    Raises:
+        InputError: a file is both, or two targets are one.
+    """
+    seen: dict[str, str] = {}
+    for path, flag in targets:
+        other = seen.setdefault(os.path.realpath(path), flag)
+        if other is not flag:
+            raise InputError(f"{other} and {flag} would both write {path}: give two places")
+    there = {identity: (path, flag) for path, flag in targets if (identity := _identity(path))}
+    for name in inputs if there else ():
+        found = there.get(_identity(name))
+        if found:
+            raise InputError(f"{found[1]} would overwrite {found[0]}, which this run reads: give another place")
+
+
+def says(path: Path) -> Mapping[str, Any]:
+    """The object that a file holds as JSON; an empty one if it is something else."""
+    with suppress(OSError, ValueError, RecursionError):
+        found = json.loads(path.read_bytes())
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def begins(path: Path, head: str) -> bool:
+    """Whether the file's first bytes are these."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(len(head.encode())) == head.encode()
+    return False
+
+
+def document(record: Mapping[str, Any]) -> Content:
+    """A record as a file of JSON."""
+    return text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+
+
+def text(words: str) -> Content:
+    """A text as a file, UTF-8 whatever the terminal speaks."""
+    return raw(words.encode())
+
+
+def raw(content: bytes) -> Content:
+    """Bytes as a file."""
+
+    def written(path: Path) -> None:
+        path.write_bytes(content)
+
+    return written
+
+
+def readable(value: Any) -> Any:
+    """A JSON value with escapes for what no file of text holds: the bytes of a file's name need not be UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    if isinstance(value, dict):
+        return {readable(key): readable(item) for key, item in value.items()}
+    return [readable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, if the operating system said so in its words, as in "No space left on device"."""
+    found = number(error)
+    return os.strerror(found) if found else " ".join(str(error).split())[:200]
+
+
+def number(error: Exception) -> int:
+    """Of the operating system's error, which HDF5 has in its text; 0 if it was none."""
+    found = re.search(r"errno = (\d+)", str(error))
+    return getattr(error, "errno", None) or (int(found[1]) if found else 0)
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[list[Path]]:
+    """The folder, made if it is not there; gives the folders that were. Those go again if what follows fails."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield missing
+    except BaseException:
+        unmake(missing)
+        raise
+
+
+def unmake(folders: Iterable[Path]) -> None:
+    """Remove folders that are empty, the innermost first."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _change(path: Path, token: str, content: Content | None) -> _Change:
+    target = Path(os.path.realpath(path))
+    part, old = (target.with_name(f".{target.name}.{token}.{kind}") for kind in ("part", "old"))
+    return _Change(target, part, old, content)
+
+
+def _written(part: Path, content: Content) -> None:
+    """Nobody knows the name beforehand, so there is no link under it to write through; and the disk has it."""
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    content(part)
+    _sync(part)
+
+
+def _swap(changes: Sequence[_Change]) -> None:
+    done: list[_Change] = []
+    try:
+        for change in changes:
+            if change.target.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(change.target))
+        for change in changes:
+            done.append(change)
+            if change.target.exists():
+                _keep(change)
+            if change.content:
+                change.part.replace(change.target)
+        for folder in {change.target.parent for change in changes}:
+            _sync(folder)
+    except BaseException:
+        for change in reversed(done):
+            _undo(change)
+        raise
+
+
+def _keep(change: _Change) -> None:
+    """The earlier file under a second name; under another, if it goes, or where the file system has no links."""
+    if change.content:
+        with suppress(OSError):
+            os.link(change.target, change.old)
+            return
+    change.target.replace(change.old)
+
+
+def _undo(change: _Change) -> None:
+    if change.old.exists():
+        change.old.replace(change.target)
+    elif change.content and not change.part.exists():
+        change.target.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the disk confirm a file, or the names in a folder, which are to outlive a power cut, too."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that can't do that for folders: the file itself is safe
+            raise
+    finally:
+        os.close(handle)
+
+
+def _identity(path: str | Path) -> tuple[int, ...]:
+    with suppress(OSError):
+        found = Path(path).stat()
+        return found.st_dev, found.st_ino
+    return ()
