@@ -8,6 +8,7 @@ import numpy as np
 from mpi_pgd.errors import InputError, printable
 
 SHOWN = 8  # names of categories
+BESIDE = (("codes", "categories", 0), ("values", "levels", 1))  # of codes, of labels, and the first code: AnnData's, Seurat's
 ROWS = 8 << 20  # of a mask, that are looked at together
 
 
@@ -35,14 +36,16 @@ def text(value: object) -> str:
 
 def categories(data_set: h5py.Dataset) -> Codes | None:
     """What the numbers are codes of: a categorical of AnnData's, a type that names its numbers, flags of CF; None if of nothing."""
-    group = _group(data_set, "codes")
-    labels = None
-    if group and text(group.attrs.get("encoding-type")) == "categorical":
-        labels = group.get("categories")
-    elif isinstance(data_set.attrs.get("categories"), h5py.Reference):  # of AnnData before 0.8
+    labels, least = None, 0
+    for own, beside, first in BESIDE:
+        group = _group(data_set, own)
+        if group and isinstance(group.get(beside), h5py.Dataset):
+            labels, least = group[beside], first
+    if isinstance(data_set.attrs.get("categories"), h5py.Reference):  # of AnnData before 0.8
         labels = data_set.file[data_set.attrs["categories"]]
     if isinstance(labels, h5py.Dataset) and labels.ndim == 1:
-        return Codes(f"the categories {_listed(labels[:SHOWN].tolist(), len(labels))}", (), 0, len(labels) - 1)
+        listed = _listed(labels[:SHOWN].tolist(), len(labels))
+        return Codes(f"the categories {listed}", (), least, least + len(labels) - 1)
     named = h5py.check_enum_dtype(data_set.dtype)
     if named:
         missing = tuple(code for label, code in named.items() if label.lower() in ("na", "nan", "missing", "null", ""))

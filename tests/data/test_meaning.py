@@ -216,6 +216,15 @@ def test_codes_of_no_category(tmp_path: Path, code: int) -> None:
     assert f"has {code} there, a code of no category (such codes are no quantities), and 2 of its 300 values are missing" in words
 
 
+def test_codes_of_seurat_count_from_one(tmp_path: Path) -> None:
+    codes = np.arange(ROWS) % 3 + 1
+    path = cells(tmp_path / "a.h5seurat", [0], **{"f/values": codes, "f/levels": np.array([b"a", b"b", b"c"])})
+    assert "the categories a, b, c" in loaded(path, y="f/values")[0].warnings[0]
+    codes[17] = 0
+    path = cells(tmp_path / "b.h5seurat", [0], **{"f/values": codes, "f/levels": np.array([b"a", b"b", b"c"])})
+    assert "row 17 of f/values is a missing value" in refused(path, y="f/values")
+
+
 def test_codes_of_anndata_before_0_8(tmp_path: Path) -> None:
     codes = np.arange(ROWS, dtype="i1") % 3
     codes[17] = -1
