@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from mpi_pgd.problem import Mode, Problem
 from mpi_pgd.rules.fit import FitRule, History, Status
 from mpi_pgd.rules.setup import Moments
 from mpi_pgd.sums import Partial
+from mpi_pgd.survive import saver
 from mpi_pgd.survive.checkpoint import Checkpoint
 from mpi_pgd.survive.kept import Keeper, Kept
 from mpi_pgd.survive.pulse import Pulse
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 Choose = Callable[[], Start]
 BEGINNING = "waiting for the start"
+RESCUE = 30.0  # seconds
 GO_ON = (Status.SIGNAL, Status.TIME, Status.ROUNDS)
 
 
@@ -237,18 +240,25 @@ class Job:
 
     def rescue(self, failure: BaseException) -> None:
         """The newest state that there is, as the run fails: the checkpoint may be as old as --every says."""
-        try:
-            if self.writer and self.writer.about and self.first:
-                self._save(told=True)
-        except InputError as error:
-            if str(error) != str(failure):
-                say(str(error))
+        if not (self.writer and self.writer.about and self.first):
+            return
+        save = saver.Job(partial(self._save, told=True))
+        save.start()
+        save.join(RESCUE)  # a disk may hang, and the others wait
+        if not save.ended:
+            say(f"the checkpoint {self.writer.path} could not be written within {RESCUE:g} s")
+        elif save.bug:
+            say(f"the checkpoint {self.writer.path} could not be written: {save.bug!r}")
+        elif save.sentence and save.sentence != str(failure):
+            say(save.sentence)
 
-    def _save(self, told: bool) -> None:
+    def _save(self, told: bool) -> str:
+        """Nothing, or else raises; what there is to tell is told."""
         if self.writer and self.status != Status.DIVERGED:
             where = self.writer()
             if told and not self.settings.quiet:
                 say(f"{where}; go on with --resume {self.writer.path}")
+        return ""
 
 
 def outside(status: str, max_seconds: str | float) -> bool:

@@ -164,6 +164,7 @@ def _attempt(job: Job, team: Team, show: Show) -> Result:
     try:
         return _Fit(job, team).run(show)
     finally:
+        job.pulse.beat(job.pulse.round)  # what is to come has patience of its own
         job.pulse.enter("waiting for the others")  # to end, or to begin again
 
 

@@ -35,10 +35,10 @@ class Job:
         else:
             self._thread = thread
 
-    def join(self) -> None:
-        """Wait for the thread."""
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for the thread, at most so long."""
         if self._thread:
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         try:

@@ -447,6 +447,18 @@ def test_with_ulfm_a_frozen_rank_is_dropped(library: Library, rank: int, how: st
     assert len(speakers(result)) == 1, result
 
 
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+def test_a_frozen_rank_of_another_node_is_dropped_by_one_beside_it(library: Library) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    tolerant = (*ULFM, "--mca", "coll", "^adapt,cuda,han,hcoll,portals4")
+    with Hosts(2) as hosts:
+        result = hosts.mpirun(library, 4, "drop", 3, "stop", 0, -1, script=SCRIPT, flags=tolerant)
+    assert result.returncode == 0, result
+    assert result.stdout.count("did 30 rounds") == 3, result
+    assert "rank 0 says: rank 3 is ended, so that the others can go on" in result.stderr, result
+
+
 def test_who_is_alone_can_not_be_dropped(library: Library) -> None:
     result = freeze(library, "drop", 0, "busy", 0, -1, ranks=1)
     assert result.returncode == 75, result
