@@ -74,7 +74,7 @@ def test_every_rank_hears_that_it_can_not_be_resumed(data: str) -> None:
         fit(data, rounds=9, resume=path, l2=2.0)
     with pytest.raises(InputError, match="can't be read"):
         fit(data, resume=path + ".gone")
-    with pytest.raises(InputError, match="is there and no checkpoint"):
+    with pytest.raises(InputError, match="would overwrite"):
         fit(data, checkpoint=data)
     # And nobody is left waiting:
     assert fit(data, rounds=9, resume=path, tol=0.0).record["rounds"] == 9
@@ -84,7 +84,7 @@ def broken(*_: object) -> str:
     raise ZeroDivisionError("injected")
 
 
-@pytest.mark.parametrize("failing", ["mpi_pgd.run.fingerprint", "mpi_pgd.report.bundle.replace", "mpi_pgd.job.Job.ready"])
+@pytest.mark.parametrize("failing", ["mpi_pgd.run.fingerprint", "mpi_pgd.report.bundle.write", "mpi_pgd.job.Job.ready"])
 def test_what_fails_at_the_end_costs_no_rounds(
     data: str, failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
