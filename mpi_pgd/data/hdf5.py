@@ -23,7 +23,7 @@ from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import data_sets, linked, opened, prefixes, reading, search_as
 from mpi_pgd.data.orientation import creator, turned
 from mpi_pgd.data.sources import with_names, with_sources
-from mpi_pgd.data.storage import load_plugin
+from mpi_pgd.data.storage import load_plugin, raw_files
 from mpi_pgd.data.twice import Origin, Taken, check_once
 from mpi_pgd.errors import InputError, nearest
 
@@ -257,6 +257,8 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
         taken = [Taken(0, path, one.origin, f"{one.name} in {one.where}", run) for one in sources for run in one.rows]
         here = os.fsdecode(features.file.filename)
         taken.append(Taken(0, path, Origin.of(features), f"{features.name} in {here}", range(rows)))
+        for raw, (_, start, size) in zip(raw_files(features, here), features.external or (), strict=True):
+            taken.append(Taken(0, path, Origin.at(raw), raw, range(start, start + min(size, features.nbytes)), "bytes"))
         return _Seen(part, columns, names, behind.plugin, warnings, taken)
 
 

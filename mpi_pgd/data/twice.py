@@ -20,8 +20,13 @@ class Origin(NamedTuple):
     @classmethod
     def of(cls, data_set: h5py.Dataset) -> "Origin":
         """Of an open data set."""
-        found = Path(os.fsdecode(data_set.file.filename)).stat()
-        return cls(found.st_dev, found.st_ino, h5py.h5o.get_info(data_set.id).addr)
+        return cls.at(os.fsdecode(data_set.file.filename), h5py.h5o.get_info(data_set.id).addr)
+
+    @classmethod
+    def at(cls, path: str, address: int = -1) -> "Origin":
+        """Of what lies at an address of a file, or of a file that is not HDF5."""
+        found = Path(path).stat()
+        return cls(found.st_dev, found.st_ino, address)
 
 
 class Taken(NamedTuple):
@@ -33,6 +38,7 @@ class Taken(NamedTuple):
         of: whose rows.
         name: of that data set, in words.
         rows: which.
+        unit: what is counted, if it is not rows.
     """
 
     part: int
@@ -40,6 +46,7 @@ class Taken(NamedTuple):
     of: Origin
     name: str
     rows: range
+    unit: str = "rows"
 
 
 def check_once(taken: Sequence[Taken]) -> None:
@@ -68,5 +75,5 @@ def _twice(one: Taken, other: Taken) -> str:
         return f"{one.path} is given twice, and its rows would count twice: give it once"
     if Path(one.path).samefile(other.path):
         return f"{one.path} and {other.path} are the same file, and its rows would count twice: give it once"
-    rows = f"rows {other.rows.start} to {min(one.rows.stop, other.rows.stop) - 1} of {one.name}"
+    rows = f"{one.unit} {other.rows.start} to {min(one.rows.stop, other.rows.stop) - 1} of {one.name}"
     return f"{one.path} and {other.path} both lead to {rows}, which would count twice: give one of them"

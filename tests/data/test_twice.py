@@ -62,6 +62,22 @@ def test_a_file_that_is_given_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         hdf5.inspect(given, "X", "y")
 
 
+@pytest.mark.parametrize("shared", [0, 24])
+def test_raw_numbers_of_two_files(tmp_path: Path, shared: int) -> None:
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(np.arange(60.0).tobytes())
+    for name, offset in (("a", 0), ("b", X.nbytes - shared)):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file.create_dataset("X", X.shape, "f8", external=[(str(raw), offset, X.nbytes)])
+            file["y"] = Y
+    both = [str(tmp_path / "a.h5"), str(tmp_path / "b.h5")]
+    if shared:
+        with pytest.raises(InputError, match=r"a\.h5 and .*b\.h5 both lead to bytes 216 to 239 of .*raw\.bin"):
+            hdf5.inspect(both, "X", "y")
+    else:
+        assert hdf5.inspect(both, "X", "y").rows == 20
+
+
 def virtual(path: Path, *takes: tuple[Path, slice]) -> Path:
     """Of rows of other files."""
     rows = [np.arange(10)[taken] for _, taken in takes]
