@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import h5py
@@ -18,7 +18,7 @@ from mpi_pgd.data.behind import Behind, Span
 from mpi_pgd.data.categories import in_place_of
 from mpi_pgd.data.decode import read_features, read_targets
 from mpi_pgd.data.files import Stamp, check_unchanged
-from mpi_pgd.data.meaning import PLAIN, Meaning, meaning
+from mpi_pgd.data.meaning import PLAIN, Meaning, check_units, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import data_sets, linked, opened, prefixes, reading, search_as
 from mpi_pgd.data.orientation import creator, turned
@@ -60,9 +60,13 @@ class Part:
         else:
             yield rows
 
+    def as_dict(self) -> dict[str, Any]:
+        """For the wire; ``from_dict`` undoes it."""
+        return {**vars(self), "x": self.x.as_dict(), "y": self.y.as_dict()}
+
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Part":
-        """What ``dataclasses.asdict`` made, and JSON took."""
+        """What ``as_dict`` made, and JSON took."""
         files, spans = (tuple(kind(*item) for item in fields[name]) for name, kind in (("files", Stamp), ("spans", Span)))
         means = {name: Meaning.from_dict(fields[name]) for name in ("x", "y")}
         return cls(**{**fields, "files": files, "spans": spans, "columns": tuple(fields["columns"]), **means})
@@ -117,7 +121,7 @@ class Table:
 
     def as_dict(self) -> dict[str, Any]:
         """For the wire; ``from_dict`` undoes it."""
-        return asdict(self)
+        return {**vars(self), "parts": [part.as_dict() for part in self.parts]}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Table":
@@ -191,6 +195,8 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
             )
     check_once([taken._replace(part=number) for number, one in enumerate(found) for taken in one.taken])
     parts = [_in_order(one, first) for one in found]
+    check_units([(part.path, part.x.units) for part in parts], x)
+    check_units([(part.path, part.y.units) for part in parts], y)
     table = Table(
         parts=tuple(parts),
         x=x,

@@ -1,7 +1,7 @@
 """What the stored numbers of a data set stand for: by its type, and by what netCDF, pandas, MATLAB and R write beside it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ class Meaning:
         bounds_values: ``low`` and ``high`` are values, not stored numbers.
         scale, offset: a value is the number times ``scale``, plus ``offset``.
         coded: what they are codes of, if of anything.
+        units: of the values, if they are said.
         bits: HDF5 won't convert them to other types.
         turned: columns come before rows.
     """
@@ -40,13 +41,18 @@ class Meaning:
     scale: float = 1.0
     offset: float = 0.0
     coded: str = ""
+    units: str = ""
     bits: bool = False
     turned: bool = False
 
+    def as_dict(self) -> dict[str, Any]:
+        """What differs from the ordinary, for the wire; ``from_dict`` undoes it."""
+        return {name: value for name, value in vars(self).items() if value != getattr(Meaning, name)}
+
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Meaning":
-        """What ``dataclasses.asdict`` made, and JSON took."""
-        return cls(**{**fields, "missing": tuple((number, why) for number, why in fields["missing"])})
+        """What ``as_dict`` made, and JSON took."""
+        return cls(**{**fields, "missing": tuple((number, why) for number, why in fields.get("missing", ()))}) if fields else PLAIN
 
     @property
     def packed(self) -> bool:
@@ -103,8 +109,27 @@ def meaning(data_set: h5py.Dataset, path: str, name: str) -> Meaning:
         scale=scale,
         offset=offset,
         coded=codes.words if codes else "",
+        units=attributes.text("units"),
         bits=data_set.id.get_type().get_class() == h5py.h5t.BITFIELD,
     )
+
+
+def check_units(said: Iterable[tuple[str, str]], name: str) -> None:
+    """Of data sets that are read as one, called ``name``: their files, and the units that they say.
+
+    Raises:
+        InputError: some say other units than others.
+    """
+    first: dict[str, str] = {}
+    for path, units in said:
+        if units:
+            first.setdefault(units, path)
+    if len(first) > 1:
+        (units, path), (others, other) = list(first.items())[:2]
+        raise InputError(
+            f"{name} has the units {units} in {path} and {others} in {other}: files read as one table need the same; "
+            f"convert the values, or mend the attribute"
+        )
 
 
 def number_type(data_set: h5py.Dataset, path: str, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import h5py
 
-from mpi_pgd.data.meaning import Meaning, meaning, number_type
+from mpi_pgd.data.meaning import Meaning, check_units, meaning, number_type
 from mpi_pgd.data.names import Names, names_of, places
 from mpi_pgd.data.twice import Origin
 from mpi_pgd.data.virtual import Boxes, Mapping, boxes
@@ -79,7 +79,9 @@ def with_sources(own: Meaning, sources: Sequence[Source], what: str) -> Meaning:
     """
     numbers = {number: (number, why) for source in sources for number, why in source.meaning.missing}
     numbers |= {number: (number, why) for number, why in own.missing}
-    merged = replace(own, missing=tuple(numbers.values()))
+    check_units([(source.where, source.meaning.units) for source in sources], what)
+    units = next((source.meaning.units for source in sources if source.meaning.units), "")
+    merged = replace(own, missing=tuple(numbers.values()), units=own.units or units)
     if not sources or own.packed or own.bounded or own.coded:
         return merged
     first = sources[0]

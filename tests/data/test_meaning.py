@@ -184,6 +184,17 @@ def test_values_that_overflow_are_refused(tmp_path: Path) -> None:
     same(loaded(stored(tmp_path / "b.nc", X.astype("f4"), on_x={"_FillValue": 1e300, "valid_min": -1e300})))
 
 
+def test_units_that_differ(tmp_path: Path) -> None:
+    a = stored(tmp_path / "a.nc", X[:100], Y[:100], {"units": "m"}, {"units": b"days since 2001-01-01"})
+    b = stored(tmp_path / "b.nc", X[100:], Y[100:], on_y={"units": "days since 2001-01-01"})
+    same(loaded(a, b))
+    c = stored(tmp_path / "c.nc", X[100:], Y[100:], {"units": "cm"})
+    assert f"X has the units m in {a} and cm in {c}" in refused(a, b, c)
+    assert f"X in {tmp_path}/v.h5 has the units m in {a} and cm in {c}" in refused(virtual(tmp_path / "v.h5", a, c))
+    c = stored(tmp_path / "c.nc", X[100:], Y[100:], on_y={"units": "days since 2002-01-01"})
+    assert f"y has the units days since 2001-01-01 in {a} and days since 2002-01-01 in {c}" in refused(a, c)
+
+
 # Codes, masks, bits, and what is no array of numbers.
 
 
