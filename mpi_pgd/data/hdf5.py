@@ -22,7 +22,7 @@ from mpi_pgd.data.meaning import PLAIN, Meaning, check_units, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import data_sets, linked, opened, prefixes, reading, search_as
 from mpi_pgd.data.orientation import creator, turned
-from mpi_pgd.data.sources import with_names, with_sources
+from mpi_pgd.data.sources import Source, with_names, with_sources
 from mpi_pgd.data.storage import load_plugin, raw_files
 from mpi_pgd.data.twice import Origin, Taken, check_once
 from mpi_pgd.errors import InputError, nearest
@@ -254,24 +254,28 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
             x=replace(means, turned=across),
             y=replace(meant, turned=target.ndim == 2 and target.shape != (rows, 1)),
         )
-        warnings = [words for of, name in ((means, x), (meant, y)) for words in _doubts(of, name, path)]
+        warnings = [*_codes(means, x, path), *_codes(meant, y, path)]
         if rows == columns > 1:
             way = f"read transposed, as it is {made_by}" if across else "read with rows first"
             warnings.append(f"{x} in {path} is square, so its shape can't tell rows from features: it is {way}")
         sources = [] if across else sources
         names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
-        taken = [Taken(0, path, one.origin, f"{one.name} in {one.where}", run) for one in sources for run in one.rows]
-        here = os.fsdecode(features.file.filename)
-        taken.append(Taken(0, path, Origin.of(features), f"{features.name} in {here}", range(rows)))
-        for raw, (_, start, size) in zip(raw_files(features, here), features.external or (), strict=True):
-            taken.append(Taken(0, path, Origin.at(raw), raw, range(start, start + min(size, features.nbytes)), "bytes"))
-        return _Seen(part, columns, names, behind.plugin, warnings, taken)
+        return _Seen(part, columns, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)))
 
 
-def _doubts(of: Meaning, name: str, path: str) -> list[str]:
-    if not of.coded:
-        return []
-    return [f"{name} in {path} holds codes of {of.coded}, which are no quantities: they are taken as the numbers that they are"]
+def _codes(of: Meaning, name: str, path: str) -> Iterator[str]:
+    if of.coded:
+        yield f"{name} in {path} holds codes of {of.coded}, which are no quantities: they are taken as the numbers that they are"
+
+
+def _taken(path: str, features: h5py.Dataset, sources: Sequence[Source], rows: int) -> Iterator[Taken]:
+    """Whatever the rows of a part are rows of: its data set, the sources of that, raw files."""
+    here = os.fsdecode(features.file.filename)
+    yield Taken(0, path, Origin.of(features), f"{features.name} in {here}", range(rows))
+    for one in sources:
+        yield from (Taken(0, path, one.origin, f"{one.name} in {one.where}", run) for run in one.rows)
+    for raw, (_, start, size) in zip(raw_files(features, here), features.external or (), strict=True):
+        yield Taken(0, path, Origin.at(raw), raw, range(start, start + min(size, features.nbytes)), "bytes")
 
 
 def _in_order(one: _Seen, first: _Seen) -> Part:
