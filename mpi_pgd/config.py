@@ -95,8 +95,12 @@ class Settings:
         lambda v: bool(EVERY.fullmatch(v)) and min(period(v)[0], OFTEN) == OFTEN,
     )
     resume: str = _option("", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
-    patience: float = _option(
-        math.inf, "say who keeps all waiting after so many seconds without a round", "a number of at least 0.1", lambda v: v >= 0.1
+    patience: str | float = _option(
+        "auto",
+        "say who keeps all waiting after so many seconds without a round; auto: in a SLURM job of several nodes, end without a "
+        "rank that is not heard of for a minute or more; inf: wait for ever",
+        "auto, inf or a number of at least 0.1",
+        lambda v: v == "auto" or v >= 0.1,
     )
     frozen: str = _choice("what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
     balance: bool = _option(False, "move blocks from slow ranks to fast ones between rounds", "true or false")
@@ -141,7 +145,7 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
             f"{label('algorithm')} {chosen.algorithm} is not one of the mode {chosen.mode}: "
             f"expected one of {', '.join(ALGORITHMS[chosen.mode])} there, or another {label('mode')}"
         )
-    if chosen.frozen == "drop" and chosen.patience == math.inf:
+    if chosen.frozen == "drop" and chosen.patience in ("auto", math.inf):
         raise InputError(f"{label('frozen')} drop needs {label('patience')}: expected the seconds after which a rank is dropped")
     if chosen.replicas > 1 and (chosen.mode, chosen.algorithm) != ("client-server", "library"):
         raise InputError(

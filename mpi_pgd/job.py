@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import config, provenance
+from mpi_pgd import config, provenance, scheduler
 from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
 from mpi_pgd.data.memory import MemoryShard
@@ -29,6 +29,7 @@ from mpi_pgd.survive.pulse import Pulse
 from mpi_pgd.survive.recovery import Team
 from mpi_pgd.survive.resume import About, Start, Writer, check
 from mpi_pgd.survive.signals import SignalFlag
+from mpi_pgd.survive.silence import AUTO
 from mpi_pgd.survive.watcher import Watcher
 from mpi_pgd.topology.world import agreement, anyone, end, once
 from mpi_pgd.train import Ballot
@@ -86,10 +87,13 @@ class Job:
             if team.comm.rank == 0:
                 self.places.claim(chosen, again=bool(team.losses))
         self.kept.start = self.kept.start.partition(b"\n")[0]  # nobody will ask for the checkpoint that was read: all have it
-        if chosen.patience < math.inf:
-            self._meet(team)
+        patience = chosen.patience
+        if patience == AUTO and not anyone(team.comm, scheduler.several(os.environ)):
+            patience = math.inf
+        if patience != math.inf:
+            self._meet(team, patience)
         elif self.watcher is None and (self.flag or chosen.checkpoint):
-            self._watch("")
+            self._watch("", patience)
         return chosen
 
     def _take(self, comm: MPI.Intracomm) -> None:
@@ -110,17 +114,17 @@ class Job:
             if self.origin:
                 self.kept.restore(self.origin, self.start)
 
-    def _meet(self, team: Team) -> None:
+    def _meet(self, team: Team, patience: str | float) -> None:
         """Have each rank's watcher know how to ask the others. Collective."""
         from mpi_pgd.survive import members  # hardly anyone asks for it, and it takes an import of sockets
 
         places = exchanged(team.comm, members.place())
         if self.watcher is None:
-            self._watch(members.meeting(places[team.comm.rank], places))
+            self._watch(members.meeting(places[team.comm.rank], places), patience)
         assert self.watcher
         self.watcher.join(exchanged(team.comm, self.watcher.card()), team.comm.rank, team.ids)
 
-    def _watch(self, host: str) -> None:
+    def _watch(self, host: str, patience: str | float) -> None:
         """Start the watcher, and what writes the checkpoint: on all ranks, as any may become the one that does."""
         chosen = self.settings
         if chosen.checkpoint:
@@ -135,7 +139,7 @@ class Job:
         watcher = Watcher(
             self.pulse,
             every=period(chosen.every)[0],
-            patience=chosen.patience,
+            patience=patience,
             flag=self.flag,
             end=self._end,
             frozen=chosen.frozen,
@@ -144,6 +148,8 @@ class Job:
             host=host,
         )
         self.watcher = self.stack.enter_context(watcher)
+        if watcher.silence.automatic and self.team.comm.rank == 0 and not chosen.quiet:
+            say(watcher.silence.sentence())
 
     def _end(self, code: int) -> None:
         """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""

@@ -33,7 +33,8 @@ class Patience:
 
     def __init__(self, watcher: "Watcher", post: Post) -> None:
         self.watcher, self.pulse = watcher, watcher.pulse
-        self.asking = Asking(watcher, post, window=min(5.0, max(1.0, watcher.patience / 2)))
+        self.silence = watcher.silence
+        self.asking = Asking(watcher, post, window=self.silence.window)
         self._wait_until = 0.0
         self._asked_of: tuple[Ring, float] = (self.asking.ring, 0.0)  # whom, and when their last round had finished
         self._killed: set[int] = set()
@@ -50,13 +51,13 @@ class Patience:
         members, me = self.asking.ring
         if not members:
             return math.inf
-        noticed = self.pulse.finished + self.watcher.patience + LATER * me.bit_length()
+        noticed = self.pulse.finished + self.silence.patience + LATER * me.bit_length()
         return max(noticed, self._wait_until, self.asking.held_until)
 
     def inquire(self) -> None:
         """Ask everyone; say what was found, and act, if that is for this rank to do."""
         self._asked_of = (self.asking.ring, self.pulse.finished)
-        self._wait_until = perf_counter() + self.watcher.patience
+        self._wait_until = perf_counter() + self.silence.patience
         try:
             answers = self.asking.all(self._sleep)
             if min(answers) == self._me.rank:
@@ -100,11 +101,11 @@ class Patience:
             raise _Stale
 
     def _judge(self, answers: dict[int, Answer]) -> None:
-        asked, patience = perf_counter(), self.watcher.patience
+        asked, patience, stuck = perf_counter(), self.silence.patience, self.silence.stuck
         unknown = self.asking.unknown()
-        guilty = [member for member in frozen(self._members, answers, patience) if member not in unknown]
+        guilty = [member for member in frozen(self._members, answers, stuck) if member not in unknown]
         busy = max((answer.inside for answer in answers.values() if not answer.waits), default=-math.inf)
-        soon = patience - busy  # until the first of the busy is frozen
+        soon = stuck - busy  # until the first of the busy is frozen
         if not guilty:
             self._wait_until = asked + min(patience, max(soon, RESEND))
         if guilty or soon > self.asking.window:  # else all is said then

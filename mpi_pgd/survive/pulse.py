@@ -19,12 +19,14 @@ class Pulse:
         step: what is being done, fit for "has been ... for 12 s": "reading rows 0 to 999 of a.h5", "computing", "summing".
         since: ``perf_counter()`` when the step began.
         finished: ``perf_counter()`` when the last round finished; of the start before the first.
+        longest: seconds of the longest round so far; 0 before the first.
     """
 
     def __init__(self) -> None:
         self.round = 0
         self.step = "starting"
         self.since = self.finished = perf_counter()
+        self.longest = 0.0
 
     def enter(self, step: str) -> None:
         """Begin a step."""
@@ -33,8 +35,11 @@ class Pulse:
 
     def beat(self, round: int) -> None:
         """A round has finished."""
+        now = perf_counter()
+        if round > self.round:
+            self.longest = max(self.longest, now - self.finished)
         self.round = round
-        self.finished = perf_counter()
+        self.finished = now
 
 
 class Felt:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mpi_pgd.survive.pulse import Pulse
 from mpi_pgd.survive.saver import Job, Save, Saver
 from mpi_pgd.survive.signals import SignalFlag
+from mpi_pgd.survive.silence import Silence
 
 if TYPE_CHECKING:
     from mpi_pgd.survive.patience import Patience
@@ -33,7 +34,7 @@ class Watcher:
         pulse: what the main thread is doing.
         save: writes the checkpoint and returns where it is; raises ``InputError`` if it can't. None where there is none to write.
         every: seconds between two saves; inf for none.
-        patience: seconds without a finished round until everyone is asked what they wait for; inf for never.
+        patience: seconds without a finished round until everyone is asked what they wait for; inf for never; or ``auto``.
         flag: tells of signals.
         end: ends the job with an exit code; called in the thread, and not to return. With ULFM it takes MPI_Abort to end all.
         frozen: what happens to a rank that is frozen: ``end`` the run, or ``drop`` the rank, which ULFM survives.
@@ -52,7 +53,7 @@ class Watcher:
         *,
         save: Save | None = None,
         every: float = math.inf,
-        patience: float = math.inf,
+        patience: str | float = math.inf,
         flag: SignalFlag | None = None,
         end: Callable[[int], object] = os._exit,
         frozen: str = "end",
@@ -60,7 +61,8 @@ class Watcher:
         key: bytes = b"",
         host: str = "127.0.0.1",
     ) -> None:
-        self.pulse, self.save, self.every, self.patience, self.flag = pulse, save, every, patience, flag
+        self.pulse, self.save, self.every, self.flag = pulse, save, every, flag
+        self.silence = Silence(patience, pulse)
         self.end, self.frozen, self.say, self.key, self.host = end, frozen, say, key, host
         self.fallback_save: Save | None = None
         self.post: Post | None = None
@@ -82,7 +84,7 @@ class Watcher:
         self._ours, self._theirs = os.pipe()
         for end in (self._ours, self._theirs):
             os.set_blocking(end, False)
-        if self.patience < math.inf:
+        if self.silence.patience < math.inf:
             self._listen()
         self.saver = Saver(self.say, self._wake, self._note)
         self._due = perf_counter() + self.every
