@@ -199,3 +199,19 @@ def test_signals_are_restored() -> None:
         time.sleep(0.01)
         assert flag.came
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+@pytest.mark.parametrize("command", [("fit",), ("compare",), ("data", "info", "x.h5"), ("slurm", "launcher"), ("plan",)])
+def test_a_python_without_what_it_needs_says_so(command: tuple[str, ...]) -> None:
+    """-S leaves out the packages of the environment."""
+    bare = [sys.executable, "-S", "-m", "mpi_pgd", *command]
+    found = subprocess.run(bare, capture_output=True, text=True, timeout=60, cwd=ROOT, env={"PATH": os.defpath})
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1), found
+    assert f"mpi_pgd: this Python ({sys.executable}) can't load numpy (" in found.stderr
+
+
+def test_a_broken_library_is_named_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "h5py.py").write_text("raise ImportError('libhdf5.so: cannot open shared object file\\nand much advice')\n")
+    found = python("-m", "mpi_pgd", PYTHONPATH=str(tmp_path))
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1), found
+    assert "can't load h5py (libhdf5.so: cannot open shared object file): " in found.stderr

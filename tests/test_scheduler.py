@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import re
+import signal
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from mpi_pgd import InputError, scheduler
 from mpi_pgd.scheduler import LAUNCHERS, margin, parsed, plugin, read, seconds_left, started, traps
 from mpi_pgd.topology.world import lonely
-from tests.launch import Library, Result, launch
+from tests.launch import Library, Result, Running, launch
 
 BATCH = {"SLURM_JOB_ID": "72", "SLURM_JOB_NUM_NODES": "2", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_CPUS_ON_NODE": "4"}
 STEP = {**BATCH, "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_NODES": "2"}
@@ -199,3 +201,23 @@ def test_rows_beyond_the_memory_that_was_granted(library: Library, tmp_path: Pat
     result = launch(library, 2, script=in_a_job(tmp_path, SLURM_JOB_NUM_NODES="1", SLURM_MEM_PER_NODE="1"))
     assert result.returncode == 2, result
     assert "SLURM granted 0.000977 GiB and is left with 0 GiB: ask for more (sbatch --mem=...)" in ours(result)[0], result
+
+
+def test_a_rank_that_is_not_heard_of_ends_the_run(library: Library, tmp_path: Path) -> None:
+    """Patience is on where a node may be lost, here a short one."""
+    script = in_a_job(tmp_path)
+    short = "from mpi_pgd.survive import silence\nsilence.LEAST = silence.LOADING = silence.WINDOW = 1.0\n"
+    script.write_text(short + script.read_text())
+    kept = tmp_path / "run.ckpt"
+
+    def stop(job: Running) -> None:
+        if job.until(kept.exists):
+            job.send(job.ranks()[1:], signal.SIGSTOP)
+
+    slow = ("--tol", 0, "--rounds", 1_000_000, "--delay", "exponential:0.01", "--checkpoint", kept, "--every", "0.1s")
+    result = launch(library, 2, *slow, script=script, during=stop)
+    assert result.returncode == 75, result
+    told = "\n".join(ours(result))
+    assert "a node that is not heard of for 1 s" in told, result
+    assert re.search(r"no round has finished for \d s \(the last was round \d+\): rank 1 on node \S+ does not answer", told), result
+    assert f"the run ends; the checkpoint {kept} has round" in told, result

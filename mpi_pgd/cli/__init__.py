@@ -26,10 +26,37 @@ def main(argv: Sequence[str]) -> int:
     rest = argv[1:] if argv and argv[0] == name else argv
     if any(word in ("-h", "--help", "--version") for word in rest):
         return _describe(name, rest) if first else 0
+    try:
+        _load(COMMANDS[name].ranks)
+    except InputError as error:
+        return _refuse(error) if first else 0
     command = import_module(f"mpi_pgd.cli.{name}")
     if COMMANDS[name].ranks:
         return _on_ranks(command, rest, start, first, named=rest is not argv)
     return _alone(command, rest) if first else 0
+
+
+def _load(ranks: bool) -> None:
+    """Import what the program needs, now, where no other rank waits.
+
+    Raises:
+        InputError: it is not there, or can't be loaded.
+    """
+    try:
+        for name in ("numpy", "h5py"):
+            import_module(name)
+        if ranks:
+            name = "mpi4py"
+            rc = import_module(name).rc
+            rc.initialize, rc.finalize = False, True  # world.start says first what would end the process
+            name = "mpi4py.MPI"
+            import_module(name)
+    except (ImportError, RuntimeError) as error:  # mpi4py raises the latter where there is no MPI library
+        why = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"this Python ({sys.executable}) can't load {name} ({why}): use the one that mpi_pgd was installed into, with the "
+            f"modules that it needs"
+        ) from None
 
 
 def _describe(name: str, rest: Sequence[str]) -> int:
@@ -50,22 +77,26 @@ def _alone(command: Any, rest: Sequence[str]) -> int:
     return code or (2 if getattr(sys.stdout, "failure", None) else 0)  # what it prints is all that it does
 
 
-def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool, named: bool) -> int:
-    import mpi4py
+def _refuse(error: InputError) -> int:
+    """Of one process alone, as in world.leave, also where srun started worlds of one rank each; the exit code."""
+    if os.environ.get("SLURM_PROCID", "0") != "0":
+        return 0
+    complain(error)
+    return 2
 
-    mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # world.start says first what would end the process
+
+def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool, named: bool) -> int:
     try:
         with limited():
             from mpi_pgd.topology import world
 
             comm = world.start(alone=hasattr(command, "ALONE"))
     except InputError as error:
-        if not first or os.environ.get("SLURM_PROCID", "0") != "0":
-            return 0  # as in world.leave
-        complain(error)
-        world.note(2)
-        sleep(OTHERS)
-        return 2
+        code = _refuse(error) if first else 0
+        if code:
+            world.note(code)
+            sleep(OTHERS)
+        return code
     with world.guard(comm):
         try:
             with world.agreement(comm):
