@@ -1,6 +1,7 @@
 """``slurm``: a batch script for this problem, on standard output or straight into the queue. Without ranks."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -54,9 +55,12 @@ def parser(program: str = "fit") -> Parser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Write the script, submit it, or say what starts ranks."""
+    """Write the script, submit it, or say what starts ranks, or which files the program has."""
     if list(words) == ["launcher"]:
-        print(*(site.launcher(*_library()) or ["mpirun"]))
+        print(shlex.join(site.launcher(*_library()) or ["mpirun"]))
+        return 0
+    if words[:1] == ["files"] and words[1:2] and words[1] in PROGRAMS:
+        print(*_files(words[1], words[2:]), sep="\n")
         return 0
     if not words or words[0] not in PROGRAMS:
         given = words[0] if words else "nothing"
@@ -65,6 +69,13 @@ def main(words: Sequence[str]) -> int:
     text = script.text(_batch(words[0], arguments, list(_theirs(words[1:]))))
     print(site.submit(text) if arguments.submit else text.removesuffix("\n"))
     return 0
+
+
+def _files(program: str, words: Sequence[str]) -> tuple[str, str, str]:
+    """For the scripts: the checkpoint and the folder of the result that the program's words give, and whether it is to be quiet."""
+    found = import_module(f"mpi_pgd.cli.{program}").read(words)
+    chosen = config.settings(found["settings"])
+    return chosen.checkpoint, found.get("out", chosen.out), "quiet" if chosen.quiet else "not quiet"
 
 
 def _theirs(words: Sequence[str]) -> Iterator[str]:

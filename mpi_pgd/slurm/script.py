@@ -46,147 +46,234 @@ SHIPPED = tuple(Batch(kind, nodes) for kind, nodes in {"fit": (2,), "chain": (2,
 HEADS = {
     "fit": """
 # A fit.%s
-# Some time before the limit SLURM sends USR1: the fit ends with what it has by then, and with code 75.""",
+# Some time before the limit SLURM sends USR1: the fit ends with what it has by then, and with code 75.
+# If SLURM loses a node and queues the job again, it goes on from its checkpoint, to the same bits.""",
     "chain": """
 # A fit that may take longer than a job.%s
 # Some time before the limit SLURM sends USR1: the fit saves a checkpoint and ends with code 75, and the job is queued again.
 # Its next life goes on from there to the same bits, on as many nodes as it then gets, until the fit is done.""",
     "compare": """
-# Which mode and algorithm is better here.%s""",
+# Which mode and algorithm is better here.%s
+# Some time before the limit SLURM sends USR1: what is measured by then is kept, and the code is 75.""",
     "scaling": """
-# The speedup curve over numbers of nodes: a task of the array for each, and then a job that makes one report of them.%s""",
+# The speedup curve over numbers of nodes: an array with a task for each, one after the other. The last makes a report of all.%s
+# Some time before the limit SLURM sends USR1: what is measured by then is kept, and the code is 75.""",
 }
 
 # For those that are shipped.
 USAGE = """ The program's arguments go behind the script's name, sbatch's own before it:
 #     sbatch %s slurm/%s.sbatch DATA --out DIR"""
-EXAMPLES = {"fit": "--nodes=4", "chain": "--nodes=4 --time=4:00:00", "compare": "--nodes=4", "scaling": "--array=1-8 --nodes=8"}
+EXAMPLES = {"fit": "--nodes=4", "chain": "--nodes=4 --time=4:00:00", "compare": "--nodes=4", "scaling": "--array=1-8%1"}
 
 DIRECTIVES = {
-    "fit": ("--signal=B:USR1@%d",),
+    "fit": ("--signal=B:USR1@%d", "--requeue", "--open-mode=append"),
     "chain": ("--signal=B:USR1@%d", "--requeue", "--open-mode=append"),
-    "compare": ("--exclusive", "--signal=B:USR1@%d"),
-    "scaling": ("--exclusive",),
+    "compare": ("--exclusive", "--signal=B:USR1@%d", "--open-mode=append"),
+    "scaling": ("--exclusive", "--signal=B:USR1@%d", "--open-mode=append"),
 }
+
+TRAPS = """\
+# Before anything else: a signal ends a script that has no trap for it. USR1 comes to this script alone and is handed on. TERM
+# (scancel, or the limit) comes to the ranks as well: another signal would end them at once.
+life=$((${SLURM_RESTART_COUNT:-0} + 1)) warned=no cancelled=no launcher=
+log() { printf '[%(%F %T)T] life %d: %s\n' -1 "$life" "$1"; }
+trap 'warned=yes; log "USR1, the job is to end"; [ -z "$launcher" ] || kill -USR1 "$launcher" || true' USR1
+trap 'cancelled=yes; log "TERM, the job is to end"' TERM
+"""
 
 PLACE_OF_SETUP = """\
 # What makes `python -m mpi_pgd` work on a node: modules, a virtual environment, or a container.
 # module load openmpi
 # source .venv/bin/activate"""
 
-RUN = """
+COMMON = r"""
 
-# exec: the signal goes to this process alone, so it has to be the launcher.
-exec "${launch[@]}" "${python[@]}" -m mpi_pgd %s "$@"
+# Where the arguments and the settings file put the checkpoint and the result, and whether they ask for quiet.
+found=$("${python[@]}" -m mpi_pgd slurm files PROGRAM "$@")
+mapfile -t files <<<"$found"
+
+# As many ranks as SLURM says; its number is that of the first life, which may have had more nodes.
+nodes=$SLURM_JOB_NUM_NODES most=$((SLURM_JOB_NUM_NODES * ${SLURM_NTASKS_PER_NODE:-$SLURM_NTASKS}))
+ranks=${SLURM_NTASKS:-$most}
+if ((ranks > most)); then ranks=$most; fi
+
+# Starts $ranks ranks on $nodes nodes and waits for them. The code is the one that the program notes in a file: a launcher that
+# lost a node has others (Open MPI's mpirun 0, srun 14, MPICH's mpirun 255), or waits for it. Nothing noted: they were cut off.
+start() {
+    local left=150 each=$((ranks / nodes)) more=$((ranks % nodes))
+    cut=no code=75
+    if [ "$cancelled" = yes ]; then exit 143; fi
+    if [ "$warned" = yes ]; then return; fi
+    if [ -n "${SLURM_NTASKS_PER_NODE:-}" ]; then # for mpirun, which would fill the first nodes
+        SLURM_TASKS_PER_NODE="$each(x$((nodes - more)))"
+        if ((more)); then SLURM_TASKS_PER_NODE="$((each + 1))(x$more),$SLURM_TASKS_PER_NODE"; fi
+    fi
+    export SLURM_NNODES=$nodes SLURM_NTASKS=$ranks SLURM_TASKS_PER_NODE
+    export MPI_PGD_EXIT=$1.exit
+    { : >"$MPI_PGD_EXIT"; } 2>/dev/null || MPI_PGD_EXIT=${TMPDIR:-/tmp}/mpi_pgd-$SLURM_JOB_ID.exit
+    : >"$MPI_PGD_EXIT"
+    "${launch[@]}" -n "$ranks" "${python[@]}" -m mpi_pgd PROGRAM "${@:2}" &
+    launcher=$!
+    if [ "$warned" = yes ]; then kill -USR1 "$launcher" || true; fi
+    while ((left)) && kill -0 "$launcher" 2>/dev/null; do
+        if [ -s "$MPI_PGD_EXIT" ]; then left=$((left - 1)); fi # then it has half a minute
+        sleep 0.2 &
+        wait $! || true # which a signal ends
+    done
+    if ((left == 0)); then kill -KILL "$launcher" || true; fi
+    code=0
+    wait "$launcher" || code=$?
+    launcher=
+    if [ -s "$MPI_PGD_EXIT" ]; then
+        code=$(<"$MPI_PGD_EXIT")
+    elif [ "$warned" = yes ]; then
+        code=75
+    else
+        log "the ranks were cut off: the launcher's code is $code"
+        cut=yes code=$((code ? code : 1))
+    fi
+    rm -f "$MPI_PGD_EXIT"
+}
+# What is there of the checkpoint: a life that leaves it as it was came to nothing.
+state() { stat -c '%i %y' "$checkpoint" 2>/dev/null || true; }
+# Starts, and once more if that ended at once: srun can't start a step on a node which keeps a socket of a lost one of its number.
+run() {
+    SECONDS=0
+    start "$@"
+    if [ "$cut" = yes ] && ((SECONDS < 60)) && [ "$(state)" = "$before" ]; then start "$@"; fi
+}
 """
 
-# A flag's value among the arguments, its default, and its name.
-FIND = """
-
-%(name)s=%(default)s
-before=
-for word; do
-    if [ "$before" = --%(name)s ]; then %(name)s=$word; fi
-    if [[ $word = --%(name)s=* ]]; then %(name)s=${word#*=}; fi
-    before=$word
-done"""
-
-CHAIN = r"""
-
-lives=${MPI_PGD_LIVES:-100} # a job that comes to no end is not queued again for ever
-life=$((${SLURM_RESTART_COUNT:-0} + 1))
-log() { printf '[%(%F %T)T] life %d: %s\n' -1 "$life" "$1"; }
-
-set -- "$@" --checkpoint "$checkpoint"
-if [ -e "$checkpoint" ]; then
-    set -- "$@" --resume "$checkpoint"
-    log "on $SLURM_JOB_NODELIST, goes on from $checkpoint"
-else
-    log "on $SLURM_JOB_NODELIST, from the start"
-fi
-
-# The program notes its exit code here. A launcher that lost a node has others: Open MPI's mpirun 0, srun 14, MPICH's mpirun 255.
-export MPI_PGD_EXIT=$PWD/chain-$SLURM_JOB_ID.exit
-: >"$MPI_PGD_EXIT"
-ranks=$((SLURM_JOB_NUM_NODES * ${SLURM_NTASKS_PER_NODE:?give sbatch --ntasks-per-node})) # SLURM_NTASKS is that of the first life
-
-# A signal ends `wait`, so it is waited again. USR1 comes to this script alone and is handed on. TERM (scancel, or the limit) comes
-# to the ranks as well: another signal would end them at once, and a job that is cancelled must not come back.
-heard=yes cancelled=no launcher=
-trap 'heard=yes; log "USR1, handed on to the ranks"; kill -USR1 "$launcher" || true' USR1
-trap 'heard=yes; cancelled=yes; log "TERM, the job is to end"' TERM
-"${launch[@]}" -n "$ranks" "${python[@]}" -m mpi_pgd fit "$@" &
-launcher=$!
-while [ "$heard" = yes ]; do
-    heard=no code=0
-    wait "$launcher" || code=$?
-done
-
-noted=$(<"$MPI_PGD_EXIT") again=no
-if [ "$noted" = 75 ]; then again=yes; fi
-if [ -z "$noted" ]; then
-    log "the ranks were cut off: the launcher's code is $code"
-    # Once more, if it got anywhere; or from the start, if this was the first life.
-    if [ "$checkpoint" -nt "$MPI_PGD_EXIT" ] || ((life == 1)); then again=yes; fi
-    noted=$((code ? code : 1))
-fi
-rm -f "$MPI_PGD_EXIT"
-code=$noted
-if [ "$again" = yes ] && [ "$cancelled" = no ] && ((life < lives)); then
-    log "code $code, queued again"
-    trap '' TERM # which SLURM sends to the script of a job that is queued again
-    if scontrol requeue "$SLURM_JOB_ID"; then exit 0; fi
-fi
-log "code $code, the end"
+STUDY = """
+out=${files[1]:-PROGRAM-$SLURM_JOB_ID} checkpoint='' before=''
+run "$out" "$@" --out "$out"
 exit "$code"
 """
 
-SCALING = r"""
-
-if [ "$SLURM_ARRAY_TASK_ID" = 0 ]; then # the job that the first task submits
-    exec "${python[@]}" -m mpi_pgd report "$out"
+FIT = r"""
+out=${files[1]:-fit-$SLURM_JOB_ID} checkpoint=${files[0]}
+if [ -z "$checkpoint" ]; then
+    checkpoint=KIND-$SLURM_JOB_ID.ckpt
+    if [ ! -w . ]; then checkpoint=$(dirname "$out")/$checkpoint; fi
 fi
-nodes=$SLURM_ARRAY_TASK_ID most=$SLURM_ARRAY_TASK_MAX
-per_node=${SLURM_NTASKS_PER_NODE:?give sbatch --ntasks-per-node}
-ranks=$((nodes * per_node))
-first=no # start of the first task: it submits the report's job
-if ((${SLURM_RESTART_COUNT:-0} == 0)); then
-    if ((most > SLURM_JOB_NUM_NODES)); then
-        echo "the array has a task for $most nodes, and this job has $SLURM_JOB_NUM_NODES: give sbatch --nodes=$most, too" >&2
-        exit 2
+before=$(state)
+set -- "$@" --out "$out" --checkpoint "$checkpoint"
+where="from the start"
+if [ -n "$before" ]; then
+    set -- "$@" --resume "$checkpoint"
+    where="goes on from $checkpoint"
+fi
+"""
+
+END = r"""
+if [ "$code" = 0 ] && [ -z "${files[0]}" ] && [ -e "$checkpoint" ]; then
+    rm "$checkpoint"
+    if [ "${files[2]}" != quiet ]; then log "the checkpoint $checkpoint is not needed any more, and removed"; fi
+fi
+exit "$code"
+"""
+
+ONCE = r"""
+if [ -n "$before" ] || ((life > 1)); then log "on $SLURM_JOB_NODELIST, $where"; fi
+run "$checkpoint" "$@"
+"""
+
+CHAIN = r"""
+lives=${MPI_PGD_LIVES:-100} # a job that comes to no end is not queued again for ever
+barren=$checkpoint.barren   # a line for each life in a row that came to nothing: after the third it ends
+log "on $SLURM_JOB_NODELIST, $where"
+said=$(stat -Lc %s /dev/fd/2) # of the log by now
+run "$checkpoint" "$@"
+
+again=no
+if [ "$code" = 75 ] || [ "$cut" = yes ]; then again=yes; fi
+if [ "$cancelled" = yes ] || ((life >= lives)); then again=no; fi
+if [ "$warned" = yes ] || [ "$(state)" != "$before" ]; then
+    rm -f "$barren"
+elif [ "$again" = yes ] && echo "life $life on $SLURM_JOB_NODELIST: code $code" >>"$barren" && (($(wc -l <"$barren") >= 3)); then
+    log "three lives in a row came to nothing"
+    again=no
+fi
+# Has the next life leave out nodes on which srun could not start a task, as it says in the log, if there are enough others.
+leave_out() {
+    local names word bad=() each=$((ranks / nodes)) more=$((ranks % nodes)) others out
+    if [ ! -f /dev/fd/2 ]; then return; fi
+    mapfile -t names < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+    while read -r word; do
+        if [[ $word =~ ^[0-9]+$ ]]; then # a task's number
+            word=${names[$((word < more * (each + 1) ? word / (each + 1) : (word - more) / each))]}
+        fi
+        bad+=("$word")
+    done < <(tail -c "+$((said + 1))" /dev/fd/2 |
+        sed -nE 's/.* task ([0-9]+) launch failed:.*/\1/p; s/.* failed on node ([^: ]+).*/\1/p' | sort -u)
+    if ((${#bad[@]} == 0)); then return; fi
+    others=$(sinfo -hN -p "$SLURM_JOB_PARTITION" -t idle,alloc,mix,comp -o %N | sort -u | grep -cvxFf <(printf '%s\n' "${bad[@]}"))
+    if ((others < nodes)); then return; fi
+    out=$(scontrol -o show job "$SLURM_JOB_ID" | sed -nE 's/.* ExcNodeList=([^( ]+).*/\1/p') # as sbatch was told
+    out=$(IFS=,; echo "${out:+$out,}${bad[*]}")
+    scontrol update JobId="$SLURM_JOB_ID" ExcNodeList="$out" && log "the next life leaves out $out"
+}
+if [ "$again" = yes ]; then
+    log "code $code, queued again"
+    trap '' TERM # which SLURM sends to the script of a job that is queued again
+    if scontrol requeue "$SLURM_JOB_ID"; then
+        if [ "$cut" = yes ]; then leave_out || true; fi
+        exit 0
     fi
-    if ((nodes == SLURM_ARRAY_TASK_MIN)); then first=yes; fi
 fi
+rm -f "$barren"
+log "code $code, the end"
+"""
 
-if [ "$first" = yes ]; then
-    sbatch --job-name=report --array=0 --nodes=1 --ntasks-per-node=1 --time=10 --partition="$SLURM_JOB_PARTITION" \
-        ${SLURM_JOB_ACCOUNT:+--account="$SLURM_JOB_ACCOUNT"} ${SLURM_JOB_QOS:+--qos="$SLURM_JOB_QOS"} \
-        --dependency=afterany:"$SLURM_ARRAY_JOB_ID" "$0" "$@" --out "$out" # to afterok, a task that gave nodes back has failed
+SCALING = r"""
+out=${files[1]:-scaling-$SLURM_ARRAY_JOB_ID} checkpoint='' before=''
+nodes=$SLURM_ARRAY_TASK_ID per_node=${SLURM_NTASKS_PER_NODE:?give sbatch --ntasks-per-node}
+ranks=$((nodes * per_node))
+
+# sbatch asks alike for all tasks of an array, but each is to have just the nodes that it uses. The first one says so for those
+# that wait; one that has too few is queued again; what is too much is given back, unless the site forbids it.
+resize() { scontrol update JobId="$1" NumNodes="$2-$2" NumTasks=$(($2 * per_node)) "${@:3}"; }
+if ((life == 1 && nodes == SLURM_ARRAY_TASK_MIN)); then
+    for task in $(squeue -h -r -j "$SLURM_ARRAY_JOB_ID" -t PD -o %K); do
+        resize "${SLURM_ARRAY_JOB_ID}_$task" "$task" || true
+    done
 fi
-
-# The nodes that this task does not need are given back, unless the site forbids it.
-resized=slurm_job_${SLURM_JOB_ID}_resize
+if ((nodes > SLURM_JOB_NUM_NODES)); then
+    trap '' TERM # which SLURM sends to the script of a job that is queued again
+    if ((life == 1)) && scontrol requeue "$SLURM_JOB_ID" && resize "$SLURM_JOB_ID" "$nodes" StartTime=now+5seconds; then exit 0; fi
+    log "this task measures $nodes nodes, and has $SLURM_JOB_NUM_NODES: give sbatch --array=$nodes --nodes=$nodes"
+    exit 2
+fi
+resized=./slurm_job_${SLURM_JOB_ID}_resize
 if ((nodes < SLURM_JOB_NUM_NODES)) && scontrol update JobId="$SLURM_JOB_ID" NumNodes="$nodes" >/dev/null; then
     # shellcheck source=/dev/null
-    source "./$resized.sh" # written by scontrol; it unsets what is exported next
-    export SLURM_TASKS_PER_NODE="$per_node(x$nodes)"
+    if [ -e "$resized.sh" ]; then source "$resized.sh"; fi # written by scontrol
     rm -f "$resized.sh" "$resized.csh"
 fi
-export SLURM_NNODES=$nodes SLURM_NTASKS=$ranks
 
+mkdir -p "$out"
 rm -f "$out/nodes-$nodes/scaling.json" # of an earlier array: the report is of this one
 # The first measures the powers of two on its ranks as well, the others all of theirs.
 if ((nodes > SLURM_ARRAY_TASK_MIN)); then set -- "$@" --ranks "$ranks"; fi
-exec "${launch[@]}" -n "$ranks" "${python[@]}" -m mpi_pgd scaling "$@" \
-    --largest "$((most * per_node))" --out "$out/nodes-$nodes"
+run "$out/nodes-$nodes" "$@" --largest $((SLURM_ARRAY_TASK_MAX * per_node)) --out "$out/nodes-$nodes"
+
+# The last one makes the report, of what there is; none does in an array that was cancelled.
+if [ "$cancelled" = yes ]; then exit "$code"; fi
+: >"$out/.ended-$SLURM_ARRAY_JOB_ID-$nodes"
+ended=("$out/.ended-$SLURM_ARRAY_JOB_ID-"*)
+if ((${#ended[@]} == SLURM_ARRAY_TASK_COUNT)); then
+    rm "${ended[@]}"
+    if rmdir "$out" 2>/dev/null; then exit "$code"; fi # nothing came of it
+    "${python[@]}" -m mpi_pgd report "$out" || log "no report was made here: python -m mpi_pgd report $out makes it anywhere"
+fi
+exit "$code"
 """
 
-BODIES = {
-    "fit": RUN % "fit",
-    "chain": FIND % {"name": "checkpoint", "default": "chain-$SLURM_JOB_ID.ckpt"} + CHAIN,
-    "compare": RUN % "compare",
-    "scaling": FIND % {"name": "out", "default": "scaling-$SLURM_ARRAY_JOB_ID"} + SCALING,
-}
+
+def _body(kind: str) -> str:
+    parts = {"fit": (FIT, ONCE, END), "chain": (FIT, CHAIN, END), "compare": (STUDY,), "scaling": (SCALING,)}[kind]
+    program = "fit" if kind == "chain" else kind
+    return "".join((COMMON, *parts)).replace("PROGRAM", program).replace("KIND", kind)
 
 
 def text(batch: Batch) -> str:
@@ -199,8 +286,8 @@ def text(batch: Batch) -> str:
         if set(given) & {"\n", "\r", "\0"}:
             raise InputError(f"{given!r} holds a line break, which a batch script can't: rename the file, or leave it out")
     usage = "" if batch.words or batch.notes else USAGE % (EXAMPLES[batch.kind], batch.kind)
-    lines = ["#!/bin/bash" + HEADS[batch.kind] % usage, *_notes(batch), *_directives(batch), "", *_environment(batch)]
-    return "\n".join(lines) + BODIES[batch.kind]
+    lines = ["#!/bin/bash" + HEADS[batch.kind] % usage, *_notes(batch), *_directives(batch), "", TRAPS, *_environment(batch)]
+    return "\n".join(lines) + _body(batch.kind)
 
 
 def _notes(batch: Batch) -> list[str]:
@@ -209,11 +296,11 @@ def _notes(batch: Batch) -> list[str]:
 
 def _directives(batch: Batch) -> list[str]:
     """#SBATCH lines; those of the site are left as comments where nothing is said."""
-    array = [f"--array={','.join(map(str, batch.nodes))}"] if batch.kind == "scaling" else []
+    array = [f"--array={','.join(map(str, batch.nodes))}%1"] if batch.kind == "scaling" else []
     found = [
         f"--job-name={batch.kind}",
         *array,
-        f"--nodes={max(batch.nodes)}",
+        f"--nodes={min(batch.nodes)}",
         f"--ntasks-per-node={batch.ranks}",
         f"--cpus-per-task={batch.cpus}",
         f"--time={clock(batch.minutes)}",
@@ -236,6 +323,7 @@ def _environment(batch: Batch) -> list[str]:
         f"python=({shlex.join(batch.python)}){container}",
         "",
         "set -eu",
+        "unset SLURM_EXPORT_ENV # of sbatch --export=NONE: srun would hand on nothing",
         "export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1} # srun does not take it from sbatch",
     ]
     if batch.launch:
@@ -244,7 +332,8 @@ def _environment(batch: Batch) -> list[str]:
         lines += [
             "# What starts the ranks: srun --mpi=... or mpirun, by the MPI that this Python loads.",
             'words=${MPI_PGD_LAUNCH:-$("${python[@]}" -m mpi_pgd slurm launcher)}',
-            'read -ra launch <<<"$words"',
+            "words=$(xargs printf '%s\\n' <<<\"$words\") # with quotes as in a shell",
+            'mapfile -t launch <<<"$words"',
         ]
     if batch.words:
         lines.append(f'set -- {shlex.join(batch.words)} "$@"')
