@@ -63,9 +63,8 @@ def run(comm: "MPI.Intracomm", name: str, given: Mapping[str, Any], start: float
                     spare(given["out"], name, given["force"], Source.of(problem.table))
             problem.say_warnings()
             record = study(problem, votes(start, signalled=lambda: signal.came), given)
-            came = world.anyone(comm, signal.came)
         stamps = [stamp._asdict() for part in problem.table.parts for stamp in part.files]
-        return finish(comm, None if came or not record else {**record, "files": stamps}, claim, given["settings"]["quiet"])
+        return finish(comm, record and {**record, "files": stamps}, claim, given["settings"]["quiet"])
 
 
 @contextmanager
@@ -83,7 +82,7 @@ def claimed(comm: "MPI.Intracomm", name: str, out: str) -> "Iterator[Claim | Non
 
 
 def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, claim: "Claim | None", quiet: bool) -> int:
-    """Print and write what rank 0 has; the exit code, 75 if a signal came before there was anything. Collective."""
+    """Print and write what rank 0 has; the exit code, 75 if a signal came before all was measured. Collective."""
     from mpi_pgd.report.tables import study
     from mpi_pgd.study.record import write
     from mpi_pgd.topology import world
@@ -95,7 +94,7 @@ def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, claim: "Clai
                 print(study(record), flush=True)
             if claim:
                 write(claim, record)
-            done = "done"
+            done = "" if record.get("stopped") else "done"
     return 0 if world.share(comm, done) else SIGNALLED
 
 

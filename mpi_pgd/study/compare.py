@@ -18,7 +18,7 @@ CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: do
 
 
 def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | None:
-    """The content of compare.json, on rank 0; None elsewhere, and if a signal ended it. Collective.
+    """The content of compare.json, on rank 0; None elsewhere, and if a signal ended it before there was anything. Collective.
 
     Raises:
         InputError: the rows don't fit into the memory, or the fit diverges.
@@ -27,13 +27,13 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
     one = alone(problem)
     everyone = [Contestant(mode, name, comm.size, problem.rows) for mode, names in ALGORITHMS.items() for name in names]
     contestants = everyone if comm.size > 1 else everyone[:1]
+    measured = around(problem)  # first: it is there, whenever a signal ends the turns
     race = Race(problem, ballot)
     turns = race.run([one, *contestants], repeats)
-    measured = around(problem)
-    if comm.rank or race.signalled:
+    found = [row(each, turns[each]) for each in contestants if turns[each]]
+    if comm.rank or not found:
         return None
     first = baseline(one, turns[one], problem.rows)
-    found = [row(each, turns[each]) for each in contestants]
     rows = predicted(found, problem, Model.from_record(measured), first)
     best = min(rows, key=lambda one: one["seconds_per_round"])
     return envelope(
@@ -46,7 +46,8 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
         baseline=first,
         winner={"mode": best["mode"], "algorithm": best["algorithm"]},
         verdict=verdict(rows),
-        notes=[CROWDED] if crowded(problem) else [],
+        stopped=race.stopped,
+        notes=[CROWDED] * crowded(problem) + [race.stopped] * bool(race.stopped),
     )
 
 
@@ -79,6 +80,8 @@ def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     """Which mode wins, by how much, and why."""
     by_mode = {mode: [one for one in rows if one["mode"] == mode] for mode in ALGORITHMS}
+    if not all(by_mode.values()) and rows[0]["ranks"] > 1:
+        return f"there is nothing to compare, as {rows[0]['mode']} alone had a turn"
     if not all(by_mode.values()):
         return "one rank sends nothing, so the modes are the same: start more ranks with mpirun -n"
     bests = [min(some, key=lambda one: one["seconds_per_round"]) for some in by_mode.values()]

@@ -43,7 +43,7 @@ def sharing(size: int, given: int) -> int:
 def scaling(
     problem: Problem, repeats: int, ballot: Ballot, algorithms: Sequence[str], ranks: Sequence[int], largest: int
 ) -> dict[str, Any] | None:
-    """The content of scaling.json, on rank 0; None elsewhere, and if a signal ended it. Collective.
+    """The content of scaling.json, on rank 0; None elsewhere, and if a signal ended it before there was anything. Collective.
 
     Args:
         problem: its ``comm`` has all ranks, its rows are those of strong scaling.
@@ -56,13 +56,12 @@ def scaling(
     comm = problem.comm
     strong, weak = (_contestants(problem, algorithms, ranks, most) for most in (0, largest))
     one = alone(problem)
+    measured = around(problem)  # first: it is there, whenever a signal ends the turns
     race = Race(problem, ballot)
     turns = race.run(list(dict.fromkeys([one, *strong, *weak])), repeats)
-    measured = around(problem)
-    if race.signalled:
-        return None
-    beside = baselines.measure(problem, repeats)
-    if comm.rank:
+    beside = [] if race.stopped else baselines.measure(problem, repeats)
+    strong, weak = ([each for each in some if turns[each]] for some in (strong, weak))
+    if comm.rank or not strong:
         return None
     first = baseline(one, turns[one], problem.rows)
     model = Model.from_record(measured)
@@ -78,6 +77,8 @@ def scaling(
         sums=problem.settings.sums,
         largest=largest,
         baselines=[first, *beside],
+        stopped=race.stopped,
+        notes=[race.stopped] * bool(race.stopped),
         **conclusions(rows, Counter(problem.nodes), os.cpu_count() or 1),
     )
 

@@ -89,12 +89,12 @@ class Race:
     """All that take part, on the ranks of one world. Collective; the turns are known on rank 0.
 
     Attributes:
-        signalled: a signal ended it before all turns were done.
+        stopped: in words, if a signal ended it before all turns were done; the turn in which it came does not count.
     """
 
     def __init__(self, problem: Problem, ballot: Ballot) -> None:
         self.problem, self.ballot = problem, ballot
-        self.signalled = False
+        self.stopped = ""
         self._setups: dict[int, Moments] = {}
         self._shard: tuple[tuple[int, int, int], MemoryShard] | None = None
 
@@ -104,12 +104,14 @@ class Race:
         for rows in steps("preparation", list(dict.fromkeys(one.rows for one in contestants)), watched(self.problem)):
             self._prepare(rows)
         with Teams(self.problem.comm) as teams:
-            for repeat, one in steps("turn", list(product(range(repeats), contestants)), watched(self.problem), itemgetter(1)):
+            turn_by_turn = list(product(range(repeats), contestants))
+            for number, (repeat, one) in enumerate(steps("turn", turn_by_turn, watched(self.problem), itemgetter(1))):
                 turn = teams.do(one.ranks, partial(self._turn, one, repeat == 0))
+                if self._ended(turn):
+                    self.stopped = f"stopped by a signal after {number} of {len(turn_by_turn)} turns"
+                    break
                 if turn:
                     turns[one].append(turn)
-                if self._ended(turn):
-                    break
         self._shard = None
         return turns
 
@@ -124,8 +126,7 @@ class Race:
                 raise InputError(
                     f"the fit diverged with --step {self.problem.settings.step}, so there is nothing to compare: use --step auto"
                 )
-        self.signalled = share(self.problem.comm, str(turn.status) if turn else "") == Status.SIGNAL
-        return self.signalled
+        return share(self.problem.comm, str(turn.status) if turn else "") == Status.SIGNAL
 
     def _prepare(self, rows: int) -> None:
         """The objective and the step, with the same bits whoever computes them: all ranks together, as peers."""

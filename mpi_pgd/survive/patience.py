@@ -71,9 +71,9 @@ class Patience:
             suspect, turn, address = self.asking.suspects.pop(next(iter(self.asking.suspects)))
             self._asked_of = (self.asking.ring, self.pulse.finished)
             with contextlib.suppress(_Stale):
-                if self.watcher.frozen == "drop" and perf_counter() - self.pulse.finished > self.watcher.patience:
+                if self.watcher.frozen == "drop" and perf_counter() - self.pulse.finished > self.silence.patience:
                     answers = self.asking.all(self._sleep, [suspect])
-                    if frozen([suspect], answers, self.watcher.patience):
+                    if frozen([suspect], answers, self.silence.stuck):
                         end_process(suspect)
                         self.asking.post.reply(address, turn)
 

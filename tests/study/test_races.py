@@ -1,12 +1,15 @@
 """compare, scaling and study straggler under a real mpirun: the same bits everywhere, rows that add up, bad input refused."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mpi_pgd.config import ALGORITHMS
+from mpi_pgd.report import records
+from mpi_pgd.study.compare import verdict
 from tests.launch import Library, launch
 
 KEYS = {
@@ -158,6 +161,24 @@ def test_a_signal_ends_a_study(library: Library, command: list[str], tmp_path: P
     assert list((tmp_path / "out").iterdir()) == [], "half a study was written"
 
 
+@pytest.mark.parametrize("command", ["compare", "scaling"])
+def test_a_signal_leaves_what_is_measured(library: Library, command: str, tmp_path: Path) -> None:
+    if (library.name == "mpich") == (command == "scaling"):
+        pytest.skip("the other library's turn")
+    script = tmp_path / "usr1.py"
+    first = "if MPI.COMM_WORLD.rank == 0: threading.Timer(1.5"  # the others begin later, and would be signalled behind the end
+    script.write_text("from mpi4py import MPI\n" + SIGNAL.replace("threading.Timer(0.5", first))
+    words = (command, "--rounds", 2, "--repeats", 10**5, "--out", tmp_path / "out")
+    result = launch(library, 3, *words, script=script, timeout=60)
+    assert result.returncode == 75, result
+    record = json.loads((tmp_path / "out" / f"{command}.json").read_text())
+    alike(record["rows"])
+    assert re.fullmatch(r"stopped by a signal after [1-9]\d* of \d+00000 turns", record["stopped"])
+    assert record["stopped"] in record["notes"]
+    assert record["stopped"] in result.stdout
+    assert records.read(str(tmp_path / "out")).studies[command]["rows"] == record["rows"]
+
+
 @pytest.mark.parametrize("command", [["compare"], ["scaling"], ["study", "straggler"]])
 def test_a_bug_on_one_rank_ends_a_study(library: Library, command: list[str], tmp_path: Path) -> None:
     script = tmp_path / "bug.py"
@@ -165,3 +186,10 @@ def test_a_bug_on_one_rank_ends_a_study(library: Library, command: list[str], tm
     result = launch(library, 3, *command, script=script, timeout=60)
     assert result.returncode not in (0, 2), result
     assert "RuntimeError: injected" in result.stderr, result
+
+
+def test_one_mode_alone_is_compared_with_nothing() -> None:
+    """As when a signal ends it after the first turn."""
+    row = {"mode": "client-server", "algorithm": "library", "ranks": 4}
+    assert verdict([row]) == "there is nothing to compare, as client-server alone had a turn"
+    assert "start more ranks" in verdict([{**row, "ranks": 1}])
