@@ -99,13 +99,13 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     _check(program, arguments)
     chosen = config.settings(import_module(f"mpi_pgd.cli.{program}").read(theirs)["settings"])
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
-    node = site.node(arguments.partition or "")
     nodes = _counts(arguments.nodes, program) or ([1, 2, 4] if program == "scaling" else [])
     asked = sizing.Asked(
         nodes,
         0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1),
         sizing.mebibytes(arguments.memory) if arguments.memory is not None else 0,
     )
+    node = site.node(arguments.partition or "", asked)
     # compare and scaling try all modes; with a server one rank fewer holds rows.
     mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else ("client-server", 1)
     rows = sizing.Rows(Partition(table.rows, table.features), table.bytes(1), mode, replicas, program == "scaling")

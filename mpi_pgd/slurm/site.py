@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from mpi_pgd import scheduler
 from mpi_pgd.errors import InputError, nearest
-from mpi_pgd.slurm.sizing import MIB, Node, seconds
+from mpi_pgd.slurm.sizing import MIB, Asked, Node, seconds
 
 PATIENCE = 10  # seconds for an answer
 SUBMISSION = 60
-SINFO = ("sinfo", "-h", "-e", "-o", "%P|%D|%c|%X|%Y|%Z|%m|%l")
-KIND = re.compile(r"(\S+?)(\*?)" + r"\|(\d+)\+?" * 6 + r"\|([\d:-]+|infinite)", re.ASCII)
+SINFO = ("sinfo", "-h", "-e", "-o", "%P|%D|%c|%X|%Y|%Z|%m|%l|%s")
+KIND = re.compile(r"(\S+?)(\*?)" + r"\|(\d+)\+?" * 6 + r"\|([\d:-]+|infinite)\|(?:\d+-)?(\d+|infinite)", re.ASCII)
 BINDING = re.compile(r"^TaskPlugin\s*=.*\baffinity\b", re.MULTILINE)
 SRUN = ("--kill-on-bad-exit=1",)  # else a step that pmi2 started hangs when a rank is killed
 # SLURM's pmi2 (seen with 22.05) reads what a rank tells it 1,024 bytes at a time. Over UCX, MPICH 5.0 tells its address with what
@@ -25,7 +25,7 @@ SHORT = ("--export=ALL,MPIR_CVAR_CH4_NETMOD=ofi",)
 
 
 class Kind(NamedTuple):
-    """Nodes of a partition that are alike; memory in MiB, limit in seconds."""
+    """Nodes of a partition that are alike; memory in MiB, limit in seconds, and how many nodes a job may have."""
 
     partition: str
     default: bool
@@ -34,10 +34,11 @@ class Kind(NamedTuple):
     threads: int
     memory: int
     limit: float
+    most: float
 
 
-def node(partition: str) -> Node:
-    """A node of a partition ("" for the default one), or of this machine's kind where there is no SLURM.
+def node(partition: str, asked: Asked) -> Node:
+    """A node of a partition ("" for the default one) for what is asked, or of this machine's kind where there is no SLURM.
 
     Raises:
         InputError: there is no such partition.
@@ -46,22 +47,24 @@ def node(partition: str) -> Node:
     if not found:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
         return Node(os.cpu_count() or 1, 1, memory, "this machine, as no sinfo is here to tell of the nodes", known=False)
-    return chosen(found, partition)
+    return chosen(found, partition, asked)
 
 
 def kinds(answer: str) -> list[Kind]:
     """From what sinfo says, a line for each partition and kind of nodes."""
     found = []
-    for name, star, *numbers, limit in KIND.findall(answer):
+    for name, star, *numbers, limit, most in KIND.findall(answer):
         nodes, cpus, sockets, cores, threads, memory = map(int, numbers)
         physical = min(cpus, sockets * cores)  # a site may count cores or their threads as processors
         shared = threads if cpus == physical * threads else 1
-        found.append(Kind(name, bool(star), nodes, physical, shared, memory, seconds(limit)))
+        found.append(
+            Kind(name, bool(star), nodes, physical, shared, memory, seconds(limit), float(most.replace("infinite", "inf")))
+        )
     return found
 
 
-def chosen(found: list[Kind], partition: str) -> Node:
-    """The kind that most nodes of the partition are of.
+def chosen(found: list[Kind], partition: str, asked: Asked) -> Node:
+    """The kind that most nodes of the partition are of, of those that can be what is asked; if none can, the largest.
 
     Raises:
         InputError: there is no such partition, or no default one.
@@ -73,9 +76,11 @@ def chosen(found: list[Kind], partition: str) -> Node:
         if partition:
             given = f"--partition was given {partition!r}{nearest(partition, names)}"
         raise InputError(f"{given}: expected --partition with one of {', '.join(names)}")
-    most = max(here, key=lambda kind: kind.nodes)
+    able = [kind for kind in here if kind.cores * kind.threads >= asked.ranks and kind.memory >= asked.memory]
+    most = max(able or here, key=lambda kind: kind.nodes if able else (kind.cores * kind.threads, kind.memory))
     where = f"a node of the partition {most.partition} (sinfo)"
-    return Node(most.cores, most.threads, most.memory, where, most.limit)
+    others = tuple((kind.nodes, kind.cores * kind.threads, kind.memory) for kind in here)
+    return Node(most.cores, most.threads, most.memory, where, most.limit, nodes=others, most=most.most)
 
 
 def launcher(vendor: str, version: str) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ class Node:
         where: whose, in words.
         limit: seconds that a job may take there.
         known: told by the site; else a guess, on which nothing is refused.
+        nodes: that there are: how many, with how many processors and MiB.
+        most: nodes that a job may have.
     """
 
     cores: int
@@ -42,6 +44,8 @@ class Node:
     where: str
     limit: float = inf
     known: bool = True
+    nodes: tuple[tuple[int, int, int], ...] = ()
+    most: float = inf
 
 
 class Rows(NamedTuple):
@@ -92,12 +96,31 @@ def layout(rows: Rows, asked: Asked, node: Node) -> Layout:
     wanted = memory(rows, ranks, fewest)
     if wanted > there and (asked.memory or node.known):
         raise InputError(_too_small(rows, ranks, fewest, there, node, asked))
+    cpus, memory_asked = node.threads if ranks <= node.cores else 1, asked.memory or wanted
+    if node.nodes:
+        _there(max(nodes), ranks, cpus, memory_asked, node, why)
     notes = [
         f"nodes   {','.join(map(str, nodes))}: {why}",
         f"ranks   {ranks} on a node: {_why(rows, ranks, asked, node)}",
-        f"memory  {asked.memory or wanted} MiB of a node: " + ("--memory" if asked.memory else _held(rows)),
+        f"memory  {memory_asked} MiB of a node: " + ("--memory" if asked.memory else _held(rows)),
     ]
-    return Layout(nodes, ranks, node.threads if ranks <= node.cores else 1, asked.memory or wanted, notes)
+    return Layout(nodes, ranks, cpus, memory_asked, notes)
+
+
+def _there(nodes: int, ranks: int, cpus: int, memory: int, node: Node, why: str) -> None:
+    """Whether the partition has so many nodes that are large enough.
+
+    Raises:
+        InputError: it has not.
+    """
+    able = sum(count for count, processors, there in node.nodes if processors >= ranks * cpus and there >= memory)
+    if nodes > node.most:
+        raise InputError(f"{nodes} nodes are asked for ({why}): expected at most {node.most:g}, as {node.where} says for a job")
+    if nodes > able:
+        raise InputError(
+            f"{nodes} nodes are asked for ({why}): expected at most {able}, as so many of the partition have {ranks * cpus} "
+            f"processors and {memory} MiB; give fewer --nodes, fewer --ranks-per-node, or another --partition"
+        )
 
 
 def memory(rows: Rows, ranks: int, nodes: int) -> int:

@@ -13,10 +13,11 @@ NODE = Node(cores=64, threads=2, memory=256_000, where="a node of the partition 
 BIG = Rows(Partition(1_000_000_000, 100), 808, "peer-to-peer")  # 770,569 MiB
 SMALL = Rows(Partition(1000, 10), 88, "client-server")  # 16 blocks
 SINFO = """\
-short|2|64|2|32|1|128000|30:00
-long*|30|128|2|32|2|256000+|1-00:00:00
-long*|2|48+|2|12|2|64000|1-00:00:00
-any|10|4|4|1|1|4096|infinite
+short|2|64|2|32|1|128000|30:00|1-2
+long*|30|128|2|32|2|256000+|1-00:00:00|1-infinite
+long*|2|48+|2|12|2|64000|1-00:00:00|1-infinite
+long*|1|256|2|64|2|512000|1-00:00:00|1-infinite
+any|10|4|4|1|1|4096|infinite|4
 """
 
 BOTH = "MPICH Version:      5.0.2\nMPICH Device:       ch4:ucx ofi\nMPICH CC:           cc"
@@ -126,13 +127,41 @@ def test_memory_is_read_as_sbatch_reads_it() -> None:
 
 def test_a_partitions_nodes() -> None:
     found = kinds(f"a warning\n{SINFO}")
-    assert found[1] == Kind("long", True, 30, 64, 2, 256_000, 86400.0)
-    assert [kind.threads for kind in found] == [1, 2, 2, 1]  # 48 processors on 24 cores
-    assert (chosen(found, "").cores, chosen(found, "any").limit) == (64, math.inf)
+    assert found[1] == Kind("long", True, 30, 64, 2, 256_000, 86400.0, math.inf)
+    assert [kind.threads for kind in found] == [1, 2, 2, 2, 1]  # 48 processors on 24 cores
+    assert [kind.most for kind in found] == [2, math.inf, math.inf, math.inf, 4]
+    assert (chosen(found, "", Asked()).cores, chosen(found, "any", Asked()).limit) == (64, math.inf)
+    large = [Asked(ranks=200), Asked(memory=300_000), Asked(ranks=1000)]
+    assert [chosen(found, "", asked).cores for asked in large] == [128] * 3
     with pytest.raises(InputError, match=r"'shrot' \(did you mean short\?\): expected --partition with one of short, long, any"):
-        chosen(found, "shrot")
+        chosen(found, "shrot", Asked())
     with pytest.raises(InputError, match="no default partition"):
-        chosen([found[0]], "")
+        chosen([found[0]], "", Asked())
+
+
+@pytest.mark.parametrize(
+    ("partition", "asked", "answer"),
+    [
+        (
+            "",
+            Asked(nodes=[34]),
+            "34 nodes are asked for .--nodes.: expected at most 33, as so many of the partition have 2 processors",
+        ),
+        ("", Asked(nodes=[4], ranks=60, memory=100_000), ""),
+        ("", Asked(nodes=[2], ranks=200), "expected at most 1, as so many of the partition have 200 processors"),
+        ("", Asked(nodes=[2], memory=300_000), "expected at most 1, as so many of .* and 300000 MiB"),
+        ("", Asked(ranks=257), "expected at most 256, the processors"),
+        ("", Asked(memory=600_000), "expected at most 512000, the memory"),
+        ("any", Asked(nodes=[1, 5]), "5 nodes are asked for .--nodes.: expected at most 4, as a node of the partition any"),
+    ],
+)
+def test_what_the_partition_has_not_is_refused(partition: str, asked: Asked, answer: str) -> None:
+    node = chosen(kinds(SINFO), partition, asked)
+    if not answer:
+        assert layout(SMALL, asked, node).nodes == tuple(asked.nodes)
+        return
+    with pytest.raises(InputError, match=answer):
+        layout(SMALL, asked, node)
 
 
 def test_the_plugins_that_srun_lists() -> None:
