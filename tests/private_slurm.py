@@ -46,7 +46,7 @@ JobCompType=jobcomp/none
 MinJobAge=3600
 ReturnToService=2
 MessageTimeout=5
-SlurmdTimeout=10
+SlurmdTimeout={timeout}
 KillWait=3
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1,sched_min_interval=0
 NodeName={nodes} CPUs={cpus} RealMemory={memory} State=UNKNOWN
@@ -62,13 +62,14 @@ LOOK = 0.1
 class Slurm:
     """``with Slurm(4) as slurm:`` nodes node1 ... node4; node5 controls, and is where commands are given.
 
-    ``aside``: so many nodes more, in a partition of this name.
+    ``aside``: so many nodes more, in a partition of this name. ``timeout``: seconds until a node that does not answer is given up.
     """
 
-    def __init__(self, count: int, aside: int = 0) -> None:
+    def __init__(self, count: int, aside: int = 0, timeout: int = 10) -> None:
         self.hosts = Hosts(count + aside + 1, delay=1e-4, bandwidth=1e9)
         *self.nodes, self.head = self.hosts.names
         self.partitions = {"all": self.nodes[:count], "aside": self.nodes[count:]}
+        self.timeout = timeout
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "Slurm":
@@ -154,6 +155,7 @@ class Slurm:
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
         values = {"head": self.head, "folder": self.folder, "nodes": ",".join(self.nodes), "cpus": CPUS, "memory": MEMORY}
+        values["timeout"] = self.timeout
         for name, text in FILES.items():
             (self.folder / name).write_text(text.format(**values))
         with (self.folder / "slurm.conf").open("a") as conf:

@@ -6,104 +6,20 @@ A test submits its jobs for all of these at once: most of a job's time is spent 
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from mpi_pgd.data.make import make
-from mpi_pgd.survive.checkpoint import read
-from tests.launch import ROOT, launch, libraries, required
-from tests.private_slurm import DONE, Slurm, environment, unavailable
+from tests.launch import launch, libraries, required
+from tests.private_slurm import Slurm, unavailable
+from tests.slurm_jobs import SLOW, SRUN, ULFM, WAYS, Jobs, Way
 
-FLAGS = ("--nodes=4", "--ntasks-per-node=1", "--mem=256M", "--open-mode=append", "--output=%x-%j.log")
 ROUNDS, MANY = 100, 2200
-SLOW = ("--delay", "exponential:0.03", "--every", "0.5s")  # 20 rounds a second, asleep for most of it
 ENDLESS = ("--rounds", 1_000_000, "--tol", 0, "--quiet", *SLOW)
 TRY_AGAIN = 75
 THREE = {"NumNodes": "3-3", "NumTasks": 3, "NumCPUs": "3-3"}  # of a job that had four
-
-
-class Way(NamedTuple):
-    """How ranks are started: an MPI, and what starts them; "": what the script finds out."""
-
-    library: str
-    launch: str = ""
-
-
-SRUN = (Way("mpich"), Way("openmpi"))
-WAYS = (*SRUN, Way("mpich", "mpirun"), Way("openmpi", "mpirun"))
-ULFM = Way("openmpi", "mpirun --with-ft ulfm")
-
-
-class Jobs:
-    """Jobs, one for each way, each submitted in a folder of its own; ``numbers`` by way."""
-
-    def __init__(self, slurm: Slurm, folder: Path) -> None:
-        self.slurm, self.folder = slurm, folder
-        self.numbers: dict[Way, str] = {}
-        self._pushed: set[str] = set()
-
-    def submit(self, ways: tuple[Way, ...], script: str, *words: object, flags: tuple[object, ...] = ()) -> "Jobs":
-        for way in ways:
-            path = ROOT / "slurm" / f"{script}.sbatch"
-            command = (*FLAGS, *flags, path, *words, "--out", "out")
-            self.numbers[way] = self.slurm.sbatch(*command, env=self.env(way), cwd=self.place(way))
-        return self
-
-    def env(self, way: Way) -> dict[str, object]:
-        return environment(libraries()[way.library], **({"MPI_PGD_LAUNCH": way.launch} if way.launch else {}))
-
-    def place(self, way: Way) -> Path:
-        folder = self.folder / f"{way.library} {way.launch}".strip()
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    def out(self, way: Way) -> Path:
-        return self.place(way) / "out"
-
-    def record(self, way: Way) -> dict[str, Any]:
-        found = json.loads((self.out(way) / "run.json").read_text())
-        assert isinstance(found, dict)
-        return found
-
-    def log(self, number: str) -> str:
-        return "\n".join(path.read_text(errors="replace") for path in self.folder.glob(f"*/*-{number}.log"))
-
-    def checkpoints(self) -> list[int]:
-        """The round of each checkpoint, 0 where there is none yet."""
-        files = [[*self.place(way).glob("*.ckpt")] for way in self.numbers]
-        return [read(found[0]).rounds if found else 0 for found in files]
-
-    def have_begun(self) -> "Jobs":
-        """Wait until each has saved a checkpoint."""
-        self.until(lambda: min(self.checkpoints()) > 0)
-        return self
-
-    def until(self, holds: Callable[[], bool], timeout: float = 60.0) -> None:
-        self.slurm.until(holds, timeout, lambda: "\n".join(map(self.log, self.numbers.values())))
-
-    def ended(self, state: str = "COMPLETED", code: int = 0, timeout: float = 90.0, **changes: object) -> None:
-        """Wait for all to end so; those that are queued again are changed so, and start soon, not in two minutes."""
-        self.until(lambda: {self._over(number, changes) for number in self.numbers.values()} == {True}, timeout)
-        for way, number in self.numbers.items():
-            found = self.slurm.job(number)
-            told = f"{way}: {found}\n{self.log(number)}"
-            assert (found["JobState"], found["ExitCode"]) == (state, f"{code}:0"), told
-            assert "Traceback" not in told
-
-    def _over(self, number: str, changes: dict[str, object]) -> bool:
-        """Whether it has ended. Has it start in 3 s if it is queued again: at once, and a node may still think it ended."""
-        job = self.slurm.job(number)
-        if job["JobState"] == "PENDING" and job["Restarts"] != "0" and number not in self._pushed:
-            self._pushed.add(number)
-            words = [f"{key}={value}" for key, value in {**changes, "StartTime": "now+3seconds"}.items()]
-            self.slurm.run("scontrol", "update", f"JobId={number}", *words)
-        return job["JobState"] in DONE
-
-    def fingerprints(self) -> set[str]:
-        return {self.record(way)["weights_sha256"] for way in self.numbers}
 
 
 @pytest.fixture(scope="module")

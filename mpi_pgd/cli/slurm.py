@@ -73,9 +73,13 @@ def main(words: Sequence[str]) -> int:
 
 def _files(program: str, words: Sequence[str]) -> tuple[str, str, str]:
     """For the scripts: the checkpoint and the folder of the result that the program's words give, and whether it is to be quiet."""
+    chosen = _settings(program, words)
+    return chosen.checkpoint, chosen.out, "quiet" if chosen.quiet else "not quiet"
+
+
+def _settings(program: str, words: Sequence[str]) -> config.Settings:
     found = import_module(f"mpi_pgd.cli.{program}").read(words)
-    chosen = config.settings(found["settings"])
-    return chosen.checkpoint, found.get("out", chosen.out), "quiet" if chosen.quiet else "not quiet"
+    return config.settings(found.settings if program == "fit" else found["settings"] | {"out": found["out"]})
 
 
 def _theirs(words: Sequence[str]) -> Iterator[str]:
@@ -97,7 +101,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
         InputError: something that was given can't be.
     """
     _check(program, arguments)
-    chosen = config.settings(import_module(f"mpi_pgd.cli.{program}").read(theirs)["settings"])
+    chosen = _settings(program, theirs)
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
     nodes = _counts(arguments.nodes, program) or ([1, 2, 4] if program == "scaling" else [])
     asked = sizing.Asked(
