@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from shutil import which
 from subprocess import DEVNULL, SubprocessError, run
@@ -16,7 +17,7 @@ from mpi_pgd.slurm.sizing import MIB, Asked, Node, seconds
 PATIENCE = 10  # seconds for an answer
 SUBMISSION = 60
 SINFO = ("sinfo", "-h", "-e", "-o", "%P|%D|%c|%X|%Y|%Z|%m|%l|%s")
-KIND = re.compile(r"(\S+?)(\*?)" + r"\|(\d+)\+?" * 6 + r"\|([\d:-]+|infinite)\|(?:\d+-)?(\d+|infinite)", re.ASCII)
+KIND = re.compile(r"(\S+?)(\*?)" + r"\|(\d+)\+?" * 6 + r"\|([\d:-]+|infinite)(?:\|(?:\d+-)?(\d+|infinite))?", re.ASCII)
 BINDING = re.compile(r"^TaskPlugin\s*=.*\baffinity\b", re.MULTILINE)
 SRUN = ("--kill-on-bad-exit=1",)  # else a step that pmi2 started hangs when a rank is killed
 # SLURM's pmi2 (seen with 22.05) reads what a rank tells it 1,024 bytes at a time. Over UCX, MPICH 5.0 tells its address with what
@@ -58,7 +59,7 @@ def kinds(answer: str) -> list[Kind]:
         physical = min(cpus, sockets * cores)  # a site may count cores or their threads as processors
         shared = threads if cpus == physical * threads else 1
         found.append(
-            Kind(name, bool(star), nodes, physical, shared, memory, seconds(limit), float(most.replace("infinite", "inf")))
+            Kind(name, bool(star), nodes, physical, shared, memory, seconds(limit), float(most) if most.isdigit() else inf)
         )
     return found
 

@@ -41,7 +41,7 @@ def test_without_slurm_a_script_comes_all_the_same(tmp_path: Path) -> None:
 
 
 def test_a_site_is_asked(tmp_path: Path) -> None:
-    program(tmp_path, "sinfo", "echo 'all*|4|8|2|2|2|900|1:00:00'")
+    program(tmp_path, "sinfo", "echo 'all*|4|8|2|2|2|900|1:00:00|1-infinite'")
     program(tmp_path, "srun", "echo pmix; echo pmi2")
     program(tmp_path, "scontrol", "echo 'TaskPlugin = task/cgroup,task/affinity'")
     found = slurm(tmp_path, "fit", DATA, "--mode", "peer-to-peer", "--setup", "module load x", "--partition=all")
@@ -80,7 +80,7 @@ def test_submit_prints_the_number_alone(tmp_path: Path) -> None:
         ([], "slurm was given nothing: expected one of fit, compare, scaling, or launcher"),
         (["fti"], "did you mean fit?"),
         (["fit", "none.h5"], "there is no file none.h5"),
-        (["fit", DATA, "--steps", "3"], "did you mean --step?"),
+        (["fit", DATA, "--stepp", "3"], "did you mean --step?"),
         (["fit", DATA, "--rounds", "x"], "--rounds was given 'x'"),
         (["fit", DATA, "--nodes", "1,2"], "--nodes was given '1,2': expected a number"),
         (["fit", DATA, "--time", "soon"], "none of SLURM's"),
@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said_now_and_not_in_the_queue(tmp_path: Path, words: l
 
 def test_a_scaling_names_its_nodes_once(tmp_path: Path) -> None:
     found = slurm(tmp_path, "scaling", DATA, "--nodes", "4,1")
-    assert "#SBATCH --array=1,4\n#SBATCH --nodes=4\n" in found.stdout
+    assert "#SBATCH --array=1,4%1\n#SBATCH --nodes=1\n" in found.stdout
 
 
 def test_the_launcher_is_that_of_the_library(library: Library, tmp_path: Path) -> None:
