@@ -206,7 +206,7 @@ def test_rows_beyond_the_memory_that_was_granted(library: Library, tmp_path: Pat
 def test_a_rank_that_is_not_heard_of_ends_the_run(library: Library, tmp_path: Path) -> None:
     """Patience is on where a node may be lost, here a short one."""
     script = in_a_job(tmp_path)
-    short = "from mpi_pgd.survive import silence\nsilence.LEAST = silence.LOADING = silence.WINDOW = 1.0\n"
+    short = "from mpi_pgd.survive import silence\nsilence.LEAST = silence.WINDOW = 1.0\n"
     script.write_text(short + script.read_text())
     kept = tmp_path / "run.ckpt"
 
@@ -219,5 +219,7 @@ def test_a_rank_that_is_not_heard_of_ends_the_run(library: Library, tmp_path: Pa
     assert result.returncode == 75, result
     told = "\n".join(ours(result))
     assert "a node that is not heard of for 1 s" in told, result
-    assert re.search(r"no round has finished for \d s \(the last was round \d+\): rank 1 on node \S+ does not answer", told), result
+    assert re.search(r"no round has finished for \d+ s \(the last was round \d+\): rank 1 on node \S+ does not answer", told), (
+        result
+    )
     assert f"the run ends; the checkpoint {kept} has round" in told, result

@@ -20,7 +20,7 @@ NODES = 5  # one more than the jobs have
 GIVEN_UP, NEVER = 20, 3600  # seconds until SLURM gives a node up
 AWAY = 1.0  # seconds until a node's daemon is back
 LONG = 400.0  # seconds: a rank that is not heard of is waited for for a minute
-ROUNDS = 400
+ROUNDS = 1500
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def run(count: int, random: Random, ground: Ground, tally: Tally) -> None:
             for kind, jobs in kinds.items():
                 for way in WAYS:
                     what = f"{kind}, {way.library} by {way.launch or 'srun'}, {loss}"
-                    tally.case(what, partial(_case, kind, jobs, way, hit, ground))
+                    tally.case(what, partial(_case, kind, loss.life, jobs, way, hit, ground))
 
 
 def _once(do: Callable[[], str]) -> Callable[[], str]:
@@ -98,12 +98,15 @@ def _hit(loss: Loss, slurm: Slurm, kinds: dict[str, Jobs], ground: Ground) -> st
     return ""
 
 
-def _case(kind: str, jobs: Jobs, way: Way, hit: Callable[[], str], ground: Ground) -> tuple[str, str]:
+def _case(kind: str, life: int, jobs: Jobs, way: Way, hit: Callable[[], str], ground: Ground) -> tuple[str, str]:
     trouble = hit()
     number = jobs.numbers[way]
     job, log, out = jobs.slurm.job(number), jobs.log(number), jobs.out(way)
-    more = f"{job['JobState']} {job['ExitCode']}, {int(job['Restarts']) + 1} lives"
+    lives = int(job["Restarts"]) + 1
+    more = f"{job['JobState']} {job['ExitCode']}, {lives} lives"
     if job["JobState"] == "COMPLETED":
+        if lives == life:
+            raise Failed(f"{more}: it was done before the node was lost")
         if not (out / "run.json").exists() or record(out)["weights_sha256"] != ground.undisturbed("contiguous"):
             raise Failed(f"{more}, without a result or with another: {log}")
         return f"{kind}: went on in its job, the same bits", more
