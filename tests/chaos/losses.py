@@ -17,7 +17,7 @@ from tests.private_slurm import Slurm, unavailable
 from tests.slurm_jobs import SLOW, WAYS, Jobs, Way
 
 NODES = 5  # one more than the jobs have
-GIVEN_UP, NEVER = 20, 3600  # seconds until SLURM gives a node up
+GIVEN_UP = 20  # seconds until SLURM gives a node up
 AWAY = 1.0  # seconds until a node's daemon is back
 LONG = 400.0  # seconds: a rank that is not heard of is waited for for a minute
 ROUNDS = 1500
@@ -50,7 +50,7 @@ def run(count: int, random: Random, ground: Ground, tally: Tally) -> None:
         return
     ground.rounds = ROUNDS
     for number, loss in enumerate(cases()[:count]):
-        with Slurm(NODES, timeout=NEVER if loss.back else GIVEN_UP) as slurm:
+        with Slurm(NODES, timeout=GIVEN_UP) as slurm:
             kinds = {kind: Jobs(slurm, ground.folder / f"losses-{number}" / kind) for kind in ("chain", "fit")}
             hit = _once(partial(_hit, loss, slurm, kinds, ground))
             for kind, jobs in kinds.items():
