@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.survive.components import choose
 
 if TYPE_CHECKING:
     from mpi_pgd.run import Result, fit
@@ -21,6 +20,6 @@ __all__ = ["InputError", "Result", "__version__", "fit"]
 def __getattr__(name: str) -> Any:
     if name in ("fit", "Result"):
         if "mpi4py.MPI" not in sys.modules:  # else it is too late: this import starts MPI
-            choose(os.environ)
+            import_module("mpi_pgd.survive.components").choose(os.environ)
         return getattr(import_module("mpi_pgd.run"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,11 @@
-"""``python -m mpi_pgd``: one BLAS thread a rank, then the command line."""
+"""``python -m mpi_pgd``: signals are heard, one BLAS thread a rank, then the command line."""
 
 import os
 import sys
+
+from mpi_pgd.survive.signals import SignalFlag
+
+early = SignalFlag().__enter__()  # before what takes long: numpy, MPI
 
 # Parallelism is the ranks' business. Threads of BLAS would fight over the cores and, by splitting a product differently,
 # change its last bits. It has to be said before numpy is imported.
@@ -19,4 +23,4 @@ from mpi_pgd.cli.streams import secure  # noqa: E402
 
 if __name__ == "__main__":
     secure()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], early))

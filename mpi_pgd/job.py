@@ -155,7 +155,7 @@ class Job:
         """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""
         if self.sentinel:
             self.sentinel.dismiss()  # the watcher has said what there is to say
-        end(MPI.COMM_WORLD, code)
+        end(code)
 
     def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
         """What was kept or saved, or else asked of the data now. Collective."""

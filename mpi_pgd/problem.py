@@ -38,7 +38,7 @@ from mpi_pgd.topology.groups import share_out
 from mpi_pgd.topology.kernels import check_kernels
 from mpi_pgd.topology.peer_to_peer import PeerToPeer
 from mpi_pgd.topology.replicas import Replicated
-from mpi_pgd.topology.world import agreement, node_total, nodes, share
+from mpi_pgd.topology.world import agreement, everyone, node_total, nodes, share
 from mpi_pgd.train import Ballot, Map, Order, Rule, Topology, rounds
 
 Mode = ClientServer | PeerToPeer | Replicated
@@ -90,7 +90,7 @@ class Problem:
                     text = json.dumps(hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y).as_dict())
         table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
         problem = cls(comm, chosen, table, table.rows)
-        if not known and comm.size == MPI.COMM_WORLD.size:
+        if not known and comm.size == everyone().size:
             warn(comm, problem.nodes)
         with agreement(comm):
             if not known:

@@ -34,7 +34,7 @@ from mpi_pgd.survive.recovery import Team, lasting
 from mpi_pgd.survive.resume import Start, carried
 from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.topology.schedules import sent
-from mpi_pgd.topology.world import agreement, guard, share
+from mpi_pgd.topology.world import agreement, everyone, guard, share
 
 Data = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -80,7 +80,7 @@ def fit(data: Data | None = None, *more: Any, comm: MPI.Intracomm | None = None,
         InputError: data or settings can't be used; on every rank alike. Any other exception on one of several ranks ends them
             all, since the others would wait for ever.
     """
-    with guard(MPI.COMM_WORLD):
+    with guard(everyone()):
         world = _ranks(comm)
     with guard(world), one_thread():
         return run(world, lambda: _start(data, more, options))
@@ -88,7 +88,7 @@ def fit(data: Data | None = None, *more: Any, comm: MPI.Intracomm | None = None,
 
 def _ranks(comm: MPI.Intracomm | None) -> MPI.Intracomm:
     if comm is None:
-        return MPI.COMM_WORLD
+        return everyone()
     if comm == MPI.COMM_NULL:
         raise InputError("comm was given MPI.COMM_NULL: expected the ranks that take part, and fit is to be called by those alone")
     if not isinstance(comm, MPI.Intracomm):

@@ -414,8 +414,11 @@ def test_data_that_are_not_what_they_were_are_not_read_again(library: Library, h
         pytest.skip("only Open MPI survives a loss")
     data = shutil.copy(exact, tmp_path / "data.h5")
     act, words = HARM[harm]
-    script = at(tmp_path, ROUND, 80, 2, f"{act.format(path=str(data))}; {KILL}")
-    result = ended(launch(library, 3, data, "--rounds", LONG, "--tol", 0, "--quiet", script=script, flags=ULFM), 2)
+    rank = 2 if harm == "touched" else 0  # whoever is the first then says it
+    script, code = at(tmp_path, ROUND, 80, rank, f"{act.format(path=str(data))}; {KILL}"), tmp_path / "code"
+    fit = ("--rounds", LONG, "--tol", 0, "--quiet")
+    result = ended(launch(library, 3, data, *fit, script=script, flags=ULFM, env={"MPI_PGD_EXIT": code}), 2)
+    assert code.read_text() == "2\n"
     assert len(sentences(result)) == 1, result
     assert str(data) in result.stderr, result
     assert words in result.stderr, result

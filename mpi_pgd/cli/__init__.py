@@ -1,23 +1,24 @@
 """The command line. Rank 0 reads it and tells the others; what needs no ranks does not start MPI, nor does ``--help``."""
 
 import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from time import perf_counter, sleep
 from typing import Any
 
 from mpi_pgd import __version__
-from mpi_pgd.cli.commands import COMMANDS, complain, unknown
+from mpi_pgd.cli.commands import COMMANDS, complain
 from mpi_pgd.errors import InputError
+from mpi_pgd.survive.signals import SignalFlag
 from mpi_pgd.survive.startup import limited
 
+STOPPED = 75  # by a signal
 OTHERS = 2  # seconds that a rank which is alone gives the others, who are so too, to leave before it ends the job
 RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the program; returns its exit code."""
+def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
+    """Run the program; returns its exit code. ``early`` hears the signals that come before a command does."""
     start = perf_counter()
     first = next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), "0") == "0"
     if "help" in argv[:2] and set(argv[:2]) <= {"help", *COMMANDS}:  # help, help COMMAND, COMMAND help
@@ -32,7 +33,9 @@ def main(argv: Sequence[str]) -> int:
         return _refuse(error) if first else 0
     command = import_module(f"mpi_pgd.cli.{name}")
     if COMMANDS[name].ranks:
-        return _on_ranks(command, rest, start, first, named=rest is not argv)
+        return _on_ranks(command, rest, start, early, first, named=rest is not argv)
+    if _stopped(early):
+        return STOPPED
     return _alone(command, rest) if first else 0
 
 
@@ -85,7 +88,14 @@ def _refuse(error: InputError) -> int:
     return 2
 
 
-def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool, named: bool) -> int:
+def _stopped(early: SignalFlag | None) -> bool:
+    """Whether a signal came until now; from now on they do what they do by default."""
+    if early:
+        early.__exit__()
+    return early is not None and early.came
+
+
+def _on_ranks(command: Any, rest: Sequence[str], start: float, early: SignalFlag | None, first: bool, named: bool) -> int:
     try:
         with limited():
             from mpi_pgd.topology import world
@@ -99,13 +109,9 @@ def _on_ranks(command: Any, rest: Sequence[str], start: float, first: bool, name
         return code
     with world.guard(comm):
         try:
-            with world.agreement(comm):
-                if comm.rank == 0 and not named:
-                    unknown(rest)
-            code = int(command.main(comm, rest, start))
+            if hasattr(command, "DEAF") and world.anyone(comm, _stopped(early)):
+                return world.leave(comm, STOPPED)
+            more = {} if named else {"named": False}  # then it is fit
+            return world.leave(comm, int(command.main(comm, rest, start, **more)))
         except InputError as error:
-            if comm.rank == 0:
-                complain(error)
-            code = 2
-        sys.stdout.flush()
-        return world.leave(comm, code)
+            return world.leave(comm, 2, str(error))

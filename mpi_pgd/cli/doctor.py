@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mpi_pgd.cli.arguments import Parser
 
 ALONE = True  # a world that is not what it should be is for the doctor to tell
+DEAF = True  # a signal ends it at once
 
 
 def parser() -> "Parser":

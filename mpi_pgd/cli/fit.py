@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mpi_pgd import config
-from mpi_pgd.cli.commands import COMMANDS, complain
+from mpi_pgd.cli.commands import COMMANDS, complain, unknown
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -31,20 +31,22 @@ def parser() -> "Parser":
     return made
 
 
-def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
+def main(comm: "MPI.Intracomm", words: Sequence[str], start: float, named: bool = True) -> int:
     """Fit, and print the table on rank 0."""
     from mpi_pgd import run
     from mpi_pgd.survive.signals import SignalFlag
 
     with SignalFlag() as flag:
-        found = run.run(comm, lambda: read(words), flag, start, _print)
+        found = run.run(comm, lambda: read(words, named), flag, start, _print)
     return run.exit_code(found)
 
 
-def read(words: Sequence[str]) -> "Start":
-    """What was typed, and the files that it names."""
+def read(words: Sequence[str], named: bool = True) -> "Start":
+    """What was typed, and the files that it names; ``named``: the command's name, too."""
     from mpi_pgd.cli.arguments import begun
 
+    if not named:
+        unknown(words)
     found = begun(parser().read(words))
     for sentence in told(found):
         complain(sentence)

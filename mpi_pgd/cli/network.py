@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from mpi_pgd.cli.arguments import Parser
 
+DEAF = True  # a signal ends it at once
 LARGEST = 64 << 20
 
 

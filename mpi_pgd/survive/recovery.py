@@ -1,4 +1,4 @@
-"""Going on without the ranks that were lost (ULFM: W. Bland et al., "Post-failure recovery of MPI communication capability", 2013).
+"""Going on without the ranks that were lost (ULFM).
 
 Work is done in attempts, each on one communicator. Where a rank dies, the calls of MPI fail on those that wait for it; these
 revoke the communicator, so that no other waits for ever; then all that are left agree that the attempt failed, shrink the
@@ -11,17 +11,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import NamedTuple, TypeVar, cast
 
 from mpi4py import MPI
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.survive import components
-from mpi_pgd.topology.world import PAUSE, connect, lost, nodes, tolerant
+from mpi_pgd.topology.ulfm import agree, connect, lost, shrunk, tolerant
+from mpi_pgd.topology.world import nodes
 
 Done = TypeVar("Done")
-QUIET = 0.05  # seconds
 FINALIZING = 5  # seconds for MPI_Finalize, where it may wait for ranks that were lost
 
 
@@ -70,7 +70,7 @@ def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:
     team = _survivors(Team(world, list(range(world.size)), lasting=True))
     while True:
         done, error = _try(team, attempt)
-        if _agree(team.comm, done is not None or error is not None):
+        if agree(team.comm, done is not None or error is not None):
             if team.losses:
                 atexit.register(signal.alarm, FINALIZING)  # MPI_Finalize may wait for who was lost
             if error:
@@ -102,51 +102,10 @@ def _warn(team: Team) -> None:
         sys.stderr.write(f"mpi_pgd: {what}: start with {components.ADVICE}\n")
 
 
-def _agree(comm: MPI.Intracomm, well: bool) -> bool:
-    """Whether it went well on all ranks, and none was lost; all that are left get the same answer."""
-    try:
-        return bool(comm.Agree(int(well)))
-    except MPI.Exception as failure:
-        if not lost(failure):
-            raise
-        return False
-
-
-def _shrunk(comm: MPI.Intracomm) -> MPI.Intracomm:
-    """Those that are left, the same on all of them.
-
-    Open MPI 5.0.11 crashes on every rank if another is lost within Shrink. So all losses are to be known before, and all ranks
-    come to it together.
-    """
-    while True:
-        _settle(comm)
-        if not _agree(comm, True):
-            continue
-        made: MPI.Comm | None = None
-        try:
-            made = comm.Shrink()
-        except MPI.Exception as failure:
-            if not lost(failure):
-                raise
-        if _agree(comm, made is not None):
-            return cast(MPI.Intracomm, made)
-
-
-def _settle(comm: MPI.Intracomm) -> None:
-    """Wait until nobody else was lost for a moment: many die together, and are found out one by one."""
-    known, since = 0, 0.0
-    while (gone := comm.Get_failed().size) and (gone > known or perf_counter() - since < QUIET):
-        if gone > known:
-            known, since = gone, perf_counter()
-        MPI.COMM_SELF.Iprobe()  # so that MPI listens
-        sleep(PAUSE)
-    comm.Ack_failed()  # else it would be news for Agree
-
-
 def _survivors(team: Team) -> Team:
     """The team of those that are left."""
     at = perf_counter()
-    comm = _shrunk(team.comm)
+    comm = shrunk(team.comm)
     left = MPI.Group.Translate_ranks(comm.group, list(range(comm.size)), team.comm.group)
     gone = sorted(set(range(team.comm.size)) - set(left))
     after = Team(comm, [team.ids[rank] for rank in left], lasting=True)

@@ -5,7 +5,6 @@ is C runs always, and writes the signal's number into a pipe, from which the wat
 """
 
 import contextlib
-import ctypes
 import math
 import os
 import signal
@@ -19,7 +18,10 @@ ECHO = 0.5
 
 
 class SignalFlag:
-    """``came`` is true once a signal asked to stop. To be entered by the main thread; works with and without a watcher."""
+    """``came`` is true once a signal asked to stop. To be entered by the main thread; works with and without a watcher.
+
+    Within another one, this takes over what that has heard: so no signal is lost while a program starts.
+    """
 
     def __init__(self) -> None:
         self.came = False
@@ -35,6 +37,10 @@ class SignalFlag:
             os.set_blocking(end, False)
         self._fd_before = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        outer = getattr(self._before[signal.SIGUSR1], "__self__", None)
+        if isinstance(outer, SignalFlag) and outer.came:
+            self.came, self._first = True, outer._first
+            os.write(self._pipe[1], bytes([signal.SIGUSR1]))  # for the watcher
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,6 +82,8 @@ class SignalFlag:
 
 def _by_default() -> None:
     """As ``signal.signal(each, SIG_DFL)``, which Python allows the main thread only, for the kernel to end this process."""
+    import ctypes  # hardly anyone needs it
+
     call = ctypes.CDLL(None).signal
     call.argtypes, call.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
     for each in SIGNALS:

@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 from typing import NoReturn
@@ -16,13 +16,13 @@ from mpi4py import MPI
 from mpi_pgd import scheduler
 from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
-from mpi_pgd.survive.components import choose, ulfm
+from mpi_pgd.survive.components import choose
+from mpi_pgd.topology.ulfm import agree, connect, first, tolerant
 
 HOST_BYTES = 64
-CONNECTED = 500  # ranks that a rank may be connected with: each may take a socket
+PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
 ENDING = 2  # seconds in which this rank ends the job, or is gone itself
-PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 EXIT = "MPI_PGD_EXIT"
 
 
@@ -40,11 +40,17 @@ def start(*, alone: bool = False) -> MPI.Intracomm:
             raise InputError(trap)
         choose(os.environ)
         MPI.Init()
-        connect(MPI.COMM_WORLD)
-    with guard(MPI.COMM_WORLD):
-        trap = "" if alone else lonely(os.environ, MPI.COMM_WORLD.size, vendor)
+    world = everyone()
+    with guard(world):
+        connect(world)
+        trap = "" if alone else lonely(os.environ, world.size, vendor)
     if trap:
         raise InputError(trap)
+    return world
+
+
+def everyone() -> MPI.Intracomm:
+    """All ranks of the job, lost ones among them. Not to be asked who is the first: that is who is so in a team."""
     return MPI.COMM_WORLD
 
 
@@ -73,32 +79,6 @@ def lonely(environment: Mapping[str, str], size: int, vendor: str) -> str:
     )
 
 
-def tolerant(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this MPI goes on when a rank dies, and was told to."""
-    return ulfm(environment) and MPI.get_vendor()[0] == "Open MPI"
-
-
-def lost(failure: MPI.Exception) -> bool:
-    """Whether it says that a rank has died: here, or so a rank that found out says."""
-    return failure.Get_error_class() in (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
-
-
-def connect(comm: MPI.Intracomm) -> None:
-    """Have all ranks talk to one another once, if one may be lost. Collective.
-
-    Open MPI connects two ranks when they first talk, and waits for ever for the address of one that has died. The news of a loss
-    goes ways of its own, between ranks that may never have talked.
-    """
-    if tolerant() and comm.size <= CONNECTED:
-        nothing = np.empty(0)
-        for shift in range(1, comm.size):
-            try:
-                comm.Sendrecv(nothing, (comm.rank + shift) % comm.size, recvbuf=nothing, source=(comm.rank - shift) % comm.size)
-            except MPI.Exception as failure:  # who is lost, is found out by what is done next
-                if not lost(failure):
-                    raise
-
-
 @contextmanager
 def guard(comm: MPI.Intracomm) -> Iterator[None]:
     """A bug on one rank ends all ranks, with that rank's traceback: the others may be waiting in a collective for ever."""
@@ -117,16 +97,16 @@ def _abort(comm: MPI.Intracomm) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.write(head + traceback.format_exc())  # at once: a launcher that hears of the end drops what comes after
     sys.stderr.flush()
-    end(comm, 1)
+    end(1)
 
 
-def end(comm: MPI.Intracomm, code: int) -> NoReturn:
+def end(code: int) -> NoReturn:
     """End all ranks, from any thread: the main thread may wait in MPI, or elsewhere. What there is to say has been written."""
     signal.alarm(ENDING)  # the disk may hang, and MPICH's Abort may wait for a node that is gone, or return
     note(code)
     sleep(FORWARD)  # MPICH's launcher drops what it has not passed on when it hears of the end
-    if comm.size > 1:
-        comm.Abort(code)
+    if MPI.COMM_WORLD.size > 1:
+        MPI.COMM_WORLD.Abort(code)
     os._exit(code)
 
 
@@ -195,29 +175,45 @@ def note(code: int) -> None:
         sys.stderr.write(f"mpi_pgd: {EXIT}={path} can't be written ({error.strerror}): the code is {code}\n")
 
 
-def leave(comm: MPI.Intracomm, code: int) -> int:
-    """End MPI together; gives the code to exit with. Collective.
+def leave(comm: MPI.Intracomm, code: int, sentence: str = "") -> int:
+    """End MPI together, after the first rank that is left has said the sentence; gives the code to exit with. Collective.
 
-    Only rank 0 leaves with ``code``, and as the last: where a rank has left with an error, launchers kill the others, and then
+    Only that rank leaves with ``code``, and as the last: where a rank has left with an error, launchers kill the others, and then
     tell of that (143 by ``srun -K``) in place of the code.
 
     Where ranks may be lost, does not return, but exits: MPI_Finalize may wait for those that were.
     """
-    first = comm.rank == 0
-    if first:
-        note(code)
-    if not tolerant():
-        comm.Barrier()
-        MPI.Finalize()
-        if first and code:
-            sleep(FORWARD)
-        return code if first else 0
-    with suppress(MPI.Exception):  # who is lost, is not waited for
-        comm.Agree(1)
+    if tolerant():
+        _leave_the_lost(comm, code, sentence)
+    speaks = comm.rank == 0
+    if speaks:
+        _last_words(code, sentence)
+    comm.Barrier()
+    MPI.Finalize()
+    if speaks and code:
+        sleep(FORWARD)
+    return code if speaks else 0
+
+
+def _last_words(code: int, sentence: str) -> None:
     sys.stdout.flush()
+    sys.stderr.write(f"mpi_pgd: {sentence}\n" if sentence else "")
     sys.stderr.flush()
-    mapped = {"/" + line.partition("/")[2] for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
-    for name in mapped:
+    note(code)
+
+
+def _leave_the_lost(comm: MPI.Intracomm, code: int, sentence: str) -> NoReturn:
+    spoken = left = False
+    while not left:
+        comm.Ack_failed()
+        known = agree(comm)  # who is lost until now
+        if known and first(comm) == comm.rank and not spoken:
+            _last_words(code, sentence)
+            spoken = True
+        left = known and agree(comm)  # else it may be who spoke that is lost, or was about to
+    sys.stdout.flush()
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        name = "/" + line.partition("/")[2]
         if name.startswith("/dev/shm/sm_segment."):  # what MPI_Finalize would have removed
             Path(name).unlink(missing_ok=True)
     os._exit(code)

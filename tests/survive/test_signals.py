@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,3 +102,37 @@ def test_the_callers_wakeup_pipe_is_restored() -> None:
         signal.set_wakeup_fd(before)
         os.close(ours)
         os.close(theirs)
+
+
+def caught(pid: int) -> int:
+    """The signals that a process has handlers for, as bits; all once it has ended."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt")), -1)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_before_anything_is_imported_ends_a_fit_in_good_order(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mpi_pgd", "--quiet", "--out", str(tmp_path / "out")]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
+    all_of_them = sum(1 << (each - 1) for each in SIGNALS)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, cwd=ROOT, start_new_session=True) as process:
+        try:
+            while caught(process.pid) & all_of_them != all_of_them:  # Python alone has one for INT
+                time.sleep(1e-4)
+            assert "numpy" not in Path(f"/proc/{process.pid}/maps").read_text()
+            process.send_signal(number)
+            said = process.communicate(timeout=LIMIT)[1]
+            assert (process.returncode, said) == (75, b"")
+        finally:
+            process.kill()
+
+
+def test_a_flag_takes_over_what_the_one_around_it_has_heard() -> None:
+    with SignalFlag() as early:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert early.came
+        with SignalFlag() as flag:
+            assert flag.came
+            assert flag.hear()  # the watcher, too
+    with SignalFlag() as early, SignalFlag() as flag:
+        assert not flag.came

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 
 import numpy as np
 from mpi4py import MPI
@@ -66,7 +65,7 @@ def main(frozen: str, rank: int, how: str, saver: int, fallback: int) -> None:
     pulse, comm = Pulse(), WORLD
     places, key = exchanged(comm, members.place()), bytes.fromhex(share(comm, os.urandom(32).hex()))
     host = members.meeting(places[comm.rank], places)
-    watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=partial(end, WORLD), key=key, host=host)
+    watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=end, key=key, host=host)
 
     def save() -> str:
         return f"checkpoint of rank {WORLD.rank} in round {pulse.round}"

@@ -16,6 +16,7 @@ from mpi_pgd.study.doctor.crashes import Crashes
 from mpi_pgd.study.doctor.signs import Rank
 from mpi_pgd.survive import components
 from mpi_pgd.topology.kernels import digest
+from mpi_pgd.topology.world import everyone
 
 # What a launcher or a user says to a rank, as far as a check reads it.
 HEARD = (
@@ -36,7 +37,7 @@ def about_me(comm: MPI.Intracomm, names: Sequence[str], crashes: Crashes) -> Ran
         names: the nodes of all ranks.
         crashes: what can't be asked here; that fact is then as of a healthy machine.
     """
-    node, size = names[comm.rank], MPI.COMM_WORLD.size
+    node, size = names[comm.rank], everyone().size
     asked: dict[str, tuple[str, Callable[[], Any]]] = {
         "twins": ("world", lambda: _twins() if size == 1 else 1),
         "cpus": ("pinning", lambda: sorted(os.sched_getaffinity(0))),
