@@ -397,6 +397,7 @@ runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 
 BUGS = {
+    "while connecting": ("mpi_pgd.topology.world", "connect", 1, 1),
     "at the start": ("mpi_pgd.topology.world", "lonely", 1, 1),
     "in the settings": ("mpi_pgd.config", "settings", 1, 1),
     "in the inspection": ("mpi_pgd.data.hdf5", "inspect", 0, 1),
