@@ -1,6 +1,7 @@
 """The command line. Rank 0 reads it and tells the others; what needs no ranks does not start MPI, nor does ``--help``."""
 
 import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from time import perf_counter, sleep
