@@ -416,7 +416,7 @@ def test_data_that_are_not_what_they_were_are_not_read_again(library: Library, h
     act, words = HARM[harm]
     rank = 2 if harm == "touched" else 0  # whoever is the first then says it
     script, code = at(tmp_path, ROUND, 80, rank, f"{act.format(path=str(data))}; {KILL}"), tmp_path / "code"
-    fit = ("--rounds", LONG, "--tol", 0, "--quiet")
+    fit = ("--rounds", LONG, "--tol", 0, "--quiet", "--out", tmp_path / "out")
     result = ended(launch(library, 3, data, *fit, script=script, flags=ULFM, env={"MPI_PGD_EXIT": code}), 2)
     assert code.read_text() == "2\n"
     assert len(sentences(result)) == 1, result
