@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi_pgd import config
-from mpi_pgd.cli.arguments import Parser, number
+from mpi_pgd.cli.arguments import Parser, begun, number
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.errors import InputError, nearest
@@ -78,8 +78,11 @@ def _files(program: str, words: Sequence[str]) -> tuple[str, str, str]:
 
 
 def _settings(program: str, words: Sequence[str]) -> config.Settings:
-    found = import_module(f"mpi_pgd.cli.{program}").read(words)
-    return config.settings(found.settings if program == "fit" else found["settings"] | {"out": found["out"]})
+    command = import_module(f"mpi_pgd.cli.{program}")
+    if program == "fit":
+        return config.settings(begun(command.parser().read(words)).settings)
+    found = command.read(words)
+    return config.settings(found["settings"] | {"out": found["out"]})
 
 
 def _theirs(words: Sequence[str]) -> Iterator[str]:
