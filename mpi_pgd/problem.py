@@ -187,8 +187,8 @@ class Problem:
                 raise InputError(_too_little(wanted, there, held))
 
     def _beside(self) -> int:
-        """Bytes that a rank takes beside its rows, at most: a block or two for the maps, some dozens of vectors, two of a chunk."""
-        return 8 * self.table.features * (2 * self.partition.block_rows + 60) + 2 * self.table.chunk_bytes
+        """Bytes that a rank takes beside its rows, at most: a block or two for maps, some dozens of vectors, what reading takes."""
+        return 8 * self.table.features * (2 * self.partition.block_rows + 60) + self.table.reading_bytes
 
     def prepare(self, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
         """What has to be known of the columns before the descent: two passes over the rows. Collective.

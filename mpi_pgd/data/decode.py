@@ -31,7 +31,7 @@ def read_features(
     Raises:
         InputError: a number stands for no value.
     """
-    if not (columns or meaning.turned or meaning.guarded or meaning.packed or meaning.bits or _resigned(data_set, meaning)):
+    if meaning.plain and not columns:
         data_set.read_direct(x, np.s_[rows.start : rows.stop])
         return
     for strip in _strips(data_set, meaning, len(rows), x.shape[1]):
@@ -60,7 +60,10 @@ def decoded(numbers: Rows, meaning: Meaning) -> tuple[Rows, Rows | None]:
     """The values that ``numbers`` stand for, and which stand for none; None if that is not to be asked."""
     numbers = numbers.astype(numbers.dtype.newbyteorder("="), copy=False).view(meaning.kind)
     with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused where all are checked
-        values = numbers * np.float64(meaning.scale) + meaning.offset if meaning.packed else numbers
+        values = numbers
+        if meaning.packed:
+            values = np.multiply(numbers, meaning.scale, dtype=np.float64)
+            values += meaning.offset
         return values, _without_value(numbers, values, meaning) if meaning.guarded else None
 
 
@@ -74,11 +77,6 @@ def _without_value(numbers: Rows, values: Rows, meaning: Meaning) -> Rows:
     if meaning.high is not None:
         bad |= bounded > meaning.high
     return bad
-
-
-def _resigned(data_set: h5py.Dataset, meaning: Meaning) -> bool:
-    """Whether the type's own signedness is not what is meant."""
-    return bool(np.dtype(meaning.kind).kind != data_set.dtype.kind)
 
 
 def _strips(data_set: h5py.Dataset, meaning: Meaning, rows: int, features: int) -> Iterator[slice]:

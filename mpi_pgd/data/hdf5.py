@@ -16,7 +16,7 @@ import numpy as np
 from mpi_pgd.arrays import Rows, Vector
 from mpi_pgd.data.behind import Behind, Span
 from mpi_pgd.data.categories import in_place_of
-from mpi_pgd.data.decode import read_features, read_targets
+from mpi_pgd.data.decode import STRIP, read_features, read_targets
 from mpi_pgd.data.files import Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning, check_units, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
@@ -44,6 +44,11 @@ class Part:
     columns: tuple[int, ...] = ()  # of the table, for each of its own; empty if they are the same
     x: Meaning = PLAIN
     y: Meaning = PLAIN
+
+    @property
+    def decoding_bytes(self) -> int:
+        """Memory that numbers take on their way to values, at most, if chunks are no larger."""
+        return 0 if self.x.plain and not self.columns else 3 * STRIP
 
     def behind(self, rows: range) -> Iterator[tuple[Stamp, Span]]:
         """The files that ``rows`` of this part come from."""
@@ -115,9 +120,9 @@ class Table:
         return sum(part.rows for part in self.parts)
 
     @property
-    def chunk_bytes(self) -> int:
-        """Memory that one chunk takes while it is read."""
-        return max(part.chunk_bytes for part in self.parts)
+    def reading_bytes(self) -> int:
+        """Memory that reading takes beside the rows: two of a chunk, and numbers on their way to values."""
+        return max(2 * part.chunk_bytes + part.decoding_bytes for part in self.parts)
 
     def as_dict(self) -> dict[str, Any]:
         """For the wire; ``from_dict`` undoes it."""

@@ -28,6 +28,7 @@ class Meaning:
         scale, offset: a value is the number times ``scale``, plus ``offset``.
         coded: what they are codes of, if of anything.
         units: of the values, if they are said.
+        resigned: their sign is meant otherwise than their type says.
         bits: HDF5 won't convert them to other types.
         turned: columns come before rows.
     """
@@ -42,6 +43,7 @@ class Meaning:
     offset: float = 0.0
     coded: str = ""
     units: str = ""
+    resigned: bool = False
     bits: bool = False
     turned: bool = False
 
@@ -69,6 +71,11 @@ class Meaning:
         """Whether some numbers stand for no value."""
         return bool(self.missing) or self.low is not None or self.high is not None
 
+    @property
+    def plain(self) -> bool:
+        """Whether the numbers can be read right into an array of values."""
+        return not (self.packed or self.guarded or self.resigned or self.bits or self.turned)
+
     def words(self) -> str:
         """What is done to the numbers, for ``data info``."""
         return f"numbers times {self.scale:g} plus {self.offset:g}" if self.packed else ""
@@ -80,14 +87,14 @@ def meaning(data_set: h5py.Dataset, path: str, name: str) -> Meaning:
     Raises:
         InputError: they are no real numbers, are marked as missing, or what stands beside them makes no sense.
     """
-    kind = number_type(data_set, path, name)
     attributes = _Attributes(data_set, path, name)
     if attributes.text("MATLAB_class") == "char":
         raise InputError(f"{name} in {path} holds text of MATLAB's: expected real numbers (float64, float32, or integers)")
     if attributes.numbers("MATLAB_empty"):
         raise InputError(f"{name} in {path} is an empty array of MATLAB's: there is nothing to fit")
     check_mask(data_set, path, name)
-    kind, wrapped = _signed(kind, attributes.text("_Unsigned").lower())
+    stored = number_type(data_set, path, name)
+    kind, wrapped = _signed(stored, attributes.text("_Unsigned").lower())
     scale, offset = _packing(attributes)
     missing = [(wrapped(number), why) for number, why in _missing(data_set, attributes, kind)]
     low, high, bounded, of_values = _bounds(attributes, kind, scale != 1.0 or offset != 0.0)
@@ -110,6 +117,7 @@ def meaning(data_set: h5py.Dataset, path: str, name: str) -> Meaning:
         offset=offset,
         coded=codes.words if codes else "",
         units=attributes.text("units"),
+        resigned=kind != stored,
         bits=data_set.id.get_type().get_class() == h5py.h5t.BITFIELD,
     )
 

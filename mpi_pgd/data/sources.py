@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import h5py
 
-from mpi_pgd.data.meaning import Meaning, check_units, meaning, number_type
+from mpi_pgd.data.meaning import Meaning, check_units, meaning
 from mpi_pgd.data.names import Names, names_of, places
 from mpi_pgd.data.twice import Origin
 from mpi_pgd.data.virtual import Boxes, Mapping, boxes
@@ -22,7 +22,6 @@ class Source(NamedTuple):
         where, name: its file, and its name there.
         origin: which it is, whatever leads to it.
         meaning: of its numbers.
-        signed_otherwise: a sign is not meant as its type says.
         names: of its columns, if it has any.
         columns: how many; 0 if it has no two dimensions.
         rows: those of which all columns are taken, in runs.
@@ -32,7 +31,6 @@ class Source(NamedTuple):
     name: str
     origin: Origin
     meaning: Meaning
-    signed_otherwise: bool
     names: Names
     columns: int
     rows: tuple[range, ...]
@@ -53,7 +51,6 @@ class Source(NamedTuple):
             name=name,
             origin=Origin.of(data_set),
             meaning=means,
-            signed_otherwise=means.kind != number_type(data_set, where, name),
             names=names_of(data_set.file, data_set, data_set.shape[1], 1, where, name) if table else (),
             columns=data_set.shape[1] if table else 0,
             rows=rows,
@@ -92,7 +89,7 @@ def with_sources(own: Meaning, sources: Sequence[Source], what: str) -> Meaning:
                 f"for values in the same way (scale_factor, add_offset, valid_range, _Unsigned, codes): write the values themselves"
             )
     its = first.meaning
-    if first.signed_otherwise and its.kind != own.kind:
+    if its.resigned and its.kind != own.kind:
         raise InputError(
             f"{what} is made of {first.name} in {first.where}, whose numbers are meant as {its.kind} (_Unsigned), but not here: "
             f"make it of this type"
@@ -103,7 +100,7 @@ def with_sources(own: Meaning, sources: Sequence[Source], what: str) -> Meaning:
 
 def _way(source: Source) -> tuple[object, ...]:
     its = source.meaning
-    return (its.low, its.high, its.bounds_values, its.scale, its.offset, its.coded, source.signed_otherwise and its.kind)
+    return (its.low, its.high, its.bounds_values, its.scale, its.offset, its.coded, its.resigned and its.kind)
 
 
 def with_names(own: Names, path: str, sources: Sequence[Source], features: int) -> Names:
