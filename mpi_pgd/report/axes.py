@@ -76,7 +76,7 @@ def logarithmic(axes: "Axes", which: str, values: Iterable[float], show: Any, mo
 
     found = [value for value in values if value > 0] or [1.0]
     low, high = min(found), max(found)
-    margin = max((high / low) ** 0.04, 1.12)
+    margin = max(high**0.04 / low**0.04, 1.12)  # their ratio may be too large for a number
     places = units.ticks(low / margin, high * margin, most, base) or [low]
     axis: Axis = getattr(axes, f"{which}axis")
     getattr(axes, f"set_{which}scale")("log", base=base)

@@ -48,7 +48,7 @@ def _convergence(history: History) -> Picture:
 def _curve(history: History, column: str) -> list[tuple[float, float]]:
     """The points that a logarithmic axis can show, with room around them."""
     pairs = zip(history.get("round", ()), history.get(column, ()), strict=True)
-    return [(turn, value) for turn, value in pairs if 1e-290 < value < 1e290]
+    return [(turn, value) for turn, value in pairs if 1e-280 < value < 1e280]
 
 
 def _gap(history: History) -> list[tuple[float, float]]:

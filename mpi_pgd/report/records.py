@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mpi_pgd.data.files import regular
 from mpi_pgd.errors import InputError
 
 FORMAT = 1  # of the study files; a change that a reader would notice raises it
@@ -180,6 +181,7 @@ def _run(path: Path) -> Record:
 
 
 def _json(path: Path) -> Record:
+    regular(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair can't be written again
@@ -197,6 +199,7 @@ def _refuse(name: str) -> NoReturn:
 
 
 def _history(path: Path) -> dict[str, list[float]]:
+    regular(path)
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines(), strict=True))
         head, rows = lines[0], [[float(cell) for cell in line] for line in lines[1:]]

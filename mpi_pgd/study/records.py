@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mpi_pgd.data.files import regular
 from mpi_pgd.errors import InputError
 from mpi_pgd.study.paths import SHAPES
 
@@ -20,6 +21,7 @@ def read(path: str) -> dict[str, Any]:
     Raises:
         InputError: it can't be read, or is something else.
     """
+    regular(path)
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

@@ -127,6 +127,12 @@ def test_a_fit_that_diverged() -> None:
     assert ink.drawn(first).png
 
 
+def test_a_fit_that_ran_through_all_numbers() -> None:
+    sizes = [10.0**place for place in range(-300, 301, 10)]
+    first = plots_run.run(samples.run(2), {"round": [*range(len(sizes))], "objective": sizes, "gradient_norm": sizes[::-1]})[0]
+    assert ink.drawn(first).png
+
+
 def test_a_long_curve_keeps_its_spikes() -> None:
     points = [(float(turn), 5.0 if turn == 7777 else 1.0 + turn % 2) for turn in range(20_000)]
     thin = plots_run._thinned(points)
