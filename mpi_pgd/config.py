@@ -17,6 +17,7 @@ ALGORITHMS = {
     "peer-to-peer": ("library", "ring", "recursive-doubling", "rabenseifner"),
 }
 DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
+LONGEST = 4096  # characters of a text: of a path, by Linux
 EVERY = re.compile(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds")
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
@@ -179,8 +180,8 @@ def _data(value: Any) -> tuple[str, ...]:
     names: list[Any] = [plain(file) for file in files] if isinstance(files, list | tuple) else [None]
     if not all(isinstance(name, str) for name in names):
         raise InputError(f"data was given {_brief(value)}: expected the name of an HDF5 file, or several")
-    if any("\0" in name for name in names):
-        raise InputError(f"data was given {_brief(value)}: expected names without the character NUL")
+    if any("\0" in name or len(name) > LONGEST for name in names):
+        raise InputError(f"data was given {_brief(value)}: expected names of at most {LONGEST} characters, and NUL is none of them")
     return tuple(names)
 
 
@@ -220,7 +221,7 @@ def _typed(wanted: Any, value: Any) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    if "\0" in value:  # no name of a file or a data set has it
+    if "\0" in value or len(value) > LONGEST:  # no name of a file or a data set
         raise ValueError
     return value
 

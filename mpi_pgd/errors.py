@@ -33,7 +33,7 @@ def printable(name: object) -> str:
 
 
 def _shown(text: str) -> str:
-    shown = printable(text)
+    shown = printable(text if len(text) <= 2 * LONGEST else text[:LONGEST] + text[-LONGEST:])  # a sign's escape is longer than it
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}"
 
 
@@ -54,8 +54,11 @@ def _plain(word: str) -> str:
 
 def _alike(word: str, names: list[str]) -> list[str]:
     """Names within one slip of the hand, or two in a word of six letters and more; or the only one that begins so."""
-    slips = {name: _slips(word, name) for name in names}
-    close = [name for name in names if slips[name] <= (1 if len(word) < 6 else 2) and min(len(word), len(name)) > 2]
+    similar = [
+        name for name in names if abs(len(word) - len(name)) <= 2 and len(word) < 100
+    ]  # others can't be close, and take long
+    slips = {name: _slips(word, name) for name in similar}
+    close = [name for name in similar if slips[name] <= (1 if len(word) < 6 else 2) and min(len(word), len(name)) > 2]
     begins = [name for name in names if len(word) > 2 and name.startswith(word)]
     return sorted(close, key=slips.__getitem__) or (begins if len(begins) == 1 else [])
 

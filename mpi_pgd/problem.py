@@ -179,12 +179,22 @@ class Problem:
         Raises:
             InputError: one has not.
         """
-        wanted = node_total(self.comm, self.nodes, rows + (self._beside() if fresh else 0))
+        beside = node_total(self.comm, self.nodes, self._beside() if fresh else 0)
+        wanted = node_total(self.comm, self.nodes, rows) + beside
         held = node_total(self.comm, self.nodes, held_bytes())
         with agreement(self.comm):
             there = int(SPARE * available_bytes(held))
+            if beside > there:
+                many = f"{self.table.features:,} features" + f" in chunks of {_giga(self.table.chunk_bytes)}" * (
+                    self.table.chunk_bytes > 0
+                )
+                raise InputError(
+                    _too_little(f"the sums over {many} need", beside, there, held, "use fewer ranks a node, or fewer features")
+                )
             if wanted > there:
-                raise InputError(_too_little(wanted, there, held))
+                raise InputError(
+                    _too_little("the rows need", wanted, there, held, "use more nodes, or store the features in a smaller type")
+                )
 
     def _beside(self) -> int:
         """Bytes that a rank takes beside its rows, at most: a block or two for maps, some dozens of vectors, what reading takes."""
@@ -349,13 +359,12 @@ def warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
         sys.stderr.flush()
 
 
-def _too_little(wanted: int, there: int, held: int) -> str:
+def _too_little(what: str, wanted: int, there: int, held: int, advice: str) -> str:
     """Why rows are not read; names SLURM where its grant is what is too small."""
     granted, place = granted_bytes(), "which can give"
-    advice = "use more nodes, or store the features in a smaller type"
     if granted and there == int(SPARE * max(0, granted - held)):
         place, advice = f"where SLURM granted {_giga(granted)} and is left with", f"ask for more (sbatch --mem=...), {advice}"
-    return f"the rows need {_giga(wanted)} of memory on node {MPI.Get_processor_name()}, {place} {_giga(there)}: {advice}"
+    return f"{what} {_giga(wanted)} of memory on node {MPI.Get_processor_name()}, {place} {_giga(there)}: {advice}"
 
 
 def _number(topology: Mode) -> Callable[[], int] | None:

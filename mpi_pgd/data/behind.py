@@ -108,7 +108,7 @@ class Behind:
                 found += self._source(data_set.file, path, some, what, its, above)
                 continue
             where = search(name, path, VIRTUAL)
-            if not Path(where).exists():
+            if not os.path.exists(where):  # noqa: PTH110
                 raise InputError(f"{what} is made of other files, and {where} is missing: bring it back")
             self.note([where], its)
             with opened(where) as other:

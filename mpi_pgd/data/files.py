@@ -51,7 +51,7 @@ def find(patterns: Sequence[str]) -> list[str]:
     """
     paths: list[str] = []
     for pattern in patterns:
-        found = [pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True)  # noqa: PTH207  (a path may be absolute, or climb)
+        found = [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH110, PTH207  (a path may be absolute, or climb, or be too long)
         if not found:
             words = "no file matches" if glob.has_magic(pattern) else "there is no file"
             raise InputError(f"{words} {pattern}: give one or more HDF5 files")

@@ -12,6 +12,7 @@ from mpi_pgd.data.orientation import scales
 from mpi_pgd.errors import InputError, printable
 
 Names = tuple[str, ...]
+LONGEST = 1000  # characters of a name: it stands in tables and pictures
 
 
 def names_of(file: h5py.File, x: h5py.Dataset, features: int, axis: int, path: str, name: str) -> Names:
@@ -25,12 +26,12 @@ def names_of(file: h5py.File, x: h5py.Dataset, features: int, axis: int, path: s
         given = file.get("feature_names")
     if given is None or isinstance(given, h5py.Group):
         given = _elsewhere(file, x, features, axis)
-        return _texts(given, file) if given is not None else ()
+        return _texts(given, file, path) if given is not None else ()
     shape = getattr(given, "shape", ())  # a single text has none
     size = 0 if shape is None else math.prod(shape)
     if size != features:
         raise InputError(f"{name} in {path} has {features} features and {size} feature_names: give each a name, or none")
-    return _texts(given, file)
+    return _texts(given, file, path)
 
 
 def _elsewhere(file: h5py.File, x: h5py.Dataset, features: int, axis: int) -> h5py.Dataset | None:
@@ -44,9 +45,19 @@ def _elsewhere(file: h5py.File, x: h5py.Dataset, features: int, axis: int) -> h5
     return next((found for found in candidates if isinstance(found, h5py.Dataset) and found.shape == (features,)), None)
 
 
-def _texts(given: Any, file: h5py.File) -> Names:
+def _texts(given: Any, file: h5py.File, path: str) -> Names:
+    if given.dtype.kind == "S" and given.dtype.itemsize > 4 * LONGEST:  # all of them might not fit into memory
+        raise _too_long(path, given.dtype.itemsize, "bytes")
     values = np.asarray(given[()] if isinstance(given, h5py.Dataset) else given).ravel().tolist()
-    return tuple(printable(_spelled(file[value][()]) if isinstance(value, h5py.Reference) else value) for value in values)
+    names = [_spelled(file[value][()]) if isinstance(value, h5py.Reference) else value for value in values]
+    size = max((len(name) for name in names if isinstance(name, str | bytes)), default=0)
+    if size > LONGEST:
+        raise _too_long(path, size, "characters")
+    return tuple(map(printable, names))
+
+
+def _too_long(path: str, size: int, unit: str) -> InputError:
+    return InputError(f"{path} has feature_names of {size:,} {unit}: expected at most {LONGEST:,} characters, give shorter ones")
 
 
 def _spelled(signs: Any) -> object:

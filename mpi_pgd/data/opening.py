@@ -15,6 +15,7 @@ from mpi_pgd.errors import InputError, printable
 # Where HDF5 looks for files that others name. Ranks on other nodes may have been started without them.
 VIRTUAL, LINKED, RAW = "HDF5_VDS_PREFIX", "HDF5_EXT_PREFIX", "HDF5_EXTFILE_PREFIX"
 LISTED = 1000  # names of data sets, to find the right one among them
+SHOWN = 1000  # characters of such a name
 LINKS = 64  # one behind the other: more are a circle
 
 # What h5py raises when HDF5 can't make sense of a file.
@@ -52,7 +53,7 @@ def opened(path: str) -> Iterator[h5py.File]:
 
 
 def _why_not_opened(path: str, message: str) -> InputError:
-    if Path(path).is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for names that are too long)
         return InputError(f"{path} is a folder: give the files in it, for example {path}/*.h5")
     if "truncated file" in message:
         return InputError(f"{path} is cut short (an HDF5 file, but its end is missing): copy or make it again")
@@ -99,7 +100,7 @@ def search(name: str, parent: str, variable: str) -> str:
     if variable == VIRTUAL and prefixes.startswith("${ORIGIN}"):
         folders.insert(-3, beside + prefixes.removeprefix("${ORIGIN}"))
     places = [*([name] if name.startswith("/") else []), *(os.path.join(folder, base) for folder in folders)]  # noqa: PTH118
-    there = [place for place in places if Path(place).exists() and not Path(place).is_dir()]
+    there = [place for place in places if os.path.exists(place) and not os.path.isdir(place)]  # noqa: PTH110, PTH112  (as above)
     for place in there:
         regular(place)  # HDF5 would wait for a pipe
         if h5py.is_hdf5(place):
@@ -124,11 +125,11 @@ def data_sets(file: h5py.File) -> list[str]:
     found: dict[str, None] = {}
     _note_links("", file, found)
 
-    def note(name: str, item: object) -> bool | None:
+    def note(name: str | bytes, item: object) -> bool | None:
         if isinstance(item, h5py.Dataset):
-            found[printable(name)] = None
+            found[printable(name[:SHOWN])] = None
         elif isinstance(item, h5py.Group):
-            _note_links(f"{printable(name)}/", item, found)
+            _note_links(f"{printable(name[:SHOWN])}/", item, found)
         return True if len(found) >= LISTED else None
 
     file.visititems(note)
@@ -138,7 +139,7 @@ def data_sets(file: h5py.File) -> list[str]:
 def _note_links(prefix: str, group: h5py.Group, found: dict[str, None]) -> None:
     for name in islice(group.id, LISTED):
         if group.id.links.get_info(name).type != h5py.h5l.TYPE_HARD:
-            found[prefix + printable(name)] = None
+            found[prefix + printable(name[:SHOWN])] = None
 
 
 def linked(file: h5py.File, path: str, name: str, depth: int = 0) -> list[str]:
@@ -176,7 +177,7 @@ def _behind(
         except KeyError:
             raise InputError(f"{what}, which is missing: mend the link") from None
     where = search(link.filename, path, LINKED)
-    if not Path(where).exists():
+    if not os.path.exists(where):  # noqa: PTH110
         raise InputError(f"{what} in {link.filename}, which is missing: bring that file back, or mend the link")
     with opened(where) as other:
         try:
