@@ -185,9 +185,8 @@ class Problem:
         with agreement(self.comm):
             there = int(SPARE * available_bytes(held))
             if beside > there:
-                many = f"{self.table.features:,} features" + f" in chunks of {_giga(self.table.chunk_bytes)}" * (
-                    self.table.chunk_bytes > 0
-                )
+                chunk = max(part.chunk_bytes for part in self.table.parts)
+                many = f"{self.table.features:,} features" + f" in chunks of {_giga(chunk)}" * (chunk > 0)
                 raise InputError(
                     _too_little(f"the sums over {many} need", beside, there, held, "use fewer ranks a node, or fewer features")
                 )
