@@ -213,7 +213,7 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
         plugin=any(one.plugin for one in found),
         node=os.uname().nodename,
         prefixes=prefixes(),
-        warnings=tuple(dict.fromkeys(_doubled(first) + [words for one in found for words in one.warnings])),
+        warnings=(*_doubled(first), *_warnings(found)),
     )
     if table.rows == 0:
         raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to fit")
@@ -221,14 +221,25 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
 
 
 class _Seen(NamedTuple):
-    """What one file gives."""
+    """What one file gives; of each warning, which data set, and what of it."""
 
     part: Part
     features: int
     names: Names
     plugin: bool
-    warnings: list[str]
+    warnings: list[tuple[str, str]]
     taken: list[Taken]
+
+
+def _warnings(found: Sequence[_Seen]) -> Iterator[str]:
+    """Each once, however many files it is about."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        for warning in one.warnings:
+            about.setdefault(warning, []).append(one.part.path)
+    for (name, words), paths in about.items():
+        more = f" (and {len(paths) - 1} more files)" if len(paths) > 1 else ""
+        yield f"{name} in {paths[0]}{more} {words}"
 
 
 def _inspect_one(path: str, x: str, y: str) -> _Seen:
@@ -259,18 +270,14 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
             x=replace(means, turned=across),
             y=replace(meant, turned=target.ndim == 2 and target.shape != (rows, 1)),
         )
-        warnings = [*_codes(means, x, path), *_codes(meant, y, path)]
+        codes = "holds codes of {}, which are no quantities: they are taken as the numbers that they are"
+        warnings = [(name, codes.format(of.coded)) for name, of in ((x, means), (y, meant)) if of.coded]
         if rows == columns > 1:
             way = f"read transposed, as it is {made_by}" if across else "read with rows first"
-            warnings.append(f"{x} in {path} is square, so its shape can't tell rows from features: it is {way}")
+            warnings.append((x, f"is square, so its shape can't tell rows from features: it is {way}"))
         sources = [] if across else sources
         names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
         return _Seen(part, columns, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)))
-
-
-def _codes(of: Meaning, name: str, path: str) -> Iterator[str]:
-    if of.coded:
-        yield f"{name} in {path} holds codes of {of.coded}, which are no quantities: they are taken as the numbers that they are"
 
 
 def _taken(path: str, features: h5py.Dataset, sources: Sequence[Source], rows: int) -> Iterator[Taken]:

@@ -13,6 +13,8 @@ from mpi_pgd.errors import InputError, printable
 
 Number = int | float
 FILLS = ("_FillValue", "missing_value", "MissingValue", "FillValue")
+# With which netCDF fills a variable that has no fill value of its own, by type.
+UNWRITTEN = (9.969209968386869e36, -32767, 65535, -(2**31) + 1, 2**32 - 1, -(2**63) + 2, 2**64 - 2)
 SHOWN = 8  # of many
 
 
@@ -249,7 +251,7 @@ def _missing(data_set: h5py.Dataset, attributes: _Attributes, kind: str) -> list
         found.append((int(np.iinfo(dtype).min), "NaT, no time of pandas'"))
     if "_NCProperties" in data_set.file.attrs and "_FillValue" not in attributes.attributes and dtype.itemsize > 1:
         properties = data_set.id.get_create_plist()
-        if properties.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
+        if properties.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED and data_set.fillvalue.item() in UNWRITTEN:
             found.append((data_set.fillvalue.item(), "netCDF's mark of what was never written"))
     return found
 

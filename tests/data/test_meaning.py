@@ -148,10 +148,13 @@ def test_what_netcdf_never_wrote(tmp_path: Path) -> None:
     loaded(path)
     with h5py.File(path, "r+") as file:
         file["y"][200:] = y = np.float32(9.96921e36)
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("zero", data=np.zeros(ROWS), fillvalue=0.0)
     loaded(path)  # a number as any other, where nothing says that netCDF wrote it
     with h5py.File(path, "r+") as file:
         file.attrs["_NCProperties"] = np.bytes_("version=2,netcdf=4.10.1,hdf5=2.2.0")
     assert f"row 200 of y is a missing value: {path} has {y} there, netCDF's mark" in refused(path)
+    loaded(path, y="zero")
 
 
 @pytest.mark.parametrize(
@@ -216,6 +219,12 @@ def test_codes_are_said_to_be_no_quantities(tmp_path: Path) -> None:
         f"obs/label/codes in {path} holds codes of the categories a, b, c, which are no quantities: they are taken as the numbers "
         f"that they are",
     )
+
+
+def test_a_warning_is_said_once(tmp_path: Path) -> None:
+    paths = [cells(tmp_path / f"{i}.h5ad", np.arange(ROWS) % 3) for i in range(3)]
+    (words,) = loaded(*paths, y="obs/label/codes")[0].warnings
+    assert f"obs/label/codes in {paths[0]} (and 2 more files) holds codes of" in words
 
 
 @pytest.mark.parametrize("code", [-1, 3])
