@@ -92,13 +92,14 @@ def meaning(data_set: h5py.Dataset, path: str, name: str) -> Meaning:
     attributes = _Attributes(data_set, path, name)
     if attributes.text("MATLAB_class") == "char":
         raise InputError(f"{name} in {path} holds text of MATLAB's: expected real numbers (float64, float32, or integers)")
-    if attributes.numbers("MATLAB_empty"):
+    if any(attributes.numbers("MATLAB_empty")):
         raise InputError(f"{name} in {path} is an empty array of MATLAB's: there is nothing to fit")
     check_mask(data_set, path, name)
     stored = number_type(data_set, path, name)
     kind, wrapped = _signed(stored, attributes.text("_Unsigned").lower())
     scale, offset = _packing(attributes)
     missing = [(wrapped(number), why) for number, why in _missing(data_set, attributes, kind)]
+    missing += [(round((number - offset) / scale), why) for number, why in missing if _is_value(number, kind, scale, offset)]
     low, high, bounded, of_values = _bounds(attributes, kind, scale != 1.0 or offset != 0.0)
     if not of_values:
         low, high = (None if bound is None else wrapped(bound) for bound in (low, high))
@@ -254,6 +255,14 @@ def _missing(data_set: h5py.Dataset, attributes: _Attributes, kind: str) -> list
         if properties.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED and data_set.fillvalue.item() in UNWRITTEN:
             found.append((data_set.fillvalue.item(), "netCDF's mark of what was never written"))
     return found
+
+
+def _is_value(number: Number, kind: str, scale: float, offset: float) -> bool:
+    """Whether what stands for no value may be written as a value: not as an integer, where integers are packed."""
+    if isinstance(number, int) or not math.isfinite(number) or np.dtype(kind).kind not in "iu" or (scale, offset) == (1.0, 0.0):
+        return False
+    stored = (number - offset) / scale
+    return abs(stored) < 2**64 and math.isclose(round(stored) * scale + offset, number, rel_tol=1e-6)
 
 
 def _possible(number: Number, kind: str) -> bool:

@@ -94,6 +94,7 @@ FILLS: dict[str, tuple[Any, Attributes, str]] = {
     "MissingValue": (-999, {"MissingValue": -999}, "its MissingValue"),
     "both": (-999, {"_FillValue": np.int16(7777), "missing_value": np.int16(-999)}, "its missing_value"),
     "packed": (-999, {"_FillValue": np.int16(-999), "scale_factor": 0.5, "add_offset": 1.0}, "its _FillValue"),
+    "a value": (-999, {"missing_value": np.float32(-99.9), "scale_factor": 0.1}, "its missing_value"),
     "valid_range": (150, {"valid_range": np.array([-120, 120], "i2")}, "outside its valid_range"),
     "valid_min": (-150, {"valid_min": np.int16(-120)}, "outside its valid_min"),
     "valid_max": (150, {"valid_max": np.int16(120)}, "outside its valid_max"),
