@@ -404,7 +404,7 @@ def test_a_lost_rank_on_another_node_that_was_never_talked_to_holds_nobody_up(li
 HARM = {
     "touched": ("os.utime({path!r})", "has changed since the run began"),
     "grown": ("open({path!r}, 'ab').write(b'more')", "has changed since the run began"),
-    "removed": ("os.unlink({path!r})", "there is no file"),
+    "removed": ("os.unlink({path!r})", "has gone since the run began"),
 }
 
 
