@@ -33,6 +33,7 @@ TELL = """
 import faulthandler, os, signal
 faulthandler.register(signal.SIGRTMAX, file=open(os.path.join({scratch!r}, f"where.{{os.getpid()}}"), "w"))
 """
+STARTED = "/_hashlib."  # a library that a fit maps after MPI_Init, with mpi_pgd.run
 GRACE = 5.0  # seconds that a job's daemons have to be gone after mpirun
 RANK_VARIABLES = (b"PMI_RANK", b"OMPI_COMM_WORLD_RANK")
 LOOK = 0.005  # seconds between two looks at a job that is waited for
@@ -99,7 +100,7 @@ class Running:
 
     def ranks(self) -> list[int]:
         """The processes of the ranks that have started MPI, in the ranks' order: before, ULFM does not survive a loss."""
-        found = [(rank, pid) for pid in self.processes() for rank in _rank(pid) if "/h5py/" in _maps(pid)]
+        found = [(rank, pid) for pid in self.processes() for rank in _rank(pid) if STARTED in _maps(pid)]
         return [pid for _, pid in sorted(found)]
 
     def kill(self, pids: Iterable[int]) -> None:

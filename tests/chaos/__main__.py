@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.chaos import cluster, disk, fuzz, kills, losses, resumes
+from tests.chaos import cluster, disk, fuzz, kills, losses, resumes, storm
 from tests.chaos.common import Ground, Tally, available
 
 Part = Callable[[int, Random, Ground, Tally], None]
@@ -31,6 +31,7 @@ def bad_files(count: int, random: Random, ground: Ground, tally: Tally) -> None:
 PARTS: dict[str, tuple[Part, int, str]] = {
     "kills": (kills.run, 100, "random kills of ranks (Open MPI with ULFM)"),
     "nodes": (kills.run_on_hosts, 100, "the same on 2 and 3 hosts with 2 ranks each (root)"),
+    "storm": (storm.run, 200, "deaths in one run of 8 ranks on 2 hosts, started again from its checkpoint (root)"),
     "resumes": (resumes.run, 50, "random kills of the whole job, which then goes on elsewhere"),
     "cluster": (cluster.run, len(cluster.cases()), "nodes killed, links cut (root)"),
     "losses": (losses.run, len(losses.cases()), "nodes of a SLURM lost, each under eight jobs (root, and SLURM's packages)"),
