@@ -1,6 +1,6 @@
 """What measuring costs: rounds of about a millisecond with the clock around them and without, turn by turn; and the trace.
 
-    mpirun -n 1|2 python benchmarks/clock.py [--rounds N] [--repeats K]
+    mpirun -n 1|2 python -m mpi4py benchmarks/clock.py [--rounds N] [--repeats K]
 
 The goal is 1 % of a round of 1 ms for the clock, and for the trace 1 % of the rounds' time. A turn lasts until
 the slowest rank is done; other load on the machine shows in both.

@@ -1,8 +1,8 @@
 """The seconds of a round, beside the floor (X read once at the memory's bandwidth) and the script a user would write.
 
-    mpirun -n 1|2 python benchmarks/round.py [--rows N] [--features P] [--repeats K]
-    mpirun -n 1|2 python benchmarks/round.py --memory     peak memory less the shard; what the loop allocates
-    mpirun -n 1|2 python benchmarks/round.py --startup    CPU seconds of a run of the shipped data with one round
+    mpirun -n 1|2 python -m mpi4py benchmarks/round.py [--rows N] [--features P] [--repeats K]
+    mpirun -n 1|2 python -m mpi4py benchmarks/round.py --memory     peak memory less the shard; what the loop allocates
+    mpirun -n 1|2 python -m mpi4py benchmarks/round.py --startup    CPU seconds of a run of the shipped data with one round
 
 All contestants take turns, so that a machine that drifts is fair to all; a turn starts at a barrier and lasts until the
 slowest rank is done. Other load on the machine shows as times above the floor: run it when nobody else does.

@@ -11,7 +11,7 @@ from mpi_pgd import __version__
 from mpi_pgd.cli.commands import COMMANDS, complain
 from mpi_pgd.errors import InputError
 from mpi_pgd.survive.signals import SignalFlag
-from mpi_pgd.survive.startup import limited
+from mpi_pgd.survive.startup import limited, note, unnoted
 
 STOPPED = 75  # by a signal
 OTHERS = 2  # seconds that a rank which is alone gives the others, who are so too, to leave before it ends the job
@@ -28,6 +28,8 @@ def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
     rest = argv[1:] if argv and argv[0] == name else argv
     if any(word in ("-h", "--help", "--version") for word in rest):
         return _describe(name, rest) if first else 0
+    if COMMANDS[name].ranks and first and os.environ.get("SLURM_PROCID", "0") == "0":
+        unnoted()
     try:
         _load(COMMANDS[name].ranks)
     except InputError as error:
@@ -86,6 +88,7 @@ def _refuse(error: InputError) -> int:
     if os.environ.get("SLURM_PROCID", "0") != "0":
         return 0
     complain(error)
+    note(2)
     return 2
 
 
@@ -105,7 +108,6 @@ def _on_ranks(command: Any, rest: Sequence[str], start: float, early: SignalFlag
     except InputError as error:
         code = _refuse(error) if first else 0
         if code:
-            world.note(code)
             sleep(OTHERS)
         return code
     with world.guard(comm):

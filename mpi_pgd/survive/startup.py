@@ -1,19 +1,49 @@
-"""No death in MPI_Init makes the others wait for ever: ULFM has no answer to it, and Python's threads don't run there."""
+"""Before MPI runs: no death in MPI_Init makes the others wait for ever, and nothing but this run writes its exit code."""
 
 import os
 import select
 import signal
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mpi_pgd.survive.components import ulfm
 
 LIMIT = 60  # seconds
+EXIT = "MPI_PGD_EXIT"
+
+
+def note(code: int) -> None:
+    """Write the exit code into the file that the variable MPI_PGD_EXIT names, if it does.
+
+    So a batch script knows how the run ended, or that it was cut off: when a node is lost, Open MPI 5's mpirun returns 0.
+    """
+    path = os.environ.get(EXIT)
+    try:
+        if path:
+            Path(path).write_text(f"{code}\n")
+    except OSError as error:  # said, not raised: the caller is about to end the others, who would wait for ever
+        sys.stderr.write(f"mpi_pgd: {EXIT}={path} can't be written ({error.strerror}): the code is {code}\n")
+
+
+def unnoted() -> None:
+    """Empty that file: an earlier run's code is not this one's, which may be cut off."""
+    path = Path(os.environ.get(EXIT, ""))
+    try:
+        if stat.S_ISREG(path.lstat().st_mode):
+            os.truncate(path, 0)
+    except OSError:
+        return  # there is none, or what can't be emptied can't be written either, which is said then
 
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Start MPI inside: after some seconds the process ends, with a sentence. Where losses end the job anyway, nothing is done."""
+    """Start MPI inside: after some seconds the process ends, with a sentence. Where losses end the job anyway, nothing is done.
+
+    ULFM has no answer to a death in MPI_Init, and Python's threads don't run there.
+    """
     if not ulfm(os.environ):
         yield
         return
@@ -23,6 +53,7 @@ def limited() -> Iterator[None]:
         os.close(write)
         if not select.select([read], [], [], LIMIT)[0]:  # it ends with this process, however that ends
             os.write(2, b"mpi_pgd: MPI did not start within %d s: a rank may have died meanwhile; start the job again\n" % LIMIT)
+            note(1)  # mpirun takes those that were killed for lost ones, and returns 0
             os.kill(os.getppid(), signal.SIGKILL)
         os._exit(0)
     os.close(read)

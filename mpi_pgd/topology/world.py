@@ -17,13 +17,13 @@ from mpi_pgd import scheduler
 from mpi_pgd.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.survive.components import choose
+from mpi_pgd.survive.startup import note
 from mpi_pgd.topology.ulfm import agree, connect, first, tolerant
 
 HOST_BYTES = 64
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
 ENDING = 2  # seconds in which this rank ends the job, or is gone itself
-EXIT = "MPI_PGD_EXIT"
 
 
 def start(*, alone: bool = False) -> MPI.Intracomm:
@@ -160,19 +160,6 @@ def _bytes(comm: MPI.Intracomm, mine: bytes, root: int) -> bytes:
     buffer = np.frombuffer(mine, dtype=np.uint8).copy() if comm.rank == root else np.empty(int(length), dtype=np.uint8)
     comm.Bcast(buffer, root)
     return buffer.tobytes()
-
-
-def note(code: int) -> None:
-    """Write the exit code into the file that the variable MPI_PGD_EXIT names, if it does.
-
-    So a batch script knows how the run ended, or that it was cut off: when a node is lost, Open MPI 5's mpirun returns 0.
-    """
-    path = os.environ.get(EXIT)
-    try:
-        if path:
-            Path(path).write_text(f"{code}\n")
-    except OSError as error:  # said, not raised: the caller is about to end the others, who would wait for ever
-        sys.stderr.write(f"mpi_pgd: {EXIT}={path} can't be written ({error.strerror}): the code is {code}\n")
 
 
 def leave(comm: MPI.Intracomm, code: int, sentence: str = "") -> int:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tests.launch import Library, launch
+from tests.launch import Library, Running, launch
 
 SOON = 10.0  # seconds for a whole job, MPI's start-up on a busy machine included
 
@@ -46,3 +46,29 @@ def test_a_disk_that_hangs_does_not_keep_a_job_that_ends(library: Library, tmp_p
     assert result.returncode != 0, result
     assert "last words\n" in result.stderr, result
     assert result.seconds < SOON, result
+
+
+def test_the_code_of_an_earlier_run_is_not_that_of_one_which_was_cut_off(library: Library, tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.write_text("0\n")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "kept")
+    (tmp_path / "kept").write_text("kept")
+
+    def cut_off(job: Running) -> None:
+        job.until(lambda: bool(job.ranks()))
+        job.kill(job.ranks())
+
+    words = ("--rounds", 10**9, "--tol", 0, "--quiet", "--out", tmp_path / "out")
+    result = launch(library, 1, *words, env={"MPI_PGD_EXIT": code}, during=cut_off)
+    assert (result.returncode != 0, code.read_text()) == (True, ""), result
+    launch(library, 1, "nosuch.h5", env={"MPI_PGD_EXIT": link})
+    assert (tmp_path / "kept").read_text() == "2\n"
+
+
+def test_a_script_that_mpi4py_runs_ends_all_ranks_with_a_bug_on_one(library: Library, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"  # as the README says
+    script.write_text("from mpi4py import MPI\nassert MPI.COMM_WORLD.rank != 1, 'a bug'\nMPI.COMM_WORLD.Barrier()\n")
+    result = launch(library, 3, script, module="mpi4py", timeout=30)
+    assert result.returncode != 0, result
+    assert "AssertionError: a bug" in result.stderr, result
