@@ -51,7 +51,7 @@ KillWait=3
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1,sched_min_interval=0
 NodeName={nodes} CPUs={cpus} RealMemory={memory} State=UNKNOWN
 """
-PARTITION = "PartitionName={} Nodes={} Default={} MaxTime=INFINITE State=UP\n"
+PARTITION = "PartitionName={} Nodes={} Default={} AllocNodes={} MaxTime=INFINITE State=UP\n"  # nodes may not submit
 FILES = {"cgroup.conf": "CgroupPlugin=cgroup/v1\n", "mpi.conf": "PMIxCliTmpDirBase={folder}/pmix\n", "slurm.conf": CONF}
 MUNGE = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
 DONE = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "BOOT_FAIL", "DEADLINE", "OUT_OF_MEMORY")
@@ -161,7 +161,7 @@ class Slurm:
         with (self.folder / "slurm.conf").open("a") as conf:
             for name, nodes in self.partitions.items():
                 if nodes:
-                    conf.write(PARTITION.format(name, ",".join(nodes), "YES" if name == "all" else "NO"))
+                    conf.write(PARTITION.format(name, ",".join(nodes), "YES" if name == "all" else "NO", self.head))
 
     def _daemon(self, name: str, *command: object) -> None:
         self.hosts.run(name, "env", f"PATH={PATH}", f"SLURM_CONF={self.folder}/slurm.conf", *command)

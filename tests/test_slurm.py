@@ -6,6 +6,7 @@ A test submits its jobs for all of these at once: most of a job's time is spent 
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,8 +81,8 @@ def test_compare(jobs: Jobs, data: Path) -> None:
 
 
 def test_array_and_its_report(jobs: Jobs, data: Path) -> None:
-    jobs.submit(SRUN, "scaling", data, "--rounds", 5, "--repeats", 1)
-    jobs.until(lambda: len(list(jobs.folder.glob("*/out/report.html"))) == len(SRUN))
+    jobs.submit(SRUN, "scaling", data, "--rounds", 5, "--repeats", 1, flags=("--nodes=1",))
+    jobs.until(lambda: len(list(jobs.folder.glob("*/out/report.html"))) == len(SRUN), timeout=120)
     for way in SRUN:
         found = json.loads((jobs.out(way) / "scaling.json").read_text())
         strong = [row for row in found["rows"] if row["scaling"] == "strong"]
@@ -158,23 +159,35 @@ def test_cancelled_job_leaves_a_checkpoint_and_nothing_else(jobs: Jobs, data: Pa
     assert min(jobs.checkpoints()) > 0
 
 
-def test_lost_node(jobs: Jobs, data: Path, tmp_path: Path) -> None:
-    """The last on these nodes: one is given up."""
-    jobs.submit((*WAYS, ULFM), "chain", data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW).have_begun()
-    jobs.slurm.down("node2")
-    jobs.ended(**THREE)
+def test_fit_that_slurm_queues_again_goes_on(jobs: Jobs, data: Path, tmp_path: Path) -> None:
+    jobs.submit(WAYS, "fit", data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW).have_begun()
+    for number in jobs.numbers.values():
+        jobs.slurm.run("scontrol", "requeue", number)
+    jobs.ended()
     assert jobs.fingerprints() == {undisturbed(data, tmp_path, 2 * ROUNDS)}
-    for way in jobs.numbers:
-        record = jobs.record(way)
-        assert (sorted(record["hosts"]), record["scheduler"]["restarts"]) == (["node1", "node3", "node4"], 1), (
-            f"{way}\n{jobs.log(jobs.numbers[way])}"
-        )
+    for number in jobs.numbers.values():
+        assert f"life 2: on node[1-4], goes on from fit-{number}.ckpt" in jobs.log(number)
+    assert jobs.checkpoints() == [0] * len(WAYS)  # it is done with
+
+
+def test_lost_node(jobs: Jobs, data: Path, tmp_path: Path) -> None:
+    """It is back before SLURM notices, which MPICH's srun never does, and keeps a socket on which the next start by PMIx fails."""
+    words = (data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW, "--patience", 5)
+    jobs.submit((*WAYS, ULFM), "chain", *words).have_begun()
+    jobs.slurm.down("node2")
+    time.sleep(1)
+    jobs.slurm.up("node2")
+    jobs.ended(timeout=150)
+    assert jobs.fingerprints() == {undisturbed(data, tmp_path, 2 * ROUNDS)}
+    for way, number in jobs.numbers.items():
+        assert jobs.record(way)["scheduler"]["restarts"] >= 1, f"{way}\n{jobs.log(number)}"
+    assert "launch failed" in jobs.log(jobs.numbers[SRUN[1]])
 
 
 def test_real_limit(limited: Jobs, data: Path, tmp_path: Path) -> None:
     limited.ended(timeout=150)
     assert limited.fingerprints() == {undisturbed(data, tmp_path, MANY)}
-    assert [limited.record(way)["scheduler"]["restarts"] for way in SRUN] == [1, 1]
+    assert min(limited.record(way)["scheduler"]["restarts"] for way in SRUN) >= 1  # more, on a machine that is busy
 
 
 def ranks(slurm: Slurm, node: str) -> list[int]:
