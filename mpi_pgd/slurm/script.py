@@ -93,14 +93,14 @@ found=$("${python[@]}" -m mpi_pgd slurm files PROGRAM "$@")
 mapfile -t files <<<"$found"
 
 # As many ranks as SLURM says; its number is that of the first life, which may have had more nodes.
-nodes=$SLURM_JOB_NUM_NODES most=$((SLURM_JOB_NUM_NODES * ${SLURM_NTASKS_PER_NODE:-$SLURM_NTASKS}))
+nodes=$SLURM_JOB_NUM_NODES most=$((SLURM_JOB_NUM_NODES * ${SLURM_NTASKS_PER_NODE:-${SLURM_NTASKS:-1}}))
 ranks=${SLURM_NTASKS:-$most}
 if ((ranks > most)); then ranks=$most; fi
 
 # Starts $ranks ranks on $nodes nodes and waits for them. The code is the one that the program notes in a file: a launcher that
 # lost a node has others (Open MPI's mpirun 0, srun 14, MPICH's mpirun 255), or waits for it. Nothing noted: they were cut off.
 start() {
-    local left=150 each=$((ranks / nodes)) more=$((ranks % nodes))
+    local pause=0.2 until=0 each=$((ranks / nodes)) more=$((ranks % nodes))
     cut=no code=75
     if [ "$cancelled" = yes ]; then exit 143; fi
     if [ "$warned" = yes ]; then return; fi
@@ -115,12 +115,13 @@ start() {
     "${launch[@]}" -n "$ranks" "${python[@]}" -m mpi_pgd PROGRAM "${@:2}" &
     launcher=$!
     if [ "$warned" = yes ]; then kill -USR1 "$launcher" || true; fi
-    while ((left)) && kill -0 "$launcher" 2>/dev/null; do
-        if [ -s "$MPI_PGD_EXIT" ]; then left=$((left - 1)); fi # then it has half a minute
-        sleep 0.2 &
+    while kill -0 "$launcher" 2>/dev/null; do
+        if [ -s "$MPI_PGD_EXIT" ] && ((until == 0)); then until=$((SECONDS + 30)); fi
+        if ((until && SECONDS > until)); then kill -KILL "$launcher" || true; fi
+        if ((SECONDS > 10)); then pause=1; fi
+        sleep $pause &
         wait $! || true # which a signal ends
     done
-    if ((left == 0)); then kill -KILL "$launcher" || true; fi
     code=0
     wait "$launcher" || code=$?
     launcher=

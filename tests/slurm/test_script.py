@@ -247,7 +247,7 @@ def test_a_launcher_with_blanks_and_quotes(tmp_path: Path) -> None:
 
 def test_a_launcher_that_lingers_is_ended(tmp_path: Path) -> None:
     """MPICH's srun waits for a node that is lost, though the ranks have ended; here, shortened, for ever."""
-    script = (ROOT / "slurm/fit.sbatch").read_text().replace("left=150", "left=2")
+    script = (ROOT / "slurm/fit.sbatch").read_text().replace("SECONDS + 30", "SECONDS + 1")
     program(tmp_path, "launch", "echo 75 >$MPI_PGD_EXIT; exec sleep 600")
     found = subprocess.run(
         ["bash", "-s"], input=script, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=job(tmp_path)
