@@ -190,6 +190,20 @@ def unknown_filter(folder: Path) -> Arguments:
     return [str(folder / "data.h5")]
 
 
+def never_written(folder: Path) -> Arguments:
+    with h5py.File(folder / "data.h5", "w") as file:
+        file.create_dataset("X", (ROWS, FEATURES), "f8", chunks=(100, FEATURES))[:4900] = 1.0
+        file["y"] = np.ones(ROWS)
+    return [str(folder / "data.h5")]
+
+
+def a_pipe_behind(folder: Path) -> Arguments:
+    os.mkfifo(folder / "part.h5")
+    with h5py.File(folder / "data.h5", "w") as file:
+        file["X"], file["y"] = h5py.ExternalLink("part.h5", "X"), np.ones(ROWS)
+    return [str(folder / "data.h5")]
+
+
 def too_large(folder: Path) -> Arguments:
     with h5py.File(folder / "data.h5", "w") as file:
         hole(file, "X", (10**9, 1000))
@@ -247,6 +261,8 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "inf in y": (inf_in_y, ("row 2100, y is -inf",)),
     "shards disagree": (shards_disagree, ("part2.h5 has 4", "part10.h5 has 5 features")),
     "source missing": (source_missing, ("X in", "data.h5", "gone.h5", "missing")),
+    "never written": (never_written, ("X in", "data.h5", "49 of 50 chunks are stored, rows 4900 to 4999 were never written")),
+    "a pipe behind": (a_pipe_behind, ("part.h5 is a pipe, not a file",)),
     "unknown filter": (unknown_filter, ("X in", "filter that is not installed", "32999")),
     "too large": (too_large, ("the rows need 7.46e+03 GiB of memory", "which can give")),
     "out below a file": (out_below_a_file, ("--out", "can't be written", "Not a directory")),

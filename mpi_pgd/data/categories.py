@@ -46,7 +46,7 @@ def categories(data_set: h5py.Dataset) -> Codes | None:
     if isinstance(labels, h5py.Dataset) and labels.ndim == 1:
         listed = _listed(labels[:SHOWN].tolist(), len(labels))
         return Codes(f"the categories {listed}", (), least, least + len(labels) - 1)
-    named = h5py.check_enum_dtype(data_set.dtype)
+    named = h5py.check_enum_dtype(data_set.dtype) if data_set.id.get_type().get_class() == h5py.h5t.ENUM else None
     if named:
         missing = tuple(code for label, code in named.items() if label.lower() in ("na", "nan", "missing", "null", ""))
         labels = [label for label, code in sorted(named.items(), key=lambda one: one[1]) if code not in missing]

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from mpi_pgd.arrays import Rows, Vector
-from mpi_pgd.data.meaning import Meaning
+from mpi_pgd.data.meaning import Meaning, unusual
 from mpi_pgd.errors import InputError
 
 STRIP = 8 << 20  # bytes of numbers that are decoded at a time, if chunks don't ask for more
@@ -36,7 +36,7 @@ def read_features(
         return
     for strip in _strips(data_set, meaning, len(rows), x.shape[1]):
         here = np.s_[rows.start : rows.stop]
-        numbers = data_set[strip, here].T if meaning.turned else data_set[here, strip]
+        numbers = _numbers(data_set, meaning, strip, here).T if meaning.turned else _numbers(data_set, meaning, here, strip)
         values, bad = decoded(numbers, meaning)
         if bad is not None and bad.any():
             row, column = (int(place) for place in np.argwhere(bad)[0])
@@ -48,12 +48,23 @@ def read_features(
 def read_targets(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: int, y: Vector, name: str) -> None:
     """Fill ``y`` (len(rows),) with ``rows`` of the file; the arguments are those of ``read_features``."""
     here = np.s_[rows.start : rows.stop]
-    numbers = data_set[here] if data_set.ndim == 1 else data_set[0, here] if meaning.turned else data_set[here, 0]
+    place = (here,) if data_set.ndim == 1 else (0, here) if meaning.turned else (here, 0)
+    numbers = _numbers(data_set, meaning, *place)
     values, bad = decoded(numbers, meaning)
     if bad is not None and bad.any():
         row = int(np.argmax(bad))
         raise _missing(f"row {first + row} of {name}", numbers[row], data_set, meaning)
     y[:] = values
+
+
+def _numbers(data_set: h5py.Dataset, meaning: Meaning, *place: slice | int) -> Rows:
+    """What is stored at ``place``, in a type that numpy has."""
+    if not unusual(data_set):
+        return np.asarray(data_set[place])
+    sizes = [len(range(*part.indices(size))) for part, size in zip(place, data_set.shape, strict=False) if isinstance(part, slice)]
+    numbers = np.empty((*sizes, *data_set.shape[len(place) :]), meaning.kind)
+    data_set.read_direct(numbers, place)
+    return numbers
 
 
 def decoded(numbers: Rows, meaning: Meaning) -> tuple[Rows, Rows | None]:
@@ -99,11 +110,12 @@ def _missing(place: str, number: np.generic, data_set: h5py.Dataset, meaning: Me
 
 def _others(data_set: h5py.Dataset, meaning: Meaning) -> str:
     """How many of all are missing, if that is soon known."""
-    if data_set.nbytes > COUNTED:
+    size = data_set.size * data_set.id.get_type().get_size()
+    if size > COUNTED:
         return ""
-    step = max(1, STRIP // max(1, data_set.nbytes // len(data_set)))
+    step = max(1, STRIP // max(1, size // len(data_set)))
     count = 0
     for start in range(0, len(data_set), step):
-        _, bad = decoded(data_set[start : start + step], meaning)
+        _, bad = decoded(_numbers(data_set, meaning, np.s_[start : start + step]), meaning)
         count += 0 if bad is None else int(np.count_nonzero(bad))
     return f", and {count:,} of its {data_set.size:,} values are missing"

@@ -150,8 +150,13 @@ def number_type(data_set: h5py.Dataset, path: str, name: str) -> str:
         InputError: they are no real numbers.
     """
     stored = data_set.id.get_type().get_class()
+    size = data_set.id.get_type().get_size()
     if stored == h5py.h5t.TIME:  # h5py has no type for these
         what = "times of HDF5's own type"
+    elif unusual(data_set) and size < 8:
+        return f"{'uint' if data_set.id.get_type().get_sign() == h5py.h5t.SGN_NONE else 'int'}{32 if size == 3 else 64}"
+    elif unusual(data_set) or (stored == h5py.h5t.FLOAT and size > 8):
+        what = f"numbers of {8 * size} bits"
     else:
         dtype = data_set.dtype
         bits = "" if stored != h5py.h5t.BITFIELD else _bits(data_set)
@@ -159,6 +164,12 @@ def number_type(data_set: h5py.Dataset, path: str, name: str) -> str:
             return str(np.dtype(dtype.newbyteorder("=")))
         what = bits or _other_type(dtype)
     raise InputError(f"{name} in {path} holds {what}: expected real numbers (float64, float32, or integers)")
+
+
+def unusual(data_set: h5py.Dataset) -> bool:
+    """Whether the numbers are integers of a size that numpy has not; HDF5 converts them to any other."""
+    stored = data_set.id.get_type()
+    return stored.get_class() == h5py.h5t.INTEGER and stored.get_size() not in (1, 2, 4, 8)
 
 
 def _bits(data_set: h5py.Dataset) -> str:

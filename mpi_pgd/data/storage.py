@@ -52,7 +52,7 @@ def raw_files(data_set: h5py.Dataset, path: str) -> list[str]:
     prefix = os.environ.get(RAW, "")
     if prefix.startswith("${ORIGIN}"):
         prefix = os.path.abspath(Path(path).parent) + prefix.removeprefix("${ORIGIN}")  # noqa: PTH100  (it keeps links)
-    found, left = [], data_set.nbytes
+    found, left = [], data_set.size * data_set.id.get_type().get_size()
     for name, offset, size in data_set.external or ():
         where = Path("" if prefix == "." else prefix, os.fsdecode(name))
         wanted = min(size, left)

@@ -402,3 +402,35 @@ def test_a_pipe_behind_is_not_waited_for(kind: str) -> None:
     Path("b").unlink()
     os.mkfifo("b")
     assert "b is a pipe, not a file" in refused(path)
+
+
+# Types
+
+
+def typed(base: h5py.h5t.TypeID, size: int, values: list[float]) -> str:
+    kind = base.copy()
+    if size != kind.get_size():
+        kind.set_precision(8 * size)
+        kind.set_size(size)
+    with h5py.File("t.h5", "w") as file:
+        for name, shape in ((b"X", (len(values), 1)), (b"y", (len(values),))):
+            made = h5py.h5d.create(file.id, name, kind, h5py.h5s.create_simple(shape))
+            made.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array(values).reshape(shape))
+    return "t.h5"
+
+
+@pytest.mark.parametrize("order", [h5py.h5t.STD_I64LE, h5py.h5t.STD_I64BE])
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_integers_of_sizes_that_numpy_has_not(order: h5py.h5t.TypeID, size: int) -> None:
+    values = [-(2 ** (8 * size - 1)), 7, 2 ** (8 * size - 1) - 1]
+    table = hdf5.inspect([typed(order, size, values)], "X", "y")
+    x, y = np.empty((3, 1), table.x_type), np.empty(3)
+    table.read(range(3), x, y)
+    assert table.x_type == ("int32" if size == 3 else "int64")
+    assert x[:, 0].tolist() == values
+    assert y.tolist() == [float(value) for value in values]
+
+
+@pytest.mark.parametrize(("kind", "size"), [(h5py.h5t.STD_I64LE, 16), (h5py.h5t.NATIVE_LDOUBLE, 16), (h5py.h5t.IEEE_F64LE, 12)])
+def test_a_type_that_is_not_read_is_no_damage(kind: h5py.h5t.TypeID, size: int) -> None:
+    assert f"X in t.h5 holds numbers of {8 * size} bits: expected real numbers" in refused(typed(kind, size, [1.0, 2.0]))

@@ -108,7 +108,7 @@ def _store(data_set: h5py.Dataset, name: str, path: str, virtual: bool) -> Store
         name=name,
         path=path,
         shape=data_set.shape,
-        itemsize=data_set.dtype.itemsize,
+        itemsize=data_set.id.get_type().get_size(),
         chunks=data_set.chunks or (),
         filters=tuple(words.decode() or str(code) for code, _, _, words in filters),
         cache=data_set.id.get_access_plist().get_chunk_cache()[1],
