@@ -1,9 +1,13 @@
-"""``python -m mpi_pgd``: signals are heard, one BLAS thread a rank, then the command line."""
+"""``python -m mpi_pgd``: somebody can be told, signals are heard, one BLAS thread a rank, then the command line."""
 
 import os
 import sys
 
-from mpi_pgd.survive.signals import SignalFlag
+from mpi_pgd.streams import secure
+
+secure()
+
+from mpi_pgd.survive.signals import SignalFlag  # noqa: E402  (it opens a pipe)
 
 early = SignalFlag().__enter__()  # before what takes long: numpy, MPI
 
@@ -19,8 +23,6 @@ if int(os.environ.get("MPI_LOCALNRANKS", "1")) > (_cores if _cores > 1 else os.c
     os.environ.setdefault("MPIR_CVAR_DEVICE_COLLECTIVES", "none")
 
 from mpi_pgd.cli import main  # noqa: E402  (after the environment is set)
-from mpi_pgd.cli.streams import secure  # noqa: E402
 
 if __name__ == "__main__":
-    secure()
     sys.exit(main(sys.argv[1:], early))

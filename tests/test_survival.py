@@ -258,9 +258,9 @@ def a_folder_that_nobody_can_write(folder: Path, data: Path) -> Path:
 
 
 NOT_THERE: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
-    "data": (the_data, "is there and no checkpoint, it would be lost"),
-    "link": (a_link_to_the_data, "is there and no checkpoint, it would be lost"),
-    "other": (another_file, "is there and no checkpoint, it would be lost"),
+    "data": (the_data, "which this run reads"),
+    "link": (a_link_to_the_data, "which this run reads"),
+    "other": (another_file, "which is no checkpoint"),
     "read-only": (a_folder_that_nobody_can_write, "can't be written"),
 }
 

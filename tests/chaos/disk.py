@@ -22,6 +22,7 @@ SIZE = "300k"
 EVERY = ("--every", "5rounds")
 SLOW = ("--delay", "exponential:0.01")  # seconds: a run lasts until things have happened to it
 RANKS = 3
+LONG = 10**6  # rounds
 KIND = "contiguous"
 
 Act = Callable[[Running], object]
@@ -138,9 +139,49 @@ def out_disk_full(scene: Scene) -> str:
     """The result can't be written: what was computed is not lost with it, if there is a checkpoint."""
     scene.out, scene.checkpoint = scene.disk / "out", scene.folder / "fit.checkpoint"
     said = one_sentence(scene.saving(scene.fill), 2, "could not be written to", str(scene.out))
-    if any(scene.out.iterdir()):
-        raise Failed(f"left something behind: {sorted(scene.out.iterdir())}")
+    if scene.out.exists():
+        raise Failed(f"left something behind: {scene.out}, {sorted(scene.out.iterdir())}")
     return f"{said}; {scene.resumed()}"
+
+
+def out_among_files_of_the_user(scene: Scene) -> str:
+    """What no fit has written stays, and with --force what the run reads."""
+    scene.out.mkdir()
+    (scene.out / "run.json").write_text("my own notes")
+    os.link(scene.ground.sources[KIND][0], scene.out / "model.h5")
+    one_sentence(scene.run("--force"), 2, "model.h5", "which this run reads")
+    (scene.out / "model.h5").unlink()
+    said = one_sentence(scene.run(), 2, "run.json", "which no fit has written")
+    if _contents(scene.out) != {"run.json": b"my own notes"}:
+        raise Failed(f"left something behind, or took it away: {sorted(scene.out.iterdir())}")
+    return said
+
+
+def two_jobs_in_one_place(scene: Scene) -> str:
+    """The second is refused, and the first does not mind."""
+    said = []
+
+    def act(job: Running) -> None:
+        said.append(one_sentence(scene.run("--checkpoint", scene.checkpoint), 2, "is being written by process"))
+        job.send(job.ranks()[:1], signal.SIGUSR1)
+
+    result = scene.saving(act, "--rounds", LONG)
+    left = [path for folder in (scene.disk, scene.out) for path in folder.iterdir() if path.name.startswith(".")]
+    if result.returncode != TRY_AGAIN or left:
+        raise Failed(f"expected exit code {TRY_AGAIN}, and nothing left behind ({left}): {result}")
+    return said[0]
+
+
+def the_place_of_a_killed_job(scene: Scene) -> str:
+    """Taken over at once."""
+    scene.saving(lambda job: job.kill([job.mpirun, *job.ranks()]))
+    if not (scene.disk / f".{scene.checkpoint.name}.lock").exists():
+        raise Failed("the killed job left no sign of itself: was it killed in time?")
+    return scene.resumed()
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def data_vanish_before_a_recovery(scene: Scene) -> str:
@@ -197,6 +238,9 @@ BOTH: tuple[Case, ...] = (
     checkpoint_folder_read_only,
     out_folder_read_only,
     out_disk_full,
+    out_among_files_of_the_user,
+    two_jobs_in_one_place,
+    the_place_of_a_killed_job,
 )
 RECOVERIES: tuple[Case, ...] = (
     data_vanish_before_a_recovery,
