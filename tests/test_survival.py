@@ -154,8 +154,8 @@ def test_elsewhere_it_goes_on_as_if_it_had_never_stopped(
     found = resumed(other(library), after[0], path, out, "--mode", after[1])
     assert found["weights_sha256"] == fingerprint
     assert (found["config"]["solver"], found["config"]["checkpoint"]) == (solver, str(path))
-    assert [line[:3] for line in history(out)] == [line[:3] for line in lines]
-    seconds = [float(line[3]) for line in history(out)]
+    assert [line[:-1] for line in history(out)] == [line[:-1] for line in lines]
+    seconds = [float(line[-1]) for line in history(out)]
     assert seconds == sorted(seconds)
     assert read(path).rounds == LONG
 
@@ -291,8 +291,7 @@ def test_a_signal_before_the_rounds_leaves_a_checkpoint_that_begins_anew(
     path = tmp_path / "fit.ckpt"
     words = ("--rounds", LONG, "--tol", 0, "--mode", mode, "--checkpoint", path, "--quiet")
     ended(launch(library, 3, exact, *words, script=at(tmp_path, place, call, rank, STOP)), TRY_AGAIN)
-    found = read(path)
-    assert (found.rounds, len(found.setup), len(found.state)) == (0, 0, 0)
+    assert read(path).rounds == 0
     assert resumed(library, 2, path, tmp_path / "out")["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
 
 
@@ -449,4 +448,4 @@ def test_a_checkpoint_is_read_once_whoever_is_lost(library: Library, stopped: Pa
     words = ("--resume", path, "--rounds", LONG, "--quiet", "--out", out)
     ended(launch(library, 3, *words, script=script, flags=ULFM))
     assert record(out)["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
-    assert [line[:3] for line in history(out)] == [line[:3] for line in undisturbed(library, exact, tmp_path)[1]]
+    assert [line[:-1] for line in history(out)] == [line[:-1] for line in undisturbed(library, exact, tmp_path)[1]]
