@@ -53,6 +53,12 @@ class Places:
             self.checkpoint.check()
 
 
+def targets(chosen: Settings) -> list[tuple[Path, str]]:
+    """Each file that a fit will write, and what the user gave for it."""
+    found = [(Path(chosen.out, name), f"--out {chosen.out}") for name in bundle.FILES] if chosen.out else []
+    return found + ([(Path(chosen.checkpoint), f"--checkpoint {chosen.checkpoint}")] if chosen.checkpoint else [])
+
+
 def spare(chosen: Settings, table: Table, rehearsal: Callable[[], bundle.Bundle]) -> None:
     """See that what will be written can be, and that nothing is lost by it.
 
@@ -64,12 +70,9 @@ def spare(chosen: Settings, table: Table, rehearsal: Callable[[], bundle.Bundle]
     Raises:
         InputError: something would be lost, or can't be written.
     """
-    targets = [(Path(chosen.out, name), f"--out {chosen.out}") for name in bundle.FILES] if chosen.out else []
-    if chosen.checkpoint:
-        targets.append((Path(chosen.checkpoint), f"--checkpoint {chosen.checkpoint}"))
     goes_on = chosen.resume != "" and os.path.realpath(chosen.resume) == os.path.realpath(chosen.checkpoint)
     source = bundle.Source.of(table)
-    output.protect(targets, [*source.files, *([chosen.resume] if chosen.resume and not goes_on else [])])
+    output.protect(targets(chosen), [*source.files, *([chosen.resume] if chosen.resume and not goes_on else [])])
     if chosen.checkpoint and not goes_on:
         checkpoint.spare(chosen.checkpoint, chosen.as_dict(), chosen.force)
     if chosen.out:

@@ -19,7 +19,7 @@ from mpi_pgd.data import hdf5
 from mpi_pgd.data.make import make
 from mpi_pgd.report import bundle
 from mpi_pgd.study import record as studies
-from mpi_pgd.survive import checkpoint
+from mpi_pgd.survive import checkpoint, startup
 from tests.launch import ROOT
 
 MODEL = {"solver": "gd", "x": "X", "y": "y"}
@@ -138,6 +138,16 @@ def test_the_checkpoint_to_go_on_from_is_an_input_unless_it_is_the_one_to_write(
     new.unlink()
     new.write_text("my own notes")
     assert "is no checkpoint" in said(data, checkpoint=new)
+
+
+def test_the_settings_are_an_input(tmp_path: Path) -> None:
+    from mpi_pgd.cli.fit import read
+
+    data, path = rows(tmp_path / "a.h5"), tmp_path / "settings.toml"
+    path.write_text("rounds = 5\n")
+    with pytest.raises(InputError, match="which this run reads"):
+        read([str(data), "--config", str(path), "--checkpoint", str(path), "--force"])
+    assert read([str(data), "--config", str(path), "--out", str(tmp_path)]).settings["rounds"] == 5
 
 
 def test_two_outputs_in_one_place(tmp_path: Path) -> None:
@@ -281,3 +291,16 @@ def test_a_study_overwrites_only_its_own_of_the_same_rows(tmp_path: Path) -> Non
 def test_no_room_at_the_start_is_known_at_the_start(tmp_path: Path) -> None:
     data = rows(tmp_path / "a.h5")
     assert "can't be written (No such file or directory)" in said(data, out=tmp_path / "gone")
+
+
+def test_a_file_for_the_exit_code_that_is_none_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.h5"
+    monkeypatch.setenv("MPI_PGD_EXIT", str(path))
+    for content, after in (("75\n", "4\n"), ("", "4\n"), ("my own notes", "my own notes")):
+        path.write_text(content)
+        startup.unnoted()
+        startup.note(4)
+        assert path.read_text() == after
+    assert "can't be written (it holds something else): the code is 4" in capsys.readouterr().err

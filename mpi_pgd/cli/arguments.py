@@ -113,6 +113,10 @@ def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
     if origin:
         defaults |= carried(origin, resume, told)
     chosen = config.settings({**defaults, **told}, label)
+    if path:
+        from mpi_pgd import output, places
+
+        output.protect(places.targets(chosen), [path])
     return Start(chosen.as_dict() | ({} if chosen.data else {"data": (shipped(),)}), not chosen.data, origin)
 
 

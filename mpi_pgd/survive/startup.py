@@ -1,5 +1,6 @@
 """Before MPI runs: no death in MPI_Init makes the others wait for ever, and nothing but this run writes its exit code."""
 
+import errno
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ from mpi_pgd.survive.components import ulfm
 
 LIMIT = 60  # seconds
 EXIT = "MPI_PGD_EXIT"
+LONGEST = 4  # characters of a code and the end of its line; a file with more in it is another
 
 
 def note(code: int) -> None:
@@ -22,6 +24,8 @@ def note(code: int) -> None:
     """
     path = os.environ.get(EXIT)
     try:
+        if path and Path(path).is_file() and Path(path).stat().st_size > LONGEST:
+            raise FileExistsError(errno.EEXIST, "it holds something else")
         if path:
             Path(path).write_text(f"{code}\n")
     except OSError as error:  # said, not raised: the caller is about to end the others, who would wait for ever
@@ -32,7 +36,8 @@ def unnoted() -> None:
     """Empty that file: an earlier run's code is not this one's, which may be cut off."""
     path = Path(os.environ.get(EXIT, ""))
     try:
-        if stat.S_ISREG(path.lstat().st_mode):
+        found = path.lstat()
+        if stat.S_ISREG(found.st_mode) and found.st_size <= LONGEST:
             os.truncate(path, 0)
     except OSError:
         return  # there is none, or what can't be emptied can't be written either, which is said then
