@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.chaos import cluster, disk, kills, resumes
+from tests.chaos import cluster, disk, kills, resumes, storm
 from tests.chaos.common import Ground, Tally, available
 from tests.hosts import unavailable
 from tests.launch import required
@@ -40,6 +40,12 @@ def test_killed_ranks(ground: Ground, tmp_path: Path) -> None:
 @pytest.mark.skipif(unavailable() != "", reason=unavailable())
 def test_killed_ranks_on_several_hosts(ground: Ground, tmp_path: Path) -> None:
     in_full(kills.run_on_hosts, 2, ground, tmp_path, "openmpi")
+
+
+@pytest.mark.skipif(unavailable() != "", reason=unavailable())
+def test_a_storm(tmp_path: Path) -> None:
+    # All ranks of the first life, and one more.
+    in_full(lambda _, *rest: storm.run(9, *rest), 1, Ground(tmp_path), tmp_path, "openmpi")
 
 
 def test_killed_jobs(ground: Ground, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ HOSTS, RANKS, FEW = 2, 8, 2
 GAP = 0.4  # seconds between two deaths, on average
 EVERY = 10  # rounds between two checkpoints
 SUSTAINED = 8  # rounds for each death: enough for the run to outlast them
-MEASURED = 60  # rounds of the run to which nothing happens
+MEASURED = 20  # rounds of the run to which nothing happens
 
 
 class Killer:
@@ -77,5 +77,5 @@ def _storm(count: int, random: Random, ground: Ground, library: Library) -> tupl
     if not killer.done:
         raise Failed(f"the run ended after {killer.killed} deaths: {result}")
     share = killer.reached * record(quiet)["seconds_per_round"] / killer.seconds
-    more = f"{killer.lives} lives, {killer.survived} deaths gone on from within one; goodput {share:.0%} of the time"
+    more = f"{killer.lives} lives, {killer.survived} deaths gone on from within one; goodput {share:.1%} of the time"
     return f"{killer.killed} killed, the same bits", more
