@@ -235,7 +235,7 @@ class _Fit:
         record = self._record(descent, coef, intercept)
         history = rule.history.columns()
         variance = float(setup.deviation[-1]) ** 2
-        r2 = 1.0 - 2 * rule.loss / table.rows / variance if variance > 0 else None
+        r2 = record["r2"] = 1.0 - 2 * rule.loss / table.rows / variance if variance > 0 else None
         if self.job.places.out:
             rounds = rounds_of(self.comm.size, self.solved - self.loaded)
             timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None

@@ -50,7 +50,8 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
             if given["out"]:
                 with claim(given["out"], "doctor") as claimed:
                     spare(given["out"], "doctor", given["force"])
-                    write(claimed, envelope("doctor", names, [item._asdict() for item in findings]))
+                    rows = [item._asdict() for item in findings]
+                    write(claimed, envelope("doctor", names, rows, data={"files": given["data"]}))
     return 0
 
 

@@ -17,10 +17,10 @@ Key = tuple[str, str]  # mode and algorithm
 # Each has a mark and a line of its own beside its colour, for those who do not tell the colours apart, and for print.
 _STYLES: dict[Key, tuple[str, str]] = {
     ("client-server", "library"): ("blue", "o"),
-    ("client-server", "linear"): ("teal", "s"),
+    ("client-server", "linear"): ("sky", "s"),
     ("peer-to-peer", "library"): ("red", "^"),
     ("peer-to-peer", "ring"): ("pink", "D"),
-    ("peer-to-peer", "recursive-doubling"): ("olive", "v"),
+    ("peer-to-peer", "recursive-doubling"): ("plum", "v"),
     ("peer-to-peer", "rabenseifner"): ("violet", "P"),
 }
 HATCHES = {"compute": "", "wait": "////", "wire": "", "update": "\\\\\\\\", "input": "----"}
@@ -61,13 +61,23 @@ def parts_legend(figure: "Figure", rows: Sequence[Record], narrow: bool, *more: 
 
 
 def timed(axis: "Axis", top: float, label: str) -> None:
-    """A linear axis of seconds in the unit that fits its top, named in its label."""
+    """A linear axis of seconds in the unit that fits its top; each label has it, as on a logarithmic axis."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     factor, unit = units.scale(top, units.TIME)
     axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.6g}"))
-    axis.set_label_text(f"{label}, {unit}")
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.6g} {unit}" if value else "0"))
+    axis.set_label_text(label)
+
+
+def shares(axes: "Axes", label: str) -> None:
+    """A linear x axis of shares: up to all that there is, 100 %."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter
+
+    axes.set_xlim(0, 100)
+    axes.xaxis.set_major_locator(FixedLocator(range(0, 101, 25)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
+    axes.set_xlabel(label)
 
 
 def logarithmic(axes: "Axes", which: str, values: Iterable[float], show: Any, most: int = 6, base: int = 10) -> None:

@@ -18,6 +18,7 @@ _ALONE: dict[str, Callable[[Any], str]] = {
     "error": lambda value: units.percent(value, sign=True),
     "count": lambda value: f"{value:,}",
     "number": units.digits,
+    "precise": lambda value: units.digits(value, 6),
     "fixed": lambda value: f"{value:.2f}".replace("-", "\N{MINUS SIGN}"),
     "hash": lambda value: str(value)[:12],
 }
@@ -29,8 +30,8 @@ class Column:
     """One column: the rows' key, its heading, what kind of value it holds.
 
     Kinds: text, hash, count, seconds, latency (seconds, each with a unit of its own), bytes, rate (bytes a second), percent,
-    error (percent with its sign), number, and fixed (two decimals). Columns of one group are parts of one whole, so they
-    share a unit.
+    error (percent with its sign), number, precise (a number of six digits), and fixed (two decimals). Columns of one group are
+    parts of one whole, so they share a unit.
     """
 
     key: str

@@ -21,6 +21,7 @@ from mpi_pgd.report.markup import Markup, join, tag
 from mpi_pgd.report.progress import steps
 from mpi_pgd.report.records import Record, Records, read
 from mpi_pgd.report.sections import TITLES, facts, fingerprints, headline, machine, pictures, remarks
+from mpi_pgd.report.subjects import problems
 
 TITLE, HEAD_BYTES = ", mpi_pgd report", 4096  # by which a page is known for a report
 MANIFEST = ".report.json"  # the sums of the pictures and tables
@@ -134,14 +135,19 @@ def _palette() -> str:
 
 
 def _body(records: Records, drawn: Mapping[str, Sequence[Drawn]], tables: Mapping[str, Sequence[Table]]) -> Markup:
-    every = records.all()
-    sections = [_section(name, record, records, drawn[name], tables[name]) for name, record in every.items()]
+    every, sections = records.all(), []
+    found = problems(every)
+    for one in found:
+        some = [_section(name, every[name], records, drawn[name], tables[name]) for name in one.names]
+        sections += [tag("div", tag("p", one.title(), class_="problem"), *some)] if len(found) > 1 else some
     explained = formulas(records)
     if explained:
         sections.append(tag("section", tag("h2", "The formulas"), *explained, id="formulas"))
     sections.append(_provenance(every))
     titles = (
-        {name: TITLES[name] for name in every} | ({"formulas": "The formulas"} if explained else {}) | {"made": "How it was made"}
+        {name: TITLES[name] for one in found for name in one.names}
+        | ({"formulas": "The formulas"} if explained else {})
+        | {"made": "How it was made"}
     )
     header = tag("header", *_opening(records), _navigation(titles))
     ending = f"mpi_pgd {mpi_pgd.__version__}. "
@@ -151,10 +157,16 @@ def _body(records: Records, drawn: Mapping[str, Sequence[Drawn]], tables: Mappin
 
 def _opening(records: Records) -> list[Markup]:
     every = records.all()
-    first = next(name for name in _FIRST if name in every and headline(name, every[name]))
-    lead = [headline(first, every[first])] + (remarks("run", every["run"]) if "run" in every else [])
     heading = tag("h1", records.folder.resolve().name or str(records.folder))
-    return [tag("p", "mpi_pgd report", class_="kicker"), heading, tag("p", " ".join(map(_sentence, lead)), class_="lead")]
+    leads = [_lead({name: every[name] for name in one.names}) for one in problems(every)]
+    return [tag("p", "mpi_pgd report", class_="kicker"), heading, *(tag("p", lead, class_="lead") for lead in leads if lead)]
+
+
+def _lead(records: Mapping[str, Record]) -> str:
+    """Of one problem what somebody in a hurry reads."""
+    first = next((name for name in _FIRST if name in records and headline(name, records[name])), None)
+    lead = [headline(first, records[first])] if first else []
+    return " ".join(map(_sentence, lead + (remarks("run", records["run"]) if "run" in records else [])))
 
 
 def _sentence(text: str) -> str:

@@ -26,18 +26,24 @@ PALETTE = {
     "muted": ("#555e67", "#aab2ba"),
     "line": ("#dce0e4", "#343a41"),
     "page": ("#ffffff", "#15181b"),
-    "compute": ("#1f5f9b", "#5aa5df"),
+    # the parts of a round: earths and greens, which no mode has
+    "compute": ("#4a5a3a", "#a3b98a"),
     "wait": ("#dfe3e7", "#2b3138"),
     "hatch": ("#7d868f", "#8e979f"),
-    "wire": ("#d0701e", "#f0994f"),
-    "update": ("#2c7a57", "#52bb8c"),
-    "input": ("#84498c", "#c58bcb"),
-    "blue": ("#0a69ad", "#58b1e8"),
-    "teal": ("#017f77", "#33c2b4"),
-    "red": ("#c24e0b", "#f28c4e"),
-    "pink": ("#a2387e", "#e48ac2"),
-    "olive": ("#846800", "#dcbc3c"),
-    "violet": ("#5a4ab4", "#aa9df6"),
+    "wire": ("#b07d00", "#e3b53c"),
+    "update": ("#3d9440", "#7ed481"),
+    "input": ("#8a5a33", "#cf9a6c"),
+    # the modes: client-server in blues, peer-to-peer from red to violet
+    "blue": ("#0a5cad", "#58a9f0"),
+    "sky": ("#0e87b3", "#56cdf2"),
+    "red": ("#c8322b", "#ff8378"),
+    "pink": ("#d0439a", "#f59ad0"),
+    "plum": ("#7a1f5c", "#c97bb0"),
+    "violet": ("#6a4fc9", "#b3a2ff"),
+    # the page's own
+    "link": ("#1d4f91", "#8fb8ee"),
+    "ok": ("#2c7a57", "#52bb8c"),
+    "warning": ("#a83a00", "#f4965c"),
 }
 LIGHT = {name: pair[0] for name, pair in PALETTE.items()}
 WIDE, NARROW = 860, 328  # CSS pixels: the column of a page, and that of a phone of 360

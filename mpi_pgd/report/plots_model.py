@@ -70,7 +70,8 @@ def link_name(link: str) -> str:
 def _look(row: Record, kind: str) -> dict[str, Any]:
     if kind == "collective":
         return style(key(row))
-    return style(("client-server", "library") if row["link"] == "node" else ("peer-to-peer", "library"))
+    node = row["link"] == "node"
+    return style(("", "")) | {"marker": "o" if node else "^", "color": LIGHT["ink" if node else "muted"]}
 
 
 def _sizes(figure: "Figure", rows: Sequence[Record], links: Sequence[str], kind: str, narrow: bool) -> None:
@@ -112,7 +113,7 @@ def _times(axes: "Axes", mine: Sequence[Record], every: Sequence[Record], kind: 
 
 
 def _residuals(axes: "Axes", rows: Sequence[Record], kind: str, slim: bool) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.axhline(0, color=LIGHT["muted"], linewidth=1)
     for line in _series(rows, kind):
@@ -121,7 +122,8 @@ def _residuals(axes: "Axes", rows: Sequence[Record], kind: str, slim: bool) -> N
             axes.plot(*zip(*known, strict=True), **_look(line[0], kind) | {"linestyle": "none"})
     logarithmic(axes, "x", [row["bytes"] for row in rows], _size, 5 if slim else 8)
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.set(xlabel="message", ylabel="error of the fit, %")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %".replace("-", "\N{MINUS SIGN}")))
+    axes.set(xlabel="message", ylabel="error of the fit")
 
 
 def plan(record: Record) -> list[Picture]:
@@ -191,6 +193,8 @@ def _crossings(rows: Sequence[Record]) -> list[float]:
 def straggler(record: Record) -> list[Picture]:
     """The slowest worker's delay over the number of workers, beside H_m times the mean."""
     rows = sorted(record["rows"], key=lambda row: int(row["workers"]))
+    if rows[-1]["workers"] == 1:  # who is alone is the slowest
+        return []
     spoken = "; ".join(f"{row['workers']}: {units.seconds(row['measured_maximum'])}" for row in rows)
     return [
         Picture(
@@ -210,8 +214,8 @@ def _straggler(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
     axes = panels(figure, 1, narrow)[0]
     workers = [row["workers"] for row in rows]
     axes.plot(workers, [row["mean"] for row in rows], color=LIGHT["muted"], linestyle=":", linewidth=1.4)
-    axes.plot(workers, [row["theory"] for row in rows], color=LIGHT["red"], linestyle="--")
-    axes.plot(workers, [row["measured_maximum"] for row in rows], **style(("client-server", "library"), "none") | {"markersize": 8})
+    axes.plot(workers, [row["theory"] for row in rows], color=LIGHT["ink"], linestyle="--", linewidth=1.2)
+    axes.plot(workers, [row["measured_maximum"] for row in rows], **style(("", ""), "none") | {"markersize": 8})
     numbers_axis(axes, workers)
     axes.set_ylim(0, None)
     timed(axes.yaxis, max(max(row["theory"], row["measured_maximum"]) for row in rows) or 1.0, "slowest delay")

@@ -4,43 +4,79 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mpi_pgd.errors import printable
 from mpi_pgd.report import units
-from mpi_pgd.report.axes import logarithmic, part, parts_legend, stack, timed
+from mpi_pgd.report.axes import logarithmic, part, parts_legend, shares, stack, timed
 from mpi_pgd.report.ink import LIGHT, Picture, panels
-from mpi_pgd.report.records import PARTS, Record
+from mpi_pgd.report.records import PARTS, Model, Record
 from mpi_pgd.report.sheets import MOST
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+BARS = 20  # coefficients
 POINTS = 500  # of a curve: more than a screen shows
 
 History = Mapping[str, Sequence[float]]
 
 
-def run(record: Record, history: History) -> list[Picture]:
-    """As far as the record goes: a run of one round has no curve, and one rank none to wait for."""
+def run(record: Record, history: History, model: Model | None = None) -> list[Picture]:
+    """As far as the record goes: a run of one round has no curve, and one rank, or one worker, none to wait for."""
     costs = record["costs"]
-    pictures = [_convergence(history)] if len(_curve(history, "gradient_norm")) > 1 else []
+    lost = [loss["round"] for loss in record.get("losses") or []]
+    pictures = [_coefficients(model)] if model and any(model.coef) else []
+    pictures += [_convergence(history, lost)] if len(_curve(history, "gradient_norm")) > 1 else []
     pictures.append(_ranks(record))
     if costs.get("timeline"):
         pictures.append(_timeline(costs["timeline"]))
     slowdowns = costs.get("slowdowns")
-    if slowdowns and sum(slowdowns["counts"]):
+    if slowdowns and sum(slowdowns["counts"]) and record["workers"] > 1:
         pictures.append(_slowdowns(slowdowns["edges"], slowdowns["counts"]))
     return pictures
 
 
-def _convergence(history: History) -> Picture:
+def _coefficients(model: Model) -> Picture:
+    shown = model.largest()[:BARS]
+    which = f"The {BARS} largest of {len(model.coef):,}" if len(shown) < len(model.coef) else "All"
+    spoken = "; ".join(f"{model.name(place)}: {units.digits(model.coef[place])}" for place in shown)
+    return Picture(
+        "coefficients",
+        "The coefficients",
+        f"{which}, the largest first, in the units of the data: by how much the target grows with one unit more of the feature.",
+        f"Bars by feature. {spoken[:600]}",
+        lambda figure, narrow: _bars(figure, model, shown, narrow),
+        (70 + 24 * len(shown), 70 + 24 * len(shown)),
+    )
+
+
+def _bars(figure: "Figure", model: Model, shown: Sequence[int], narrow: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes = panels(figure, 1, narrow)[0]
+    places, values = list(range(len(shown))), [model.coef[column] for column in shown]
+    axes.barh(places, values, 0.66, color=LIGHT["muted"])
+    axes.axvline(0, color=LIGHT["ink"], linewidth=0.8)
+    axes.set_yticks(places, [units.shortened(printable(model.name(column)), 16 if narrow else 32) for column in shown])
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"])
+    axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 7))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", "\N{MINUS SIGN}")))
+    axes.set_xlabel("coefficient")
+
+
+def _convergence(history: History, lost: Sequence[float]) -> Picture:
     norms = _curve(history, "gradient_norm")
+    more = " A dotted line is where the run went on after ranks were lost." if lost else ""
     return Picture(
         "convergence",
         "Convergence",
-        "Over the rounds, logarithmic: how far the objective lies above the lowest one of the run, and the norm of the gradient.",
+        "Over the rounds, logarithmic: how far the objective lies above the lowest one of the run, and the norm of the gradient."
+        + more,
         f"The norm of the gradient goes from {units.digits(norms[0][1])} to {units.digits(norms[-1][1])}, "
         f"in round {norms[-1][0]:,.0f}.",
-        lambda figure, narrow: _curves(figure, history, narrow),
+        lambda figure, narrow: _curves(figure, history, lost, narrow),
         (330, 520),
     )
 
@@ -57,26 +93,24 @@ def _gap(history: History) -> list[tuple[float, float]]:
     return _curve({"round": history["round"], "gap": [value - lowest for value in history["objective"]]}, "gap")
 
 
-def _curves(figure: "Figure", history: History, narrow: bool) -> None:
+def _curves(figure: "Figure", history: History, lost: Sequence[float], narrow: bool) -> None:
     left, right = panels(figure, 2, narrow)
-    _one_curve(left, _gap(history), "objective above its lowest", "blue")
-    _one_curve(right, _curve(history, "gradient_norm"), "gradient norm", "red")
+    _one_curve(left, _gap(history), "objective above its lowest")
+    _one_curve(right, _curve(history, "gradient_norm"), "gradient norm")
+    for turn in lost:
+        for axes in (left, right):
+            axes.axvline(turn, color=LIGHT["muted"], linestyle=":", linewidth=1.2)
 
 
-def _one_curve(axes: "Axes", points: Sequence[tuple[float, float]], title: str, colour: str) -> None:
+def _one_curve(axes: "Axes", points: Sequence[tuple[float, float]], title: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     thin = _thinned(points)
-    axes.plot([x for x, _ in thin], [y for _, y in thin], color=LIGHT[colour], linewidth=1.4)
-    logarithmic(axes, "y", [y for _, y in thin], _exponent, 8)
+    axes.plot([x for x, _ in thin], [y for _, y in thin], color=LIGHT["ink"], linewidth=1.4)
+    logarithmic(axes, "y", [y for _, y in thin], units.power_of_ten, 8)
     axes.set_title(title)
     axes.set_xlabel("round")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-
-
-def _exponent(value: float) -> str:
-    whole = round(math.log10(value), 9)
-    return f"10{units.superscript(int(whole))}" if whole.is_integer() else units.digits(value)
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -99,10 +133,12 @@ def _ranks(record: Record) -> Picture:
     left_out = f" The {MOST} ranks of {len(ranks):,} that computed longest." if len(shown) < len(ranks) else ""
     spoken = "; ".join(f"rank {rank['rank']}: compute {units.seconds(rank['compute'])}" for rank in shown)
     height = 90 + max(26 * len(shown), 60)
+    words = "Left, seconds a round on each rank, mean over all rounds; right, in how many of the rounds it arrived last."
+    words = words if record["workers"] > 1 else "Seconds a round on each rank, mean over all rounds."
     return Picture(
         "ranks",
-        "Each rank's round, and who came last",
-        f"Left, seconds a round on each rank, mean over all rounds; right, in how many of the rounds it arrived last.{left_out}",
+        "Each rank's round" + (", and who came last" if record["workers"] > 1 else ""),
+        f"{words}{left_out}",
         f"Bars by rank. {spoken}",
         lambda figure, narrow: _rank_bars(figure, record, shown, narrow),
         (height, 2 * height),
@@ -110,27 +146,31 @@ def _ranks(record: Record) -> Picture:
 
 
 def _rank_bars(figure: "Figure", record: Record, ranks: Sequence[Record], narrow: bool) -> None:
-    from matplotlib.ticker import FixedLocator
-
     places = list(range(len(ranks)))
     every = record["costs"]["rounds"] or 1
-    ratios: dict[str, Any] = {} if narrow else {"width_ratios": [3, 2]}
-    left, right = panels(figure, 2, narrow, **ratios)
+    several = record["workers"] > 1  # one alone is always the last
+    ratios: dict[str, Any] = {} if narrow or not several else {"width_ratios": [3, 2]}
+    left, *others = panels(figure, 1 + several, narrow, **ratios)
     stack(left, ranks, places, across=True, width=0.7)
     timed(left.xaxis, max(sum(rank[which] for which in PARTS) for rank in ranks) or 1.0, "a round")
-    shares = [(rank.get("slowest_rounds") or 0) / every * 100 for rank in ranks]
-    right.barh(places, shares, 0.7, color=LIGHT["muted"])
-    for place, share in zip(places, shares, strict=True):
-        right.annotate(f"{share:.0f} %", (share, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=11)
-    right.set_xlim(0, max(max(shares) * 1.25, 10))
-    right.xaxis.set_major_locator(FixedLocator(range(0, 101, 5 if max(shares) < 25 else 25)))
-    right.set_xlabel("came last, % of the rounds")
-    for axes in (left, right):
+    for right in others:
+        _last(right, places, [(rank.get("slowest_rounds") or 0) / every * 100 for rank in ranks])
+    for axes in (left, *others):
         axes.set_yticks(places, [f"rank {rank['rank']}" for rank in ranks])
         axes.set_ylim(len(ranks) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
     parts_legend(figure, ranks, narrow)
+
+
+def _last(axes: "Axes", places: Sequence[int], percents: Sequence[float]) -> None:
+    axes.barh(places, percents, 0.7, color=LIGHT["muted"])
+    shares(axes, "came last, of the rounds")
+    for place, percent in zip(places, percents, strict=True):
+        inside = percent > 85
+        look: dict[str, Any] = {"xytext": (-5 if inside else 5, 0), "ha": "right" if inside else "left"}
+        look["color"] = LIGHT["page" if inside else "ink"]
+        axes.annotate(f"{percent:.0f} %", (percent, place), textcoords="offset points", va="center", fontsize=11, **look)
 
 
 def _timeline(pieces: Sequence[Record]) -> Picture:

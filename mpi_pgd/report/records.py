@@ -1,6 +1,7 @@
 """What lies in a folder: the files of a run and of studies, read and checked before anything is made of them."""
 
 import csv
+import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -90,11 +91,16 @@ _RUN: dict[str, Any] = {
     **dict.fromkeys(("ranks", "workers", "rows", "features", "rounds"), "whole"),
     "objective?": "number",
     "gradient_norm?": "number",
+    "r2?": "number",
     "weights_sha256": "text",
     "seconds": dict.fromkeys(("total", "load", "solve"), "number"),
     "bytes_per_round": "number",
     "seconds_per_round?": "number",
     "config?": {},
+    "losses?": [
+        {"ranks": ["whole"], "nodes": ["text"], "round": "whole", "rows_read": "whole"}
+        | dict.fromkeys(("seconds", "cost"), "number")
+    ],
     "costs": {
         "rounds": "whole",
         "ranks": [_RANK],
@@ -108,6 +114,23 @@ STUDIES = tuple(_STUDIES)
 
 
 @dataclass(frozen=True)
+class Model:
+    """What a run fitted: the content of model.h5."""
+
+    coef: Sequence[float]
+    intercept: float
+    names: Sequence[str]
+
+    def name(self, column: int) -> str:
+        """Of a feature; x and its number from 0, if it has none."""
+        return self.names[column] if self.names else f"x{column}"
+
+    def largest(self) -> list[int]:
+        """The columns, those of the largest coefficients first."""
+        return sorted(range(len(self.coef)), key=lambda column: -abs(self.coef[column]))
+
+
+@dataclass(frozen=True)
 class Records:
     """What one folder holds.
 
@@ -117,6 +140,7 @@ class Records:
         history: history.csv by column, equal lengths; empty without one.
         trace: events in trace.json, or None.
         studies: the study files by name, in the order of ``STUDIES``.
+        model: model.h5, or None.
     """
 
     folder: Path
@@ -124,6 +148,7 @@ class Records:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     trace: int | None = None
     studies: Mapping[str, Record] = field(default_factory=dict)
+    model: Model | None = None
 
     def all(self) -> dict[str, Record]:
         """The run and the studies, by name."""
@@ -149,7 +174,8 @@ def read(folder: str) -> Records:
         raise InputError(f"{folder} holds no run and no study (none of {expected}): give the folder that --out named")
     history = _history(path / "history.csv") if run and "history.csv" in names else {}
     trace = _trace(path / "trace.json") if run and "trace.json" in names else None
-    return Records(path, run, history, trace, studies)
+    model = _model(path / "model.h5", run) if run and "model.h5" in names else None
+    return Records(path, run, history, trace, studies, model)
 
 
 def _study(path: Path, name: str) -> Record:
@@ -212,6 +238,21 @@ def _history(path: Path) -> dict[str, list[float]]:
     if missing:
         raise InputError(f"{path} is damaged, it has no column {missing[0]}: run the fit again")
     return columns
+
+
+def _model(path: Path, run: Record) -> Model:
+    import h5py  # only a run needs it
+    import numpy as np
+
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            coef, intercept = np.asarray(file["coef"][()], "<f8"), float(file["intercept"][()])
+            names = [word.decode(errors="replace") for word in file["feature_names"][()]] if "feature_names" in file else []
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{path} is damaged, it can't be read ({' '.join(str(error).split())}): run the fit again") from None
+    if hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest() != run["weights_sha256"]:
+        raise InputError(f"{path} holds other weights than run.json tells of: give the folder of one run, or run the fit again")
+    return Model(coef.tolist(), intercept, names if len(names) == len(coef) else [])
 
 
 def _trace(path: Path) -> int:

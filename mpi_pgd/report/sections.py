@@ -8,6 +8,7 @@ from mpi_pgd.report import plots, plots_model, plots_run, units
 from mpi_pgd.report.ink import Picture
 from mpi_pgd.report.markup import Markup, tag
 from mpi_pgd.report.records import Record, Records
+from mpi_pgd.report.subjects import called, problem
 
 TITLES = {
     "run": "The run",
@@ -23,7 +24,7 @@ TITLES = {
 def pictures(records: Records) -> dict[str, list[Picture]]:
     """The pictures of each record, by its name."""
     makers: dict[str, Callable[[Record], list[Picture]]] = {
-        "run": lambda record: plots_run.run(record, records.history),
+        "run": lambda record: plots_run.run(record, records.history, records.model),
         "compare": plots.compare,
         "scaling": plots.scaling,
         "straggler": plots_model.straggler,
@@ -35,7 +36,12 @@ def pictures(records: Records) -> dict[str, list[Picture]]:
 
 
 def headline(name: str, record: Record) -> str:
-    """The one sentence that somebody in a hurry reads."""
+    """The one sentence that somebody in a hurry reads, with the name of the data."""
+    data, sentence = called(problem(name, record).files), _headline(name, record)
+    return f"On {data}: {sentence[:1].upper()}{sentence[1:]}" if data and sentence else sentence
+
+
+def _headline(name: str, record: Record) -> str:
     return {
         "run": _run_sentence,
         "compare": lambda study: study.get("verdict") or "modes and algorithms, turn by turn",
@@ -50,9 +56,9 @@ def headline(name: str, record: Record) -> str:
 def remarks(name: str, record: Record) -> list[str]:
     """Further sentences of a study, one a line."""
     if name == "run":
-        return [record["costs"]["sentence"]] if record["costs"].get("sentence") else []
+        return [line for line in (_losses(record), record["costs"].get("sentence")) if line]
     found = [line for key in ("findings", "crossovers", "notes") for line in record.get(key) or []]
-    return [line for line in found if line != headline(name, record)]
+    return [line for line in found if line != _headline(name, record)]
 
 
 def facts(name: str, record: Record, records: Records) -> list[tuple[str, str]]:
@@ -86,6 +92,15 @@ def _run_sentence(record: Record) -> str:
     text = f"{record['status'].capitalize()} after {units.count(record['rounds'], 'round')}, {where}"
     pace = record.get("seconds_per_round")
     return f"{text}: solved in {units.seconds(record['seconds']['solve'])}" + (f", {units.seconds(pace)} a round." if pace else ".")
+
+
+def _losses(record: Record) -> str:
+    lost = record.get("losses") or []
+    number = sum(len(loss["ranks"]) for loss in lost)
+    if not lost:
+        return ""
+    verb = "was" if number == 1 else "were"
+    return f"{units.count(number, 'rank')} {verb} lost on the way, which cost {units.seconds(sum(loss['cost'] for loss in lost))}"
 
 
 def _mode(row: Record) -> str:
@@ -152,11 +167,13 @@ def _run_facts(record: Record, records: Records) -> list[tuple[str, str]]:
     seconds, costs = record["seconds"], record["costs"]
     solver = (record.get("config") or {}).get("solver")
     found = {
-        "data": f"{record['rows']:,} rows, {record['features']:,} features",
+        "data": problem("run", record).title(),
         "mode": f"{_mode(record)}; {units.count(record['ranks'], 'rank')}, {units.count(record['workers'], 'worker')}",
         "solver": solver if isinstance(solver, str) else None,
         "objective": f"{record['objective']:.12g}" if record.get("objective") is not None else "not a finite number",
         "gradient norm": units.digits(record["gradient_norm"]) if record.get("gradient_norm") is not None else None,
+        "R²": _r2(record),
+        "intercept": units.digits(records.model.intercept, 6) if records.model else None,
         "time": ", ".join(f"{key} {units.seconds(seconds[key])}" for key in ("load", "solve", "total")),
         "sent a round": f"{units.size(record['bytes_per_round'])} by each worker"
         if record["ranks"] > 1
@@ -168,10 +185,18 @@ def _run_facts(record: Record, records: Records) -> list[tuple[str, str]]:
     return [(key, value) for key, value in found.items() if value is not None]
 
 
+def _r2(record: Record) -> str | None:
+    """How much of the targets' variance the model explains; a record of an earlier version does not have it."""
+    if "r2" not in record:
+        return None
+    return "not defined" if record["r2"] is None else f"{record['r2']:.6f}".replace("-", "\N{MINUS SIGN}")
+
+
 def _study_facts(record: Record) -> list[tuple[str, str]]:
     data, base = record.get("data") or {}, (record.get("baseline") or {}).get("seconds_per_round")
     turns = [f"{record[key]:,} {key}" for key in ("rounds", "repeats") if isinstance(record.get(key), int)]
-    found = [("data", ", ".join(f"{value:,} {key}" for key, value in data.items() if isinstance(value, int | float)))]
+    sizes = ", ".join(f"{value:,} {key}" for key, value in data.items() if isinstance(value, int | float))
+    found = [("data", ": ".join(filter(None, (called(problem("compare", record).files), sizes))))]
     found.append(("turns", " a turn, ".join(turns)))
     found.append(("one rank", f"{units.seconds(base)} a round, measured in the same run" if isinstance(base, int | float) else ""))
     return [(key, value) for key, value in found if value]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mpi_pgd.report.export import Column, Table
-from mpi_pgd.report.records import PARTS, Record, Records
+from mpi_pgd.report.records import PARTS, Model, Record, Records
 
 MOST = 32  # rows of a table that a person reads through; a longer one is folded, or shows the rows that matter
 
@@ -32,7 +32,7 @@ _PREDICTED = (
 def tables(records: Records) -> dict[str, list[Table]]:
     """The tables of each record, by its name."""
     makers = {
-        "run": _run,
+        "run": lambda record: _run(record, records.model),
         "compare": _compare,
         "scaling": _scaling,
         "straggler": _straggler,
@@ -54,7 +54,38 @@ def predictions(rows: Sequence[Record]) -> list[dict[str, Any]]:
     return [{**row, "error": row["predicted_seconds_per_round"] / row["seconds_per_round"] - 1} for row in both]
 
 
-def _run(record: Record) -> list[Table]:
+def _run(record: Record, model: Model | None) -> list[Table]:
+    return [*_coefficients(model), *_losses(record), _ranks(record)]
+
+
+def _coefficients(model: Model | None) -> list[Table]:
+    if model is None:
+        return []
+    columns = (Column("name", "Feature"), Column("column", "Column", "count"), Column("coefficient", "Coefficient", "precise"))
+    rows = [{"name": model.name(place), "column": place, "coefficient": value} for place, value in enumerate(model.coef)]
+    if len(rows) <= MOST:
+        return [Table("run-coefficients", "The coefficients, in the units of the data", columns, rows)]
+    title = f"The coefficients, in the units of the data (the {MOST} largest of {len(rows):,})"
+    return [Table("run-coefficients", title, columns, rows, shown=[rows[place] for place in model.largest()[:MOST]])]
+
+
+def _losses(record: Record) -> list[Table]:
+    columns = (
+        Column("ranks", "Ranks"),
+        Column("nodes", "Nodes"),
+        Column("seconds", "Lost after", "seconds"),
+        Column("round", "Went on from round", "count"),
+        Column("cost", "Cost", "seconds"),
+        Column("rows_read", "Rows read again", "count"),
+    )
+    rows = [
+        {**loss, "ranks": ", ".join(map(str, loss["ranks"])), "nodes": ", ".join(dict.fromkeys(loss["nodes"]))}
+        for loss in record.get("losses") or []
+    ]
+    return [Table("run-losses", "Ranks that were lost, and what it cost", columns, rows)] if rows else []
+
+
+def _ranks(record: Record) -> Table:
     costs = record["costs"]
     every = costs["rounds"] or 1
     ranks = [
@@ -70,10 +101,10 @@ def _run(record: Record) -> list[Table]:
     )
     title = "Each rank: seconds a round, how often it came last, and how long the others waited for it"
     if len(ranks) <= MOST:
-        return [Table("run-ranks", title, columns, ranks)]
+        return Table("run-ranks", title, columns, ranks)
     worst = sorted(ranks, key=lambda rank: -(rank.get("waited_for") or 0.0))[:MOST]
     title += f" (the {MOST} of {len(ranks):,} ranks that were waited for most)"
-    return [Table("run-ranks", title, columns, ranks, shown=sorted(worst, key=lambda rank: int(rank["rank"])))]
+    return Table("run-ranks", title, columns, ranks, shown=sorted(worst, key=lambda rank: int(rank["rank"])))
 
 
 def _compare(record: Record) -> list[Table]:

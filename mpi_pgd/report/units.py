@@ -23,7 +23,7 @@ def digits(value: float, most: int = 3) -> str:
     if not value:
         return "0"
     if not 1e-3 <= abs(value) < 1e6:
-        return power(value)
+        return power(value, most)
     text = f"{value:,.{decimals(value, most)}f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
@@ -36,10 +36,16 @@ def decimals(value: float, most: int = 3) -> int:
     return max(0, most - 1 - exponent)
 
 
-def power(value: float) -> str:
+def power(value: float, most: int = 3) -> str:
     """Such as 1.54·10⁻¹²."""
-    mantissa, exponent = f"{value:.2e}".split("e")
+    mantissa, exponent = f"{value:.{most - 1}e}".split("e")
     return f"{mantissa}·10{superscript(int(exponent))}".replace("-", "\N{MINUS SIGN}")
+
+
+def power_of_ten(value: float) -> str:
+    """A tick of an axis over many sizes: 10⁻³, and 3·10⁻³ between two of them."""
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{'' if mantissa == '1' else mantissa + '·'}10{superscript(int(exponent))}"
 
 
 def superscript(exponent: int) -> str:

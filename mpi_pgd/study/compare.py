@@ -11,7 +11,7 @@ from mpi_pgd.report import units
 from mpi_pgd.study import network
 from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.record import envelope
-from mpi_pgd.study.turns import Contestant, Race, alone, baseline, row, watched
+from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, row, watched
 from mpi_pgd.train import Ballot
 
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
@@ -40,7 +40,7 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
         "compare",
         problem.nodes,
         rows,
-        data={"rows": problem.rows, "features": problem.table.features, "blocks": problem.partition.blocks},
+        data={**described(problem), "blocks": problem.partition.blocks},
         rounds=problem.settings.rounds,
         repeats=repeats,
         baseline=first,

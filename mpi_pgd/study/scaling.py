@@ -13,7 +13,7 @@ from mpi_pgd.study.compare import around, predicted
 from mpi_pgd.study.limits import conclusions
 from mpi_pgd.study.model import Model, workers_of
 from mpi_pgd.study.record import envelope
-from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, row
+from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, described, row
 from mpi_pgd.train import Ballot
 
 
@@ -71,7 +71,7 @@ def scaling(
         "scaling",
         problem.nodes,
         rows,
-        data={"rows": problem.rows, "features": problem.table.features, "blocks": problem.partition.blocks},
+        data={**described(problem), "blocks": problem.partition.blocks},
         rounds=problem.settings.rounds,
         repeats=repeats,
         sums=problem.settings.sums,

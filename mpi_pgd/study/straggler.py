@@ -11,7 +11,7 @@ from mpi_pgd.problem import Problem
 from mpi_pgd.report.progress import steps
 from mpi_pgd.study.model import harmonic
 from mpi_pgd.study.record import envelope
-from mpi_pgd.study.turns import Teams, watched
+from mpi_pgd.study.turns import Teams, described, watched
 from mpi_pgd.topology.costs import COMPUTE, split
 from mpi_pgd.topology.world import anyone
 from mpi_pgd.train import Ballot
@@ -36,7 +36,7 @@ def straggler(problem: Problem, mean: float, ballot: Ballot) -> dict[str, Any] |
                 return None
     if problem.comm.rank:
         return None
-    return envelope("straggler", problem.nodes, rows, data={"rows": problem.rows, "features": problem.table.features})
+    return envelope("straggler", problem.nodes, rows, data=described(problem))
 
 
 def _delayed(problem: Problem, mean: float, ballot: Ballot, team: MPI.Intracomm) -> dict[str, Any]:

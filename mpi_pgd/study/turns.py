@@ -157,6 +157,11 @@ class Race:
         return Turn(costs.mean(), serving, topology.workers, wire, sha, rule.status)
 
 
+def described(problem: Problem) -> dict[str, Any]:
+    """The data, for the record of a study."""
+    return {"files": list(problem.settings.data), "rows": problem.rows, "features": problem.table.features}
+
+
 def watched(problem: Problem) -> bool:
     """Whether this rank says how far the study is."""
     return problem.comm.rank == 0 and not problem.settings.quiet

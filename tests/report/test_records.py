@@ -1,10 +1,13 @@
 """Reading a folder: what is there is found, what can't be used is refused in one sentence."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
 from mpi_pgd import InputError
@@ -146,3 +149,31 @@ def test_a_damaged_history(tmp_path: Path, text: str, said: str) -> None:
 def test_a_damaged_trace(tmp_path: Path) -> None:
     samples.folder(tmp_path, run=samples.run(), trace={"traceEvents": 3})
     assert "trace.json is damaged, traceEvents is not a list" in refused(tmp_path)
+
+
+def fitted(folder: Path, run: dict[str, Any], coef: Any, intercept: float, names: tuple[bytes, ...] = ()) -> Path:
+    """A model.h5 beside the record of its run."""
+    folder.mkdir(exist_ok=True)
+    with h5py.File(folder / "model.h5", "w") as file:
+        file["coef"], file["intercept"] = np.asarray(coef, float), intercept
+        if names:
+            file["feature_names"] = list(names)
+    sha = hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest()
+    return samples.folder(folder, run={**run, "weights_sha256": sha})
+
+
+def test_the_model_is_read(tmp_path: Path) -> None:
+    model = records.read(str(fitted(tmp_path, samples.run(2), [1.0, -3.0], 2.0, (b"a", b"b")))).model
+    assert model is not None
+    assert (list(model.coef), model.intercept, model.largest()) == ([1.0, -3.0], 2.0, [1, 0])
+    assert [model.name(place) for place in (0, 1)] == ["a", "b"]
+
+
+def test_the_model_of_another_run_is_refused(tmp_path: Path) -> None:
+    fitted(tmp_path, samples.run(2), [1.0], 2.0)
+    samples.folder(tmp_path, run=samples.run(2))
+    with pytest.raises(InputError, match=r"model.h5 holds other weights than run.json tells of"):
+        records.read(str(tmp_path))
+    (tmp_path / "model.h5").write_bytes(b"no HDF5")
+    with pytest.raises(InputError, match=r"model.h5 is damaged, it can't be read"):
+        records.read(str(tmp_path))
