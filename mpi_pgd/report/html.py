@@ -139,7 +139,7 @@ def _body(records: Records, drawn: Mapping[str, Sequence[Drawn]], tables: Mappin
     found = problems(every)
     for one in found:
         some = [_section(name, every[name], records, drawn[name], tables[name]) for name in one.names]
-        sections += [tag("div", tag("p", one.title(), class_="problem"), *some)] if len(found) > 1 else some
+        sections += [tag("p", one.title(), class_="problem"), *some] if len(found) > 1 else some
     explained = formulas(records)
     if explained:
         sections.append(tag("section", tag("h2", "The formulas"), *explained, id="formulas"))

@@ -167,10 +167,7 @@ def _last(axes: "Axes", places: Sequence[int], percents: Sequence[float]) -> Non
     axes.barh(places, percents, 0.7, color=LIGHT["muted"])
     shares(axes, "came last, of the rounds")
     for place, percent in zip(places, percents, strict=True):
-        inside = percent > 85
-        look: dict[str, Any] = {"xytext": (-5 if inside else 5, 0), "ha": "right" if inside else "left"}
-        look["color"] = LIGHT["page" if inside else "ink"]
-        axes.annotate(f"{percent:.0f} %", (percent, place), textcoords="offset points", va="center", fontsize=11, **look)
+        axes.text(1.03, place, f"{percent:.0f} %", transform=axes.get_yaxis_transform(), va="center", fontsize=11)
 
 
 def _timeline(pieces: Sequence[Record]) -> Picture:

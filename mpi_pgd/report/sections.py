@@ -37,8 +37,9 @@ def pictures(records: Records) -> dict[str, list[Picture]]:
 
 def headline(name: str, record: Record) -> str:
     """The one sentence that somebody in a hurry reads, with the name of the data."""
-    data, sentence = called(problem(name, record).files), _headline(name, record)
-    return f"On {data}: {sentence[:1].upper()}{sentence[1:]}" if data and sentence else sentence
+    about, sentence = problem(name, record), _headline(name, record)
+    data = about.title() if name == "plan" and about.shape else called(about.files)
+    return f"{'For' if name == 'plan' else 'On'} {data}: {sentence[:1].upper()}{sentence[1:]}" if data and sentence else sentence
 
 
 def _headline(name: str, record: Record) -> str:

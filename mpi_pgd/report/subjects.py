@@ -27,13 +27,12 @@ class Problem:
     def title(self) -> str:
         """``diamonds.h5: 53,940 rows, 23 features``, as far as it is known."""
         shape = ", ".join(units.count(number, word) for number, word in zip(self.shape, ("row", "feature"), strict=False))
-        return ": ".join(filter(None, (called(self.files), shape))) or "This machine"
+        return ": ".join(filter(None, (called(self.files), shape))) or "Other records"
 
     def admits(self, other: "Problem") -> bool:
-        """Whether the other one may be the same: what both know is equal, and there is something that both know."""
-        known = [(self.files, other.files), (self.shape, other.shape)]
-        both = [(mine, theirs) for mine, theirs in known if mine and theirs]
-        return all(mine == theirs for mine, theirs in both) and bool(both or not any(map(any, known)))
+        """Whether the other one is about these data: by name, or, if it has none, by shape."""
+        shapes = not self.shape or not other.shape or self.shape == other.shape
+        return shapes and (self.files == other.files or bool(not other.files and self.shape and other.shape))
 
 
 def called(files: tuple[str, ...]) -> str:
@@ -55,14 +54,22 @@ def problem(name: str, record: Record) -> Problem:
 
 
 def problems(records: Mapping[str, Record]) -> list[Problem]:
-    """The records by what they are about, in their order."""
+    """The records by the data that they are about; all together, unless they name two."""
+    every = [problem(name, record) for name, record in records.items()]
     found: list[Problem] = []
-    for name, record in records.items():
-        new = problem(name, record)
+    other = Problem()
+    for new in sorted(every, key=lambda one: not one.files):  # those without a name come to one that has it
         same = next((one for one in found if one.admits(new)), None)
         if same:
-            same.files, same.shape = same.files or new.files, same.shape or new.shape
+            same.shape = same.shape or new.shape
             same.names += new.names
-        else:
+        elif new.files:
             found.append(new)
-    return found
+        else:
+            other.names += new.names
+    if len(found) < 2:
+        return [Problem(names=list(records))]
+    order = list(records)
+    for one in found:
+        one.names.sort(key=order.index)
+    return found + ([other] if other.names else [])
