@@ -198,7 +198,7 @@ def test_arrays_are_to_be_saved(data: Any, more: Any, options: Any) -> None:
         ([], (), "no data were given"),
         (3, (), "data was given 3: expected the name"),
         ("a.h5", ("b.h5",), "fit was given 2 files one by one"),
-        ("a\0.h5", (), "without the character NUL"),
+        ("a\0.h5", (), "and NUL is none of them"),
         ([Path("a.h5"), 3], (), "expected the name of an HDF5 file, or several"),
     ],
 )
