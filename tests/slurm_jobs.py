@@ -83,7 +83,7 @@ class Jobs:
             found = self.slurm.job(number)
             told = f"{way}: {found}\n{self.log(number)}"
             assert (found["JobState"], found["ExitCode"]) == (state, f"{code}:0"), told
-            assert "Traceback" not in told
+            assert "Traceback" not in told, told
 
     def end(self, timeout: float, **changes: object) -> None:
         """As ``ended``, however they end."""

@@ -82,7 +82,7 @@ def test_compare(jobs: Jobs, data: Path) -> None:
 
 def test_array_and_its_report(jobs: Jobs, data: Path) -> None:
     jobs.submit(SRUN, "scaling", data, "--rounds", 5, "--repeats", 1, flags=("--nodes=1",))
-    jobs.until(lambda: len(list(jobs.folder.glob("*/out/report.html"))) == len(SRUN), timeout=120)
+    jobs.until(lambda: len(list(jobs.folder.glob("*/out/report.html"))) == len(SRUN), timeout=240)
     for way in SRUN:
         found = json.loads((jobs.out(way) / "scaling.json").read_text())
         strong = [row for row in found["rows"] if row["scaling"] == "strong"]
