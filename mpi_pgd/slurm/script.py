@@ -141,7 +141,10 @@ state() { stat -c '%i %y' "$checkpoint" 2>/dev/null || true; }
 run() {
     SECONDS=0
     start "$@"
-    if [ "$cut" = yes ] && ((SECONDS < 60)) && [ "$(state)" = "$before" ]; then start "$@"; fi
+    if [ "$cut" = yes ] && ((SECONDS < 60)) && [ "$(state)" = "$before" ]; then
+        log "once more, as that was at once"
+        start "$@"
+    fi
 }
 """
 
