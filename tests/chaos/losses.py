@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from tests.chaos.common import LIMIT, Failed, Ground, Tally, available, record
+from tests.chaos.common import Failed, Ground, Tally, available, record
 from tests.launch import launch, libraries
 from tests.private_slurm import Slurm, unavailable
 from tests.slurm_jobs import SLOW, WAYS, Jobs, Way
@@ -114,5 +114,5 @@ def _case(kind: str, life: int, jobs: Jobs, way: Way, hit: Callable[[], str], gr
     if kind == "chain" or job["JobState"] != "FAILED" or job["ExitCode"] == "0:0" or kept is None:
         raise Failed(f"{more}: {trouble}\n{log}")
     words = ("--resume", kept, "--quiet", "--out", out.with_name("again"))
-    ground.check("contiguous", out.with_name("again"), launch(libraries()[way.library], 3, *words, timeout=LIMIT))
+    ground.check("contiguous", out.with_name("again"), launch(libraries()[way.library], 3, *words, timeout=LONG))
     return f"{kind}: failed for SLURM, too, and was resumed to the same bits", more
