@@ -150,6 +150,19 @@ def test_the_settings_are_an_input(tmp_path: Path) -> None:
     assert read([str(data), "--config", str(path), "--out", str(tmp_path)]).settings["rounds"] == 5
 
 
+def test_a_checkpoint_does_not_choose_where_to_write(tmp_path: Path) -> None:
+    from mpi_pgd.cli.fit import read, told
+    from tests.survive.test_checkpoint import SETTINGS
+    from tests.survive.test_checkpoint import made as saved
+
+    path, data = tmp_path / "run.ckpt", rows(tmp_path / "a.h5")
+    checkpoint.write(path, saved()._replace(settings=SETTINGS | {"data": [str(data)], "out": "/there", "trace": True}))
+    found = read(["--resume", str(path)])
+    assert (found.settings["out"], found.settings["checkpoint"]) == ("", str(path))
+    assert [line for line in told(found) if "give --out /there" in line] != []
+    assert list(told(read(["--resume", str(path), "--out", "here"]))) == []
+
+
 def test_two_outputs_in_one_place(tmp_path: Path) -> None:
     data = rows(tmp_path / "a.h5")
     (tmp_path / "out").mkdir()

@@ -88,7 +88,7 @@ def saved(out: str, checkpoint: str, trace: bool) -> str:
 
 def _coefficients(model: Model) -> str:
     """With their names, or x and their numbers from 0; of many the largest, in the order of the columns."""
-    order = np.argsort(-np.abs(np.nan_to_num(model.coef)), kind="stable")[:LARGEST]
+    order = np.argsort(-np.nan_to_num(np.abs(model.coef), nan=np.inf), kind="stable")[:LARGEST]
     told = []
     for place in sorted(order.tolist()):
         name = model.names[place] if model.names else f"x{place}"

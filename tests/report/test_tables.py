@@ -1,0 +1,57 @@
+"""The table at the end shows what was fitted, and says what is left of it."""
+
+import numpy as np
+import pytest
+
+from mpi_pgd.config import settings
+from mpi_pgd.report import tables
+from mpi_pgd.report.tables import Model, saved
+from mpi_pgd.survive.resume import Start
+
+
+def shown(coef: list[float], names: list[str]) -> str:
+    return tables._coefficients(Model(np.array(coef), 0.0, names))
+
+
+def test_few_coefficients_are_all_there_by_name() -> None:
+    assert shown([1.5, -2e9], ["size", "a b"]) == "size 1.5, a b -2e+09"
+    assert shown([1.5, 0.0], []) == "x0 1.5, x1 0"
+    assert shown([1.0], ["n" * 100]) == f"{'n' * 40}... 1"
+
+
+def test_of_many_the_largest_in_the_order_of_the_columns() -> None:
+    coef = [0.0] * 5000
+    for place in range(10):
+        coef[place * 7] = -1.0 - place
+    assert shown(coef, []).startswith("the 10 largest of 5,000: x0 -1, x7 -2, ")
+    assert shown([*coef, float("nan")], []).endswith("x5000 nan")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("", "", False), "nothing, as no --out was given"),
+        (("", "c", False), "nothing but the checkpoint, as no --out was given: --resume c --out DIR"),
+        (("r", "c", False), "model.h5, history.csv and run.json in r"),
+        (("r\udcff", "", True), "model.h5, history.csv, trace.json and run.json in r\\udcff"),
+    ],
+)
+def test_what_was_saved(words: tuple[str, str, bool], answer: str) -> None:
+    assert saved(*words).startswith(answer)
+
+
+def test_a_long_line_is_folded_between_words() -> None:
+    folded = tables.line("coefficients", ", ".join(f"feature{place} 1.25" for place in range(12))).splitlines()
+    assert len(folded) == 2
+    assert all(len(one) <= tables.WIDTH for one in folded)
+    assert folded[1].startswith(" " * 13 + "feature")
+
+
+def test_who_may_lose_the_result_is_told_at_the_start() -> None:
+    from mpi_pgd.cli.fit import told
+
+    def said(**given: object) -> list[str]:
+        return list(told(Start(settings(given).as_dict())))
+
+    assert said() == said(quiet=True, out="r") == []
+    assert "neither shown nor saved" in said(quiet=True)[0]
