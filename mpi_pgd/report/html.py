@@ -16,7 +16,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.report import ink, sheets, units
 from mpi_pgd.report.export import WRITERS, Column, Table, cells
 from mpi_pgd.report.formulas import formulas
-from mpi_pgd.report.ink import PALETTE, Drawn
+from mpi_pgd.report.ink import PALETTE, Drawn, Picture
 from mpi_pgd.report.markup import Markup, join, tag
 from mpi_pgd.report.progress import steps
 from mpi_pgd.report.records import Record, Records, read
@@ -25,6 +25,8 @@ from mpi_pgd.report.subjects import problems
 
 TITLE, HEAD_BYTES = ", mpi_pgd report", 4096  # by which a page is known for a report
 MANIFEST = ".report.json"  # the sums of the pictures and tables
+Planned = Mapping[str, Sequence[Picture]]
+Tables = Mapping[str, Sequence[Table]]
 # Whose sentence stands above all: what is a comparison says more than what is one run.
 _FIRST = ("compare", "scaling", "run", "straggler", "plan", "network", "doctor")
 
@@ -54,14 +56,15 @@ def write(folder: str, out: str | None = None, force: bool = False, shown: bool 
         with _refusing(page):
             for place in (page.parent, records.folder / "tables", records.folder / "pictures"):
                 stack.enter_context(output.made(place))
-        contents = _contents(records, page, shown)
-        _replace(records.folder, page, contents, force)
+        planned, tables = pictures(records), sheets.tables(records)
+        _spare(records.folder, page, planned, tables, force)  # before the pictures are drawn, which may take minutes
+        contents = _contents(records, page, planned, tables, shown)
+        _replace(records.folder, page, contents)
         output.unmake([records.folder / "pictures"])  # of a record that has none
         return list(contents)
 
 
-def _contents(records: Records, page: Path, shown: bool) -> dict[Path, bytes]:
-    planned, tables = pictures(records), sheets.tables(records)
+def _contents(records: Records, page: Path, planned: Planned, tables: Tables, shown: bool) -> dict[Path, bytes]:
     drawn: dict[str, list[Drawn]] = {name: [] for name in planned}
     for name, plan in steps("picture", [(name, plan) for name, some in planned.items() for plan in some], shown):
         drawn[name].append(ink.drawn(plan))
@@ -86,10 +89,11 @@ def _refusing(page: Path) -> Iterator[None]:
         ) from None
 
 
-def _replace(folder: Path, page: Path, contents: dict[Path, bytes], force: bool) -> None:
-    """Write all, over the files of an earlier report alone, which are known by their sums; those that have no successor go."""
+def _spare(folder: Path, page: Path, planned: Planned, tables: Tables, force: bool) -> None:
+    """Refuse to write over what is not of an earlier report: pictures and tables are known by their sums."""
+    drawn = [folder / "pictures" / f"{plan.name}.{kind}" for some in planned.values() for plan in some for kind in ("png", "svg")]
+    listed = [folder / "tables" / f"{table.name}.{kind}" for some in tables.values() for table in some for kind in WRITERS]
     before = output.says(folder / MANIFEST)
-    sums = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
 
     def judge(path: Path) -> str:
         if path == page:
@@ -97,10 +101,18 @@ def _replace(folder: Path, page: Path, contents: dict[Path, bytes], force: bool)
         return "" if before.get(_named(path)) == _sum(path) else "no report has written, or was changed since"
 
     with _refusing(page):
-        output.protect([(path, f"report {folder}") for path in contents], folder.glob("*.json"))
-        output.spare(f"report {folder}", dict.fromkeys(contents, judge), force)
+        paths = [page, *drawn, *listed]
+        output.protect([(path, f"report {folder}") for path in paths], folder.glob("*.json"))
+        output.spare(f"report {folder}", dict.fromkeys(paths, judge), force)
+
+
+def _replace(folder: Path, page: Path, contents: dict[Path, bytes]) -> None:
+    """Write all; those of an earlier report that have no successor go."""
+    before = output.says(folder / MANIFEST)
+    sums = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    with _refusing(page):
         old = [folder / kind / name for kind, name in map(os.path.split, before) if kind in ("pictures", "tables")]
-        gone = [path for path in old if path not in contents and path.is_file() and not judge(path)]
+        gone = [path for path in old if path not in contents and path.is_file() and before[_named(path)] == _sum(path)]
         for place in {path.parent for path in contents}:
             output.tidy(place, [path.name for path in contents])
         manifest = {_named(path): value for path, value in sums.items() if path != page}

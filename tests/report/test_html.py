@@ -329,3 +329,21 @@ def test_the_browser_tells_what_is_wrong(browser: Any, page: Path, tmp_path: Pat
         assert content != text
         (tmp_path / "broken.html").write_text(content)
         assert any(fault in found for found in look(browser, tmp_path / "broken.html", "light")), fault
+
+
+def test_what_no_report_has_written_needs_force(tmp_path: Path) -> None:
+    folder = samples.folder(tmp_path, doctor=samples.doctor())
+    html.write(str(folder))
+    html.write(str(folder))
+    table, mine = folder / "tables" / "doctor.csv", tmp_path / "mine.html"
+    table.write_text("my own changes")
+    mine.write_text("<html>my own page")
+    for out, words in (
+        (None, "doctor.csv, which no report has written, or was changed since"),
+        (str(mine), "mine.html, which is no report"),
+    ):
+        with pytest.raises(InputError, match=words):
+            html.write(str(folder), out)
+    assert table.read_text() == "my own changes"
+    html.write(str(folder), str(mine), force=True)
+    assert table.read_text() != "my own changes"
