@@ -11,11 +11,10 @@ from mpi_pgd import __version__
 from mpi_pgd.cli.commands import COMMANDS, complain
 from mpi_pgd.errors import InputError
 from mpi_pgd.survive.signals import SignalFlag
-from mpi_pgd.survive.startup import limited, note, unnoted
+from mpi_pgd.survive.startup import RANK_VARIABLES, limited, note, unnoted
 
 STOPPED = 75  # by a signal
 OTHERS = 2  # seconds that a rank which is alone gives the others, who are so too, to leave before it ends the job
-RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 
 
 def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:

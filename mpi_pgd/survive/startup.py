@@ -12,7 +12,9 @@ from pathlib import Path
 
 from mpi_pgd.survive.components import ulfm
 
-LIMIT = 60  # seconds
+LOSS = 60.0  # seconds that MPI may take to start, where a rank that dies meanwhile does not end the job
+LIMIT = 600.0  # seconds elsewhere: some launchers let the others wait for a rank that has left before
+RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 EXIT = "MPI_PGD_EXIT"
 LONGEST = 4  # characters of a code and the end of its line; a file with more in it is another
 
@@ -45,19 +47,20 @@ def unnoted() -> None:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Start MPI inside: after some seconds the process ends, with a sentence. Where losses end the job anyway, nothing is done.
+    """Start MPI inside: after some time the process ends, with a sentence; unless no launcher started it, so it waits for nobody.
 
     ULFM has no answer to a death in MPI_Init, and Python's threads don't run there.
     """
-    if not ulfm(os.environ):
+    if not any(name in os.environ for name in RANK_VARIABLES):
         yield
         return
+    limit = LOSS if ulfm(os.environ) else LIMIT
     read, write = os.pipe()
     watcher = os.fork()
     if watcher == 0:
         os.close(write)
-        if not select.select([read], [], [], LIMIT)[0]:  # it ends with this process, however that ends
-            os.write(2, b"mpi_pgd: MPI did not start within %d s: a rank may have died meanwhile; start the job again\n" % LIMIT)
+        if not select.select([read], [], [], limit)[0]:  # it ends with this process, however that ends
+            os.write(2, b"mpi_pgd: MPI did not start within %d s: a rank may have died meanwhile; start the job again\n" % limit)
             note(1)  # mpirun takes those that were killed for lost ones, and returns 0
             os.kill(os.getppid(), signal.SIGKILL)
         os._exit(0)
