@@ -13,7 +13,7 @@ from mpi_pgd.cli.arguments import settings
 from mpi_pgd.cli.fit import parser
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.report import records
-from tests.chaos import forgeries, valid
+from tests.chaos import assembled, forgeries, valid
 from tests.chaos.fuzz import FAILED, KINDS, Base, fuzz
 from tests.launch import libraries
 from tests.report import samples
@@ -50,6 +50,28 @@ def test_a_forged_table_is_read_or_refused(tmp_path: Path, forge: forgeries.Forg
         with h5py.File(tmp_path / "data.h5", "w") as file:
             forge(file, Random(seed))
         looked_at(tmp_path)
+
+
+def test_assembled_tables_are_read_rightly_or_refused(tmp_path: Path) -> None:
+    """All rows are read, in slabs that begin anywhere; a table with something wrong is refused, one without is not."""
+    for seed in range(150):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        draw = Random(seed)
+        with h5py.File(folder / "data.h5", "w") as file:
+            wrong = assembled.assemble(file, draw)
+        try:
+            table = hdf5.inspect([str(folder / "data.h5")], "X", "y")
+            x, y = np.empty_like(valid.X), np.empty_like(valid.Y)
+            cuts = sorted({0, len(x), *draw.sample(range(len(x)), 3)})
+            for rows in map(range, cuts[:-1], cuts[1:]):
+                table.read(rows, x[rows.start : rows.stop], y[rows.start : rows.stop])
+        except InputError as error:
+            said = str(error)
+        else:
+            said = ""
+            np.testing.assert_array_equal(x, valid.X)
+        assert bool(said) == bool(wrong), (seed, wrong, said)
 
 
 def test_a_virtual_data_set_made_of_itself(tmp_path: Path) -> None:

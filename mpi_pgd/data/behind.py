@@ -126,6 +126,10 @@ class Behind:
             source = self.item(file, where, name)
             if not isinstance(source, h5py.Dataset):
                 raise InputError(f"{what} takes its rows from {name} in {where}, which has no such data set: make it anew")
+            if any(Path(other).samefile(where) for other in linked(file, where, name)):  # HDF5 crashes when it reads
+                raise InputError(
+                    f"{what} takes its rows from {name} in {where}, a link by way of that file's own name: link within it"
+                )
             taken = [check_source(part, source, where, what) for part in some]
             need = range(min(part.start for part in taken), max(part.stop for part in taken))
             yield Source.of(source, where, some if len(above) == 1 else (), what)

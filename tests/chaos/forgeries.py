@@ -13,7 +13,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tests.chaos.assembled import assemble
 from tests.chaos.valid import FEATURES, ROWS, X, Y
+from tests.sparse import hole
 
 Forge = Callable[[h5py.File, Random], None]
 SHAPES = (
@@ -200,6 +202,11 @@ def attributes(file: h5py.File, draw: Random) -> None:
         file[place].attrs[draw.choice(KEYS)] = draw.choice(values)
 
 
+def assembled(file: h5py.File, draw: Random) -> None:
+    """The right rows from many places, or nearly: they are read, or refused."""
+    assemble(file, draw)
+
+
 def chunks(file: h5py.File, draw: Random) -> None:
     """Chunks whose bytes are not what the filter makes, or make far more."""
     large = draw.random() < 0.3
@@ -237,6 +244,13 @@ def crowd(file: h5py.File, draw: Random) -> None:
         file[f"g{number % 7}/{'d' * 100}{number}"] = 1.0
 
 
+def sizes(file: h5py.File, draw: Random) -> None:
+    """Far more rows or features than there is memory for, which take no disk."""
+    shape = draw.choice(((2**38, 1), (2**33, 30), (1, 2**24), (100, 2**24), (64, 2**30)))
+    for name, size in (("X", shape), ("y", shape[:1])):
+        hole(file, name, size)
+
+
 HDF5: tuple[Forge, ...] = (
     *(other_shapes, other_shapes, other_types, other_types, other_values, other_values, whole_numbers, no_space, own_source),
     *(
@@ -253,6 +267,7 @@ HDF5: tuple[Forge, ...] = (
         huge_feature_names,
     ),
     *(chunks, chunks, unknown_filter, not_data, crowd),
+    *(assembled, assembled, assembled, sizes),
 )
 
 

@@ -396,6 +396,22 @@ def test_links_that_lead_somewhere() -> None:
     assert "has no data set featur (did you mean feature?)" in refused(path, "featur")
 
 
+@pytest.mark.parametrize("file", [".", "l.h5"])
+def test_a_source_that_is_a_link_to_its_own_file_by_name_is_not_read(file: str) -> None:
+    """On those HDF5 crashes; on links to other files it does not."""
+    links(real=h5py.ExternalLink("t.h5", "X"), loop=h5py.ExternalLink("l.h5", "real"))
+    for name in ("real", "loop"):
+        with h5py.File("l.h5" if file == "." else "v.h5", "a") as made:
+            layout = h5py.VirtualLayout(X.shape, "f8")
+            layout[:] = h5py.VirtualSource(file, name, X.shape)
+            made.create_virtual_dataset(f"V{name}", layout)
+            if file != ".":
+                made.require_dataset("y", (300,), "f8")[...] = 0.0
+    path = "l.h5" if file == "." else "v.h5"
+    np.testing.assert_array_equal(rows(path, "Vreal"), X)
+    assert "a link by way of that file's own name" in refused(path, "Vloop")
+
+
 @pytest.mark.parametrize("kind", ["link", "virtual"])
 def test_a_pipe_behind_is_not_waited_for(kind: str) -> None:
     path = behind(kind)
