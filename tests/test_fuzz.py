@@ -43,7 +43,7 @@ def looked_at(folder: Path) -> str:
     return ""
 
 
-# Without `chunks`: on some of those the HDF5 library itself crashes; `assembled` has a test of its own, and `sizes` are not to be read.
+# Without `chunks`: on some of those HDF5 itself crashes; `assembled` has a test of its own; `sizes` are not to be read.
 @pytest.mark.parametrize(
     "forge",
     sorted({*forgeries.HDF5} - {forgeries.chunks, forgeries.assembled, forgeries.sizes}, key=str),
