@@ -62,7 +62,7 @@ def plan(random: Random, kinds: Sequence[str], folder: Path, ranks: int) -> Plan
     gaps = [0.0 if together else random.uniform(0, RECOVERING) for _ in victims[1:]]
     more: list[object] = []
     if random.random() < 0.3:
-        more += ["--checkpoint", folder / "kills.checkpoint", "--every", random.choice(["0.2s", "50rounds"])]
+        more += ["--force", "--checkpoint", folder / "kills.checkpoint", "--every", random.choice(["0.2s", "50rounds"])]
     settings = random.choice(["", "", *SETTINGS])
     return Plan(random.choice(kinds), ranks, random_layout(random), tuple(more), tuple(victims), delay, tuple(gaps), settings)
 
