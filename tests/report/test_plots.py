@@ -110,7 +110,7 @@ def test_everything_zero_or_unknown(tmp_path: Path) -> None:
         row.update(mean=0.0, measured_maximum=0.0, theory=0.0)
     run["costs"].update(rounds=0, slowdowns={"edges": [1.0], "counts": [3]})
     names = drawn(tmp_path, compare=compare, run=run, straggler=straggler)
-    assert set(names) == {"compare-cost", "ranks", "timeline", "stragglers", "straggler"}
+    assert set(names) == {"compare-cost", "ranks", "timeline", "straggler"}  # of one worker nobody is the slowest
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 2, 20_000])
