@@ -186,10 +186,10 @@ def test_a_run_ends_before_its_job_and_goes_on_elsewhere(library: Library, tmp_p
     assert record["status"] == "time exhausted"
     assert (record["scheduler"]["job"], record["scheduler"]["restarts"]) == ("72", 1)
     assert 0 < record["scheduler"]["seconds_left"] <= 4
-    result = launch(library, 1, "--resume", kept, "--rounds", record["rounds"] + 3)
+    result = launch(library, 1, "--resume", kept, "--rounds", record["rounds"] + 3, "--out", out)
     assert result.returncode == 0, result
     assert json.loads((out / "run.json").read_text())["scheduler"] is None
-    result = launch(library, 2, "--resume", kept, "--max-seconds", "auto")
+    result = launch(library, 2, "--resume", kept, "--max-seconds", "auto", "--out", out)
     assert result.returncode == 2, result
     assert ours(result) == [
         "mpi_pgd: --max-seconds was given 'auto': this is not a SLURM job, so it has no time limit: give a number of seconds, "

@@ -62,10 +62,12 @@ def parts_legend(figure: "Figure", rows: Sequence[Record], narrow: bool, *more: 
 
 def timed(axis: "Axis", top: float, label: str) -> None:
     """A linear axis of seconds in the unit that fits its top; each label has it, as on a logarithmic axis."""
+    from matplotlib.axis import XAxis
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     factor, unit = units.scale(top, units.TIME)
-    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    most = 3 if isinstance(axis, XAxis) else 5  # side by side they need room
+    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:.6g} {unit}" if value else "0"))
     axis.set_label_text(label)
 
