@@ -83,7 +83,7 @@ def test_an_old_trace_does_not_stay_beside_a_new_run(library: Library, tmp_path:
         (["--fail-slow", "1:3"], "--fail-slow was given '1:3': expected RANK@ROUND"),
         (["--trace"], "--trace needs --out"),
         (["--algorithm", "ring"], "--algorithm ring is not one of the mode client-server"),
-        (["--algorithm", "rings"], "--algorithm was given 'rings': expected one of library, linear, ring"),
+        (["--algorithm", "rings"], "--algorithm was given 'rings' (did you mean ring?): expected one of library, linear, ring"),
     ],
 )
 def test_bad_input(library: Library, words: list[str], told: str) -> None:

@@ -186,7 +186,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def data_vanish_before_a_recovery(scene: Scene) -> str:
     """The lost rank's rows can't be read again."""
-    return _recovery_without(scene, Path.unlink, "there is no file", scene.ground.sources[KIND][0])
+    return _recovery_without(scene, Path.unlink, "has gone since the run began", scene.ground.sources[KIND][0])
 
 
 def data_change_before_a_recovery(scene: Scene) -> str:

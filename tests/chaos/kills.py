@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from secrets import token_hex
 from statistics import median
 from typing import Any
 
@@ -127,7 +128,7 @@ def _case(
     chosen: Plan, ground: Ground, start: Launch, number: int, moments: Counter[str], losses: list[dict[str, Any]]
 ) -> tuple[str, str]:
     for attempt in range(TRIES):
-        out = ground.folder / f"kills-{number}-{attempt}"
+        out = ground.folder / f"kills-{number}-{attempt}-{token_hex(4)}"  # not there yet: the killer waits for it
         killer = Killer(chosen, out)
         words = ground.words(chosen.kind, out, *chosen.layout, *chosen.more, "--config", killer.settings)
         result = start(chosen.ranks, *words, flags=ULFM, timeout=LIMIT, during=killer)
