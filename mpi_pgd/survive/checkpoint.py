@@ -223,6 +223,7 @@ def _check_format(path: str | Path, line: bytes) -> None:
 def _header(path: str | Path, line: bytes) -> dict[str, Any]:
     try:
         header = json.loads(line)
+        json.dumps(header, allow_nan=False)  # NaN, and 1e999, which is read as infinity, are none that was written
         if not isinstance(header, dict) or set(header) != set(_TYPES):
             raise ValueError(f"expected an object with {', '.join(_TYPES)}")
         for name, kind in _TYPES.items():
