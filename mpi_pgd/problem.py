@@ -138,9 +138,8 @@ class Problem:
         Raises:
             InputError: they don't fit into the node's memory, or can't be read.
         """
+        self.check_room(topology)
         shard = shard or MemoryShard(self.table, self.partition, self._reading)
-        if not self.shrunk:  # before anything as long as the rows or blocks is made
-            self._check_room(self.table.bytes(len(self.partition.span(self.partition.shard(topology.worker, topology.workers)))))
         owners = np.full(self.partition.blocks, NOBODY, dtype=np.int32)
         if topology.worker >= 0:
             owners[shard.blocks] = topology.worker
@@ -148,6 +147,15 @@ class Problem:
         self.partition.share_out(owners, topology.workers)
         self._own(topology, shard, owners)
         return shard
+
+    def check_room(self, topology: Mode) -> None:
+        """Whether the rows will fit, before anything as long as they, their features or blocks is made. Collective.
+
+        Raises:
+            InputError: they will not.
+        """
+        if not self.shrunk:  # else most of them are in memory, and count as held
+            self._check_room(self.table.bytes(len(self.partition.span(self.partition.shard(topology.worker, topology.workers)))))
 
     def _own(self, topology: Mode, shard: MemoryShard, owners: Owners) -> None:
         """Have each rank hold what it owns. Collective; errors as of ``load``."""

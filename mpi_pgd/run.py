@@ -187,6 +187,7 @@ class _Fit:
         # The one before lives until now: unfinished messages may still have read its buffers.
         self.topology = job.topology = self.problem.topology(before)
         self.ballot = votes(self.start, self.deadline.seconds, job.signalled, ahead=self.deadline.auto)
+        self.problem.check_room(self.topology)  # the rehearsal makes what is as long as the features
         with agreement(self.comm):
             if first:
                 places.spare(self.settings, self.problem.table, self._rehearsal)

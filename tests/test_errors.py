@@ -211,6 +211,14 @@ def too_large(folder: Path) -> Arguments:
     return [str(folder / "data.h5")]
 
 
+def too_wide(folder: Path) -> Arguments:
+    """A bundle of so many features would take gigabytes of the disk, also one that is only tried."""
+    with h5py.File(folder / "data.h5", "w") as file:
+        hole(file, "X", (64, 2**30))
+        hole(file, "y", (64,))
+    return [str(folder / "data.h5"), "--out", str(folder / "run")]
+
+
 def out_below_a_file(folder: Path) -> Arguments:
     """With rows that can't be used either: the folder is tried before they are read."""
     (folder / "file").write_text("not a folder")
@@ -265,6 +273,7 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "a pipe behind": (a_pipe_behind, ("part.h5 is a pipe, not a file",)),
     "unknown filter": (unknown_filter, ("X in", "filter that is not installed", "32999")),
     "too large": (too_large, ("the rows need 7.46e+03 GiB of memory", "which can give")),
+    "too wide": (too_wide, ("the sums over 1,073,741,824 features need", "which can give")),
     "out below a file": (out_below_a_file, ("--out", "can't be written", "Not a directory")),
     "out without leave": (out_without_leave, ("--out", "can't be written", "Permission denied")),
     "unknown flag": (flags("--moed", "peer-to-peer"), ("unknown flag --moed", "did you mean --mode?")),
