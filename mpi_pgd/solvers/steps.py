@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from mpi_pgd.arrays import Vector
+from mpi_pgd.errors import InputError
 
 RAISED = 1.01  # times the constant, at least, for another one to be worth a restart
 MOVED = 1e-10  # of the point's length, that it has to have moved by: below it, differences are rounding
@@ -73,7 +74,7 @@ class LearntSteps:
 
     def __init__(self, size: int, least: float, most: float) -> None:
         self.lipschitz, self.most = least, most
-        self._count = 0  # points seen
+        self._begun = False
         # The round before; and what lies between it and the one before it, then between it and this one.
         self._point, self._gradient = np.zeros(size), np.zeros(size)
         self._moved, self._changed = np.zeros((2, size)), np.zeros((2, size))
@@ -81,11 +82,11 @@ class LearntSteps:
     def next(self, point: Vector, gradient: Vector, rounding: float) -> tuple[float, bool]:
         """As ``Steps``; momentum restarts when L has grown."""
         found = 0.0
-        if self._count:
+        if self._begun:
             np.subtract(point, self._point, out=self._moved[1])
             np.subtract(gradient, self._gradient, out=self._changed[1])
             found = self._quotient(point, rounding)
-        self._count += 1
+        self._begun = True
         self._point[:], self._gradient[:] = point, gradient
         grown = found > RAISED * self.lipschitz
         if grown:
@@ -116,9 +117,15 @@ class LearntSteps:
 
     def dump(self) -> Vector:
         """All but what the next round makes anew."""
-        return np.concatenate([[self.lipschitz, self._count], self._point, self._gradient, self._moved[0], self._changed[0]])
+        return np.concatenate([[self.lipschitz, self._begun], self._point, self._gradient, self._moved[0], self._changed[0]])
 
     def load(self, vector: Vector) -> None:
-        """Go on from there."""
-        self.lipschitz, self._count = float(vector[0]), int(vector[1])
+        """Go on from there.
+
+        Raises:
+            InputError: no ``dump`` gave it.
+        """
+        self.lipschitz, self._begun = float(vector[0]), bool(vector[1])
+        if not 0 < self.lipschitz < math.inf:
+            raise InputError("the checkpoint is damaged, its state has no curvature to go on with: take an older copy")
         self._point[:], self._gradient[:], self._moved[0], self._changed[0] = np.split(vector[2:], 4)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mpi_pgd.errors import InputError
 from mpi_pgd.solvers.steps import FixedSteps, LearntSteps
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks/steps.py"))
@@ -73,3 +74,12 @@ def test_what_was_learnt_comes_back() -> None:
     for point in points[4:]:
         assert one.next(point, values * point, 0.0) == other.next(point, values * point, 0.0)
     assert len(LearntSteps(3, 1.0, 2.0).dump()) == len(kept)
+
+
+@pytest.mark.parametrize("forged", [np.nan, np.inf, 0.0, -1.0])
+def test_a_curvature_that_was_never_learnt_is_refused(forged: float) -> None:
+    steps = LearntSteps(3, 1.0, 2.0)
+    kept = steps.dump()
+    kept[:2] = forged
+    with pytest.raises(InputError, match="the checkpoint is damaged"):
+        steps.load(kept)
