@@ -4,7 +4,7 @@
 
 No rank and no row is needed: in exact arithmetic the rounds of a least squares problem depend on the eigenvalues of its Hessian and
 on the optimum in their directions alone. The solvers and the steps are the program's own. Prints, for each solver, how many
-diverged, and the ratios of the rounds; exits with 1 if the promise of the README is broken.
+never ended, and the ratios of the rounds; names each spectrum that took more than is aimed at, and exits with 1 if there was one.
 """
 
 import sys
@@ -17,7 +17,7 @@ from mpi_pgd.solvers.steps import FixedSteps, LearntSteps, Steps
 
 TOL, LIMIT = 1e-10, 200_000
 MORE = 10  # rounds that are always allowed
-PROMISED = {"nesterov": (1.35, 1e6), "gd": (1.05, 100.0)}  # times the rounds; the largest ratio tried
+AIMED = {"nesterov": (1.35, 1e6), "gd": (1.05, 100.0), "momentum": (1.35, 100.0)}  # times the rounds; the largest ratio tried
 
 
 def spectrum(generator: np.random.Generator, largest_ratio: float) -> Vector:
@@ -63,7 +63,7 @@ def rounds(name: str, steps: Steps, values: Vector, aim: Vector) -> int:
 def main(count: int, seed: int) -> int:
     """All solvers; each spectrum once with the step learnt, once with it exact."""
     broken = 0
-    for name, (promised, largest_ratio) in PROMISED.items():
+    for name, (aimed, largest_ratio) in AIMED.items():
         generator = np.random.default_rng(seed)
         ratios, lost = [], 0
         for _ in range(count):
@@ -72,7 +72,7 @@ def main(count: int, seed: int) -> int:
             exact = rounds(name, FixedSteps(1 / values.max()), values, aim)
             learnt = rounds(name, LearntSteps(len(values), values.mean(), values.sum()), values, aim)
             lost += learnt == LIMIT > exact
-            if learnt > max(promised * exact, exact + MORE):
+            if learnt > max(aimed * exact, exact + MORE):
                 broken += 1
                 about = f"p = {len(values)}, ratio {values.max() / values.min():.4g}"
                 print(f"{name}: {learnt} rounds in place of {exact}, {about}", flush=True)
@@ -82,7 +82,7 @@ def main(count: int, seed: int) -> int:
             f"{name:<9} {count} spectra, ratios to {largest_ratio:g}: {lost} never ended; rounds, times the exact: {spread}",
             flush=True,
         )
-    print(f"{broken} beyond what is promised (median, 99 %, most above; rounds counted as at least {MORE})")
+    print(f"{broken} beyond what is aimed at (median, 99 %, most above; rounds counted as at least {MORE})")
     return int(broken > 0)
 
 
