@@ -66,10 +66,11 @@ def rows_for(comm: Any, seconds: float) -> tuple[list[Any], int]:
     """Blocks that take about so long to map."""
     import numpy as np
 
-    from mpi_pgd.arrays import aligned
-    from mpi_pgd.data.memory import Block
     from mpi_pgd.data.partition import Partition
-    from mpi_pgd.objective.losses import GradientMap, least_squares
+    from mpi_pgd.engine.arrays import aligned
+    from mpi_pgd.engine.block import Block
+    from mpi_pgd.engine.tasks import GradientMap
+    from mpi_pgd.losses.squared import least_squares
 
     step = Partition(1_000_000, FEATURES).block_rows
     random = np.random.default_rng(comm.rank)
@@ -94,17 +95,18 @@ def rows_for(comm: Any, seconds: float) -> tuple[list[Any], int]:
 def contestants(comm: Any, shard: list[Any], rows: int, limit: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
     import numpy as np
 
+    from mpi_pgd.comm.world import nodes
     from mpi_pgd.data.partition import Partition
-    from mpi_pgd.objective.losses import GradientMap, least_squares
-    from mpi_pgd.objective.objective import Objective, Scaling
+    from mpi_pgd.drivers.fit import FitRule, History
+    from mpi_pgd.drivers.objective import Objective, Scaling
+    from mpi_pgd.engine.loop import Order, rounds
+    from mpi_pgd.engine.sums import Partial
+    from mpi_pgd.engine.tasks import GradientMap
+    from mpi_pgd.losses.squared import least_squares
+    from mpi_pgd.modes.peer_to_peer import PeerToPeer
+    from mpi_pgd.observers.clock import Clock
     from mpi_pgd.report.trace import rounds_of
-    from mpi_pgd.rules.fit import FitRule, History
     from mpi_pgd.solvers.descent import Nesterov
-    from mpi_pgd.sums import Partial
-    from mpi_pgd.topology.clock import Clock
-    from mpi_pgd.topology.peer_to_peer import PeerToPeer
-    from mpi_pgd.topology.world import nodes
-    from mpi_pgd.train import Order, rounds
 
     names, blocks = nodes(comm), Partition(rows, FEATURES).blocks
     mapping = GradientMap(least_squares, len(shard[0].y))

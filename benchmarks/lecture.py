@@ -28,9 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]  # this checkout, installed or not
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import lecture_tables as tables
+from mpi_pgd.comm.schedules import SCHEDULES
+from mpi_pgd.observers.delay import exponential
 from mpi_pgd.study.model import Model
-from mpi_pgd.topology.delay import exponential
-from mpi_pgd.topology.schedules import SCHEDULES
 from tests.hosts import Hosts, unavailable
 from tests.launch import Library, Result, libraries
 

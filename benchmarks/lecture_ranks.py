@@ -18,16 +18,16 @@ mpi4py.rc.threads = False
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.provenance import machine, versions
+from mpi_pgd.comm.world import nodes
+from mpi_pgd.engine.loop import Action, Order, rounds
+from mpi_pgd.engine.sums import Partial
+from mpi_pgd.modes.client_server import ALGORITHMS as SERVED
+from mpi_pgd.modes.client_server import ClientServer
+from mpi_pgd.modes.peer_to_peer import ALGORITHMS as AMONG_PEERS
+from mpi_pgd.modes.peer_to_peer import PeerToPeer
+from mpi_pgd.observers.clock import Clock
+from mpi_pgd.session.provenance import machine, versions
 from mpi_pgd.study.turns import Teams
-from mpi_pgd.sums import Partial
-from mpi_pgd.topology.client_server import ALGORITHMS as SERVED
-from mpi_pgd.topology.client_server import ClientServer
-from mpi_pgd.topology.clock import Clock
-from mpi_pgd.topology.peer_to_peer import ALGORITHMS as AMONG_PEERS
-from mpi_pgd.topology.peer_to_peer import PeerToPeer
-from mpi_pgd.topology.world import nodes
-from mpi_pgd.train import Action, Order, rounds
 
 TURNS = 3
 CALLS = 5  # back to back; simulated.py's ROUNDS

@@ -59,8 +59,8 @@ def on_ranks(path: Path, largest: int) -> None:
     mpi4py.rc.threads = False
     from mpi4py import MPI
 
+    from mpi_pgd.comm.world import guard
     from mpi_pgd.study import network
-    from mpi_pgd.topology.world import guard
 
     comm = MPI.COMM_WORLD
     with guard(comm):
@@ -73,7 +73,7 @@ def on_ranks(path: Path, largest: int) -> None:
 def measured(comm: Any) -> Iterator[tuple[str, str, int, int, float]]:
     """Mode, algorithm, ranks, features, and the seconds of a round less the map's."""
     from mpi_pgd.config import ALGORITHMS
-    from mpi_pgd.problem import MODES
+    from mpi_pgd.session.problem import MODES
     from mpi_pgd.study.turns import Teams
 
     ways = [(mode, name) for mode, names in ALGORITHMS.items() for name in names]
@@ -90,8 +90,8 @@ def seconds(team: Any, topology: Any, features: int) -> float:
     import numpy as np
     from mpi4py import MPI
 
-    from mpi_pgd.sums import Partial
-    from mpi_pgd.train import Order
+    from mpi_pgd.engine.loop import Order
+    from mpi_pgd.engine.sums import Partial
 
     partial, order = Partial(features + 2, 100), Order(features)
     topology.step(partial, lambda *_: None, order)

@@ -70,8 +70,8 @@ class Bench:
     def __init__(self, comm: Any, rows: int, features: int) -> None:
         import numpy as np
 
-        from mpi_pgd.arrays import aligned
         from mpi_pgd.data.partition import Partition
+        from mpi_pgd.engine.arrays import aligned
 
         self.comm, self.rows, self.features = comm, rows, features
         partition = Partition(rows, features)
@@ -112,12 +112,13 @@ class Bench:
 
     def ours(self, order_free: bool) -> Callable[[], None]:
         """One round of the real loop, peer-to-peer, with the bound of the sums already exchanged."""
-        from mpi_pgd.data.memory import Block
         from mpi_pgd.data.partition import Partition
-        from mpi_pgd.objective.losses import GradientMap, least_squares
-        from mpi_pgd.sums import Partial
-        from mpi_pgd.topology.peer_to_peer import PeerToPeer
-        from mpi_pgd.train import Order, rounds
+        from mpi_pgd.engine.block import Block
+        from mpi_pgd.engine.loop import Order, rounds
+        from mpi_pgd.engine.sums import Partial
+        from mpi_pgd.engine.tasks import GradientMap
+        from mpi_pgd.losses.squared import least_squares
+        from mpi_pgd.modes.peer_to_peer import PeerToPeer
 
         cut = Partition(self.rows, self.features)
         step = cut.block_rows
@@ -165,14 +166,14 @@ class OneRound:
 
     def open(self, order: Any) -> None:
         """Evaluate at w, without an intercept."""
-        from mpi_pgd.train import Action
+        from mpi_pgd.engine.loop import Action
 
         order.point[:-1] = self.w
         order.action = Action.GO
 
     def __call__(self, partial: Any, order: Any) -> None:
         """Keep the sums, and stop."""
-        from mpi_pgd.train import Action
+        from mpi_pgd.engine.loop import Action
 
         partial.total(self.sums)
         order.action = Action.EXCHANGE if partial.redo else Action.STOP
@@ -182,7 +183,7 @@ def speed(comm: Any, rows: int, features: int, repeats: int) -> None:
     """Print the table of seconds and ratios."""
     import numpy as np
 
-    from mpi_pgd.provenance import blas
+    from mpi_pgd.session.provenance import blas
 
     bench = Bench(comm, rows, features)
     contestants = {
@@ -262,17 +263,18 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
 
     import numpy as np
 
-    from mpi_pgd.data.memory import Block
+    from mpi_pgd.comm.world import nodes
     from mpi_pgd.data.partition import Partition
-    from mpi_pgd.objective.losses import GradientMap, least_squares
-    from mpi_pgd.objective.objective import Objective, Scaling
-    from mpi_pgd.rules.fit import FitRule, History
+    from mpi_pgd.drivers.fit import FitRule, History
+    from mpi_pgd.drivers.objective import Objective, Scaling
+    from mpi_pgd.engine.block import Block
+    from mpi_pgd.engine.loop import Order, rounds
+    from mpi_pgd.engine.sums import Partial
+    from mpi_pgd.engine.tasks import GradientMap
+    from mpi_pgd.losses.squared import least_squares
+    from mpi_pgd.modes.peer_to_peer import PeerToPeer
+    from mpi_pgd.observers.clock import Clock
     from mpi_pgd.solvers.descent import Nesterov
-    from mpi_pgd.sums import Partial
-    from mpi_pgd.topology.clock import Clock
-    from mpi_pgd.topology.peer_to_peer import PeerToPeer
-    from mpi_pgd.topology.world import nodes
-    from mpi_pgd.train import Order, rounds
 
     bench = Bench(comm, 20_000, features)
     cut = Partition(bench.rows, features)

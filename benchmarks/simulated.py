@@ -1,4 +1,4 @@
-"""The schedules of mpi_pgd/topology/schedules.py on hosts that SimGrid simulates; for the interpreter that has it.
+"""The schedules of mpi_pgd/comm/schedules.py on hosts that SimGrid simulates; for the interpreter that has it.
 
     /usr/bin/python3 benchmarks/simulated.py < QUESTION > ANSWER
 
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from simgrid import Actor, Engine, LinkInRoute, Mailbox, NetZone, simgrid_version, this_actor
 
-SCHEDULES = Path(__file__).parents[1] / "mpi_pgd" / "topology" / "schedules.py"
+SCHEDULES = Path(__file__).parents[1] / "mpi_pgd" / "comm" / "schedules.py"
 NUMBER, WORD = 8, 1  # bytes: of a number, and of what asks and allows
 STEPS = 32  # of a ring: all are alike, so the first so many stand for the others
 ROUNDS, SYMMETRIC = 5, 16  # of a case; one with more than so many hosts that all do the same, which leaves nothing to overlap

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from mpi_pgd.arrays import Vector
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.solvers.descent import SOLVERS
 from mpi_pgd.solvers.steps import FixedSteps, LearntSteps, Steps
 

@@ -30,9 +30,9 @@ from mpi_pgd.data import hdf5
 from mpi_pgd.data.make import make
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import Partition
-from mpi_pgd.survive import checkpoint
-from mpi_pgd.survive.kept import INTERVAL
-from mpi_pgd.topology.costs import ARRIVE, BUSY, END, START
+from mpi_pgd.observers.costs import ARRIVE, BUSY, END, START
+from mpi_pgd.observers.snapshot import INTERVAL
+from mpi_pgd.recovery import checkpoint
 from tests.launch import Library, launch, libraries
 
 ROWS, FEATURES, REPEATS = 400_000, 50, 7

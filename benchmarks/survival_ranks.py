@@ -24,8 +24,8 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     os.environ[_variable] = "1"
 import numpy as np  # noqa: E402
 
-from mpi_pgd.rules.fit import FitRule, History  # noqa: E402
-from mpi_pgd.topology.costs import Costs  # noqa: E402
+from mpi_pgd.drivers.fit import FitRule, History  # noqa: E402
+from mpi_pgd.observers.costs import Costs  # noqa: E402
 
 TIMES = 300
 
@@ -51,7 +51,7 @@ def note(folder: Path, victim: int, fatal: int) -> None:
 
 
 def _die_in(fatal: int, folder: Path) -> None:
-    from mpi_pgd.sums import Partial
+    from mpi_pgd.engine.sums import Partial
 
     close, calls = Partial.close, 0
 
@@ -68,11 +68,11 @@ def _die_in(fatal: int, folder: Path) -> None:
 
 def keep(folder: Path, features: int) -> None:
     """The median seconds of taking a snapshot and giving it to all."""
-    from mpi_pgd.objective.objective import Objective, Scaling
+    from mpi_pgd.drivers.objective import Objective, Scaling
+    from mpi_pgd.engine.loop import Order
+    from mpi_pgd.engine.sums import Partial
+    from mpi_pgd.observers.snapshot import Keeper, Kept
     from mpi_pgd.solvers.descent import Nesterov
-    from mpi_pgd.sums import Partial
-    from mpi_pgd.survive.kept import Keeper, Kept
-    from mpi_pgd.train import Order
 
     comm, history = MPI.COMM_WORLD, History(perf_counter())
     objective = Objective(1, Scaling(np.zeros(features), np.ones(features)), True, 0.0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mpi_pgd.errors import InputError
 
 if TYPE_CHECKING:
-    from mpi_pgd.run import Result, fit
+    from mpi_pgd.session.run import Result, fit
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "Result", "__version__", "fit"]
@@ -20,6 +20,6 @@ __all__ = ["InputError", "Result", "__version__", "fit"]
 def __getattr__(name: str) -> Any:
     if name in ("fit", "Result"):
         if "mpi4py.MPI" not in sys.modules:  # else it is too late: this import starts MPI
-            import_module("mpi_pgd.survive.components").choose(os.environ)
-        return getattr(import_module("mpi_pgd.run"), name)
+            import_module("mpi_pgd.comm.components").choose(os.environ)
+        return getattr(import_module("mpi_pgd.session.run"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,11 +3,11 @@
 import os
 import sys
 
-from mpi_pgd.streams import secure
+from mpi_pgd.system.streams import secure
 
 secure()
 
-from mpi_pgd.survive.signals import SignalFlag  # noqa: E402  (it opens a pipe)
+from mpi_pgd.recovery.signals import SignalFlag  # noqa: E402  (it opens a pipe)
 
 early = SignalFlag().__enter__()  # before what takes long: numpy, MPI
 

@@ -9,7 +9,7 @@ INDENT = "    "
 class InputError(ValueError):
     """Something the user gave can't be used: one sentence that says what, what was expected, and what to do.
 
-    Ranks agree on it (``mpi_pgd.topology.world.agreement``): each raises the same one, so none is left waiting. What a file
+    Ranks agree on it (``mpi_pgd.comm.world.agreement``): each raises the same one, so none is left waiting. What a file
     or a user called something may hold line breaks, or what a terminal would obey: that is written as an escape.
 
     Args:

@@ -33,7 +33,7 @@ TELL = """
 import faulthandler, os, signal
 faulthandler.register(signal.SIGRTMAX, file=open(os.path.join({scratch!r}, f"where.{{os.getpid()}}"), "w"))
 """
-STARTED = "/_hashlib."  # a library that a fit maps after MPI_Init, with mpi_pgd.run
+STARTED = "/_hashlib."  # a library that a fit maps after MPI_Init, with mpi_pgd.session.run
 GRACE = 5.0  # seconds that a job's daemons have to be gone after mpirun
 RANK_VARIABLES = (b"PMI_RANK", b"OMPI_COMM_WORLD_RANK")
 LOOK = 0.005  # seconds between two looks at a job that is waited for

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mpi_pgd.survive.checkpoint import read
+from mpi_pgd.recovery.checkpoint import read
 from tests.launch import ROOT, libraries
 from tests.private_slurm import DONE, Slurm, environment
 

@@ -191,7 +191,7 @@ def test_an_exit_code_that_can_not_be_noted_is_said(library: Library, words: tup
 
 
 def test_signals_are_restored() -> None:
-    from mpi_pgd.survive.signals import SignalFlag
+    from mpi_pgd.recovery.signals import SignalFlag
 
     before = signal.getsignal(signal.SIGUSR1)
     with SignalFlag() as flag:

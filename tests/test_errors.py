@@ -404,7 +404,7 @@ import runpy
 import mpi4py
 mpi4py.rc.threads = False
 from mpi4py import MPI
-import mpi_pgd.cli.fit, mpi_pgd.run
+import mpi_pgd.cli.fit, mpi_pgd.session.run
 import {module}
 
 whole, calls = {module}.{name}, 0
@@ -422,19 +422,19 @@ runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 
 BUGS = {
-    "while connecting": ("mpi_pgd.topology.world", "connect", 1, 1),
-    "at the start": ("mpi_pgd.topology.world", "lonely", 1, 1),
+    "while connecting": ("mpi_pgd.comm.world", "connect", 1, 1),
+    "at the start": ("mpi_pgd.comm.world", "lonely", 1, 1),
     "in the settings": ("mpi_pgd.config", "settings", 1, 1),
     "in the inspection": ("mpi_pgd.data.hdf5", "inspect", 0, 1),
     "in the loading": ("mpi_pgd.data.memory", "MemoryShard.hold", 1, 1),
-    "in the means": ("mpi_pgd.objective.losses", "MomentsMap.__call__", 2, 1),
-    "in the check of the kernels": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 1),
-    "in the first round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 2),
-    "in a later round": ("mpi_pgd.objective.losses", "GradientMap.__call__", 1, 20),
-    "in the solver": ("mpi_pgd.rules.fit", "FitRule.__call__", 0, 5),
-    "in the result": ("mpi_pgd.run", "fingerprint", 0, 1),
-    "in the clock": ("mpi_pgd.topology.clock", "Clock.close", 2, 1),
-    "in the costs": ("mpi_pgd.topology.costs", "Costs.add", 0, 1),
+    "in the means": ("mpi_pgd.engine.tasks", "MomentsMap.__call__", 2, 1),
+    "in the check of the kernels": ("mpi_pgd.engine.tasks", "GradientMap.__call__", 1, 1),
+    "in the first round": ("mpi_pgd.engine.tasks", "GradientMap.__call__", 1, 2),
+    "in a later round": ("mpi_pgd.engine.tasks", "GradientMap.__call__", 1, 20),
+    "in the solver": ("mpi_pgd.drivers.fit", "FitRule.__call__", 0, 5),
+    "in the result": ("mpi_pgd.session.run", "fingerprint", 0, 1),
+    "in the clock": ("mpi_pgd.observers.clock", "Clock.close", 2, 1),
+    "in the costs": ("mpi_pgd.observers.costs", "Costs.add", 0, 1),
     "in the report": ("mpi_pgd.cli.fit", "_print", 0, 1),
 }
 

@@ -15,7 +15,7 @@ import h5py
 import pytest
 
 from mpi_pgd.data.make import make
-from mpi_pgd.survive.checkpoint import Checkpoint, read
+from mpi_pgd.recovery.checkpoint import Checkpoint, read
 from tests.hosts import Hosts, unavailable
 from tests.launch import Library, Result, launch, libraries
 
@@ -31,7 +31,7 @@ from pathlib import Path
 import mpi4py
 mpi4py.rc.threads = False
 from mpi4py import MPI
-import mpi_pgd.cli.fit, mpi_pgd.run
+import mpi_pgd.cli.fit, mpi_pgd.session.run
 import {module}
 
 whole, calls = {module}.{name}, 0
@@ -48,8 +48,8 @@ if MPI.COMM_WORLD.rank == {rank}:
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 LOAD = ("mpi_pgd.data.memory", "MemoryShard.hold")
-MOMENTS = ("mpi_pgd.rules.setup", "MomentsRule.__call__")
-ROUND = ("mpi_pgd.train", "Partial.close")  # once a round, in the passes before the fit too
+MOMENTS = ("mpi_pgd.drivers.moments", "MomentsRule.__call__")
+ROUND = ("mpi_pgd.engine.loop", "Partial.close")  # once a round, in the passes before the fit too
 STOP = "os.kill(os.getpid(), signal.SIGUSR1)"
 TWICE = f"{STOP}; time.sleep(0.6); {STOP}"
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
@@ -374,7 +374,7 @@ import mpi4py
 
 mpi4py.rc.initialize = False
 from mpi4py import MPI
-from mpi_pgd.topology import world
+from mpi_pgd.comm import world
 
 comm = world.start()
 if comm.rank == 2:

@@ -15,7 +15,7 @@ from mpi_pgd.cli import arguments, commands, fit
 from mpi_pgd.config import OPTIONS, Settings, settings
 from mpi_pgd.data.opening import opened
 from mpi_pgd.errors import nearest
-from mpi_pgd.run import _start
+from mpi_pgd.session.run import _start
 from mpi_pgd.synonyms import SYNONYMS
 from tests.launch import Library, launch
 from tests.test_cli import python

@@ -9,9 +9,9 @@ from typing import Any
 
 from mpi_pgd import __version__
 from mpi_pgd.cli.commands import COMMANDS, complain
+from mpi_pgd.comm.startup import RANK_VARIABLES, limited, note, unnoted
 from mpi_pgd.errors import InputError
-from mpi_pgd.survive.signals import SignalFlag
-from mpi_pgd.survive.startup import RANK_VARIABLES, limited, note, unnoted
+from mpi_pgd.recovery.signals import SignalFlag
 
 STOPPED = 75  # by a signal
 OTHERS = 2  # seconds that a rank which is alone gives the others, who are so too, to leave before it ends the job
@@ -101,7 +101,7 @@ def _stopped(early: SignalFlag | None) -> bool:
 def _on_ranks(command: Any, rest: Sequence[str], start: float, early: SignalFlag | None, first: bool, named: bool) -> int:
     try:
         with limited():
-            from mpi_pgd.topology import world
+            from mpi_pgd.comm import world
 
             comm = world.start(alone=hasattr(command, "ALONE"))
     except InputError as error:

@@ -11,7 +11,7 @@ from mpi_pgd.cli.commands import COMMANDS
 from mpi_pgd.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from mpi_pgd.survive.resume import Start
+    from mpi_pgd.recovery.resume import Start
 
 SHIPPED = Path("data", "diamonds.h5")
 
@@ -92,8 +92,8 @@ def settings(arguments: argparse.Namespace, **defaults: Any) -> config.Settings:
 
 def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
     """As ``settings``, with the checkpoint to go on from, if it names one: each file is read once."""
-    from mpi_pgd.survive import checkpoint
-    from mpi_pgd.survive.resume import Start, carried
+    from mpi_pgd.recovery import checkpoint
+    from mpi_pgd.recovery.resume import Start, carried
 
     given = {name: value for name, value in vars(arguments).items() if value is not None and name in {*config.OPTIONS, "data"}}
     path = arguments.config
@@ -114,7 +114,8 @@ def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
         defaults |= carried(origin, resume, told)
     chosen = config.settings({**defaults, **told}, label)
     if path:
-        from mpi_pgd import output, places
+        from mpi_pgd.session import places
+        from mpi_pgd.system import output
 
         output.protect(places.targets(chosen), [path])
     return Start(chosen.as_dict() | ({} if chosen.data else {"data": (shipped(),)}), not chosen.data, origin)

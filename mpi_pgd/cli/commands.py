@@ -60,7 +60,7 @@ def shared(comm: "MPI.Intracomm", read: Callable[[Sequence[str]], Any], words: S
     Raises:
         InputError: the words are wrong; on every rank.
     """
-    from mpi_pgd.topology import world
+    from mpi_pgd.comm import world
 
     text = ""
     with world.agreement(comm):

@@ -35,9 +35,9 @@ def parser() -> "Parser":
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Examine, and print on rank 0 (of the first world, if there are many of one rank)."""
+    from mpi_pgd.comm.world import agreement, nodes
     from mpi_pgd.study.doctor import examine, text, usable
     from mpi_pgd.study.record import claim, envelope, spare, write
-    from mpi_pgd.topology.world import agreement, nodes
 
     given = shared(comm, _read, words)
     usable(comm, given["data"])

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.cli.arguments import Parser
-    from mpi_pgd.run import Result
-    from mpi_pgd.survive.resume import Start
+    from mpi_pgd.recovery.resume import Start
+    from mpi_pgd.session.run import Result
 
 
 def parser() -> "Parser":
@@ -33,8 +33,8 @@ def parser() -> "Parser":
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float, named: bool = True) -> int:
     """Fit, and print the table on rank 0."""
-    from mpi_pgd import run
-    from mpi_pgd.survive.signals import SignalFlag
+    from mpi_pgd.recovery.signals import SignalFlag
+    from mpi_pgd.session import run
 
     with SignalFlag() as flag:
         found = run.run(comm, lambda: read(words, named), flag, start, _print)
@@ -63,9 +63,9 @@ def told(begun: "Start") -> Iterator[str]:
 
 
 def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
+    from mpi_pgd.engine.loop import Order
     from mpi_pgd.report.tables import INTRODUCTION, Model, line, saved, summary
-    from mpi_pgd.run import diverged
-    from mpi_pgd.train import Order
+    from mpi_pgd.session.run import diverged
 
     if not chosen.quiet:
         if shipped:

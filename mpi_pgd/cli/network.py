@@ -33,11 +33,11 @@ def parser() -> "Parser":
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Measure, print, write."""
-    from mpi_pgd.problem import warn
-    from mpi_pgd.run import one_thread
+    from mpi_pgd.comm.world import agreement, nodes
+    from mpi_pgd.session.problem import warn
+    from mpi_pgd.session.run import one_thread
     from mpi_pgd.study import network
     from mpi_pgd.study.record import envelope, spare
-    from mpi_pgd.topology.world import agreement, nodes
 
     given = shared(comm, _read, words)
     with studies.claimed(comm, "network", given["out"]) as claim:

@@ -95,6 +95,6 @@ def _question(arguments: Any) -> Any:
 
 def _origin(measured: dict[str, Any]) -> dict[str, Any]:
     """The machine and the versions are those that the network was measured with; the command is this one."""
-    from mpi_pgd import provenance
+    from mpi_pgd.session import provenance
 
     return {"machine": measured.get("machine", {}), "versions": measured.get("versions", {}), "command": provenance.command(1)}

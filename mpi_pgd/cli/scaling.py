@@ -30,8 +30,8 @@ def parser() -> "Parser":
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Measure, print, write."""
+    from mpi_pgd.comm.world import agreement
     from mpi_pgd.study.scaling import counts, scaling, sharing
-    from mpi_pgd.topology.world import agreement
 
     given = shared(comm, read, words)
     with agreement(comm):

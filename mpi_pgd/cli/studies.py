@@ -9,10 +9,10 @@ from mpi_pgd import config
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from mpi_pgd.claims import Claim
     from mpi_pgd.cli.arguments import Parser
-    from mpi_pgd.problem import Problem
-    from mpi_pgd.train import Ballot
+    from mpi_pgd.engine.loop import Ballot
+    from mpi_pgd.session.problem import Problem
+    from mpi_pgd.system.claims import Claim
 
 SETTINGS = ("x", "y", "solver", "step", "momentum", "l2", "intercept", "standardize", "rounds", "sums", "quiet")
 ROUNDS, REPEATS = 100, 5
@@ -48,12 +48,12 @@ def read(arguments: Any, rounds: int = ROUNDS, **more: Any) -> dict[str, Any]:
 
 def run(comm: "MPI.Intracomm", name: str, given: Mapping[str, Any], start: float, study: Study) -> int:
     """Inspect, study, print on rank 0, and write. Collective."""
-    from mpi_pgd.problem import Problem, votes
+    from mpi_pgd.comm import world
+    from mpi_pgd.recovery.signals import SignalFlag
     from mpi_pgd.report.bundle import Source
-    from mpi_pgd.run import one_thread
+    from mpi_pgd.session.problem import Problem, votes
+    from mpi_pgd.session.run import one_thread
     from mpi_pgd.study.record import spare
-    from mpi_pgd.survive.signals import SignalFlag
-    from mpi_pgd.topology import world
 
     with claimed(comm, name, given["out"]) as claim:
         with SignalFlag() as signal, one_thread():
@@ -70,8 +70,8 @@ def run(comm: "MPI.Intracomm", name: str, given: Mapping[str, Any], start: float
 @contextmanager
 def claimed(comm: "MPI.Intracomm", name: str, out: str) -> "Iterator[Claim | None]":
     """Find out now whether the folder can be written, and have it; for rank 0, which alone writes. Collective."""
+    from mpi_pgd.comm import world
     from mpi_pgd.study import record
-    from mpi_pgd.topology import world
 
     with ExitStack() as stack:
         claim = None
@@ -83,9 +83,9 @@ def claimed(comm: "MPI.Intracomm", name: str, out: str) -> "Iterator[Claim | Non
 
 def finish(comm: "MPI.Intracomm", record: Mapping[str, Any] | None, claim: "Claim | None", quiet: bool) -> int:
     """Print and write what rank 0 has; the exit code, 75 if a signal came before all was measured. Collective."""
+    from mpi_pgd.comm import world
     from mpi_pgd.report.tables import study
     from mpi_pgd.study.record import write
-    from mpi_pgd.topology import world
 
     done = ""
     with world.agreement(comm):

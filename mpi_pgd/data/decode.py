@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import h5py
 import numpy as np
 
-from mpi_pgd.arrays import Rows, Vector
 from mpi_pgd.data.meaning import Meaning, unusual
+from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError
 
 STRIP = 8 << 20  # bytes of numbers that are decoded at a time, if chunks don't ask for more

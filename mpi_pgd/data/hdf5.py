@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from mpi_pgd.arrays import Rows, Vector
 from mpi_pgd.data.behind import Behind, Span
 from mpi_pgd.data.categories import in_place_of
 from mpi_pgd.data.decode import STRIP, read_features, read_targets
@@ -25,6 +24,7 @@ from mpi_pgd.data.orientation import creator, turned
 from mpi_pgd.data.sources import Source, with_names, with_sources
 from mpi_pgd.data.storage import load_plugin, raw_files
 from mpi_pgd.data.twice import Origin, Taken, check_once
+from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError, nearest
 
 FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one

@@ -27,9 +27,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from mpi_pgd import output
-from mpi_pgd.claims import Claim
 from mpi_pgd.errors import InputError
+from mpi_pgd.system import output
+from mpi_pgd.system.claims import Claim
 
 Watch = Callable[[Sequence[int]], Iterable[int]]
 Floats = npt.NDArray[np.float64]

@@ -3,26 +3,19 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpi_pgd import scheduler
-from mpi_pgd.arrays import Rows, Vector, aligned
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.partition import Owners, Partition, runs
+from mpi_pgd.engine.arrays import Rows, Vector, aligned
+from mpi_pgd.engine.block import Block
 from mpi_pgd.errors import InputError
+from mpi_pgd.system import scheduler
 
 V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")  # of control groups of the first version
 SLAB_BYTES = 8 << 20  # read at a time: large enough for the file system, small enough to be checked while still in cache
-
-
-class Block(NamedTuple):
-    """A block as the objective sees it: ``x`` (rows, features) and ``y`` (rows,), float64, not to be written."""
-
-    x: Vector
-    y: Vector
 
 
 class MemoryShard:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from mpi_pgd import output
-from mpi_pgd.arrays import Vector
-from mpi_pgd.claims import Claim
 from mpi_pgd.data.hdf5 import Table
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
-from mpi_pgd.output import Content
 from mpi_pgd.report import trace
+from mpi_pgd.system import output
+from mpi_pgd.system.claims import Claim
+from mpi_pgd.system.output import Content
 
 LOCK = ".mpi_pgd.lock"
 FILES = ("model.h5", "history.csv", "trace.json", "run.json")  # the last one tells that all are there

@@ -10,8 +10,6 @@ from importlib import resources
 from pathlib import Path
 
 import mpi_pgd
-from mpi_pgd import output
-from mpi_pgd.claims import Claim
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import ink, sheets, units
 from mpi_pgd.report.export import WRITERS, Column, Table, cells
@@ -22,6 +20,8 @@ from mpi_pgd.report.progress import steps
 from mpi_pgd.report.records import Record, Records, read
 from mpi_pgd.report.sections import TITLES, facts, fingerprints, headline, machine, pictures, remarks
 from mpi_pgd.report.subjects import problems
+from mpi_pgd.system import output
+from mpi_pgd.system.claims import Claim
 
 TITLE, HEAD_BYTES = ", mpi_pgd report", 4096  # by which a page is known for a report
 MANIFEST = ".report.json"  # the sums of the pictures and tables

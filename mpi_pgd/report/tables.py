@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mpi_pgd import output
-from mpi_pgd.arrays import Vector
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.system import output
 
 if TYPE_CHECKING:
     from mpi_pgd.report.export import Table

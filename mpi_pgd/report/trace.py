@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mpi_pgd.arrays import Vector
+from mpi_pgd.engine.arrays import Vector
 
 EVENTS = 100_000  # at most, about 10 MB
 LEAST = 5_000  # also of a short run

@@ -10,9 +10,9 @@ from shutil import which
 from subprocess import DEVNULL, SubprocessError, run
 from typing import NamedTuple
 
-from mpi_pgd import scheduler
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.slurm.sizing import MIB, Asked, Node, seconds
+from mpi_pgd.system import scheduler
 
 PATIENCE = 10  # seconds for an answer
 SUBMISSION = 60

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from mpi_pgd.arrays import Vector
+from mpi_pgd.engine.arrays import Vector
 
 
 class Solver(Protocol):

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mpi_pgd.arrays import Vector
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 
 RAISED = 1.01  # times the constant, at least, for another one to be worth a restart

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.arrays import Rows, Vector
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.problem import Problem
+from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.report.progress import steps
+from mpi_pgd.session.problem import Problem
 from mpi_pgd.study.turns import Teams, watched
 
 SLAB_BYTES = 64 << 20  # a product's worth of rows, as float64

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.config import ALGORITHMS
-from mpi_pgd.problem import Problem
+from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.report import units
+from mpi_pgd.session.problem import Problem
 from mpi_pgd.study import network
 from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, row, watched
-from mpi_pgd.train import Ballot
 
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
 

@@ -8,18 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.arrays import Vector, aligned
-from mpi_pgd.data.memory import Block, available_bytes
+from mpi_pgd.comm.world import rest
+from mpi_pgd.data.memory import available_bytes
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
-from mpi_pgd.objective.losses import GradientMap, least_squares
-from mpi_pgd.objective.objective import Objective, Scaling
-from mpi_pgd.rules.fit import FitRule, History
+from mpi_pgd.drivers.fit import FitRule, History
+from mpi_pgd.drivers.objective import Objective, Scaling
+from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.loop import Order
+from mpi_pgd.engine.sums import Partial, Vote
+from mpi_pgd.engine.tasks import GradientMap
+from mpi_pgd.losses.squared import least_squares
 from mpi_pgd.solvers.descent import GradientDescent
 from mpi_pgd.solvers.steps import LearntSteps
 from mpi_pgd.study.fitting import fit
-from mpi_pgd.sums import Partial, Vote
-from mpi_pgd.topology.world import rest
-from mpi_pgd.train import Order
 
 RANK_BYTES, QUICK_BYTES, SMALL_BYTES = 128 << 20, 64 << 20, 32 << 20  # rows of one rank: more than its share of the caches
 SHARE = 0.125  # of the memory that is there, for the rows of all ranks of a node

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.engine.sums import Vote
 from mpi_pgd.study.model import Model, harmonic, sizes
 from mpi_pgd.study.plan import Planner, Question, check, ranks_of
-from mpi_pgd.sums import Vote
 
 HEAD = """A round takes compute + wait + latency + bandwidth + update. All seconds below are predicted, from what the network file
 holds: alpha (s a message), overhead (s a message right behind another), beta (s a byte), and the rate at which rows are mapped."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mpi_pgd.arrays import Vector
+from mpi_pgd.engine.arrays import Vector
 
 CONFIDENCE = 0.95
 

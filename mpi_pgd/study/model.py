@@ -21,11 +21,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
+from mpi_pgd.engine.loop import Order
+from mpi_pgd.engine.sums import Vote
 from mpi_pgd.errors import InputError
 from mpi_pgd.study.curves import Curve, Key, curves
 from mpi_pgd.study.records import check
-from mpi_pgd.sums import Vote
-from mpi_pgd.train import Order
 
 
 class Prediction(NamedTuple):

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.arrays import Vector
+from mpi_pgd.comm import world
+from mpi_pgd.comm.world import rest
 from mpi_pgd.data.memory import available_bytes
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.modes import client_server, peer_to_peer
 from mpi_pgd.report.progress import steps
 from mpi_pgd.study import compute
 from mpi_pgd.study.curves import fitted
-from mpi_pgd.topology import client_server, peer_to_peer, world
-from mpi_pgd.topology.world import rest
 
 SMALLEST, LARGEST = 8, 64 << 20  # bytes
 QUICK_LARGEST = 4 << 20

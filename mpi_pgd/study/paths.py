@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from mpi_pgd.topology.schedules import (
+from mpi_pgd.comm.schedules import (
     NOBODY,
     NUMBER,
     Schedule,

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mpi_pgd import output, provenance
-from mpi_pgd.claims import Claim
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import bundle
+from mpi_pgd.session import provenance
+from mpi_pgd.system import output
+from mpi_pgd.system.claims import Claim
 
 FORMAT = 1
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.config import ALGORITHMS
+from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.errors import InputError
-from mpi_pgd.problem import Problem
+from mpi_pgd.session.problem import Problem
 from mpi_pgd.study import baselines
 from mpi_pgd.study.compare import around, predicted
 from mpi_pgd.study.limits import conclusions
 from mpi_pgd.study.model import Model, workers_of
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, described, row
-from mpi_pgd.train import Ballot
 
 
 def counts(size: int, given: Sequence[int] = ()) -> list[int]:

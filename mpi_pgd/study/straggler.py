@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.arrays import Vector
-from mpi_pgd.problem import Problem
+from mpi_pgd.comm.world import anyone
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.loop import Ballot
+from mpi_pgd.observers.costs import COMPUTE, split
 from mpi_pgd.report.progress import steps
+from mpi_pgd.session.problem import Problem
 from mpi_pgd.study.model import harmonic
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Teams, described, watched
-from mpi_pgd.topology.costs import COMPUTE, split
-from mpi_pgd.topology.world import anyone
-from mpi_pgd.train import Ballot
 
 
 def straggler(problem: Problem, mean: float, ballot: Ballot) -> dict[str, Any] | None:

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.comm.schedules import sent
+from mpi_pgd.comm.world import agreement, rest, share
 from mpi_pgd.data.memory import MemoryShard, available_bytes
+from mpi_pgd.drivers.fit import Status
+from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.errors import InputError
-from mpi_pgd.problem import Problem
 from mpi_pgd.report.progress import steps
-from mpi_pgd.rules.fit import Status
-from mpi_pgd.rules.setup import Moments
-from mpi_pgd.run import fingerprint
-from mpi_pgd.topology.schedules import sent
-from mpi_pgd.topology.world import agreement, rest, share
-from mpi_pgd.train import Ballot
+from mpi_pgd.session.problem import Problem
+from mpi_pgd.session.run import fingerprint
 
 Done = TypeVar("Done")
 MEMORY = 0.5  # of what rank 0's node can give, for the rows of one rank alone

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from mpi_pgd.survive.checkpoint import read
+from mpi_pgd.recovery.checkpoint import read
 from tests.chaos.common import LIMIT, MODES, ULFM, Failed, Ground, Tally, available, sentences, started
 from tests.hosts import Hosts, unavailable
 from tests.launch import Running, launch

@@ -14,7 +14,7 @@ from random import Random
 
 import h5py
 
-from mpi_pgd.survive.checkpoint import read
+from mpi_pgd.recovery.checkpoint import read
 from tests.chaos.common import LIMIT, MODES, TRY_AGAIN, ULFM, Failed, Ground, Tally, available, one_sentence, sentences, started
 from tests.launch import Library, Result, Running, launch
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from mpi_pgd.survive.checkpoint import read
+from mpi_pgd.recovery.checkpoint import read
 from tests.chaos.common import LIMIT, Failed, Ground, Tally, available, one_sentence, random_layout, started
 from tests.launch import Library, Running, launch
 

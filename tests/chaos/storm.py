@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from mpi_pgd.survive.checkpoint import read
+from mpi_pgd.recovery.checkpoint import read
 from tests.chaos.cluster import SLOW
 from tests.chaos.common import LIMIT, ULFM, Failed, Ground, Tally, available, record, started
 from tests.chaos.kills import BANDWIDTH, DELAY

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from mpi_pgd import InputError, fit, job
-from mpi_pgd.job import Job
-from mpi_pgd.problem import Problem
-from mpi_pgd.survive.pulse import WAITING
+from mpi_pgd import InputError, fit
+from mpi_pgd.observers.pulse import WAITING
+from mpi_pgd.session import job
+from mpi_pgd.session.job import Job
+from mpi_pgd.session.problem import Problem
 
 pytestmark = pytest.mark.mpi
 
@@ -361,7 +362,7 @@ def test_a_rank_that_takes_no_part_is_told(folder: Path) -> None:
 
 
 def no_memory(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
-    monkeypatch.setattr("mpi_pgd.problem.available_bytes", lambda held: 0)
+    monkeypatch.setattr("mpi_pgd.session.problem.available_bytes", lambda held: 0)
     return "of memory on node"
 
 
@@ -416,9 +417,9 @@ def test_who_waits_for_an_attempt_to_begin_or_end_is_not_to_blame(folder: Path, 
 
         return do
 
-    monkeypatch.setattr("mpi_pgd.run.Job", Seen)
+    monkeypatch.setattr("mpi_pgd.session.run.Job", Seen)
     for name in ("once", "exchanged"):
-        monkeypatch.setattr(f"mpi_pgd.job.{name}", noted(getattr(job, name)))
+        monkeypatch.setattr(f"mpi_pgd.session.job.{name}", noted(getattr(job, name)))
     x, y = problem()
     fit(written(folder / "d.h5", x, y), rounds=5, patience=60)
     with pytest.raises(InputError, match="has no data set Z"):

@@ -10,10 +10,10 @@ from mpi4py import MPI
 
 from mpi_pgd import InputError, fit
 from mpi_pgd.data.make import make
-from mpi_pgd.rules.fit import History
-from mpi_pgd.survive.checkpoint import read
-from mpi_pgd.survive.kept import Kept
-from mpi_pgd.survive.resume import About, Writer
+from mpi_pgd.drivers.fit import History
+from mpi_pgd.observers.snapshot import Kept
+from mpi_pgd.recovery.checkpoint import read
+from mpi_pgd.recovery.resume import About, Writer
 
 pytestmark = pytest.mark.mpi
 
@@ -84,7 +84,9 @@ def broken(*_: object) -> str:
     raise ZeroDivisionError("injected")
 
 
-@pytest.mark.parametrize("failing", ["mpi_pgd.run.fingerprint", "mpi_pgd.report.bundle.write", "mpi_pgd.job.Job.ready"])
+@pytest.mark.parametrize(
+    "failing", ["mpi_pgd.session.run.fingerprint", "mpi_pgd.report.bundle.write", "mpi_pgd.session.job.Job.ready"]
+)
 def test_what_fails_at_the_end_costs_no_rounds(
     data: str, failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mpi_pgd.config import settings
+from mpi_pgd.recovery.resume import Start
 from mpi_pgd.report import tables
 from mpi_pgd.report.tables import Model, saved
-from mpi_pgd.survive.resume import Start
 
 
 def shown(coef: list[float], names: list[str]) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 from mpi4py import MPI
 
+from mpi_pgd.comm.world import guard
 from mpi_pgd.study.model import Model
 from mpi_pgd.study.network import measure
-from mpi_pgd.topology.world import guard
 
 
 def main(arguments: dict[str, Any]) -> None:

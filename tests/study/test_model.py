@@ -6,12 +6,12 @@ import math
 import pytest
 
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.engine.loop import Order
+from mpi_pgd.engine.sums import Partial
 from mpi_pgd.errors import InputError
 from mpi_pgd.study.curves import fitted
 from mpi_pgd.study.model import Model, harmonic, sizes, workers_of
 from mpi_pgd.study.paths import SHAPES
-from mpi_pgd.sums import Partial
-from mpi_pgd.train import Order
 from tests.study.synthetic import ALPHA, BETA, OVERHEAD, record, seconds
 
 WAYS = [way for way in SHAPES if way[0]]

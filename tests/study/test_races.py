@@ -125,7 +125,7 @@ def test_what_cannot_be_written_is_told_before_the_work(library: Library, tmp_pa
 SIGNAL = """
 import os, runpy, signal, threading
 # Launchers hand it to all ranks. It is sent when the work has begun: before, nobody is there to take it.
-from mpi_pgd.problem import Problem
+from mpi_pgd.session.problem import Problem
 descend = Problem.descend
 def signalled(*words, **more):
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
@@ -137,7 +137,7 @@ runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 BUG = """
 import runpy
 from mpi4py import MPI
-from mpi_pgd.topology.peer_to_peer import PeerToPeer
+from mpi_pgd.modes.peer_to_peer import PeerToPeer
 
 step, calls = PeerToPeer.step, 0
 

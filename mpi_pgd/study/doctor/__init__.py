@@ -12,11 +12,13 @@ from typing import Any
 
 from mpi4py import MPI
 
+from mpi_pgd.comm.world import guard, nodes, rest, share
 from mpi_pgd.data.files import find
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.errors import InputError
-from mpi_pgd.problem import SPARE
+from mpi_pgd.observers.clock import offsets
 from mpi_pgd.report.progress import Steps
+from mpi_pgd.session.problem import SPARE
 from mpi_pgd.study.doctor import checks, files, layout
 from mpi_pgd.study.doctor.crashes import Crashes, told
 from mpi_pgd.study.doctor.facts import about_me, gather
@@ -24,8 +26,6 @@ from mpi_pgd.study.doctor.files import Folder, Store
 from mpi_pgd.study.doctor.findings import Finding, text
 from mpi_pgd.study.doctor.pings import pings
 from mpi_pgd.study.doctor.signs import Rank, leaders
-from mpi_pgd.topology.clock import offsets
-from mpi_pgd.topology.world import guard, nodes, rest, share
 
 __all__ = ["Finding", "examine", "text", "usable"]
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
-from mpi_pgd import scheduler
+from mpi_pgd.comm import components
 from mpi_pgd.report.units import count, rate, seconds
-from mpi_pgd.scheduler import LAUNCHERS, right_launcher, started
 from mpi_pgd.study.doctor.findings import Finding, listed
 from mpi_pgd.study.doctor.signs import Ping, Rank
-from mpi_pgd.survive import components
+from mpi_pgd.system import scheduler
+from mpi_pgd.system.scheduler import LAUNCHERS, right_launcher, started
 
 THREADS = "export OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1 (python -m mpi_pgd does so itself)"
 WALL, MOVED = 1.0, 1e-3  # seconds

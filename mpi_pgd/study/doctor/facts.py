@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import scheduler
+from mpi_pgd.comm import components
+from mpi_pgd.comm.kernels import digest
+from mpi_pgd.comm.world import everyone
 from mpi_pgd.data.memory import available_bytes, held_bytes
-from mpi_pgd.provenance import blas, machine, versions
+from mpi_pgd.session.provenance import blas, machine, versions
 from mpi_pgd.study.doctor.crashes import Crashes
 from mpi_pgd.study.doctor.signs import Rank
-from mpi_pgd.survive import components
-from mpi_pgd.topology.kernels import digest
-from mpi_pgd.topology.world import everyone
+from mpi_pgd.system import scheduler
 
 # What a launcher or a user says to a rank, as far as a check reads it.
 HEARD = (

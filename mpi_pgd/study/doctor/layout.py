@@ -7,7 +7,6 @@ from math import ceil
 
 import numpy as np
 
-from mpi_pgd import scheduler
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.memory import SLAB_BYTES
 from mpi_pgd.data.partition import Partition
@@ -15,6 +14,7 @@ from mpi_pgd.report.units import count, rate, seconds
 from mpi_pgd.study.doctor.files import Folder, Store
 from mpi_pgd.study.doctor.findings import Finding, memory
 from mpi_pgd.study.doctor.signs import Rank
+from mpi_pgd.system import scheduler
 
 UNEVEN, IDLE = 0.03, 0.1  # of the largest shard that the mean one lacks: worth a note, worth a warning
 TWICE, SOME = 1.5, 1.1  # bytes decompressed, over those needed: worth a warning, worth a note where the data are large

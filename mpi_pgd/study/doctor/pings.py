@@ -6,10 +6,10 @@ from time import perf_counter, sleep
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.arrays import Vector
+from mpi_pgd.comm.world import PAUSE, rest
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.study.doctor.crashes import Crashes
 from mpi_pgd.study.doctor.signs import Ping, leaders
-from mpi_pgd.topology.world import PAUSE, rest
 
 NODES = 8  # other nodes, at most
 NUMBERS = (1, 1 << 15, 1 << 19)  # 8 B for the latency; 4 MiB for the bandwidth, but 256 KiB where that is slow enough

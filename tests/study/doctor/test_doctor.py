@@ -208,7 +208,7 @@ def test_mpirun_that_the_library_does_not_survive(tmp_path: Path) -> None:
         "import mpi4py, sys\n"
         "mpi4py.rc.initialize = False\n"
         "from mpi_pgd.errors import InputError\n"
-        "from mpi_pgd.topology.world import start\n"
+        "from mpi_pgd.comm.world import start\n"
         "try:\n    start()\n"
         "except InputError as error:\n    print(error)\n"
     )

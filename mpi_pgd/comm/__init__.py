@@ -1,0 +1,1 @@
+"""MPI started and ended, and how bytes are sent, summed and maximised over the ranks."""

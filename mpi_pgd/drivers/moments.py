@@ -1,0 +1,118 @@
+"""What is asked of the data before the fit, through the same map-reduce as a round: how large the columns are."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.loop import Action, Order
+from mpi_pgd.engine.sums import Partial
+from mpi_pgd.errors import InputError
+
+CONSTANT = 2.0**-49  # deviation over peak: below it, a column varies by the rounding of its values alone
+LARGEST, SMALLEST = 1e280, 1e-240  # of what is formed of the data: squares, products, weights; sums need room above and below
+
+
+class Moments(NamedTuple):
+    """Of the columns, y last, the same on every rank: each (p + 1,) float64.
+
+    Attributes:
+        mean: of the rows.
+        deviation: the root of the mean square about the mean (divided by n); 0 if nothing but rounding varies.
+        peak: the largest magnitude.
+    """
+
+    mean: Vector
+    deviation: Vector
+    peak: Vector
+
+    @classmethod
+    def of(cls, vector: Vector) -> "Moments":
+        """From what ``vector`` gave."""
+        return cls(*np.split(vector, 3))
+
+    def vector(self) -> Vector:
+        """(3 (p + 1),): [mean | deviation | peak]."""
+        return np.concatenate(self)
+
+
+class MomentsRule:
+    """Two passes: the means, about the first row; then the deviations, about the means, so that no outlier costs digits.
+
+    (T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for Computing the Sample Variance", The American Statistician 37, 1983.)
+    The values are multiplied by a power of two for each column, ``unit``, that brings its peak near 1: so no square over- or
+    underflows.
+
+    Args:
+        rows: n.
+        first: (p + 1,) the first row, y last.
+        peak: (p + 1,) the largest magnitude of each column, and of y, over all rows.
+        block_rows: of a full block.
+    """
+
+    def __init__(self, rows: int, first: Vector, peak: Vector, block_rows: int) -> None:
+        self.rows, self.block_rows, self.peak = rows, block_rows, peak
+        self.unit = units(peak)
+        self.mean, self.deviation = first.copy(), np.zeros_like(first)
+        self._passes = 0
+
+    def bound(self) -> Vector:
+        """On each number of a block's moments, in any of the passes: (2 (p + 1),)."""
+        largest = 2 * self.peak * self.unit
+        return np.concatenate([self.block_rows * largest, self.block_rows * largest * largest])
+
+    def open(self, order: Order) -> None:
+        """The peaks are known from loading the rows, so the bound is exchanged at once, and no pass has to be repeated."""
+        order.point[:] = self.mean
+        order.action = Action.EXCHANGE
+
+    def __call__(self, partial: Partial, order: Order) -> None:
+        """Keep the moments; go on about the means, or stop."""
+        if partial.redo:
+            order.action = Action.EXCHANGE
+            return
+        shift, squares = np.split(partial.total(np.empty(partial.width)) / self.rows, 2)
+        self.mean = order.point + shift / self.unit
+        self._passes += 1
+        # About the means sums may be far smaller, in one column and not in others: each is to have all its digits.
+        order.action = Action.EXCHANGE if partial.order_free else Action.GO
+        if self._passes == 2:
+            scaled = np.sqrt(np.maximum(squares - shift * shift, 0.0))
+            scaled[scaled <= CONSTANT * self.peak * self.unit] = 0.0
+            self.deviation = scaled / self.unit
+            order.action = Action.STOP
+        order.point[:] = self.mean
+
+    def moments(self) -> Moments:
+        """What was found."""
+        return Moments(self.mean, self.deviation, self.peak)
+
+
+def units(peak: Vector) -> Vector:
+    """Powers of two that bring magnitudes to [1/2, 1); 1 for zeros."""
+    exponent = np.clip(np.frexp(peak)[1], -1022, 1023)
+    return np.where(peak > 0, np.ldexp(1.0, -exponent), 1.0)
+
+
+def check_range(moments: Moments, standardize: bool, x: str, y: str) -> None:
+    """Refuse values whose squares, products or weights float64 can't hold, though it holds the values.
+
+    Raises:
+        InputError: names the column (``x``, ``y`` are the data sets' names) and its largest value.
+    """
+    peak, target = moments.peak[:-1], float(moments.peak[-1])
+    if target and not SMALLEST**0.5 < target < LARGEST**0.5:
+        raise InputError(_beyond(f"{y} has", target, "its squares"))
+    spread = moments.deviation[:-1] if standardize else peak
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        formed = [peak, *([] if standardize else [peak * peak]), *([peak * target, target / spread] if target else [])]
+    # A column that is constant has no weight to find: all it must not do is overflow.
+    large = [np.where(spread > 0, values, peak) for values in formed]
+    bad = (np.maximum.reduce(large) > LARGEST) | ((spread > 0) & (np.minimum.reduce(formed) < SMALLEST))
+    if bad.any():
+        column = int(bad.argmax())
+        raise InputError(_beyond(f"column {column} of {x} has", float(peak[column]), f"its products with {y}, or its weight,"))
+
+
+def _beyond(who: str, peak: float, what: str) -> str:
+    return f"{who} values up to {peak:.3g}: {what} can't be held in float64; multiply it by a power of ten, to bring it near to 1"

@@ -1,0 +1,156 @@
+"""Sums that do not depend on the order, and the partial: the one message that a rank sends each round.
+
+Every block of rows gives one vector. Each of its numbers ``g`` is cut against two powers of two into
+
+    hi = (g + M1) - M1,    lo = ((g - hi) + M2) - M2,    M1 = 1.5 * 2**(e + k),    M2 = 1.5 * 2**(e + k - 53 + k),
+
+where ``2**e`` bounds ``|g|`` over all blocks and ``2**(k - 1)`` bounds the number of blocks. All ``hi`` are then multiples of one
+unit, and so few that each partial sum of them is exact in float64; the same holds for the ``lo``. Exact sums have no order: the
+ranks' MPI_SUM gives the same bits however the blocks are shared out and whatever tree the library uses. 105 - 2k bits below the
+bound survive. (J. Demmel and H. D. Nguyen, "Parallel Reproducible Summation", IEEE Transactions on Computers 64, 2015:
+pre-rounding, here with two folds.)
+
+The bound follows the data. Each round's message carries two votes: ``exceeded``, a block was above the bound, so that the round
+has to be done again, and ``near``, a block was still near it; when no block is, the bound is exchanged before the next round.
+Both are decided by the blocks alone, never by who holds them.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector, aligned
+
+HEADROOM = 3  # bits between the largest block seen and the bound, so that a growing gradient does not cost a round at once
+SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
+RING_BYTES = 1 << 17  # block vectors that are split together: the rows push them out of the cache, so fetch them seldom
+LARGEST = 1020  # exponent of the largest sum over all blocks
+SMALLEST = -900  # exponent of the smallest bound; anything larger leaves room for the lower fold above the subnormals
+
+
+class Vote(IntEnum):
+    """What a partial counts beside the sums. Counts are small whole numbers: their sums are exact."""
+
+    ROWS = 0
+    BROKEN = 1
+    EXCEEDED = 2
+    NEAR = 3
+    LATE = 4
+    SIGNALLED = 5
+
+
+class Partial:
+    """The sums of one rank's blocks: one float64 buffer ``[hi | lo | votes]``, or ``[sum | votes]`` if plain.
+
+    Args:
+        width: length of a block's vector.
+        blocks: number of blocks of the whole problem, over all ranks.
+        order_free: split each block's vector, so that the order of the sums does not matter; else just add.
+
+    Attributes:
+        buffer: (2 * width + votes,) or (width + votes,) float64, what goes on the wire, to be summed over the ranks.
+        peaks: (width,) float64, the largest magnitude of each number over this rank's blocks since ``clear``.
+        exchanged: (width,) float64, the peaks over all blocks that the bound was last taken from.
+    """
+
+    def __init__(self, width: int, blocks: int, order_free: bool = True) -> None:
+        self.width = width
+        self.order_free = order_free
+        self._bits = max(1, int(blocks - 1).bit_length()) + 1
+        self.buffer = np.zeros((2 if order_free else 1) * width + len(Vote))
+        self.votes = self.buffer[-len(Vote) :]
+        self._high = self.buffer[:width]
+        self._low = self.buffer[width : 2 * width] if order_free else np.zeros(0)
+        stride = -(-width // 8) * 8  # each block's vector starts on a cache line, whichever place in the ring it gets
+        places = max(1, min(128, RING_BYTES // (8 * stride)))
+        self._ring = aligned((places, stride), np.dtype(np.float64))
+        self._ring[:] = 0.0
+        self._slots: list[Vector] = [row[:width] for row in self._ring]
+        self._scratch = np.empty_like(self._ring) if order_free else np.zeros((0, stride))
+        self._ones, self._sum = np.ones(places), np.empty(stride)
+        self._used = self._rows = 0
+        self.peaks, self.exchanged = np.zeros(width), np.zeros(width)
+        self._bound = np.zeros(width)
+        self._near = np.zeros(width)
+        # As large as the ring: numpy would make a temporary array to stretch a row over it, in every round.
+        self._first, self._second = np.zeros_like(self._scratch), np.zeros_like(self._scratch)
+        self.rebound()
+
+    def rebound(self) -> None:
+        """Take the bound from ``peaks``, which have been exchanged: the same on every rank."""
+        self.exchanged[:] = self.peaks
+        if self.order_free:
+            exponent = np.maximum(np.frexp(self.peaks)[1] + HEADROOM, SMALLEST)
+            exponent[self.peaks == 0] = SMALLEST
+            exponent = np.minimum(exponent, LARGEST - self._bits)
+            self._bound[:] = np.ldexp(1.0, exponent)
+            self._near[:] = np.ldexp(1.0, exponent - HEADROOM - SLACK)
+            self._first[:, : self.width] = np.ldexp(1.5, exponent + self._bits)
+            self._second[:, : self.width] = np.ldexp(1.5, exponent + 2 * self._bits - 53)
+
+    def clear(self) -> None:
+        """Begin a round: no block, no votes."""
+        self.buffer[:] = 0.0
+        self.peaks[:] = 0.0
+        self._used = self._rows = 0
+
+    def slot(self, rows: int) -> Vector:
+        """Where the next block, of ``rows`` rows, writes its vector: (width,) float64."""
+        place = self._used
+        if place == len(self._slots):
+            self._fold()
+            place = 0
+        self._rows += rows
+        self._used = place + 1
+        return self._slots[place]
+
+    def close(self, late: bool, signalled: bool) -> None:
+        """End a round on this rank: fold what is left and cast the votes."""
+        if self._used:
+            self._fold()
+        votes = self.votes
+        votes[Vote.ROWS] = self._rows
+        votes[Vote.LATE] = late
+        votes[Vote.SIGNALLED] = signalled
+        if not self.order_free:
+            votes[Vote.BROKEN] = not np.isfinite(self._high).all()
+        else:
+            # Not finite, or so large that no bound can be set above it: doing the round again would not help.
+            votes[Vote.BROKEN] = not (self.peaks < 2.0 ** (LARGEST - self._bits)).all()
+            votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()
+            votes[Vote.NEAR] = (self.peaks >= self._near).any()
+
+    def total(self, out: Vector) -> Vector:
+        """The sums over all ranks, once the buffer has been reduced: (width,) float64, rounded once."""
+        if self.order_free:
+            np.add(self._high, self._low, out=out)
+        else:
+            out[:] = self._high
+        return out
+
+    @property
+    def redo(self) -> bool:
+        """After the reduction: a block was above the bound, so these sums are void."""
+        return self.order_free and bool(self.votes[Vote.EXCEEDED] > 0) and bool(self.votes[Vote.BROKEN] == 0)
+
+    @property
+    def stale(self) -> bool:
+        """After the reduction: no block is near the bound any more; exchange it before the next round."""
+        return self.order_free and bool(self.votes[Vote.NEAR] == 0)
+
+    def _fold(self) -> None:
+        block, ones = self._ring[: self._used], self._ones[: self._used]
+        self._used = 0
+        if not self.order_free:
+            self._high += np.dot(ones, block, out=self._sum)[: self.width]
+            return
+        part, first, second = self._scratch[: len(block)], self._first[: len(block)], self._second[: len(block)]
+        np.abs(block, out=part)
+        np.maximum(self.peaks, np.maximum.reduce(part, axis=0, out=self._sum)[: self.width], out=self.peaks)
+        np.add(block, first, out=part)
+        np.subtract(part, first, out=part)
+        self._high += np.dot(ones, part, out=self._sum)[: self.width]
+        np.subtract(block, part, out=part)
+        np.add(part, second, out=part)
+        np.subtract(part, second, out=part)
+        self._low += np.dot(ones, part, out=self._sum)[: self.width]

@@ -1,0 +1,1 @@
+"""What is minimised, row by row."""

@@ -1,0 +1,1 @@
+"""How ranks share the work of a round: who holds rows, who updates, what travels."""

@@ -1,1 +1,0 @@
-"""What is minimised: a loss per row, a penalty, and the units they are in."""

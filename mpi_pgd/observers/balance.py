@@ -1,0 +1,83 @@
+"""Blocks move from slow ranks to fast ones between rounds. No bit changes by it: a block's vector is the same whoever maps it."""
+
+import sys
+from collections.abc import Callable
+from time import perf_counter, thread_time
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.data.partition import Owners, rebalanced
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.loop import Action, Order, Rule
+from mpi_pgd.engine.sums import Partial
+from mpi_pgd.observers.clock import Clock
+
+FIRST, SELDOM = 4, 128  # rounds until the first look; each time half as many more, but no more than these
+Move = Callable[[Owners], str]  # has every rank hold the blocks that it owns, or says why all is as before; collective
+
+
+class Balanced:
+    """A topology around the clock: measures how long each worker maps a block, and has blocks moved if that would pay.
+
+    Args:
+        comm: the ranks.
+        worker: this rank's number among those that hold blocks, or -1.
+        owners: who holds which block, the same on every rank.
+        clock: what is wrapped; the time of a move belongs to no round.
+        move: moves them.
+
+    Attributes:
+        moves: how often blocks have moved.
+        moved: how many blocks did.
+        skipped: how often they could not, as a rank has no room for them, or can't read them; that is said once.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, clock: Clock, move: Move) -> None:
+        self.comm, self.worker, self.owners, self.clock, self.move = comm, worker, owners, clock, move
+        self.now = thread_time if clock.crowded else perf_counter  # where ranks share cores, others' work is not to count
+        self.took = np.zeros(SELDOM)
+        self.count, self.look = 0, FIRST
+        self.moves = self.moved = self.skipped = 0
+        self.begun = 0.0
+
+    def open(self, rule: Rule, order: Order) -> None:
+        """The first map begins."""
+        self.clock.open(rule, order)
+        self.begun = self.now()
+
+    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+        """Note how long the map took; after some rounds, look, and move."""
+        self.took[self.count] = self.now() - self.begun
+        self.clock.step(partial, rule, order)
+        self.count += 1
+        if self.count == self.look and order.action != Action.STOP:
+            self._balance()
+            self.count, self.look = 0, min(self.look * 3 // 2, SELDOM)
+            self.clock.restart()
+        self.begun = self.now()
+
+    def maximum(self, vector: Vector) -> None:
+        """As the topology."""
+        self.clock.maximum(vector)
+        self.begun = self.now()
+
+    def _balance(self) -> None:
+        mine = np.array([self.worker, np.median(self.took[: self.count])])
+        everyone = np.empty((self.comm.size, 2))
+        self.comm.Allgather(mine, everyone)
+        seconds = np.zeros(int(everyone[:, 0].max()) + 1)  # the last workers may hold nothing
+        for worker, median in everyone:
+            if worker >= 0:
+                seconds[int(worker)] = median
+        after = rebalanced(self.owners, seconds)
+        changed = int((after != self.owners).sum())
+        trouble = self.move(after) if changed else ""
+        if changed and not trouble:
+            self.owners = after
+            self.moves += 1
+            self.moved += changed
+        if trouble and not self.skipped and self.comm.rank == 0:
+            sys.stderr.write(f"mpi_pgd: the blocks stay where they are, --balance can't move {changed} of them: {trouble}\n")
+            sys.stderr.flush()
+        self.skipped += bool(trouble)

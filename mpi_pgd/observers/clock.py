@@ -1,0 +1,222 @@
+"""Notes when each rank starts, arrives, updates and ends, round by round; rank 0 makes the costs of it.
+
+The clock wraps a topology and a rule from outside; the numerical code has none. It puts no barrier into a round: each rank
+notes its times in memory, and after a window of rounds they go to rank 0, where the latest arrival of each round tells wait
+from wire. Clocks of several nodes are aligned at the start, at the end, and now and then between.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from time import perf_counter, thread_time
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.comm.world import anyone
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.loop import Order, Rule, Topology
+from mpi_pgd.engine.sums import Partial
+from mpi_pgd.observers.costs import ARRIVE, BUSY, END, STAMPS, START, UPDATE, UPDATED, Costs
+
+WINDOW = 1024  # rounds at most between two gatherings
+GATHERED = 1 << 20  # numbers on rank 0 at most, or 16 rounds
+REALIGN = 10.0  # seconds; good clocks drift by microseconds in that time
+PINGS = 8
+
+
+class Clock:
+    """A topology that notes the times of each round of the topology inside it.
+
+    Args:
+        comm: the ranks.
+        nodes: the node of each (``world.nodes``).
+        first: the first rank that holds rows.
+        topology, rule: what is timed.
+        keep: how many rounds' times rank 0 is to keep.
+        number: gives the number of the round in hand, if ranks that are late skip rounds. Then nobody knows when the others have
+            made how many, and only the last rounds are gathered, at the end.
+        ids: each rank's number at the start of the job, if it may be another now.
+
+    Attributes:
+        costs: on rank 0, complete after ``close``.
+        crowded: on some node, ranks outnumber cores.
+    """
+
+    def __init__(
+        self,
+        comm: MPI.Intracomm,
+        nodes: Sequence[str],
+        first: int,
+        topology: Topology,
+        rule: Rule,
+        keep: int = 0,
+        number: Callable[[], int] | None = None,
+        ids: Sequence[int] = (),
+    ) -> None:
+        self.comm, self.topology, self.rule = comm, topology, rule
+        self.crowded = crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))
+        self.costs = Costs(nodes, first, crowded, keep, ids)
+        self.window = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
+        self.stamps = np.zeros((self.window, STAMPS))
+        self.count = 0
+        self.number, self.numbers = number, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
+        self.now = self.stamps[0]
+        self.busy = 0.0
+        self.processor = thread_time if crowded else float  # a call of the kernel, which is needed there alone
+        self._alignment = _Alignment(comm, nodes)
+        self._timed = _TimedRule(self)
+
+    def open(self, rule: Rule, order: Order) -> None:
+        """Start the first round when its order has arrived."""
+        self.topology.open(rule, order)
+        self._start()
+
+    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+        """Note when this rank arrives and when it leaves."""
+        now = self.now
+        now[ARRIVE] = perf_counter()
+        now[BUSY] = self.processor() - self.busy
+        now[UPDATE] = now[UPDATED] = 0.0
+        self.topology.step(partial, self._timed, order)
+        now[END] = perf_counter()
+        self._turn()
+        self._start()
+
+    def maximum(self, vector: Vector) -> None:
+        """An exchange of the bound belongs to no round."""
+        self.topology.maximum(vector)
+        self._start()
+
+    def restart(self) -> None:
+        """What was done since the last round belongs to none."""
+        self._start()
+
+    def _turn(self) -> None:
+        """Where the stamps of the next round go."""
+        if self.number:
+            self.count = self.number()
+            self.numbers[self.count % self.window] = self.count
+        else:
+            self.count += 1
+            if self.count == self.window:
+                self._gather()
+        self.now = self.stamps[self.count % self.window]
+
+    def _start(self) -> None:
+        self.busy = self.processor()
+        self.now[START] = perf_counter()
+
+    def close(self) -> None:
+        """The rest, after the last round. Collective."""
+        self._alignment.renew(now=True)
+        if self.number:
+            self._sort()
+        self._gather()
+        self.costs.drift = self._alignment.drift
+
+    def _sort(self) -> None:
+        """The last rounds that anybody made, in their order; zeros for those that this rank skipped."""
+        wanted = np.arange(max(0, self.count - self.window + 1), self.count)
+        places = wanted % self.window
+        mine = np.where((self.numbers[places] == wanted)[:, None], self.stamps[places], 0.0)
+        self.count = len(wanted)
+        self.stamps[: self.count] = mine
+
+    def _gather(self) -> None:
+        everyone = np.empty((self.comm.size if self.comm.rank == 0 else 0, self.count, STAMPS))
+        self.comm.Gather(self.stamps[: self.count], everyone)
+        if self.comm.rank == 0 and self.count:
+            self.costs.add(self._alignment.on_one_clock(everyone))
+        self.count = 0
+        self._alignment.renew()
+
+
+class _TimedRule:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def open(self, order: Order) -> None:
+        self.clock.rule.open(order)
+
+    def __call__(self, partial: Partial, order: Order) -> None:
+        now = self.clock.now
+        now[UPDATE] = perf_counter()
+        self.clock.rule(partial, order)
+        now[UPDATED] = perf_counter()
+
+
+class _Alignment:
+    """What each rank's clock shows more than rank 0's, twice, and the line through both. Held by rank 0.
+
+    Ranks of one node share the clock; with one node nothing is ever sent.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, nodes: Sequence[str]) -> None:
+        self.comm, self.nodes = comm, nodes
+        self.alone = len(set(nodes)) == 1
+        self.at = perf_counter()
+        self.first = self.offsets = self._ask()
+        self.before = (self.at, self.offsets)
+
+    @property
+    def drift(self) -> float:
+        """Seconds, the largest change since the first alignment."""
+        return float(np.abs(self.offsets - self.first).max())
+
+    def renew(self, now: bool = False) -> None:
+        """Ask again if it is long ago, which rank 0 decides, or ``now``. Collective."""
+        if self.alone:
+            return
+        due = np.array(now or perf_counter() - self.at > REALIGN)
+        self.comm.Bcast(due)
+        if due:
+            self.before = (self.at, self.offsets)
+            self.at, self.offsets = perf_counter(), self._ask()
+
+    def on_one_clock(self, stamps: Vector) -> Vector:
+        """Stamps (ranks, rounds, 6) as rank 0's clock would have shown them; zeros stay."""
+        if self.alone:
+            return stamps
+        since, early = self.before
+        late = self.offsets
+        way = np.clip((stamps[0, :, START] - since) / max(self.at - since, 1e-9), 0.0, 1.0)
+        offsets = early[:, None] + (late - early)[:, None] * way
+        times = stamps[:, :, :BUSY]
+        return np.concatenate([np.where(times == 0.0, 0.0, times - offsets[:, :, None]), stamps[:, :, BUSY:]], axis=-1)
+
+    def _ask(self) -> Vector:
+        found = offsets(self.comm, [self.nodes.index(node) for node in dict.fromkeys(self.nodes)])
+        return np.array([found[self.nodes.index(node)] for node in self.nodes])
+
+
+def offsets(comm: MPI.Intracomm, others: Sequence[int]) -> dict[int, float]:
+    """What the clocks of ``others`` show more than rank 0's, in seconds, from the fastest of some ping-pongs.
+
+    Collective; the answer is rank 0's, the others get zeros. An error is at most half of the fastest ping-pong.
+    """
+    found = dict.fromkeys(others, 0.0)
+    for rank in others:
+        if rank and comm.rank == 0:
+            found[rank] = _ping(comm, rank)
+        elif rank and comm.rank == rank:
+            _pong(comm)
+    return found
+
+
+def _ping(comm: MPI.Intracomm, rank: int) -> float:
+    tries, theirs = [], np.zeros(1)
+    for _ in range(PINGS):
+        sent = perf_counter()
+        comm.Send(theirs, rank)
+        comm.Recv(theirs, rank)
+        back = perf_counter()
+        tries.append((back - sent, float(theirs[0]) - (sent + back) / 2))
+    return min(tries)[1]
+
+
+def _pong(comm: MPI.Intracomm) -> None:
+    now = np.empty(1)
+    for _ in range(PINGS):
+        comm.Recv(now, 0)
+        now[0] = perf_counter()
+        comm.Send(now, 0)

@@ -1,0 +1,212 @@
+"""What a round costs and who made the others wait, from the times that the ranks noted."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+
+START, ARRIVE, UPDATE, UPDATED, END, BUSY = range(6)  # BUSY: seconds of the processor, from start to arrival
+STAMPS = 6
+PARTS = ("compute", "wait", "wire", "update", "input")
+COMPUTE, WAIT = PARTS.index("compute"), PARTS.index("wait")
+
+SLOW = 1.35  # times the median of the other workers
+OFTEN = 0.25  # of the rounds
+CALM = 0.1  # of the rounds: those that the neighbours on crowded cores disturbed least
+EDGES = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
+SHOWN_ROUNDS, SHOWN_RANKS = 8, 16
+
+
+def split(stamps: Vector) -> Vector:
+    """The parts of each round on each rank: (ranks, rounds, parts) seconds, which add up to the round from start to end.
+
+    Args:
+        stamps: (ranks, rounds, 6) seconds on one clock: when a rank starts to map, when it arrives at the collective, when it
+            begins and ends to apply the rule (zeros if it does not), when it has the next order; and the processor's seconds.
+
+    A rank waits until the last one arrives. A rank that does not update waits through the update of the one that does. Where a
+    rank skipped a round, being busy with an earlier one, all its stamps and parts are zero.
+    """
+    start, arrive, update, updated, end, _ = np.moveaxis(stamps, -1, 0)
+    own = updated - update
+    changing = np.minimum(np.where(update > 0, own, own.max(axis=0, keepdims=True)), end - arrive)
+    rest = end - arrive - changing
+    wait = np.clip(_awaited(stamps).max(axis=0) - arrive, 0.0, np.maximum(rest, 0.0))
+    parts: Vector = np.stack([arrive - start, wait, rest - wait, changing, np.zeros_like(wait)], axis=-1)
+    return parts
+
+
+def _awaited(stamps: Vector) -> Vector:
+    """When each rank arrived; 0 if it was after the rule was applied, as a replica may that nobody waited for."""
+    update, arrive = stamps[:, :, UPDATE].max(axis=0), stamps[:, :, ARRIVE]
+    return np.where((arrive <= update) | (update == 0.0), arrive, 0.0)
+
+
+def _carried(times: Vector, stamps: Vector) -> Vector:
+    """For a rank that skipped a round, the time of the round that it was still busy with: (ranks, rounds)."""
+    last = np.maximum.accumulate(np.where(stamps[:, :, END] > 0, np.arange(stamps.shape[1]), 0), axis=1)
+    carried: Vector = np.take_along_axis(times, last, axis=1)
+    return carried
+
+
+def boundaries(stamps: Vector) -> Vector:
+    """Where the parts of each round begin and end: (ranks, rounds, 6), see ``mpi_pgd.report.trace``. Arguments as of ``split``."""
+    compute, wait, _, changing, _ = np.moveaxis(split(stamps), -1, 0)
+    start, update, end = stamps[:, :, START], stamps[:, :, UPDATE], stamps[:, :, END]
+    arrive = start + compute
+    begun = np.clip(np.where(update > 0, update, update.max(axis=0)), arrive + wait, end - changing)
+    marks: Vector = np.stack([start, arrive, arrive + wait, begun, begun + changing, end], axis=-1)
+    return marks
+
+
+def others(compute: Vector) -> Vector:
+    """For each worker, the median of the *other* workers' times in the same round: (workers, rounds); its own if it is alone."""
+    workers = len(compute)
+    if workers < 2:
+        return compute
+    places = compute.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
+    ordered = np.sort(compute, axis=0)
+
+    def other(index: int) -> Vector:
+        """The number ``index`` in size among the others."""
+        number: Vector = np.where(index < places, ordered[index], ordered[index + 1])
+        return number
+
+    median: Vector = 0.5 * (other((workers - 2) // 2) + other((workers - 1) // 2))
+    return median
+
+
+class Costs:
+    """Sums over all rounds, and the times of the last ones; held by rank 0.
+
+    Args:
+        nodes: the node of each rank.
+        first: the first rank that holds rows (1 behind a server).
+        crowded: ranks outnumber cores. What a rank's clock shows is then as much its neighbours' work as its own, so who is slow
+            is told from the processor's seconds.
+        keep: how many rounds' times to keep at least, if there are so many.
+        ids: each rank's number as a person knows it, if it is another.
+    """
+
+    def __init__(self, nodes: Sequence[str], first: int, crowded: bool, keep: int, ids: Sequence[int] = ()) -> None:
+        ranks = len(nodes)
+        self.ids = ids or range(ranks)
+        self.nodes, self.first, self.crowded, self.keep = nodes, first, crowded, keep
+        self.rounds = 0
+        self.drift = 0.0  # seconds that a clock moved against rank 0's
+        self.recent: list[Vector] = []  # stamps
+        self._sums = np.zeros((ranks, len(PARTS)))
+        self._last, self._slow = np.zeros(ranks, dtype=np.int64), np.zeros(ranks, dtype=np.int64)
+        self._waited, self._slowdown, self._when_slow = np.zeros(ranks), np.zeros(ranks), np.zeros(ranks)
+        self._counts = np.zeros(len(EDGES), dtype=np.int64)
+
+    def add(self, stamps: Vector) -> None:
+        """Some more rounds: (ranks, rounds, 6), see ``split``."""
+        rounds = stamps.shape[1]
+        parts = split(stamps)
+        self.rounds += rounds
+        self._sums += parts.sum(axis=1)
+        last = _awaited(stamps).argmax(axis=0)
+        self._last += np.bincount(last, minlength=len(stamps))
+        np.add.at(self._waited, last, parts[:, :, WAIT].sum(axis=0))
+        own = stamps[:, :, BUSY] if self.crowded else parts[:, :, COMPUTE]
+        self._compare(_carried(own, stamps)[self.first :])
+        self.recent.append(stamps)
+        while sum(kept.shape[1] for kept in self.recent[1:]) >= max(self.keep, 1):
+            del self.recent[0]
+
+    def _compare(self, compute: Vector) -> None:
+        """Ratios of medians, not medians of ratios: on a busy machine both times of a round have outliers.
+
+        On crowded cores, of the least disturbed rounds: neighbours that empty the caches only ever add processor time.
+        """
+        share = CALM if self.crowded else 0.5
+        typical = np.maximum(others(compute), 1e-9)
+        slow = compute > SLOW * typical
+        for rank, (mine, theirs, when) in enumerate(zip(compute, typical, slow, strict=True), self.first):
+            self._slowdown[rank] += len(mine) * np.quantile(mine, share) / np.quantile(theirs, share)
+            if when.any():
+                self._slow[rank] += when.sum()
+                self._when_slow[rank] += when.sum() * np.quantile(mine[when], share) / np.quantile(theirs[when], share)
+        steps = np.searchsorted(EDGES, (compute / typical).max(axis=0), side="right") - 1
+        self._counts += np.bincount(steps.clip(0), minlength=len(EDGES))
+
+    def mean(self) -> dict[str, float]:
+        """Seconds of each part of a round, the mean over ranks and rounds."""
+        return dict(zip(PARTS, (self._sums.mean(axis=0) / max(1, self.rounds)).tolist(), strict=True))
+
+    def server_share(self) -> float:
+        """Of the round in which the server alone works: the update, and the messages as the server sees them."""
+        server = self._sums[0]
+        return float((server[PARTS.index("wire")] + server[PARTS.index("update")]) / max(server.sum(), 1e-9))
+
+    def median(self) -> dict[str, float]:
+        """Seconds of each part of a round: the mean over the ranks of the median over the rounds that are kept."""
+        if not self.rounds:
+            return dict.fromkeys(PARTS, 0.0)
+        parts = split(np.concatenate(self.recent, axis=1))
+        return dict(zip(PARTS, np.median(parts, axis=1).mean(axis=0).tolist(), strict=True))
+
+    def kept(self, rounds: int) -> tuple[int, Vector]:
+        """The ``boundaries`` of the last ``rounds`` rounds, if so many are kept, after the number of the first of them."""
+        stamps = np.concatenate(self.recent, axis=1)[:, -rounds:] if self.recent else np.zeros((len(self.nodes), 0, STAMPS))
+        return self.rounds - stamps.shape[1], boundaries(stamps)
+
+    def record(self) -> dict[str, Any]:
+        """What run.json holds."""
+        return {
+            "rounds": self.rounds,
+            "ranks": [self._rank(rank) for rank in range(len(self.nodes))],
+            "sentence": self.sentence(),
+            "slowdowns": {"edges": list(EDGES), "counts": self._counts.tolist()},
+            "timeline": self._timeline(),
+            "clock_drift": self.drift,
+        }
+
+    def _rank(self, rank: int) -> dict[str, Any]:
+        rounds = max(1, self.rounds)
+        return {
+            "rank": self.ids[rank],
+            "node": self.nodes[rank],
+            **dict(zip(PARTS, (self._sums[rank] / rounds).tolist(), strict=True)),
+            "slowest_rounds": int(self._last[rank]),
+            "waited_for": float(self._waited[rank]),
+            "slowdown": float(self._slowdown[rank] / rounds) if rank >= self.first else None,
+        }
+
+    def sentence(self) -> str:
+        """Who was slow, if one rank was so often, and more often than the others; else nothing."""
+        share = self._slow / max(1, self.rounds)
+        worst = int(share.argmax())
+        others = np.delete(share[self.first :], worst - self.first)
+        if share[worst] < OFTEN or share[worst] < 2 * np.median(others):
+            return ""
+        factor = self._when_slow[worst] / self._slow[worst]
+        return (
+            f"rank {self.ids[worst]} on node {self.nodes[worst]} was {factor:.1f} times slower than the "
+            f"median of the other workers in {share[worst]:.0%} of the rounds"
+            + (" (by processor time, as ranks outnumber cores)" if self.crowded else "")
+            + f"; the others waited {self._waited[worst]:.3g} s for it"
+        )
+
+    def _timeline(self) -> list[dict[str, Any]]:
+        """The last rounds of the first ranks, and of the one that was waited for most, in seconds since the first of them."""
+        if not self.rounds:
+            return []
+        shown = sorted({*range(len(self.nodes))[: SHOWN_RANKS - 1], int(self._waited.argmax())})
+        stamps = self.recent[-1][shown, -SHOWN_ROUNDS:]
+        parts = split(self.recent[-1])[shown, -SHOWN_ROUNDS:]
+        begin, first = float(stamps[stamps[:, :, START] > 0, START].min()), self.rounds - stamps.shape[1]
+        return [
+            {
+                "round": first + turn,
+                "rank": self.ids[rank],
+                "start": float(stamps[place, turn, START]) - begin,
+                **dict(zip(PARTS, parts[place, turn].tolist(), strict=True)),
+            }
+            for turn in range(stamps.shape[1])
+            for place, rank in enumerate(shown)
+            if stamps[place, turn, START] > 0
+        ]

@@ -1,0 +1,127 @@
+"""Stragglers on purpose: ranks that take longer to map, the same on every run. No bit of the weights changes by it."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, repeat
+from time import perf_counter, sleep, thread_time
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.loop import Order, Rule, Topology
+from mpi_pgd.engine.sums import Partial
+from mpi_pgd.errors import InputError
+
+FAIL_SLOW = 10.0  # times slower, from the round in which a rank fails slow
+NAP = 2e-4  # seconds that a sleep may overshoot: the rest is spent spinning
+Lag = Callable[[float], None]  # passes time after so many seconds of the processor
+
+
+@dataclass(frozen=True)
+class Straggler:
+    """``rank`` takes ``factor`` times as long, from round ``since`` on (counted from 0)."""
+
+    rank: int
+    factor: float
+    since: int = 0
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Every worker takes longer by a time drawn anew each round: exponential, of this mean in seconds."""
+
+    mean: float
+
+
+def parse(delay: str, fail_slow: str) -> list[Straggler | Exponential]:
+    """What ``--delay`` and ``--fail-slow`` ask for."""
+    found: list[Straggler | Exponential] = []
+    if delay.startswith("exponential:"):
+        found.append(Exponential(float(delay.partition(":")[2])))
+    elif delay:
+        rank, _, factor = delay.partition(":")
+        found.append(Straggler(int(rank), float(factor)))
+    if fail_slow:
+        rank, _, since = fail_slow.partition("@")
+        found.append(Straggler(int(rank), FAIL_SLOW, int(since)))
+    return found
+
+
+def check(stragglers: Iterable[Straggler | Exponential], ranks: int, first: int) -> None:
+    """Whether a world of ``ranks``, whose rank ``first`` is the first to hold rows, has these.
+
+    Raises:
+        InputError: a rank that is not there, or that holds no rows.
+    """
+    for item in stragglers:
+        if isinstance(item, Straggler) and not first <= item.rank < ranks:
+            raise InputError(
+                f"rank {item.rank} can't be delayed: expected a rank that holds rows, {first} to {ranks - 1} "
+                f"of the {ranks} ranks in this mode"
+            )
+
+
+class Delayed:
+    """A topology around a topology: passes time, as if the map had taken longer, before the rank arrives.
+
+    ``rank`` is this rank's number as a person names it, at the start of the job; ``worker`` that among the workers now.
+
+    A slow rank's work and the time that it is busy for are both counted in seconds of the processor: it then gets along with the
+    ranks that share its core as one does that has more to do.
+    """
+
+    def __init__(self, topology: Topology, stragglers: list[Straggler | Exponential], rank: int, worker: int) -> None:
+        self.topology = topology
+        self.lags = [_lag(item, worker) for item in stragglers if _concerns(item, rank, worker)]
+        self.begun = 0.0
+
+    def open(self, rule: Rule, order: Order) -> None:
+        """Nothing is late yet."""
+        self.topology.open(rule, order)
+        self.begun = thread_time()
+
+    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+        """Be late, then step."""
+        worked = thread_time() - self.begun
+        for lag in self.lags:
+            lag(worked)
+        self.topology.step(partial, rule, order)
+        self.begun = thread_time()
+
+    def maximum(self, vector: Vector) -> None:
+        """An exchange is not late."""
+        self.topology.maximum(vector)
+        self.begun = thread_time()
+
+
+def _concerns(item: Straggler | Exponential, rank: int, worker: int) -> bool:
+    return item.rank == rank if isinstance(item, Straggler) else worker >= 0
+
+
+def _lag(item: Straggler | Exponential, worker: int) -> Lag:
+    """A slow rank is busy for longer; one that is delayed waits, and leaves its core to others."""
+    if isinstance(item, Exponential):
+        times = exponential(item.mean, worker)
+        return lambda _: _wait_until(perf_counter() + next(times))
+    extra = chain(repeat(0.0, item.since), repeat(item.factor - 1.0))
+    return lambda worked: _busy_until(thread_time() + next(extra) * worked, thread_time)
+
+
+def exponential(mean: float, worker: int) -> Iterator[float]:
+    """The delays of a worker, in seconds: the same on every run, each worker its own."""
+    from numpy.random import Philox  # not at start-up: hardly anyone delays
+
+    bits = Philox(key=worker)
+    while True:
+        yield -mean * math.log1p(-(int(bits.random_raw()) >> 11) * 2.0**-53)
+
+
+def _wait_until(end: float) -> None:
+    left = end - perf_counter()
+    if left > NAP:
+        sleep(left - NAP)
+    _busy_until(end, perf_counter)
+
+
+def _busy_until(end: float, clock: Callable[[], float]) -> None:
+    while clock() < end:
+        pass

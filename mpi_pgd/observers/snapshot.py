@@ -1,0 +1,205 @@
+"""What each rank keeps of a fit, to go on when others are lost; a checkpoint is the same in a file."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.comm.world import share, spread
+from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.drivers.fit import FitRule, History
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.loop import Action, Order, Rule, Topology
+from mpi_pgd.engine.sums import Partial
+from mpi_pgd.errors import InputError
+from mpi_pgd.recovery.checkpoint import Checkpoint
+
+INTERVAL = 0.05  # seconds between two snapshots, at least: so much work is done again after a loss
+SELDOM = 50  # times what a snapshot takes, at least
+DIGEST = 4  # float64 that a sha256 has room in
+
+
+class Snapshot(NamedTuple):
+    """A fit between two rounds, published as one object: who takes it at any time, as the watcher does, gets what belongs together.
+
+    Nothing in it is written to, but that ``history`` may get lines after those of its rounds.
+
+    Attributes:
+        rounds: updates made.
+        vector: [peaks of the bound | dump of the rule]; empty before the first snapshot.
+        history: with a line for each of the rounds.
+        setup: see ``rules.setup.Moments.vector``; None if it is not known yet.
+    """
+
+    rounds: int
+    vector: Vector
+    history: History
+    setup: Vector | None = None
+
+
+class Kept:
+    """What a rank keeps.
+
+    Attributes:
+        start: what the run begins from (``resume.Start``), once a rank has read it.
+        table: the input as JSON text, once a rank has looked at it.
+        shard: the blocks in this rank's memory.
+        snapshot: the newest.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.start = b""
+        self.table = ""
+        self.shard: MemoryShard | None = None
+        self.snapshot = Snapshot(0, np.zeros(0), history)
+
+    @property
+    def history(self) -> History:
+        """The newest snapshot's."""
+        return self.snapshot.history
+
+    def prepared(self, setup: Vector) -> None:
+        """The setup is known."""
+        self.snapshot = self.snapshot._replace(setup=setup)
+
+    def restore(self, found: Checkpoint, start: float) -> None:
+        """Have what a checkpoint has; ``start`` is when the clock of this run began."""
+        history = History(start - found.elapsed)
+        if len(found.setup):
+            history.extend(0, np.array(found.history))
+            history.first = found.first
+            self.snapshot = Snapshot(found.rounds, found.state, history, found.setup)
+        else:
+            self.snapshot = self.snapshot._replace(history=history)
+
+    def agree(self, comm: MPI.Intracomm) -> None:
+        """Let every rank have the newest that any rank has, but for the rows. Collective."""
+        kept = self.snapshot
+        mine = np.array([self.table != "", kept.setup is not None, kept.rounds], dtype=np.int64)
+        everyone = np.empty((comm.size, len(mine)), dtype=np.int64)
+        comm.Allgather(mine, everyone)
+        roots, (tables, setups, rounds) = everyone.argmax(axis=0).tolist(), everyone.max(axis=0).tolist()
+        if tables > everyone[:, 0].min():
+            self.table = share(comm, self.table, roots[0])
+        if setups > everyone[:, 1].min():
+            kept = kept._replace(setup=spread(comm, kept.setup, roots[1]))
+        if rounds > everyone[:, 2].min():
+            history = History(self.history.start)
+            vector = spread(comm, kept.vector, roots[2])
+            history.extend(0, spread(comm, kept.history.lines(0, rounds).ravel(), roots[2]).reshape(-1, rounds))
+            history.first = share(comm, kept.history.first, roots[2])
+            kept = kept._replace(rounds=rounds, vector=vector, history=history)
+        self.snapshot = kept
+
+
+class Keeper:
+    """A rule around the rule of a fit: says in the order when the state is to be kept, and keeps it.
+
+    Begins by giving the rule and the bound of the sums the state that is kept.
+
+    Args:
+        kept: where to.
+        rule, partial: whose state it is.
+        updates: this rank applies the rule, so it has the state.
+        takes: this rank keeps the state.
+        comm: over which rank 0, which alone applies the rule, gives the state to the others; None if it does not.
+        every: also after each so many rounds, if not 0.
+        done: called after that.
+    """
+
+    def __init__(
+        self,
+        kept: Kept,
+        rule: FitRule,
+        partial: Partial,
+        *,
+        updates: bool,
+        takes: bool,
+        comm: MPI.Intracomm | None,
+        every: int,
+        done: Callable[[], None],
+    ) -> None:
+        self.kept, self.rule, self.partial, self.comm, self.every, self.done = kept, rule, partial, comm, every, done
+        self.updates, self.takes = updates, takes
+        self.due = perf_counter() + INTERVAL
+        self.asked = 0.0
+        rounds, vector = kept.snapshot[:2]
+        kept.history.cut(rounds)
+        if rounds:
+            if len(vector) != partial.width + len(rule.dump()):  # on every rank alike
+                raise InputError("the checkpoint is damaged, its state is not one of this solver and data: take an older copy")
+            partial.peaks[:] = vector[: partial.width]
+            partial.rebound()
+            rule.load(vector[partial.width :], rounds)
+
+    def open(self, order: Order) -> None:
+        """As the rule."""
+        self.rule.open(order)
+
+    def __call__(self, partial: Partial, order: Order) -> None:
+        """As the rule; then say whether the state is to be kept. Between a round and its repetition there is none."""
+        self.rule(partial, order)
+        rounds = self.rule.rounds
+        wanted = order.action == Action.GO and (perf_counter() >= self.due or (self.every > 0 and rounds % self.every == 0))
+        order.keep = rounds if wanted else 0
+        self.asked = perf_counter()
+
+    def take(self, order: Order) -> None:
+        """Keep the state if the order says so. Collective, if the state has to be given to the others."""
+        if not self.takes:
+            return
+        if order.keep:
+            begun = self.asked if self.updates else perf_counter()  # with replicas, the late ones are waited for in between
+            vector = self._vector()
+            if self.comm:
+                vector = self._given(self.comm, vector, order.keep)
+            self._publish(order.keep, vector)
+            now = perf_counter()
+            self.due = now + max(INTERVAL, SELDOM * (now - begun))
+            if self.every and order.keep % self.every == 0:
+                self.done()
+        elif order.action == Action.STOP and self.updates:
+            self._publish(self.rule.rounds, self._vector())
+
+    def _publish(self, rounds: int, vector: Vector) -> None:
+        """The history has these rounds by now."""
+        self.kept.snapshot = self.kept.snapshot._replace(rounds=rounds, vector=vector)
+
+    def _vector(self) -> Vector:
+        return np.concatenate([self.partial.exchanged, self.rule.dump()])
+
+    def _given(self, comm: MPI.Intracomm, vector: Vector, rounds: int) -> Vector:
+        """The server's state on every rank, in one message with the lines of the history since the snapshot before. Collective."""
+        history, before = self.kept.history, self.kept.snapshot.rounds
+        parts = [vector, np.empty(len(History.COLUMNS) * (rounds - before)), np.zeros(DIGEST)]
+        if self.updates:
+            parts[1:] = history.lines(before, rounds).ravel(), np.frombuffer(bytes.fromhex(history.first))
+        message = np.concatenate(parts)
+        comm.Bcast(message)
+        vector, lines, first = np.split(message, np.cumsum([len(part) for part in parts[:2]]))
+        if not self.updates:
+            history.extend(before, lines.reshape(len(History.COLUMNS), -1))
+            history.first = first.tobytes().hex()
+        return vector
+
+
+class Keeping:
+    """A topology around a topology: after each round, the keeper keeps what is to be kept."""
+
+    def __init__(self, topology: Topology, keeper: Keeper) -> None:
+        self.topology, self.keeper = topology, keeper
+
+    def open(self, rule: Rule, order: Order) -> None:
+        """Nothing is to be kept yet."""
+        self.topology.open(rule, order)
+
+    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+        """Step, then keep."""
+        self.topology.step(partial, rule, order)
+        self.keeper.take(order)
+
+    def maximum(self, vector: Vector) -> None:
+        """As the topology."""
+        self.topology.maximum(vector)

@@ -1,0 +1,60 @@
+"""When a run has to end: by the user's word, or by the time limit of the SLURM job that it runs in."""
+
+import math
+import os
+from contextlib import nullcontext
+from dataclasses import asdict
+from time import perf_counter
+from typing import Any
+
+from mpi4py import MPI
+
+from mpi_pgd.comm.world import agreement, share
+from mpi_pgd.errors import InputError
+from mpi_pgd.system import scheduler
+
+AUTO = "auto"
+
+
+class Deadline:
+    """Collective, if ``max_seconds`` is ``auto``; else only rank 0 asks for the time that is left, as it alone tells it.
+
+    Args:
+        comm: the ranks of the run.
+        start: when it began, by ``perf_counter()``.
+        max_seconds: since then, or ``auto``: some time before the job's end.
+
+    Attributes:
+        auto: whether it is.
+        seconds: when the run has to end, since ``start``.
+        wanted: when the user wants it to end, by ``perf_counter()``; inf if that is left to the job.
+        ends: when the job ends, by ``perf_counter()``; inf without a limit, or if nobody knows.
+
+    Raises:
+        InputError: it is ``auto``, and nobody knows how much time is left; on all ranks.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, start: float, max_seconds: str | float) -> None:
+        self.auto = max_seconds == AUTO
+        self._left = self._ask(comm)
+        now = perf_counter()
+        self.ends = now + self._left
+        self.seconds = self.ends - scheduler.margin(self._left) - start if self.auto else float(max_seconds)
+        self.wanted = math.inf if self.auto else start + self.seconds
+
+    def _ask(self, comm: MPI.Intracomm) -> float:
+        left = math.inf
+        try:
+            with agreement(comm) if self.auto else nullcontext():
+                if comm.rank == 0 and (self.auto or scheduler.read(os.environ)):
+                    left = scheduler.seconds_left(os.environ)
+        except InputError as error:
+            if self.auto:
+                raise InputError(f"--max-seconds was given 'auto': {error}") from None
+        return float(share(comm, repr(left))) if self.auto else left
+
+    def record(self) -> dict[str, Any] | None:
+        """The job, for the record of the run, on rank 0; None outside a job."""
+        job = scheduler.read(os.environ)
+        left = self._left if math.isfinite(self._left) else None
+        return asdict(job) | {"seconds_left": left} if job else None

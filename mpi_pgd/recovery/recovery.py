@@ -1,0 +1,116 @@
+"""Going on without the ranks that were lost (ULFM).
+
+Work is done in attempts, each on one communicator. Where a rank dies, the calls of MPI fail on those that wait for it; these
+revoke the communicator, so that no other waits for ever; then all that are left agree that the attempt failed, shrink the
+communicator, and attempt again, with what each has kept. An attempt that ends well is ended by the same agreement, so all leave, or
+none.
+"""
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple, TypeVar, cast
+
+from mpi4py import MPI
+
+from mpi_pgd.comm import components
+from mpi_pgd.comm.ulfm import agree, connect, lost, shrunk, tolerant
+from mpi_pgd.comm.world import nodes
+from mpi_pgd.errors import InputError
+
+Done = TypeVar("Done")
+FINALIZING = 5  # seconds for MPI_Finalize, where it may wait for ranks that were lost
+
+
+class Loss(NamedTuple):
+    """Ranks that were lost together: their numbers at the start of the job, their nodes, and when (``perf_counter``)."""
+
+    ranks: tuple[int, ...]
+    nodes: tuple[str, ...]
+    at: float
+
+
+class Team:
+    """The ranks of an attempt.
+
+    Attributes:
+        comm: of these ranks alone.
+        ids: each one's number at the start of the job.
+        losses: what was lost until now, on this rank's account.
+        lasting: whether the loss of a rank can be survived.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, ids: list[int], lasting: bool) -> None:
+        self.comm, self.ids, self.lasting = comm, ids, lasting
+        self.losses: list[Loss] = []
+        self.nodes: list[str] = []
+
+
+def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:
+    """What ``attempt`` gives, attempted again by those that are left as long as ranks are lost. Collective.
+
+    Args:
+        world: all ranks; it is not used for anything else.
+        attempt: what to do; collective over its team's ranks.
+
+    Raises:
+        InputError: what ``attempt`` raised, on all ranks.
+    """
+    if not tolerant():
+        comm = world.Dup()  # so that no message of the caller's is mistaken for ours
+        try:
+            return attempt(Team(comm, list(range(comm.size)), lasting=False))
+        finally:
+            comm.Free()
+    connect(world)  # again, unless this is the command line
+    # Shrunk at once: the communicator is then ours alone, and a loss before now is known as any other.
+    team = _survivors(Team(world, list(range(world.size)), lasting=True))
+    while True:
+        done, error = _try(team, attempt)
+        if agree(team.comm, done is not None or error is not None):
+            if team.losses:
+                atexit.register(signal.alarm, FINALIZING)  # MPI_Finalize may wait for who was lost
+            if error:
+                raise error
+            return cast(Done, done)
+        team = _survivors(team)
+
+
+def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, InputError | None]:
+    """What came of an attempt, or the input's error; neither if a rank was lost, which all others are then made to notice."""
+    try:
+        team.nodes = nodes(team.comm)
+        if not team.losses:
+            _warn(team)
+        return attempt(team), None
+    except InputError as error:
+        return None, error
+    except MPI.Exception as failure:
+        if not lost(failure):
+            raise
+        team.comm.Revoke()
+        return None, None
+
+
+def _warn(team: Team) -> None:
+    """Of what is to be changed before a rank is lost."""
+    what = components.intolerant(os.environ)
+    if what and team.comm.rank == 0 and len({*team.nodes}) > 1:
+        sys.stderr.write(f"mpi_pgd: {what}: start with {components.ADVICE}\n")
+
+
+def _survivors(team: Team) -> Team:
+    """The team of those that are left."""
+    at = perf_counter()
+    comm = shrunk(team.comm)
+    left = MPI.Group.Translate_ranks(comm.group, list(range(comm.size)), team.comm.group)
+    gone = sorted(set(range(team.comm.size)) - set(left))
+    after = Team(comm, [team.ids[rank] for rank in left], lasting=True)
+    after.losses = team.losses
+    if gone:
+        names = tuple(team.nodes[rank] if team.nodes else "" for rank in gone)
+        after.losses = [*team.losses, Loss(tuple(team.ids[rank] for rank in gone), names, at)]
+    return after

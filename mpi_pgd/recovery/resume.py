@@ -1,0 +1,143 @@
+"""From what a rank keeps to a checkpoint file, and back to what a run begins from. Without MPI: the command line reads it, too."""
+
+import json
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.recovery import checkpoint
+from mpi_pgd.recovery.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from mpi_pgd.observers.snapshot import Kept
+
+# What a run that goes on takes from the checkpoint, unless it is told otherwise.
+CARRIED = ("data", "x", "y", *checkpoint.SAME, "mode", "algorithm", "rounds", "tol", "every")
+
+
+class Start(NamedTuple):
+    """What a run begins from: read once, on one rank, and given to all. Nothing of it is read again, whoever is lost.
+
+    Attributes:
+        settings: as ``Settings.as_dict``.
+        shipped: the data are those that come with the program, as none were given.
+        origin: the checkpoint that it goes on from.
+        key: what the ranks of this run know, and nobody else, in hexadecimal.
+    """
+
+    settings: dict[str, Any]
+    shipped: bool = False
+    origin: Checkpoint | None = None
+    key: str = ""
+
+    def encoded(self) -> bytes:
+        """A line of JSON, then the checkpoint, if there is one."""
+        head = json.dumps([self.settings, self.shipped, self.key]).encode() + b"\n"
+        return head + b"".join(checkpoint.pieces(self.origin) if self.origin else [])
+
+    @classmethod
+    def decoded(cls, content: bytes) -> "Start":
+        """What ``encoded`` gave."""
+        head, _, rest = content.partition(b"\n")
+        settings, shipped, key = json.loads(head)
+        return cls(settings, shipped, checkpoint.parse(settings["resume"], BytesIO(rest)) if rest else None, key)
+
+
+class About(NamedTuple):
+    """What identifies the rows, and the BLAS kernels."""
+
+    data: dict[str, Any]
+    kernels: str
+
+
+class Writer:
+    """Writes what is kept into the checkpoint file; called by the watcher's thread while the rounds go on, and at the end.
+
+    Args:
+        path: the file.
+        kept: what is to be written.
+        settings: all of them, JSON types only.
+        versions: of what computes; asked when they are needed, as it takes an import.
+        written: told of the round after each.
+
+    Attributes:
+        check: raises an InputError where another run has taken the file over.
+        about: nothing is written before it is known, as that might replace the checkpoint that the run is to go on from.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        kept: "Kept",
+        settings: dict[str, Any],
+        versions: Callable[[], dict[str, str]],
+        written: Callable[[int], None],
+    ) -> None:
+        self.path, self.kept, self.settings = path, kept, settings
+        self.versions, self.written = versions, written
+        self.about: About | None = None
+        self.check: Callable[[], None] = lambda: None
+        self._one = Lock()  # the watcher's thread and the end of the run may both want to write
+        self.last = -1
+
+    def __call__(self) -> str:
+        """Write, unless the file has this round already; returns where it is.
+
+        Raises:
+            InputError: it can't be written; the one before is intact.
+        """
+        with self._one:
+            self._write()
+        return f"the checkpoint {self.path} has round {self.last}" if self.last >= 0 else "there is no checkpoint yet"
+
+    def _write(self) -> None:
+        about = self.about
+        rounds, state, history, setup = self.kept.snapshot
+        if about and rounds > self.last:
+            if setup is None or not len(state):  # the rounds have not begun, or not come to a snapshot: there is nothing to keep
+                setup = state = np.zeros(0)
+            found = Checkpoint(
+                settings=self.settings,
+                data=about.data,
+                kernels=about.kernels,
+                versions=self.versions(),
+                rounds=rounds,
+                elapsed=perf_counter() - history.start,
+                first=history.first if rounds else "",
+                setup=setup,
+                state=state,
+                history=tuple(history.lines(0, rounds)),
+            )
+            self.check()
+            checkpoint.write(self.path, found)
+            self.last = rounds
+            self.written(rounds)
+
+
+def carried(found: Checkpoint, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a checkpoint, read from ``path``, gives to the run that goes on from it; that goes on to write it, too."""
+    settings = {name: found.settings[name] for name in CARRIED if found.settings.get(name) is not None}
+    if "mode" in given:
+        settings.pop("algorithm", None)  # it may be none of that mode
+    return {**settings, "checkpoint": path}
+
+
+def check(found: Checkpoint, path: str, settings: Mapping[str, Any], about: About) -> None:
+    """Whether a run may go on from a checkpoint, as far as it can be told before the rows are looked at.
+
+    Raises:
+        InputError: it is one of other settings, other data, or computed by other kernels.
+    """
+    other = checkpoint.differences(found, settings, about.data)
+    if not other and found.kernels != about.kernels:
+        there = found.versions.get("blas", "that")
+        other = [f"BLAS uses other kernels here than {there} there (set OPENBLAS_CORETYPE to choose)"]
+    if other:
+        raise InputError(f"the checkpoint {path} is not of this run: {'; '.join(other)}; give its own data and settings")
+    if len(found.setup) not in (0, 3 * (about.data["features"] + 1)):
+        raise InputError(f"the checkpoint {path} is damaged, its setup is one of other features: take an older copy")

@@ -1,0 +1,308 @@
+"""What outlives the attempts of a run on one rank: what is kept of the fit, the checkpoint, and the watcher."""
+
+import math
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd import config
+from mpi_pgd.comm.world import agreement, anyone, end, once
+from mpi_pgd.config import Settings, period
+from mpi_pgd.data import files
+from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.drivers.fit import FitRule, History, Status
+from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.engine.loop import Ballot
+from mpi_pgd.engine.sums import Partial
+from mpi_pgd.errors import InputError
+from mpi_pgd.observers.pulse import Pulse
+from mpi_pgd.observers.snapshot import Keeper, Kept
+from mpi_pgd.recovery import saver
+from mpi_pgd.recovery.checkpoint import Checkpoint
+from mpi_pgd.recovery.recovery import Team
+from mpi_pgd.recovery.resume import About, Start, Writer, check
+from mpi_pgd.recovery.signals import SignalFlag
+from mpi_pgd.recovery.silence import AUTO
+from mpi_pgd.recovery.watcher import Watcher
+from mpi_pgd.session import provenance
+from mpi_pgd.session.places import Places
+from mpi_pgd.session.problem import Mode, Problem
+from mpi_pgd.system import scheduler
+
+if TYPE_CHECKING:
+    from mpi_pgd.recovery.sentinel import Sentinel
+
+Choose = Callable[[], Start]
+BEGINNING = "waiting for the start"
+RESCUE = 30.0  # seconds
+GO_ON = (Status.SIGNAL, Status.TIME, Status.ROUNDS)
+
+
+class Job:
+    """See above; the parts come to be when their settings are known.
+
+    Args:
+        choose: reads the settings; called on one rank, once.
+        flag: tells whether this rank was asked to stop.
+        start: ``perf_counter()`` when the clock began.
+        stack: ends what has to be ended.
+    """
+
+    def __init__(self, choose: Choose, flag: SignalFlag | None, start: float, stack: ExitStack) -> None:
+        self.choose, self.flag, self.start, self.stack = choose, flag, start, stack
+        self.settings, self.shipped, self.key = Settings(), False, ""
+        self.first = False  # this rank is rank 0 of the newest attempt
+        self.status: Status | None = None  # of a descent that has ended
+        self.origin: Checkpoint | None = None
+        self.pulse = Pulse()
+        self.kept = Kept(History(start))
+        self.losses: list[dict[str, Any]] = []
+        self.watcher: Watcher | None = None
+        self.writer: Writer | None = None
+        self.sentinel: Sentinel | None = None
+        self.topology: Mode | None = None
+        self.places = Places(stack)
+        self._verified = False
+        self._read = 0
+
+    def signalled(self) -> bool:
+        """Whether this rank was asked to stop."""
+        return self.flag is not None and self.flag.came
+
+    def begin(self, team: Team) -> Settings:
+        """The settings of an attempt; from now on this rank is watched. Collective."""
+        self.team, self.first = team, team.comm.rank == 0
+        self.pulse.beat(self.pulse.round)  # patience counts from now
+        self.pulse.enter(BEGINNING)
+        self._take(team.comm)
+        chosen = self.settings
+        with agreement(team.comm):
+            if not team.lasting and chosen.frozen == "drop":
+                raise InputError("--frozen drop needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
+            if team.comm.rank == 0:
+                self.places.claim(chosen, again=bool(team.losses))
+        self.kept.start = self.kept.start.partition(b"\n")[0]  # nobody will ask for the checkpoint that was read: all have it
+        patience = chosen.patience
+        if patience == AUTO and not anyone(team.comm, scheduler.several(os.environ)):
+            patience = math.inf
+        if patience != math.inf:
+            self._meet(team, patience)
+        elif self.watcher is None and (self.flag or chosen.checkpoint):
+            self._watch("", patience)
+        return chosen
+
+    def _take(self, comm: MPI.Intracomm) -> None:
+        """The settings and the checkpoint to go on from: what any rank has, or else what the first one reads now. Collective."""
+
+        def read() -> bytes:
+            self.pulse.enter("reading the settings")
+            found = self.choose()
+            settings = found.settings | {"data": files.find(found.settings["data"])}
+            self.pulse.enter(BEGINNING)
+            return found._replace(settings=settings, key=os.urandom(32).hex()).encoded()
+
+        known = self.kept.start
+        self.kept.start = once(comm, known, read)
+        if not known:
+            settings, self.shipped, self.origin, self.key = Start.decoded(self.kept.start)
+            self.settings = config.settings(settings)
+            if self.origin:
+                self.kept.restore(self.origin, self.start)
+
+    def _meet(self, team: Team, patience: str | float) -> None:
+        """Have each rank's watcher know how to ask the others. Collective."""
+        from mpi_pgd.recovery import members  # hardly anyone asks for it, and it takes an import of sockets
+
+        places = exchanged(team.comm, members.place())
+        if self.watcher is None:
+            self._watch(members.meeting(places[team.comm.rank], places), patience)
+        assert self.watcher
+        self.watcher.join(exchanged(team.comm, self.watcher.card()), team.comm.rank, team.ids)
+
+    def _watch(self, host: str, patience: str | float) -> None:
+        """Start the watcher, and what writes the checkpoint: on all ranks, as any may become the one that does."""
+        chosen = self.settings
+        if chosen.checkpoint:
+            if self.team.comm.rank == 0 and not self.team.lasting:
+                from mpi_pgd.recovery.sentinel import Sentinel  # and with it subprocess: not on the other ranks
+
+                self.sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
+            told = self.sentinel.note if self.sentinel else lambda _: None
+            # It may be resumed elsewhere.
+            settings = jsonable(chosen) | {"out": chosen.out and os.path.abspath(chosen.out)}  # noqa: PTH100
+            self.writer = Writer(chosen.checkpoint, self.kept, settings, provenance.versions, told)
+        watcher = Watcher(
+            self.pulse,
+            every=period(chosen.every)[0],
+            patience=patience,
+            flag=self.flag,
+            end=self._end,
+            frozen=chosen.frozen,
+            say=say,
+            key=bytes.fromhex(self.key),
+            host=host,
+        )
+        self.watcher = self.stack.enter_context(watcher)
+        if watcher.silence.automatic and self.team.comm.rank == 0 and not chosen.quiet:
+            say(watcher.silence.sentence())
+
+    def _end(self, code: int) -> None:
+        """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""
+        if self.sentinel:
+            self.sentinel.dismiss()  # the watcher has said what there is to say
+        end(code)
+
+    def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
+        """What was kept or saved, or else asked of the data now. Collective."""
+        if self.origin and not anyone(problem.comm, self._verified):
+            self._verify(self.origin, problem, topology, shard, ballot)
+        self._verified = True
+        if self.kept.snapshot.setup is not None:
+            return Moments.of(self.kept.snapshot.setup)
+        setup = problem.prepare(topology, shard, ballot)
+        self.kept.prepared(setup.vector())
+        return setup
+
+    def _verify(self, origin: Checkpoint, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> None:
+        """Whether the checkpoint belongs to these settings and rows. Collective."""
+        with agreement(problem.comm):
+            check(origin, self.settings.resume, jsonable(self.settings), about(problem))
+        if self.sentinel and self.settings.resume == self.settings.checkpoint:
+            self.sentinel.note(origin.rounds)
+        if len(origin.setup):
+            problem.verify(topology, shard, Moments.of(origin.setup), ballot, origin.first)
+
+    def ready(self, problem: Problem, shard: MemoryShard) -> None:
+        """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""
+        if self.writer:
+            self.writer.about, self.writer.check = about(problem), self.places.check
+        self.pulse.beat(self.pulse.round)  # patience counts from now
+        if self.watcher:
+            self.watcher.save = self.writer if problem.comm.rank == 0 else None
+            self.watcher.fallback_save = self.writer if self.team.lasting else None
+        read = np.array(shard.rows_read - self._read)
+        problem.comm.Allreduce(MPI.IN_PLACE, read)
+        self._read = shard.rows_read
+        self._tell_losses(problem, int(read))
+
+    def _tell_losses(self, problem: Problem, read: int) -> None:
+        """What was lost since the last attempt, told once; every rank knows it."""
+        told = len(self.losses)
+        for loss in self.team.losses[told:]:
+            self.losses.append(
+                {
+                    "ranks": list(loss.ranks),
+                    "nodes": list(loss.nodes),
+                    "seconds": loss.at - self.start,
+                    "round": self.kept.snapshot.rounds,
+                    "cost": perf_counter() - loss.at,
+                    "rows_read": read,
+                }
+            )
+        if problem.comm.rank == 0:
+            for entry in self.losses[told:]:
+                say(_lost(entry, problem.comm.size))
+
+    def keeper(self, problem: Problem) -> Callable[[FitRule, Partial], Keeper] | None:
+        """What keeps the state of a descent; None if nobody will ask for it."""
+        comm, lasting = problem.comm, self.team.lasting
+        if not (lasting or self.settings.checkpoint or self.settings.resume):
+            return None
+        serving = self.settings.mode == "client-server"
+        every = period(self.settings.every)[1] if self.settings.checkpoint else 0
+        poke = self.watcher.poke if self.watcher else lambda: None
+
+        def made(rule: FitRule, partial: Partial) -> Keeper:
+            return Keeper(
+                self.kept,
+                rule,
+                partial,
+                updates=comm.rank == 0 or not serving,
+                takes=comm.rank == 0 or lasting,
+                comm=comm if serving and lasting else None,
+                every=every,
+                done=poke,
+            )
+
+        return made
+
+    def finish(self) -> None:
+        """The checkpoint of the end, on the rank that has the state.
+
+        Raises:
+            InputError: it can't be written, and who asked the run to stop wants to go on from it.
+        """
+        try:
+            self._save(told=self.status in GO_ON)
+        except InputError as error:
+            if outside(str(self.status), self.settings.max_seconds):
+                raise
+            say(str(error))
+
+    def rescue(self, failure: BaseException) -> None:
+        """The newest state that there is, as the run fails: the checkpoint may be as old as --every says."""
+        if not (self.writer and self.writer.about and self.first):
+            return
+        save = saver.Job(partial(self._save, told=True))
+        save.start()
+        save.join(RESCUE)  # a disk may hang, and the others wait
+        if not save.ended:
+            say(f"the checkpoint {self.writer.path} could not be written within {RESCUE:g} s")
+        elif save.bug:
+            say(f"the checkpoint {self.writer.path} could not be written: {save.bug!r}")
+        elif save.sentence and save.sentence != str(failure):
+            say(save.sentence)
+
+    def _save(self, told: bool) -> str:
+        """Nothing, or else raises; what there is to tell is told."""
+        if self.writer and self.status != Status.DIVERGED:
+            where = self.writer()
+            if told and not self.settings.quiet:
+                say(f"{where}; go on with --resume {self.writer.path}")
+        return ""
+
+
+def outside(status: str, max_seconds: str | float) -> bool:
+    """Whether a run was ended from outside, by a signal or the job's time limit: who does that wants to go on from there."""
+    return status == Status.SIGNAL or (status == Status.TIME and max_seconds == "auto")
+
+
+def about(problem: Problem) -> About:
+    """What can be seen of the rows at once; ``Problem.verify`` sees the rest."""
+    return About({"rows": problem.rows, "features": problem.table.features}, problem.kernels)
+
+
+def jsonable(chosen: Settings) -> dict[str, Any]:
+    """Settings as JSON has them: None for infinity."""
+    return {key: None if value == math.inf else value for key, value in chosen.as_dict().items()}
+
+
+def exchanged(comm: MPI.Intracomm, mine: bytes) -> list[bytes]:
+    """``mine`` of each rank; all are of one length. Collective."""
+    everyone = np.empty((comm.size, len(mine)), dtype=np.uint8)
+    comm.Allgather(np.frombuffer(mine, dtype=np.uint8), everyone)
+    return [each.tobytes() for each in everyone]
+
+
+def say(sentence: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"mpi_pgd: {sentence}\n")
+    sys.stderr.flush()
+
+
+def _lost(loss: dict[str, Any], left: int) -> str:
+    names = [
+        f"rank {rank} on node {node}" if node else f"rank {rank}" for rank, node in zip(loss["ranks"], loss["nodes"], strict=True)
+    ]
+    ranks = "1 rank goes" if left == 1 else f"{left} ranks go"
+    return (
+        f"{' and '.join(names)} {'was' if len(names) == 1 else 'were'} lost after {loss['seconds']:.1f} s; {ranks} on from round "
+        f"{loss['round']}, {loss['cost']:.2f} s later, after reading {loss['rows_read']:,} rows again"
+    )

@@ -1,0 +1,1 @@
+"""This machine and its batch system: files, streams, claims, versions."""

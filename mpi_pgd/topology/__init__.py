@@ -1,1 +1,0 @@
-"""How sums and weights travel between the ranks."""

@@ -1,0 +1,99 @@
+"""The order-free sums: exact equality however the blocks are shared out, and as accurate as the plain sum."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mpi_pgd.engine.sums import Partial, Vote
+
+WIDTH = 5
+
+
+def blocks(count: int, seed: int = 0) -> np.ndarray:
+    """Numbers of very different sizes whose sum nearly cancels."""
+    generator = np.random.default_rng(seed)
+    numbers = generator.standard_normal((count, WIDTH)) * 10.0 ** generator.integers(-9, 9, (count, 1))
+    return np.concatenate([numbers, -numbers[::-1] * (1 + 1e-12)])
+
+
+def reduced(numbers: np.ndarray, shares: list[np.ndarray], order_free: bool = True) -> tuple[np.ndarray, Partial]:
+    """What MPI does, by hand: the shares' partials are summed in the order given."""
+    partials = [Partial(WIDTH, len(numbers), order_free) for _ in shares]
+    for turn in range(2):
+        for partial, share in zip(partials, shares, strict=True):
+            if turn:
+                partial.peaks[:] = np.abs(numbers).max(axis=0)
+                partial.rebound()
+            partial.clear()
+            for row in share:
+                partial.slot(1)[:] = row
+            partial.close(late=False, signalled=False)
+    for other in partials[1:]:
+        partials[0].buffer += other.buffer
+    return partials[0].total(np.empty(WIDTH)), partials[0]
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 7, 300])
+def test_same_bits_for_any_sharing_and_order(ranks: int) -> None:
+    numbers = blocks(97)
+    expected, _ = reduced(numbers, [numbers])
+    shuffled = np.random.default_rng(ranks).permutation(numbers)
+    total, partial = reduced(numbers, np.array_split(shuffled, ranks))
+    assert total.tobytes() == expected.tobytes()
+    assert partial.votes[Vote.ROWS] == len(numbers)
+    assert not partial.redo
+    assert not partial.stale
+
+
+def test_plain_sums_do_depend_on_the_order() -> None:
+    # If they did not, the test above would prove nothing.
+    numbers = blocks(97)
+    totals = {reduced(numbers, np.array_split(numbers, ranks), order_free=False)[0].tobytes() for ranks in (1, 2, 3, 7)}
+    assert len(totals) > 1
+
+
+def test_within_an_ulp_of_the_largest_of_the_exact_sum() -> None:
+    numbers = np.random.default_rng(1).standard_normal((1000, WIDTH))
+    total, _ = reduced(numbers, [numbers])
+    exact = [math.fsum(column) for column in numbers.T]
+    np.testing.assert_array_max_ulp(total, np.array(exact), maxulp=1)
+
+
+def test_without_a_bound_the_round_has_to_be_done_again() -> None:
+    partial = Partial(WIDTH, 4)
+    partial.clear()
+    partial.slot(1)[:] = 1.0
+    partial.close(late=False, signalled=False)
+    assert partial.redo
+
+
+def test_far_below_the_bound_it_is_exchanged() -> None:
+    partial = Partial(WIDTH, 4)
+    partial.peaks[:] = 1.0
+    partial.rebound()
+    for size, stale in ((1.0, False), (1e-2, False), (1e-4, True)):
+        partial.clear()
+        partial.slot(1)[:] = size
+        partial.close(late=False, signalled=False)
+        assert partial.stale is stale
+        assert not partial.redo
+
+
+@pytest.mark.parametrize("order_free", [True, False])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_value_that_is_not_finite_is_voted_broken(order_free: bool, bad: float) -> None:
+    partial = Partial(WIDTH, 4, order_free)
+    partial.clear()
+    partial.slot(1)[:] = [0, bad, 0, 0, 0]
+    with np.errstate(invalid="ignore"):
+        partial.close(late=False, signalled=False)
+    assert partial.votes[Vote.BROKEN] == 1
+
+
+def test_votes_are_counted() -> None:
+    partial = Partial(WIDTH, 4)
+    partial.clear()
+    partial.close(late=True, signalled=True)
+    assert partial.votes[Vote.LATE] == partial.votes[Vote.SIGNALLED] == 1
+    assert partial.votes[Vote.NEAR] == partial.votes[Vote.EXCEEDED] == 0

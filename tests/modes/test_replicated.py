@@ -1,0 +1,130 @@
+"""Replicas: who holds the same blocks, whose partial counts, and fits whose late workers change no bit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpi_pgd.data.make import make
+from mpi_pgd.errors import InputError
+from mpi_pgd.modes.groups import Board, share_out
+from tests.launch import Library, launch
+
+SCRIPT = Path(__file__).with_name("replicated_script.py")
+
+
+def run(library: Library, ranks: int, replicas: list[int], **options: Any) -> dict[str, Any]:
+    words = json.dumps({"replicas": replicas, "mean": 0.001, **options})
+    result = launch(library, ranks, words, script=SCRIPT)
+    assert result.returncode == 0, result
+    line = next(line for line in result.stdout.splitlines() if line.startswith("FOUND "))
+    found = json.loads(line.removeprefix("FOUND "))
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Rows without noise: the gradient goes down to nothing, and the bound of the sums has to follow it."""
+    path = tmp_path_factory.mktemp("rows") / "exact.h5"
+    make(path, 6000, 8, condition=30.0, noise=0.0, seed=3)
+    return str(path)
+
+
+# Who holds the same blocks
+
+
+def placed(nodes: int, each: int, by: str) -> list[str]:
+    ranks = range(nodes * each)
+    return [f"n{rank // each if by == 'slot' else rank % nodes}" for rank in ranks]
+
+
+@pytest.mark.parametrize("by", ["slot", "node"])
+@pytest.mark.parametrize(("nodes", "each", "replicas"), [(2, 4, 2), (2, 5, 2), (4, 1, 3), (3, 8, 3), (4, 16, 2), (3, 5, 3)])
+def test_replicas_are_on_different_nodes(nodes: int, each: int, replicas: int, by: str) -> None:
+    names = placed(nodes, each, by)
+    groups = share_out(names, replicas)
+    count = (nodes * each - 1) // replicas
+    assert sorted(set(groups)) == list(range(count))
+    members = [[names[1 + worker] for worker, group in enumerate(groups) if group == one] for one in range(count)]
+    assert all(len(set(where)) >= min(replicas, nodes) for where in members)
+
+
+def test_workers_that_are_left_over_join_a_group() -> None:
+    assert share_out(["a"] * 8, 2) == [0, 1, 2, 0, 1, 2, 0]
+    assert share_out(["a"] * 8, 3) == [0, 1, 0, 1, 0, 1, 0]
+    assert share_out(["a"] * 3, 2) == [0, 0]
+    assert share_out(["a"] * 3, 1) == [0, 1]
+
+
+@pytest.mark.parametrize(("ranks", "replicas"), [(1, 1), (2, 2), (4, 4)])
+def test_there_must_be_so_many_workers(ranks: int, replicas: int) -> None:
+    with pytest.raises(InputError, match=f"start at least {replicas + 1} ranks"):
+        share_out(["a"] * ranks, replicas)
+
+
+# Whose partial counts
+
+
+def test_the_first_of_each_group_counts() -> None:
+    board = Board([0, 1, 0, 1])
+    assert [board.take(worker) for worker in (2, 0, 1)] == [True, False, True]
+    assert board.missing == set()
+    assert (board.counted, board.dropped) == ([0, 1, 1, 0], [1, 0, 0, 0])
+
+
+def test_a_late_worker_gets_the_newest_order_while_it_can_still_be_first() -> None:
+    board = Board([0, 1, 0, 1])
+    board.take(0)
+    board.take(1)
+    assert board.turn() == [0, 1]  # 2 and 3 are still at round 0
+    board.give(0)
+    board.give(1)
+    assert not board.take(2)
+    assert board.wanted(2)
+    board.give(2)
+    assert board.take(1)
+    assert not board.take(3)
+    assert not board.wanted(3)  # it rests, and is there for the next round
+    assert board.take(2)
+    assert not board.take(0)
+    assert board.turn() == [0, 1, 2, 3]
+    assert board.round == 2
+
+
+# Fits whose workers are late
+
+
+@pytest.mark.parametrize(("ranks", "replicas"), [(3, [1, 2]), (4, [2, 3]), (5, [2, 3]), (7, [2, 3])])
+def test_late_workers_change_no_bit(library: Library, ranks: int, replicas: list[int], exact: str) -> None:
+    found = run(library, ranks, replicas, data=exact, rounds=200)
+    assert found["none"]["status"] == "converged"
+    assert found["none"]["exchanges"] > 50  # orders with a new bound, which a late worker is bound to miss
+    for count in replicas:
+        one = found[str(count)]
+        groups = (ranks - 1) // count
+        assert {key: one[key] for key in found["none"]} == found["none"]
+        assert sum(one["counted"]) % groups == 0
+        assert sum(one["counted"]) // groups > found["none"]["rounds"]  # of all three phases
+        assert (sum(one["dropped"]) > 0) == (count > 1)
+
+
+def test_plain_sums_are_added_in_the_order_of_the_groups(library: Library, exact: str) -> None:
+    # Whoever was first of each group, and whichever group was first.
+    found, again = (run(library, 7, [2], data=exact, rounds=40, sums="plain", mean=mean) for mean in (0.001, 0.0005))
+    assert found["2"]["bits"] == again["2"]["bits"]
+    assert found["2"]["rounds"] == 40
+
+
+def test_a_signal_counts_though_the_sums_beside_it_do_not(library: Library, exact: str) -> None:
+    # The last worker alone is told to stop, and is never first: only the votes of its dropped partials can end it.
+    found = run(library, 4, [3], data=exact, rounds=1_000_000, tol=0, signal=3, mean=0.0003)
+    assert found["3"]["status"] == "stopped by signal"
+    assert found["3"]["counted"][2] == 0
+
+
+def test_large_messages_and_meetings_of_all(library: Library) -> None:
+    found = run(library, 5, [2, 3], case="wide", mean=0.005)
+    assert found["2"]["bits"] == found["3"]["bits"] == found["none"]["bits"]
+    assert sum(found["2"]["dropped"]) > 0

@@ -1,0 +1,465 @@
+"""The watcher: saves in time, errors told, nothing left; under mpirun, who freezes is named, and dropped or the run is ended."""
+
+import hmac
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.observers.pulse import SUMMING, Pulse
+from mpi_pgd.recovery.members import LOOPBACK, meeting, pack, place, unpack
+from mpi_pgd.recovery.post import SIGNATURE, Letter
+from mpi_pgd.recovery.signals import SignalFlag
+from mpi_pgd.recovery.watcher import Watcher
+from tests.hosts import Hosts, unavailable
+from tests.launch import ROOT, Library, Result, launch
+
+SCRIPT = Path(__file__).with_name("watcher_script.py")
+ULFM = ("--with-ft", "ulfm")
+LIMIT = 30.0
+KEY = b"k" * 32
+
+
+def until(holds: Callable[[], object]) -> None:
+    limit = time.monotonic() + LIMIT
+    while not holds():
+        assert time.monotonic() < limit, "it never came to be"
+        time.sleep(0.005)
+
+
+class Disk:
+    """Saves, and what went wrong with them."""
+
+    def __init__(self) -> None:
+        self.saves = 0
+        self.wrong: BaseException | None = None
+        self.said: list[str] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    def save(self) -> str:
+        self.go.wait()
+        self.saves += 1
+        if self.wrong:
+            raise self.wrong
+        return "saved"
+
+    def watcher(self, **more: float) -> Watcher:
+        return Watcher(Pulse(), save=self.save, say=self.said.append, key=KEY, **more)
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+def test_saves_again_and_again(disk: Disk) -> None:
+    with disk.watcher(every=0.01):
+        until(lambda: disk.saves > 3)
+    assert disk.said == []
+
+
+def test_saves_when_poked_and_no_poke_is_lost_at_the_end(disk: Disk) -> None:
+    with disk.watcher() as watcher:
+        watcher.poke()
+        until(lambda: disk.saves == 1)
+        watcher.poke()
+        until(lambda: disk.saves == 2)
+        watcher.poke()
+    assert disk.saves == 3
+
+
+def test_pokes_during_a_slow_save_make_one_more(disk: Disk) -> None:
+    disk.go.clear()
+    with disk.watcher() as watcher:
+        watcher.poke()
+        until(lambda: "save" in [thread.name for thread in threading.enumerate()])
+        for _ in range(20):
+            watcher.poke()
+            time.sleep(0.001)
+        assert [thread.name for thread in threading.enumerate()].count("save") == 1
+        disk.go.set()
+    assert disk.saves == 2
+
+
+def test_a_rank_without_anything_to_save(disk: Disk) -> None:
+    with Watcher(Pulse(), every=0.01, say=disk.said.append) as watcher:
+        watcher.poke()
+        time.sleep(0.05)
+        watcher.save = disk.save  # it has become the one that writes
+        until(lambda: disk.saves > 1)
+
+
+def test_each_kind_of_failure_is_said_once_and_the_run_goes_on(disk: Disk) -> None:
+    with disk.watcher(every=0.01):
+        disk.wrong = InputError("no room: 17 bytes are missing")
+        until(lambda: len(disk.said) == 1)
+        disk.wrong = InputError("no room: 3 bytes are missing")
+        done = disk.saves
+        until(lambda: disk.saves > done + 2)
+        disk.wrong = InputError("the folder is gone")
+        until(lambda: len(disk.said) == 2)
+        disk.wrong = None
+        done = disk.saves
+        until(lambda: disk.saves > done)
+    assert disk.said[0].startswith("no room: ")
+    assert disk.said[1].startswith("the folder is gone")
+    assert len(disk.said) == 2
+
+
+def test_a_bug_in_a_save_is_told_at_once_and_the_next_is_tried(disk: Disk) -> None:
+    disk.wrong = ZeroDivisionError("a bug")
+    watcher = disk.watcher(every=0.01)
+    watcher.start()
+    until(lambda: disk.saves > 3)
+    assert "Traceback" in disk.said[0]
+    assert "ZeroDivisionError: a bug" in disk.said[0]
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        watcher.stop()
+    assert len(disk.said) == 1
+
+
+class Broken(SignalFlag):
+    """A bug in the watcher's thread, again and again."""
+
+    def hear(self) -> bool:
+        raise ZeroDivisionError("a bug")
+
+
+def test_after_a_bug_in_the_thread_checkpoints_go_on(disk: Disk) -> None:
+    with Broken() as flag:
+        watcher = Watcher(Pulse(), save=disk.save, say=disk.said.append, flag=flag)
+        watcher.start()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        until(lambda: disk.said)
+        assert "ZeroDivisionError: a bug" in disk.said[0]
+        for done in range(2):
+            watcher.poke()
+            until(lambda done=done: disk.saves > done)
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            watcher.stop()
+    assert len(disk.said) == 1
+
+
+@pytest.mark.parametrize("seconds", [3e6, 1e300])
+def test_a_long_time_is_no_more_than_that(disk: Disk, seconds: float) -> None:
+    with disk.watcher(every=seconds, patience=seconds) as watcher:
+        watcher.join([watcher.card()], 0)
+        time.sleep(0.05)
+        watcher.poke()
+        until(lambda: disk.saves)
+    assert disk.said == []
+
+
+def files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_stop_leaves_nothing(disk: Disk) -> None:
+    before = files()
+    for patience in (float("inf"), 60.0):
+        watcher = disk.watcher(every=0.001, patience=patience)
+        watcher.start()
+        until(lambda: disk.saves)
+        watcher.stop()
+        watcher.stop()
+    assert {thread.name for thread in threading.enumerate()}.isdisjoint({"watcher", "save"})
+    assert files() == before
+
+
+def test_it_sleeps_while_nothing_happens(disk: Disk) -> None:
+    def switches() -> str:
+        name = next(thread.native_id for thread in threading.enumerate() if thread.name == "watcher")
+        return Path(f"/proc/self/task/{name}/status").read_text().partition("voluntary_ctxt_switches")[2].split()[1]
+
+    with disk.watcher(every=60.0, patience=60.0) as watcher:
+        watcher.join([watcher.card()], 0)
+        time.sleep(0.1)
+        before = switches()
+        time.sleep(0.3)
+        assert switches() == before
+
+
+def test_it_does_not_keep_a_process_alive() -> None:
+    code = (
+        "from mpi_pgd.observers.pulse import Pulse\nfrom mpi_pgd.recovery.watcher import Watcher\n"
+        "Watcher(Pulse(), every=60.0, patience=60.0, say=print).start()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=ROOT)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_who_could_never_be_asked_is_not_held_to_be_frozen(disk: Disk) -> None:
+    ended: list[int] = []
+    with disk.watcher(patience=0.1) as watcher, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("", 0))
+        deaf.settimeout(LIMIT)
+        watcher.end = ended.append
+        watcher.pulse.enter(SUMMING)
+        other = pack(b"a cookie", deaf.getsockname()[1], LOOPBACK)
+        watcher.join([watcher.card(), other[:16] + b"anywhere" + other[24:]], 0)
+        turns: set[int] = set()
+        while len(turns) < 3:  # twice it has been judged
+            letter = Letter.of(deaf.recv(4096)[SIGNATURE:])
+            assert letter
+            turns |= {letter.turn} if letter.kind == "ask" else set()
+    assert ended == []
+    assert len(disk.said) == 1
+    assert "has never answered (datagrams may not pass between the nodes)" in disk.said[0]
+
+
+def signed(text: bytes, key: bytes = KEY) -> bytes:
+    return hmac.digest(key, text, "sha256")[:SIGNATURE] + text
+
+
+def garbage(random: Random) -> Iterator[bytes]:
+    """Unsigned, signed by others, and signed by a rank that says anything at all."""
+    shapes = (
+        None,
+        "x",
+        [],
+        {},
+        -1,
+        2**70,
+        float("inf"),
+        "ab" * 8,
+        [1, "s", 2.0],
+        ["a", 1, None],
+        [float("inf"), "", 0],
+        "reply",
+        "ask",
+    )
+    letter = Letter(b"a cookie", "ask", 7).text()
+    yield from (b"", b"short", letter, signed(letter)[:-1], signed(letter)[1:], signed(letter, b"another"), signed(b"[" * 4000))
+    yield from (random.randbytes(random.randrange(100)) for _ in range(100))
+    yield from (signed(random.randbytes(random.randrange(100))) for _ in range(100))
+    for _ in range(500):
+        yield signed(json.dumps(random.choices(shapes, k=random.choice([1, 5, 5, 5]))).encode())
+    for kind in ("kill", "save", "end", "_on_ask", "__class__", "read", "reply", "look", "hello", "ask"):
+        yield signed(Letter(b"a cookie", kind, 2**62, os.getpid()).text())
+        yield signed(json.dumps({"kind": kind, "turn": 1, "from": "ab", "pid": os.getpid()}).encode())
+
+
+def test_no_datagram_does_more_than_get_an_answer(disk: Disk) -> None:
+    """Rounds go on meanwhile; nobody is ended, nothing is saved or said, and whoever may ask is answered afterwards."""
+    ended: list[int] = []
+    before = threading.active_count()
+    with (
+        disk.watcher(patience=5.0, frozen="drop") as watcher,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+        subprocess.Popen(["sleep", "60"]) as victim,
+    ):
+        watcher.end = ended.append
+        own = watcher.card()
+        theirs = pack(b"a cookie", stranger.getsockname()[1], LOOPBACK)
+        suspect = theirs[:24] + struct.pack("!I", victim.pid) + theirs[28:]
+        watcher.join([own, suspect, theirs], 0)
+        port = unpack(own, 0).port
+        stranger.settimeout(LIMIT)
+        for text in garbage(Random(5)):
+            stranger.sendto(text, (LOOPBACK, port))
+        for turn, pid in enumerate([victim.pid, os.getpid()]):
+            stranger.sendto(signed(Letter(b"a cookie", "look", turn, pid).text()), (LOOPBACK, port))
+        time.sleep(0.2)
+        watcher.pulse.beat(8)
+        stranger.sendto(signed(Letter(b"a cookie", "ask", 99).text()), (LOOPBACK, port))
+        answer = None
+        while not (answer and answer.turn == 99):
+            answer = Letter.of(stranger.recv(4096)[SIGNATURE:])
+        assert answer.answer
+        assert answer.answer.round == 8
+        assert victim.poll() is None
+        victim.kill()
+        assert threading.active_count() == before + 1
+    assert (ended, disk.said, disk.saves) == ([], [], 0)
+
+
+def test_a_question_that_is_sent_again_does_not_silence_a_rank_for_ever(disk: Disk) -> None:
+    """A lower rank that asks looks after things, and this one holds back for some seconds: no longer if its letter is replayed."""
+    with disk.watcher(patience=60.0) as watcher, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        lower = pack(b"a cookie", 9, LOOPBACK)
+        watcher.join([lower, watcher.card()], 1)
+        assert watcher._patience
+        asking = watcher._patience.asking
+        question, to = signed(Letter(b"a cookie", "ask", 7).text()), (LOOPBACK, unpack(watcher.card(), 1).port)
+        stranger.sendto(question, to)
+        until(lambda: asking.held_until)
+        held = asking.held_until
+        stranger.settimeout(LIMIT)
+        for _ in range(3):
+            stranger.sendto(question, to)
+            stranger.recv(4096)
+        assert asking.held_until == held
+
+
+@pytest.mark.parametrize("alive", [False, True])
+def test_a_frozen_rank_is_ended_by_one_of_its_node_that_saw_it(disk: Disk, alive: bool) -> None:
+    """The first rank is on another node, and its letter alone ends nobody: the second asks the suspect, and has its own clock."""
+    ended: list[int] = []
+    with (
+        disk.watcher(patience=0.3, frozen="drop") as speaker,
+        disk.watcher(patience=60.0 if alive else 0.3, frozen="drop") as near,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf,
+        subprocess.Popen(["sleep", "60"]) as victim,
+    ):
+        deaf.bind((LOOPBACK, 0))
+        speaker.end = near.end = ended.append
+        theirs = pack(b"a cookie", deaf.getsockname()[1], LOOPBACK)
+        suspect = theirs[:24] + struct.pack("!I", victim.pid) + theirs[28:]
+        first = speaker.card()
+        cards = [first[:8] + b"anywhere" + first[16:], near.card(), suspect]
+        for me, watcher in enumerate((speaker, near)):
+            watcher.pulse.enter(SUMMING)
+            watcher.join(cards, me)
+        until(lambda: ended)
+        assert (victim.poll() == -signal.SIGKILL) == (not alive)
+        victim.kill()
+    words = "was asked to end rank 2, and did not" if alive else "rank 2 was ended, and is still waited for"
+    assert any(words in said for said in disk.said), disk.said
+
+
+def test_where_to_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One node: its loopback, which nobody else can send to. Others are reached by one interface, or by several."""
+    mine = place()
+    assert meeting(mine, [mine, mine]) == LOOPBACK
+    monkeypatch.setattr("mpi_pgd.recovery.members._source", {"10.0.0.2": "10.0.0.1", "10.1.0.2": "10.1.0.1"}.get)
+
+    def at(net: bytes, *addresses: str) -> bytes:
+        return net + b"".join(map(socket.inet_aton, addresses)).ljust(32, b"\0")
+
+    here = at(b"this net", "10.0.0.1", "10.1.0.1", "172.17.0.1")
+    assert meeting(here, [here, at(b"that net", "10.0.0.2", "172.17.0.1")]) == "10.0.0.1"
+    assert meeting(here, [here, at(b"that net", "10.0.0.2", "10.1.0.2")]) == ""
+
+
+def freeze(library: Library, *words: object, ranks: int = 3, flags: tuple[str, ...] = ()) -> Result:
+    return launch(library, ranks, *words, script=SCRIPT, flags=flags)
+
+
+SILENT = "rank {} on node {} does not answer (stopped, or its node is gone); ranks {} and {} wait in the sums"
+
+
+def in_turn(library: Library, rank: int) -> None:
+    """What no library has a part in is tried with each of them, but not all of it with each."""
+    if (library.name == "mpich") == (rank == 0):
+        pytest.skip("the other library's turn")
+
+
+def host() -> str:
+    return os.uname().nodename
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_stopped_rank_on_another_node(library: Library, rank: int) -> None:
+    in_turn(library, rank)
+    with Hosts(3) as hosts:
+        result = hosts.mpirun(library, 3, "end", rank, "stop", 0, 1, script=SCRIPT)
+    assert result.returncode == 75, result
+    assert f"rank {rank} on node node{rank + 1} does not answer" in result.stderr, result
+    assert f"the run ends; checkpoint of rank {0 if rank else 1} in round 5\n" in result.stderr, result
+    assert "may not pass" not in result.stderr, result
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+def test_a_node_that_is_cut_off(library: Library) -> None:
+    if library.name == "openmpi":
+        pytest.skip("Open MPI's mpirun waits for its daemon on the other node, for as long as TCP does")
+    with Hosts(3) as hosts:
+        result = hosts.mpirun(library, 3, "end", 2, "cut", 0, -1, script=SCRIPT)
+    assert result.returncode == 75, result
+    assert "rank 2 on node node3 does not answer" in result.stderr, result
+    assert "rank 0 says: the run ends; checkpoint of rank 0 in round " in result.stderr, result
+
+
+def speakers(result: Result) -> set[int]:
+    return set(map(int, re.findall(r"rank (\d+) says: no round", result.stderr)))
+
+
+@pytest.mark.parametrize(
+    ("rank", "saver", "fallback", "where"),
+    [
+        (2, 0, -1, "; checkpoint of rank 0 in round 5"),
+        (0, 0, 1, "; checkpoint of rank 1 in round 5"),
+        (0, 0, -1, ""),
+    ],
+)
+def test_a_stopped_rank_ends_the_run(library: Library, rank: int, saver: int, fallback: int, where: str) -> None:
+    result = freeze(library, "end", rank, "stop", saver, fallback)
+    assert result.returncode == 75, result
+    others = [other for other in range(3) if other != rank]
+    assert SILENT.format(rank, host(), *others) in result.stderr, result
+    assert f"rank {others[0]} says: the run ends{where}\n" in result.stderr, result
+    assert speakers(result) == {others[0]}, result
+    assert "did 30 rounds" not in result.stdout, result
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_stuck_rank_ends_the_run(library: Library, rank: int) -> None:
+    in_turn(library, rank)
+    result = freeze(library, "end", rank, "busy", 0, -1)
+    assert result.returncode == 75, result
+    assert f"rank {rank} on {host()} has been reading rows 0 to 9 of a.h5 for" in result.stderr, result
+    assert result.stderr.count("no round has finished") == 1, result
+    assert "rank 0 says: the run ends; checkpoint of rank 0 in round 5\n" in result.stderr, result
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_slow_rank_is_named_once_and_left_alone(library: Library, rank: int) -> None:
+    in_turn(library, rank)
+    result = freeze(library, "end", rank, "steps", 0, -1)
+    assert result.returncode == 0, result
+    assert result.stdout.count("did 30 rounds") == 3, result
+    assert result.stderr.count("no round has finished") == 1, result
+    assert f"rank {rank} on {host()} has been reading row " in result.stderr, result
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_who_was_stopped_for_a_while_neither_acts_nor_suffers(library: Library, rank: int) -> None:
+    in_turn(library, rank)
+    result = freeze(library, "end", rank, "nap", 0, -1)
+    assert result.returncode == 0, result
+    assert result.stdout.count("did 30 rounds") == 3, result
+
+
+@pytest.mark.parametrize("how", ["stop", "busy"])
+@pytest.mark.parametrize("rank", [0, 2])
+def test_with_ulfm_a_frozen_rank_is_dropped(library: Library, rank: int, how: str) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    result = freeze(library, "drop", rank, how, 0, -1, flags=ULFM)
+    assert result.returncode == 0, result
+    assert result.stdout.count("did 30 rounds") == 2, result
+    assert f"rank {rank} did" not in result.stdout, result
+    assert f"rank {rank} is ended, so that the others can go on" in result.stderr, result
+    assert len(speakers(result)) == 1, result
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+def test_a_frozen_rank_of_another_node_is_dropped_by_one_beside_it(library: Library) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    tolerant = (*ULFM, "--mca", "coll", "^adapt,cuda,han,hcoll,portals4")
+    with Hosts(2) as hosts:
+        result = hosts.mpirun(library, 4, "drop", 3, "stop", 0, -1, script=SCRIPT, flags=tolerant)
+    assert result.returncode == 0, result
+    assert result.stdout.count("did 30 rounds") == 3, result
+    assert "rank 0 says: rank 3 is ended, so that the others can go on" in result.stderr, result
+
+
+def test_who_is_alone_can_not_be_dropped(library: Library) -> None:
+    result = freeze(library, "drop", 0, "busy", 0, -1, ranks=1)
+    assert result.returncode == 75, result
+    assert "no rank would be left; the run ends; checkpoint of rank 0 in round 5" in result.stderr, result
