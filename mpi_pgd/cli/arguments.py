@@ -13,7 +13,7 @@ from mpi_pgd.errors import InputError, nearest
 if TYPE_CHECKING:
     from mpi_pgd.recovery.resume import Start
 
-SHIPPED = Path("data", "diamonds.h5")
+SHIPPED = Path(__file__).parents[1] / "data" / "diamonds.h5"
 
 
 class Parser(argparse.ArgumentParser):
@@ -79,10 +79,9 @@ def number(arguments: argparse.Namespace, name: str, kind: type[int] | type[floa
 
 def shipped() -> str:
     """The data that come with the program."""
-    for folder in (Path(), Path(__file__).parents[2]):
-        if (folder / SHIPPED).exists():
-            return str(folder / SHIPPED)
-    raise InputError(f"no data was given, and the shipped {SHIPPED} is not here: name one or more HDF5 files")
+    if SHIPPED.exists():
+        return str(SHIPPED)
+    raise InputError(f"no data was given, and the shipped {SHIPPED} is not there: name one or more HDF5 files")
 
 
 def settings(arguments: argparse.Namespace, **defaults: Any) -> config.Settings:

@@ -25,7 +25,7 @@ MACHINE = {
     "system": "Linux 6.1.0 x86_64",
 }
 VERSIONS = {
-    "mpi_pgd": "0.1.0",
+    "mpi_pgd": "0.2.0",
     "python": "3.11.7",
     "numpy": "2.4.6",
     "h5py": "3.16.0",

@@ -1,0 +1,88 @@
+"""What a stranger installs: the source distribution, and the wheel that comes out of it, tried in an empty folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+import mpi_pgd
+from tests.launch import ROOT, Library, launch
+
+BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
+
+
+def build(folder: Path, kind: str, to: Path) -> Path:
+    """What pip does without a network: the file that setuptools makes."""
+    to.mkdir()
+    command = [sys.executable, "-c", BUILD, f"build_{kind}", str(to)]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    (made,) = to.iterdir()
+    return made
+
+
+@pytest.fixture(scope="session")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a copy, so that nothing is left in this folder."""
+    pytest.importorskip("setuptools", "70.1")  # the first that makes wheels by itself
+    folder = tmp_path_factory.mktemp("sdist")
+    left = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "__pycache__", "*.egg-info", "build", "_build", "dist")
+    shutil.copytree(ROOT, folder / "copy", symlinks=True, ignore=left)
+    return build(folder / "copy", "sdist", folder / "dist")
+
+
+@pytest.fixture(scope="session")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    return build(folder / sdist.name.removesuffix(".tar.gz"), "wheel", folder / "dist")
+
+
+def test_the_source_distribution_has_what_its_own_tests_need(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"README.md", "Makefile", "data/diamonds.h5", "tests/launch.py", "tests/switch.c", "slurm/fit.sbatch"} <= names
+
+
+def test_the_wheel_has_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if ".dist-info/" not in name]
+        shipped = archive.read("mpi_pgd/data/diamonds.h5")
+    assert shipped == (ROOT / "data" / "diamonds.h5").read_bytes()
+    assert {name.partition("/")[0] for name in names} == {"mpi_pgd"}
+    here = (path for path in (ROOT / "mpi_pgd").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    assert set(names) == {str(path.relative_to(ROOT)) for path in here}
+
+
+def test_metadata(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (folder,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        entries = ConfigParser()
+        entries.read_string(archive.read(f"{folder}/entry_points.txt").decode())
+    assert folder == f"mpi_pgd-{mpi_pgd.__version__}.dist-info"
+    assert dict(entries["console_scripts"]) == {"mpi_pgd": "mpi_pgd.__main__:run"}
+    assert f"## {mpi_pgd.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"version: {mpi_pgd.__version__}" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_shipped_data_from_an_empty_folder(library: Library, wheel: Path, tmp_path: Path) -> None:
+    installed, empty = tmp_path / "installed", tmp_path / "empty"
+    empty.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    script = tmp_path / "script.py"
+    script.write_text("import sys, mpi_pgd.__main__ as m; print(m.__file__); sys.exit(m.run())\n")  # as the console script does
+    environment = {"PYTHONPATH": os.fspath(installed)}
+    for how in ({"module": "mpi_pgd"}, {"script": script}):
+        result = launch(library, 3, "--rounds", 2, env=environment, cwd=empty, **how)
+        assert result.returncode == 0, result
+        assert "53,940 rows, 23 features" in result.stdout, result
+    assert result.stdout.startswith(os.fspath(installed)), result
+    assert not list(empty.iterdir())
