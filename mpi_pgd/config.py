@@ -108,6 +108,7 @@ class Settings:
     trace: bool = _option(False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
     out: str = _option("", "folder for the run bundle", "a folder's name")
     force: bool = _option(False, "let --out and --checkpoint overwrite what is there, but nothing that is read", "true or false")
+    all: bool = _option(False, "show all coefficients in the end, not the ten largest alone", "true or false")
     quiet: bool = _option(False, "print nothing but errors and warnings", "true or false")
 
     def as_dict(self) -> dict[str, Any]:

@@ -27,8 +27,8 @@ def python(*args: object, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def test_importing_the_package_starts_nothing() -> None:
-    code = "import sys, mpi_pgd; print([name for name in ('numpy', 'h5py', 'mpi4py') if name in sys.modules])"
-    assert python("-c", code).stdout == "[]\n"
+    code = "import sys, mpi_pgd; print([name for name in ('numpy', 'h5py', 'mpi4py') if name in sys.modules], *dir(mpi_pgd))"
+    assert python("-c", code).stdout == "[] InputError Result __version__ fit\n"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["fit", "--help"], ["data", "--help"], ["--version"]])

@@ -74,7 +74,7 @@ def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
         times = result.record["workers"] if chosen.algorithm == "linear" else 1
         resent = times * order if chosen.mode == "client-server" else 0
         model = Model(result.coef, result.intercept, result.feature_names)
-        print(summary(result.record, model, result.r2, resent))
+        print(summary(result.record, model, result.r2, resent, chosen.all))
         print(line("saved", saved(chosen.out, chosen.checkpoint, chosen.trace)), flush=True)
     if result.status == "diverged":
         complain(diverged(result))

@@ -33,7 +33,7 @@ class Model(NamedTuple):
     names: Sequence[str]
 
 
-def summary(record: Mapping[str, Any], model: Model, r2: float | None, resent: int) -> str:
+def summary(record: Mapping[str, Any], model: Model, r2: float | None, resent: int, every: bool = False) -> str:
     """The fit's record (the content of run.json) and what was fitted, as aligned lines.
 
     Args:
@@ -41,13 +41,37 @@ def summary(record: Mapping[str, Any], model: Model, r2: float | None, resent: i
         model: the coefficients; of many, the largest are shown.
         r2: the coefficient of determination; None if it is not defined.
         resent: bytes the server broadcasts a round; 0 without a server.
+        every: show all coefficients, one a line.
     """
     parts, seconds = record["per_round"], record["seconds"]
     whole = sum(parts.values()) or 1.0
-    ranks = f"{_count(record['ranks'], 'rank')}, {_count(record['workers'], 'worker')}"
     split = "   ".join(f"{name} {_seconds(value)} ({value / whole:.0%})" for name, value in parts.items())
     sent = f"{record['bytes_per_round']:,} bytes by each worker" + (f", {resent:,} by the server" if resent else "")
-    lines = {
+    lines = _fitted(record, model, r2) | {
+        "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
+        "a round": split,
+        "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
+    }
+    if record["ranks"] > 1:
+        lines["by rank"] = _by_rank(record["costs"]["ranks"])
+    if record["costs"]["sentence"]:
+        lines["straggler"] = record["costs"]["sentence"]
+    told = [line(name, text) for name, text in lines.items()]
+    if every:
+        told[list(lines).index("coefficients")] = _every(model)
+    return "\n".join(told)
+
+
+def outline(record: Mapping[str, Any], model: Model, r2: float | None) -> str:
+    """A result at the prompt: what was fitted, without what it took."""
+    lines = _fitted(record, model, r2)
+    head = f"mpi_pgd.Result: {lines.pop('ended')}"
+    return "\n".join([head, *(line(name, text) for name, text in lines.items())])
+
+
+def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[str, str]:
+    ranks = f"{_count(record['ranks'], 'rank')}, {_count(record['workers'], 'worker')}"
+    return {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
         "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
         "ended": _ended(record),
@@ -57,16 +81,8 @@ def summary(record: Mapping[str, Any], model: Model, r2: float | None, resent: i
         "R2": "not defined" if r2 is None else f"{r2:.6f}",
         "coefficients": _coefficients(model),
         "intercept": f"{model.intercept:.9g}" if record["config"]["intercept"] else "none was asked for",
-        "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
-        "a round": split,
-        "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
         "weights": f"sha256 {record['weights_sha256']}",
     }
-    if record["ranks"] > 1:
-        lines["by rank"] = _by_rank(record["costs"]["ranks"])
-    if record["costs"]["sentence"]:
-        lines["straggler"] = record["costs"]["sentence"]
-    return "\n".join(line(name, text) for name, text in lines.items())
 
 
 def line(name: str, text: str) -> str:
@@ -91,10 +107,22 @@ def _coefficients(model: Model) -> str:
     order = np.argsort(-np.nan_to_num(np.abs(model.coef), nan=np.inf), kind="stable")[:LARGEST]
     told = []
     for place in sorted(order.tolist()):
-        name = model.names[place] if model.names else f"x{place}"
+        name = _name(model, place)
         told.append(f"{name if len(name) <= NAME else f'{name[:NAME]}...'} {model.coef[place]:.6g}")
     head = f"the {LARGEST} largest of {len(model.coef):,}: " if len(order) < len(model.coef) else ""
     return head + ", ".join(told)
+
+
+def _every(model: Model) -> str:
+    """All of them under each other, with as many digits as the intercept."""
+    names = [_name(model, place) for place in range(len(model.coef))]
+    width = max(map(len, names))
+    rows = (f"  {name:<{width}}  {value:.9g}" for name, value in zip(names, model.coef, strict=True))
+    return "\n".join([line("coefficients", f"all {len(names):,}"), *rows])
+
+
+def _name(model: Model, place: int) -> str:
+    return model.names[place] if model.names else f"x{place}"
 
 
 def _ended(record: Mapping[str, Any]) -> str:

@@ -63,6 +63,11 @@ class Result:
     feature_names: tuple[str, ...]
     record: dict[str, Any]
 
+    def __repr__(self) -> str:
+        from mpi_pgd.report.tables import Model, outline
+
+        return outline(self.record, Model(self.coef, self.intercept, self.feature_names), self.r2)
+
 
 Show = Callable[[Result, Settings, bool], None]
 

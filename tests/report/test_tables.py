@@ -40,6 +40,13 @@ def test_what_was_saved(words: tuple[str, str, bool], answer: str) -> None:
     assert saved(*words).startswith(answer)
 
 
+def test_all_coefficients_are_under_each_other() -> None:
+    table = tables._every(Model(np.arange(12) + 0.123456789, 0.0, [f"feature {place}" for place in range(12)])).splitlines()
+    assert table[0] == "coefficients all 12"
+    assert table[1] == "  feature 0   0.123456789"
+    assert table[12] == "  feature 11  11.1234568"
+
+
 def test_a_long_line_is_folded_between_words() -> None:
     folded = tables.line("coefficients", ", ".join(f"feature{place} 1.25" for place in range(12))).splitlines()
     assert len(folded) == 2
