@@ -1,4 +1,4 @@
-"""``python -m mpi_pgd``, and the console script: somebody can be told, signals are heard, one BLAS thread a rank, then the command line."""
+"""``python -m mpi_pgd`` and the script ``mpi_pgd``: somebody can be told, signals are heard, one BLAS thread, the command line."""
 
 import os
 import sys
