@@ -1,0 +1,108 @@
+"""Run by values.py inside MPI: makes every fit on its ranks, and writes into FOLDER/found.json what came.
+
+The ranks are split, so that one job has all numbers of ranks: first five, then two and three at once, then each rank alone.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from mpi_pgd import Result, fit
+from tests.golden.cases import SHIPPED, Fit, fits, write
+
+Found = dict[str, Any]
+
+
+def setting() -> dict[str, str]:
+    """What the bits are those of."""
+    blas = [
+        f"{item['internal_api']} {item['version']} {item['architecture']}"
+        for item in threadpool_info()
+        if item["user_api"] == "blas"
+    ]
+    return {"numpy": np.__version__, "blas": ", ".join(blas)}
+
+
+def fingerprint(result: Result) -> Found:
+    """All that is to stay: the weights' sha256, how it ended, and the digest of each round but for its seconds."""
+    columns = [result.history[name] for name in ("round", "objective", "gradient_norm", "step")]
+    record = result.record
+    return {
+        "weights": record["weights_sha256"],
+        "status": result.status,
+        "rounds": record["rounds"],
+        "objective": repr(record["objective"]),
+        "r2": repr(result.r2),
+        "history": hashlib.sha256(np.array(columns, dtype="<f8").tobytes()).hexdigest(),
+    }
+
+
+def made(folder: Path, item: Fit, comm: Any, **options: Any) -> Result:
+    """One fit."""
+    case = item.case
+    data = case.data if case.data == str(SHIPPED) else str(folder / f"{case.data}.h5")
+    places = {name: str(folder / f"{item.number}.{name}") for name in case.folder}
+    chosen = {"mode": item.mode, "algorithm": item.algorithm, "quiet": True, **case.options, **places, **options}
+    return fit(data, comm=comm, **chosen)
+
+
+def main(folder: Path, wanted: str) -> None:
+    """All fits, if the setting is the one that is ``wanted``."""
+    from mpi4py import MPI  # not above: mpi_pgd comes first, as it chooses what MPI is to use
+
+    world = MPI.COMM_WORLD
+    version = " ".join(MPI.Get_library_version().splitlines()[0].split(",")[0].split())
+    found: dict[str, Any] = {"setting": setting(), "mpi": version, "fits": []}
+    if not wanted or json.loads(wanted) == found["setting"]:
+        if world.rank == 0:
+            write(folder)
+        world.Barrier()
+        mine = run(world, folder)
+        found["fits"] = [line for lines in world.allgather(mine) for line in lines]
+    if world.rank == 0:
+        (folder / "found.json").write_text(json.dumps(found))
+
+
+def run(world: Any, folder: Path) -> list[tuple[int, Found]]:
+    """What came of the fits whose first rank this is, by their numbers."""
+    found = []
+    five, pair, alone = world.Dup(), world.Split(int(world.rank > 1)), world.Split(world.rank)
+    every = fits()
+    for comm in (five, pair, alone):
+        there = [item for item in every if item.ranks == comm.size and not item.then]
+        if comm is alone:
+            there = there[world.rank :: world.size]
+        for item in there:
+            result = made(folder, item, comm)
+            if comm.rank == 0:
+                found.append((item.number, fingerprint(result)))
+        meet(world)
+    for item in every:
+        if item.then:
+            path = str(folder / f"{item.number}.checkpoint")
+            for size, options in ((item.ranks, {"rounds": item.case.first, "checkpoint": path}), (item.then, {"resume": path})):
+                comm = world.Split(int(world.rank >= size))
+                if world.rank < size:
+                    result = made(folder, item, comm, **options)
+                    if world.rank == 0 and "resume" in options:
+                        found.append((item.number, fingerprint(result)))
+                comm.Free()
+                meet(world)
+    return found
+
+
+def meet(world: Any) -> None:
+    """A barrier that leaves the cores to those who still work."""
+    request = world.Ibarrier()
+    while not request.Test():
+        sleep(1e-3)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,54 @@
+"""Every mode, algorithm, solver and option that decides bits gives the bits that golden.json has.
+
+They are those of one numpy, one OpenBLAS and its Haswell kernels. See values.py for how to write them anew.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.golden.cases import MAKES
+from tests.golden.values import GOLDEN, digest, found, named
+from tests.launch import Library
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, Any]:
+    kept = json.loads(GOLDEN.read_text())
+    assert isinstance(kept, dict)
+    return kept
+
+
+def moved(lines: list[tuple[str, str, str, dict[str, Any]]], kept: dict[str, Any], left: str) -> Iterator[str]:
+    """In words, each fit that gave something else; plain sums that an MPI library adds are ``left`` out if it is another one."""
+    for where, case, way, value in lines:
+        if left and left in where:
+            continue
+        before = kept.get(where, {})
+        if value != before:
+            parts = (
+                f"{name} {str(before.get(name))[:24]} -> {str(new)[:24]}" for name, new in value.items() if before.get(name) != new
+            )
+            yield f"{case} ({way}): {', '.join(parts)}"
+
+
+def test_every_fit_gives_its_golden_bits(library: Library, golden: dict[str, Any], tmp_path: Path) -> None:
+    if " avx2 " not in Path("/proc/cpuinfo").read_text().replace("\n", " "):
+        pytest.skip("this processor has no AVX2, which the kernels of the golden bits need")
+    came = found(library, tmp_path, golden["setting"])
+    if came["setting"] != golden["setting"]:
+        pytest.skip(f"the golden bits are those of {golden['setting']}, here is {came['setting']}")
+    other = came["mpi"] != golden["mpi"].get(library.name)
+    lines = named(came, library.name)
+    changed = list(moved(lines, golden["fits"], f" of {library.name} " if other else ""))
+    assert not changed, f"{len(changed)} of {len(lines)} fits moved:\n" + "\n".join(changed)
+    gone = {where for where in golden["fits"] if " of " not in where} - {line[0] for line in lines}
+    assert not gone, "golden.json has what nobody fits"
+
+
+@pytest.mark.parametrize("name", MAKES)
+def test_made_files_have_their_golden_numbers(golden: dict[str, Any], tmp_path: Path, name: str) -> None:
+    assert digest(tmp_path, name) == golden["made"][name]

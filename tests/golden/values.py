@@ -1,0 +1,75 @@
+"""What the fits give, and golden.json, which holds what they gave. To write it anew, with every MPI that is found here:
+
+python -m tests.golden.values
+
+Do that only where bits are meant to change. Where two ways of one case, or two MPI libraries, differ, nothing is written.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tests.golden.cases import MAKES, fits, key
+from tests.launch import ROOT, Library, launch, libraries
+
+GOLDEN = Path(__file__).with_name("golden.json")
+# The kernels of one kind of processor, on all that can run them; and no choice of MPICH's by the number of cores.
+ENVIRONMENT = {"OPENBLAS_CORETYPE": "Haswell", "MPIR_CVAR_DEVICE_COLLECTIVES": "none"}
+
+
+def found(library: Library, folder: Path, wanted: dict[str, str] | None = None) -> dict[str, Any]:
+    """What the script found, in one job of five ranks; no fits if its setting is not the one that is ``wanted``."""
+    words = json.dumps(wanted) if wanted else ""
+    script = ("-m", "tests.golden.script", folder, words)  # with mpi4py, which ends all ranks if one of them fails
+    result = launch(library, 5, *script, module="mpi4py", timeout=240, env=ENVIRONMENT)
+    assert result.returncode == 0, result
+    came: dict[str, Any] = json.loads((folder / "found.json").read_text())
+    return came
+
+
+def named(came: dict[str, Any], library: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Each fit: where golden.json has it, the case, the way, and what came."""
+    by_number = dict(came["fits"])
+    lines = []
+    for item in fits():
+        case = item.case
+        where = key(case.like or case.name, item.mode, item.algorithm, item.ranks, library)
+        lines.append((where, case.name, item.way, by_number[item.number]))
+    return lines
+
+
+def digest(folder: Path, name: str) -> str:
+    """The sha256 of X, then y, of a file that ``data make`` makes."""
+    path = folder / f"{name}.h5"
+    rows, features, *rest = MAKES[name]
+    command = [sys.executable, "-m", "mpi_pgd", "data", "make", str(path), "--rows", rows, "--features", features, *rest]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    with h5py.File(path) as file:
+        return hashlib.sha256(b"".join(np.asarray(file[part][...], "<f8").tobytes() for part in ("X", "y"))).hexdigest()
+
+
+def main() -> None:
+    """Write golden.json."""
+    golden: dict[str, Any] = {"setting": {}, "mpi": {}, "made": {}, "fits": {}}
+    with tempfile.TemporaryDirectory() as scratch:
+        golden["made"] = {name: digest(Path(scratch), name) for name in MAKES}
+        for library in libraries().values():
+            folder = Path(scratch, library.name)
+            folder.mkdir()
+            came = found(library, folder, golden["setting"])
+            golden["setting"], golden["mpi"][library.name] = came["setting"], came["mpi"]
+            for where, case, way, value in named(came, library.name):
+                if golden["fits"].setdefault(where, value) != value:
+                    sys.exit(f"{case} ({library.name}, {way}) gives other bits than {where} did: nothing was written")
+    GOLDEN.write_text(json.dumps(golden, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()
