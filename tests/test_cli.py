@@ -31,7 +31,7 @@ def test_importing_the_package_starts_nothing() -> None:
     assert python("-c", code).stdout == "[] InputError Result __version__ fit\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["fit", "--help"], ["data", "--help"], ["--version"]])
+@pytest.mark.parametrize("words", [["--help"], ["help"], ["help", "fit"], ["fit", "--help"], ["data", "--help"], ["--version"]])
 def test_help_does_not_start_mpi(words: list[str]) -> None:
     code = (
         "import sys\nfrom mpi_pgd.cli import main\ncode = main(sys.argv[1:])\n"

@@ -391,7 +391,7 @@ def test_ranks_with_other_kernels_are_refused(library: Library, tmp_path: Path) 
 
 
 def test_help_is_printed_once(library: Library) -> None:
-    result = launch(library, 3, "--help")
+    result = launch(library, 3, "help", "fit")
     assert result.returncode == 0, result
     assert result.stdout.count("usage:") == 1, result
     assert result.stdout.count("--standardize") == 1, result

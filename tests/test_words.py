@@ -1,8 +1,10 @@
 """What was meant: other programs' words, slips of the hand, words that look like commands, and tables in other formats."""
 
 import os
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.cli import arguments, commands, fit
+from mpi_pgd.cli.help import first_page
 from mpi_pgd.config import OPTIONS, Settings, settings
 from mpi_pgd.data.opening import opened
 from mpi_pgd.errors import nearest
@@ -105,12 +108,32 @@ def test_an_unknown_command_under_mpirun(library: Library, tmp_path: Path) -> No
     [
         (["help"], "usage: mpirun -n N python -m mpi_pgd [fit]"),
         (["help", "compare"], "usage: mpirun -n N python -m mpi_pgd compare"),
+        (["fit", "help"], "usage: mpirun -n N python -m mpi_pgd [fit]"),
     ],
 )
 def test_help_is_a_command(words: list[str], first: str) -> None:
     result = python("-m", "mpi_pgd", *words)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith(first)
+
+
+def test_help_of_what_is_no_command() -> None:
+    result = python("-m", "mpi_pgd", "help", "compar")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("mpi_pgd: help was given compar (did you mean compare?): expected one of fit, compare,")
+
+
+def test_the_first_page_is_one_page_of_flags_that_there_are() -> None:
+    page = first_page()
+    assert len(page.splitlines()) <= 30
+    assert max(map(len, page.splitlines())) <= 80
+    assert set(re.findall(r"--([\w-]+)", page)) <= {"config", *OPTIONS}
+    assert set(re.findall(r"^  (\w+) ", page, re.MULTILINE)) == set(commands.COMMANDS)
+
+
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_every_command_has_a_page(name: str) -> None:
+    assert name in import_module(f"mpi_pgd.cli.{name}").parser().format_help()
 
 
 ROWS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 9.0, 8.0]])

@@ -10,7 +10,7 @@ from typing import Any
 from mpi_pgd import __version__
 from mpi_pgd.cli.commands import COMMANDS, complain
 from mpi_pgd.comm.startup import RANK_VARIABLES, limited, note, unnoted
-from mpi_pgd.errors import InputError
+from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.recovery.signals import SignalFlag
 
 STOPPED = 75  # by a signal
@@ -21,12 +21,15 @@ def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
     """Run the program; returns its exit code. ``early`` hears the signals that come before a command does."""
     start = perf_counter()
     first = next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), "0") == "0"
-    if "help" in argv[:2] and set(argv[:2]) <= {"help", *COMMANDS}:  # help, help COMMAND, COMMAND help
+    if argv[:1] == ["help"] or (argv[1:2] == ["help"] and argv[0] in COMMANDS):
         argv = [*(word for word in argv[:2] if word != "help"), "--help"]
+        if argv[0] not in ("--help", *COMMANDS):
+            found = f"help was given {argv[0]}{nearest(argv[0], COMMANDS)}: expected one of {', '.join(COMMANDS)}"
+            return _refuse(InputError(found)) if first else 0
     name = argv[0] if argv and argv[0] in COMMANDS else "fit"
     rest = argv[1:] if argv and argv[0] == name else argv
     if any(word in ("-h", "--help", "--version") for word in rest):
-        return _describe(name, rest) if first else 0
+        return _describe(name if argv and argv[0] == name else "", rest) if first else 0
     if COMMANDS[name].ranks and first and os.environ.get("SLURM_PROCID", "0") == "0":
         unnoted()
     try:
@@ -67,8 +70,10 @@ def _load(ranks: bool) -> None:
 def _describe(name: str, rest: Sequence[str]) -> int:
     if "--version" in rest:
         print(f"mpi_pgd {__version__}")
-    else:
+    elif name:
         import_module(f"mpi_pgd.cli.{name}").parser().print_help()
+    else:
+        print(import_module("mpi_pgd.cli.help").first_page(), end="")
     return 0
 
 

@@ -45,16 +45,19 @@ class Parser(argparse.ArgumentParser):
         """Settings of a fit as flags, and --config."""
         for name in names:
             option = config.OPTIONS[name]
-            text = option.metadata["text"]
+            text, group = option.metadata["text"], self._group(option.metadata.get("group", "settings"))
             if option.default is True:
-                self.add_argument(config.flag(name), action=argparse.BooleanOptionalAction, help=f"{text} (default: on)")
+                group.add_argument(config.flag(name), action=argparse.BooleanOptionalAction, help=f"{text} (default: on)")
             elif option.type is bool:
-                self.add_argument(config.flag(name), action="store_const", const=True, help=text)
+                group.add_argument(config.flag(name), action="store_const", const=True, help=text)
             else:
                 shown = "|".join(option.metadata["choices"]) or name.upper()
                 default = "" if option.default in ("", float("inf")) else f" (default: {option.default})"
-                self.add_argument(config.flag(name), metavar=shown, help=text + default)
+                group.add_argument(config.flag(name), metavar=shown, help=text + default)
         self.add_argument("--config", metavar="FILE.toml", help="settings by these names, - or _; flags win")
+
+    def _group(self, title: str) -> argparse._ArgumentGroup:
+        return next((group for group in self._action_groups if group.title == title), None) or self.add_argument_group(title)
 
 
 def number(arguments: argparse.Namespace, name: str, kind: type[int] | type[float], least: float | None = None) -> Any:

@@ -22,13 +22,13 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "fit": Command(True, "fit a model (what is done if no command is given)"),
-    "compare": Command(True, "the modes and algorithms, turn by turn: which is better for this problem here, and why"),
+    "compare": Command(True, "which mode and algorithm is better for this problem here, and why"),
     "scaling": Command(True, "the speedup curve over the number of ranks"),
     "network": Command(True, "latency and bandwidth of this network, for plan"),
     "plan": Command(False, "predicted rounds for 1 to 4096 workers, from what network measured"),
-    "study": Command(True, "study straggler: what the slowest of m workers costs, against theory"),
+    "study": Command(True, "study straggler: what the slowest worker costs, against theory"),
     "doctor": Command(True, "what is wrong with this set-up, in seconds"),
-    "slurm": Command(False, "a batch script for this problem: ranks, memory, time and the right srun, and whether to submit it"),
+    "slurm": Command(False, "a batch script for this problem, with the right srun; or submit it"),
     "report": Command(False, "a run bundle or a study as one HTML file, with pictures and tables"),
     "data": Command(False, "make synthetic rows, or say what is in a file"),
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mpi_pgd import config
-from mpi_pgd.cli.commands import COMMANDS, complain, unknown
+from mpi_pgd.cli.commands import complain, unknown
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -18,12 +18,9 @@ def parser() -> "Parser":
     """All settings as flags."""
     from mpi_pgd.cli.arguments import Parser
 
-    words = "\n".join(f"  {name:<9}{command.text}" for name, command in COMMANDS.items())
     made = Parser(
-        "mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]\n       [mpirun -n N] python -m mpi_pgd COMMAND --help",
-        "Fit a linear model by parallel gradient descent. The weights have the same bits for any number of ranks,\n"
-        "in both modes.\n\n"
-        f"commands:\n{words}",
+        "mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]",
+        "Fit a linear model by parallel gradient descent. The weights have the same bits for any number of ranks, in every mode.",
     )
     made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs, one long table; default: the shipped data")
     made.add_settings(config.OPTIONS)

@@ -37,14 +37,14 @@ NAME = re.compile(r"[\w.,@+-]+", re.ASCII)
 USAGE = f"python -m mpi_pgd slurm {'|'.join(PROGRAMS)} [DATA ...] [flags of that command] [--nodes N] [--time T] [--submit] ..."
 
 
-def parser(program: str = "fit") -> Parser:
-    """The flags of the program that the script is to run, and those for the script."""
-    made: Parser = import_module(f"mpi_pgd.cli.{program}").parser()
+def parser(program: str = "") -> Parser:
+    """The flags for the script, and those of the program that it is to run."""
+    made: Parser = import_module(f"mpi_pgd.cli.{program}").parser() if program else Parser("", "")
     made.usage = f"{USAGE}\n       python -m mpi_pgd slurm launcher"
     made.description = (
         "Write a batch script for this problem on standard output: ranks, memory and time from the data and the nodes, and\n"
-        "the launcher from the MPI in use. What can be checked is checked now, not in\n"
-        "the queue. `slurm launcher` prints what starts ranks here."
+        "the launcher from the MPI in use. What can be checked is checked now, not in the queue. `slurm launcher` prints what\n"
+        "starts ranks here."
     )
     group = made.add_argument_group("the script")
     for name, (shown, text) in MINE.items():

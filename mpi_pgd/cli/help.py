@@ -1,0 +1,31 @@
+"""The first page of help, 30 lines; each command has a page of its own, by its parser."""
+
+from mpi_pgd.cli.commands import COMMANDS
+
+PAGE = """\
+usage: mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]
+       [mpirun -n N] python -m mpi_pgd COMMAND [options]
+
+Fit a linear model to rows in HDF5 files by parallel gradient descent, to the
+same bits for any number of ranks, in every mode. DATA: files or globs, one
+long table; without any, the diamonds that come with the program.
+
+commands; each has a page of its own, help COMMAND:
+{commands}
+
+settings of fit that are needed most; help fit has all:
+  --mode NAME            client-server (default) or peer-to-peer
+  --solver NAME, --l2 X  nesterov (default), gd or momentum; a ridge penalty
+  --x NAME, --y NAME     data sets with the features and the targets (X, y)
+  --out DIR              keep the coefficients and the run's record
+  --checkpoint FILE      keep the state, too; --resume FILE goes on from it
+  --config FILE.toml     settings by these names
+
+exit codes: 0 the fit ended, 2 the input can't be used, 4 diverged,
+            75 stopped before its end, 1 a bug
+"""
+
+
+def first_page() -> str:
+    """Lines of at most 80 letters."""
+    return PAGE.format(commands="\n".join(f"  {name:<9}{command.text}" for name, command in COMMANDS.items()))
