@@ -73,7 +73,7 @@ def on_ranks(path: Path, largest: int) -> None:
 def measured(comm: Any) -> Iterator[tuple[str, str, int, int, float]]:
     """Mode, algorithm, ranks, features, and the seconds of a round less the map's."""
     from mpi_pgd.config import ALGORITHMS
-    from mpi_pgd.session.problem import MODES
+    from mpi_pgd.session.load import MODES
     from mpi_pgd.study.turns import Teams
 
     ways = [(mode, name) for mode, names in ALGORITHMS.items() for name in names]

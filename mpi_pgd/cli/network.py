@@ -34,7 +34,7 @@ def parser() -> "Parser":
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Measure, print, write."""
     from mpi_pgd.comm.world import agreement, nodes
-    from mpi_pgd.session.problem import warn
+    from mpi_pgd.session.inspect import warn
     from mpi_pgd.session.run import one_thread
     from mpi_pgd.study import network
     from mpi_pgd.study.record import envelope, spare

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from mpi_pgd.cli.arguments import Parser
     from mpi_pgd.engine.loop import Ballot
-    from mpi_pgd.session.problem import Problem
+    from mpi_pgd.session.inspect import Problem
     from mpi_pgd.system.claims import Claim
 
 SETTINGS = ("x", "y", "solver", "step", "momentum", "l2", "intercept", "standardize", "rounds", "sums", "quiet")
@@ -51,17 +51,18 @@ def run(comm: "MPI.Intracomm", name: str, given: Mapping[str, Any], start: float
     from mpi_pgd.comm import world
     from mpi_pgd.recovery.signals import SignalFlag
     from mpi_pgd.report.bundle import Source
-    from mpi_pgd.session.problem import Problem, votes
+    from mpi_pgd.session.descend import votes
+    from mpi_pgd.session.inspect import inspect_files, say_warnings
     from mpi_pgd.session.run import one_thread
     from mpi_pgd.study.record import spare
 
     with claimed(comm, name, given["out"]) as claim:
         with SignalFlag() as signal, one_thread():
-            problem = Problem.inspect(comm, config.settings(given["settings"]))
+            problem = inspect_files(comm, config.settings(given["settings"]))
             with world.agreement(comm):
                 if claim:
                     spare(given["out"], name, given["force"], Source.of(problem.table))
-            problem.say_warnings()
+            say_warnings(problem)
             record = study(problem, votes(start, signalled=lambda: signal.came), given)
         stamps = [stamp._asdict() for part in problem.table.parts for stamp in part.files]
         return finish(comm, record and {**record, "files": stamps}, claim, given["settings"]["quiet"])

@@ -32,8 +32,10 @@ from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.recovery.silence import AUTO
 from mpi_pgd.recovery.watcher import Watcher
 from mpi_pgd.session import provenance
+from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.load import Mode
 from mpi_pgd.session.places import Places
-from mpi_pgd.session.problem import Mode, Problem
+from mpi_pgd.session.prepare import take_moments, verify_rows
 from mpi_pgd.system import scheduler
 
 if TYPE_CHECKING:
@@ -166,7 +168,7 @@ class Job:
         self._verified = True
         if self.kept.snapshot.setup is not None:
             return Moments.of(self.kept.snapshot.setup)
-        setup = problem.prepare(topology, shard, ballot)
+        setup = take_moments(problem, topology, shard, ballot)
         self.kept.prepared(setup.vector())
         return setup
 
@@ -177,7 +179,7 @@ class Job:
         if self.sentinel and self.settings.resume == self.settings.checkpoint:
             self.sentinel.note(origin.rounds)
         if len(origin.setup):
-            problem.verify(topology, shard, Moments.of(origin.setup), ballot, origin.first)
+            verify_rows(problem, topology, shard, Moments.of(origin.setup), ballot, origin.first)
 
     def ready(self, problem: Problem, shard: MemoryShard) -> None:
         """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""
@@ -275,7 +277,7 @@ def outside(status: str, max_seconds: str | float) -> bool:
 
 
 def about(problem: Problem) -> About:
-    """What can be seen of the rows at once; ``Problem.verify`` sees the rest."""
+    """What can be seen of the rows at once; ``verify_rows`` sees the rest."""
     return About({"rows": problem.rows, "features": problem.table.features}, problem.kernels)
 
 

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -34,8 +34,10 @@ from mpi_pgd.report import bundle, rescue
 from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.session import places, provenance
+from mpi_pgd.session.descend import Descent, descend, votes
+from mpi_pgd.session.inspect import inspect_files, say_warnings
 from mpi_pgd.session.job import Choose, Job, jsonable, outside, say
-from mpi_pgd.session.problem import Descent, Problem, votes
+from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.system import output
 
 Data = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -186,23 +188,23 @@ class _Fit:
         first = self.comm.rank == 0 and not self.kept.table
         if first:
             job.pulse.enter("looking at the files")
-        self.problem = Problem.inspect(self.comm, self.settings, self.kept.table)
+        problem = inspect_files(self.comm, self.settings, self.kept.table)
         job.pulse.enter("waiting for the start")
-        self.problem.pulse, self.problem.ids, self.problem.shrunk = job.pulse, team.ids, bool(team.losses)
+        self.problem = replace(problem, pulse=job.pulse, ids=team.ids, shrunk=bool(team.losses))
         self.kept.table = json.dumps(self.problem.table.as_dict())
         before = job.topology.worker if job.topology else NOBODY
         # The one before lives until now: unfinished messages may still have read its buffers.
-        self.topology = job.topology = self.problem.topology(before)
+        self.topology = job.topology = choose_mode(self.problem, before)
         self.ballot = votes(self.start, self.deadline.seconds, job.signalled, ahead=self.deadline.auto)
-        self.problem.check_room(self.topology)  # the rehearsal makes what is as long as the features
+        check_room(self.problem, self.topology)  # the rehearsal makes what is as long as the features
         with agreement(self.comm):
             if first:
                 places.spare(self.settings, self.problem.table, self._rehearsal)
 
     def run(self, show: Show) -> Result:
-        self.kept.shard = shard = self.problem.load(self.topology, self.kept.shard)
+        self.kept.shard = shard = load_rows(self.problem, self.topology, self.kept.shard)
         if not self.job.losses:
-            self.problem.say_warnings()  # not before: what can't be used is one sentence
+            say_warnings(self.problem)  # not before: what can't be used is one sentence
         self.loaded = perf_counter()
         setup = self.job.setup(self.problem, self.topology, shard, self.ballot)
         self.job.ready(self.problem, shard)
@@ -210,7 +212,7 @@ class _Fit:
             watch = self._watch(stack)
             keep = rounds_of(self.comm.size) if self.settings.trace else 0
             history, keeper = self.kept.history, self.job.keeper(self.problem)
-            descent = self.problem.descend(self.topology, shard, setup, self.ballot, watch, keep, history, keeper)
+            descent = descend(self.problem, self.topology, shard, setup, self.ballot, watch, keep, history, keeper)
         self.solved = perf_counter()
         result = self._result(descent, setup)
         if self.comm.rank == 0:

@@ -11,7 +11,8 @@ from mpi4py import MPI
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.report.progress import steps
-from mpi_pgd.session.problem import Problem
+from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.load import choose_mode, load_rows
 from mpi_pgd.study.turns import Teams, watched
 
 SLAB_BYTES = 64 << 20  # a product's worth of rows, as float64
@@ -25,7 +26,7 @@ def measure(problem: Problem, repeats: int) -> list[dict[str, Any]]:
         from threadpoolctl import threadpool_limits
 
         alone = problem.on(team, mode="peer-to-peer", algorithm="library")
-        shard = alone.load(alone.topology())
+        shard = load_rows(alone, choose_mode(alone))
         threads = len(os.sched_getaffinity(0))
         with threadpool_limits(threads, "blas"):
             return [

@@ -8,7 +8,7 @@ from typing import Any
 from mpi_pgd.config import ALGORITHMS
 from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.report import units
-from mpi_pgd.session.problem import Problem
+from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study import network
 from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.record import envelope

@@ -8,7 +8,7 @@ from typing import Any
 from mpi_pgd.config import ALGORITHMS
 from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.errors import InputError
-from mpi_pgd.session.problem import Problem
+from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study import baselines
 from mpi_pgd.study.compare import around, predicted
 from mpi_pgd.study.limits import conclusions

@@ -11,7 +11,10 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.observers.costs import COMPUTE, split
 from mpi_pgd.report.progress import steps
-from mpi_pgd.session.problem import Problem
+from mpi_pgd.session.descend import descend
+from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.load import choose_mode, load_rows
+from mpi_pgd.session.prepare import take_moments
 from mpi_pgd.study.model import harmonic
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Teams, described, watched
@@ -59,10 +62,10 @@ def _delayed(problem: Problem, mean: float, ballot: Ballot, team: MPI.Intracomm)
 
 def _computed(problem: Problem, ballot: Ballot) -> tuple[Vector, float]:
     """Seconds that each worker took to map in each round (workers, rounds), and those of a round; on rank 0."""
-    topology = problem.topology()
-    shard = problem.load(topology)
-    setup = problem.prepare(topology, shard, ballot)
-    costs = problem.descend(topology, shard, setup, ballot, lambda *_: None, keep=problem.settings.rounds + 1).costs
+    topology = choose_mode(problem)
+    shard = load_rows(problem, topology)
+    setup = take_moments(problem, topology, shard, ballot)
+    costs = descend(problem, topology, shard, setup, ballot, lambda *_: None, keep=problem.settings.rounds + 1).costs
     if not costs.recent:
         return np.zeros((1, 1)), 0.0
     return split(np.concatenate(costs.recent, axis=1))[:, :, COMPUTE], sum(costs.mean().values())

@@ -17,7 +17,10 @@ from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.errors import InputError
 from mpi_pgd.report.progress import steps
-from mpi_pgd.session.problem import Problem
+from mpi_pgd.session.descend import descend
+from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.load import choose_mode, load_rows
+from mpi_pgd.session.prepare import take_moments
 from mpi_pgd.session.run import fingerprint
 
 Done = TypeVar("Done")
@@ -131,24 +134,24 @@ class Race:
     def _prepare(self, rows: int) -> None:
         """The objective and the step, with the same bits whoever computes them: all ranks together, as peers."""
         problem = self.problem.on(self.problem.comm, rows, mode="peer-to-peer", algorithm="library")
-        topology = problem.topology()
-        self._setups[rows] = problem.prepare(topology, problem.load(topology), self.ballot)
+        topology = choose_mode(problem)
+        self._setups[rows] = take_moments(problem, topology, load_rows(problem, topology), self.ballot)
 
     def _turn(self, one: Contestant, warm: bool, team: MPI.Intracomm) -> Turn | None:
         delay = self.problem.settings.delay if one.ranks > 1 else ""  # the one rank beside which the others are held
         problem = self.problem.on(team, one.rows, mode=one.mode, algorithm=one.algorithm, tol=0.0, delay=delay)
-        topology = problem.topology()
+        topology = choose_mode(problem)
         key = (one.rows, topology.worker, topology.workers)
         held = np.array(self._shard is not None and self._shard[0] == key)
         team.Allreduce(MPI.IN_PLACE, held, MPI.LAND)  # loading is collective: all do it, or none
         if not held:
             self._shard = None  # the old rows go before the new ones come
-            self._shard = key, problem.load(topology)
+            self._shard = key, load_rows(problem, topology)
         assert self._shard
         setup, shard = self._setups[one.rows], self._shard[1]
         if warm:
-            problem.on(team, one.rows, rounds=WARM).descend(topology, shard, setup, self.ballot, _unwatched)
-        rule, order, costs, sums, _ = problem.descend(topology, shard, setup, self.ballot, _unwatched)
+            descend(problem.on(team, one.rows, rounds=WARM), topology, shard, setup, self.ballot, _unwatched)
+        rule, order, costs, sums, _ = descend(problem, topology, shard, setup, self.ballot, _unwatched)
         if team.rank:
             return None
         sha = fingerprint(order.point[:-1], float(order.point[-1]))

@@ -22,7 +22,10 @@ from mpi_pgd.losses.squared import least_squares
 from mpi_pgd.modes.client_server import ClientServer
 from mpi_pgd.modes.groups import share_out
 from mpi_pgd.modes.replicated import Replicated
-from mpi_pgd.session.problem import Problem, votes
+from mpi_pgd.session.descend import objective, partial_of, steps, votes
+from mpi_pgd.session.inspect import inspect_files
+from mpi_pgd.session.load import load_rows
+from mpi_pgd.session.prepare import take_moments
 from mpi_pgd.solvers.descent import SOLVERS
 
 FEATURES = 1_000_000  # of the wide case: messages of megabytes, which no library sends before they are received
@@ -80,13 +83,13 @@ def fit(
     comm: MPI.Intracomm, topology: ClientServer | Replicated, late: Late, options: dict[str, Any], signalled: bool
 ) -> dict[str, Any]:
     """All three phases, on one topology."""
-    problem = Problem.inspect(comm, settings({"quiet": True, **options}))
-    shard = problem.load(topology)
-    setup = problem.prepare(late, shard, votes(perf_counter()))  # type: ignore[arg-type]
-    order, partial = Order(problem.table.features), problem._partial(problem.table.features + 2)
-    chosen, objective = problem.settings, problem.objective(setup)
-    solver, steps = SOLVERS[chosen.solver](chosen.momentum), problem.steps(objective)
-    rule = FitRule(objective, solver, steps, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
+    problem = inspect_files(comm, settings({"quiet": True, **options}))
+    shard = load_rows(problem, topology)
+    setup = take_moments(problem, late, shard, votes(perf_counter()))  # type: ignore[arg-type]
+    order, partial = Order(problem.table.features), partial_of(problem, problem.table.features + 2)
+    chosen, goal = problem.settings, objective(problem, setup)
+    solver, step = SOLVERS[chosen.solver](chosen.momentum), steps(problem, goal)
+    rule = FitRule(goal, solver, step, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
     late.exchanges = 0
     mapping = GradientMap(least_squares, problem.partition.block_rows)
     rounds(late, shard, mapping, partial, Restless(rule), order, lambda: (False, signalled))

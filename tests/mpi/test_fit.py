@@ -12,9 +12,8 @@ from mpi4py import MPI
 
 from mpi_pgd import InputError, fit
 from mpi_pgd.observers.pulse import WAITING
-from mpi_pgd.session import job
+from mpi_pgd.session import descend, job
 from mpi_pgd.session.job import Job
-from mpi_pgd.session.problem import Problem
 
 pytestmark = pytest.mark.mpi
 
@@ -363,7 +362,7 @@ def test_a_rank_that_takes_no_part_is_told(folder: Path) -> None:
 
 
 def no_memory(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
-    monkeypatch.setattr("mpi_pgd.session.problem.available_bytes", lambda held: 0)
+    monkeypatch.setattr("mpi_pgd.session.load.available_bytes", lambda held: 0)
     return "of memory on node"
 
 
@@ -383,7 +382,7 @@ def test_blocks_that_can_not_be_moved_stay(
     path = written(folder / "d.h5", np.tile(x, (6, 1)), np.tile(y, 6))
     alone = fit(path, rounds=40, tol=0.0, comm=MPI.COMM_SELF)
     COMM.Barrier()
-    move, words = Problem._move, ""
+    move, words = descend.move_blocks, ""
 
     def troubled(*args: Any) -> str:
         nonlocal words
@@ -391,7 +390,7 @@ def test_blocks_that_can_not_be_moved_stay(
         COMM.Barrier()
         return move(*args)
 
-    monkeypatch.setattr(Problem, "_move", troubled)
+    monkeypatch.setattr(descend, "move_blocks", troubled)
     capfd.readouterr()
     result = fit(path, rounds=40, tol=0.0, mode="peer-to-peer", balance=True, delay="1:5")
     said = capfd.readouterr().err

@@ -125,13 +125,13 @@ def test_what_cannot_be_written_is_told_before_the_work(library: Library, tmp_pa
 SIGNAL = """
 import os, runpy, signal, threading
 # Launchers hand it to all ranks. It is sent when the work has begun: before, nobody is there to take it.
-from mpi_pgd.session.problem import Problem
-descend = Problem.descend
-def signalled(*words, **more):
+from mpi_pgd.session import descend
+steps = descend.steps
+def signalled(*words):
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
-    Problem.descend = descend
-    return descend(*words, **more)
-Problem.descend = signalled
+    descend.steps = steps
+    return steps(*words)
+descend.steps = signalled
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 BUG = """

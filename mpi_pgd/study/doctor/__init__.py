@@ -18,7 +18,7 @@ from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.errors import InputError
 from mpi_pgd.observers.clock import offsets
 from mpi_pgd.report.progress import Steps
-from mpi_pgd.session.problem import SPARE
+from mpi_pgd.session.load import SPARE
 from mpi_pgd.study.doctor import checks, files, layout
 from mpi_pgd.study.doctor.crashes import Crashes, told
 from mpi_pgd.study.doctor.facts import about_me, gather

@@ -1,0 +1,119 @@
+"""The files looked at once, by one rank, and what all ranks then know of the problem."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from threading import Timer
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.comm.kernels import check_kernels
+from mpi_pgd.comm.world import agreement, everyone, nodes, share
+from mpi_pgd.config import Settings
+from mpi_pgd.data import files, hdf5
+from mpi_pgd.data.partition import Partition
+from mpi_pgd.observers.delay import check, parse
+from mpi_pgd.observers.pulse import Pulse
+from mpi_pgd.system import scheduler
+
+INSPECTION = 300.0  # seconds for a look at the files, which takes some milliseconds each
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A table of rows and the settings of a fit, for the ranks of one communicator.
+
+    Attributes:
+        rows: those that take part, from the first; all, unless a study of weak scaling takes fewer.
+        nodes: the name of each rank's node.
+        ids: each rank's number at the start of the job.
+        shrunk: ranks were lost.
+        kernels: the digest of the BLAS kernels, if they were checked.
+        pulse: what this rank is doing, for its watcher.
+    """
+
+    comm: MPI.Intracomm
+    settings: Settings
+    table: hdf5.Table
+    rows: int
+    nodes: Sequence[str]
+    ids: Sequence[int]
+    shrunk: bool = False
+    kernels: str = ""
+    pulse: Pulse = field(default_factory=Pulse)
+
+    @cached_property
+    def partition(self) -> Partition:
+        """Of the rows into blocks."""
+        return Partition(self.rows, self.table.features)
+
+    def on(self, comm: MPI.Intracomm, rows: int = 0, **changes: Any) -> "Problem":
+        """The same problem on other ranks, on its first ``rows`` rows, or with some settings changed. Collective."""
+        made = replace(self, settings=replace(self.settings, **changes), rows=rows or self.rows)
+        if comm is self.comm:
+            return made
+        return replace(made, comm=comm, nodes=nodes(comm), ids=range(comm.size), shrunk=False, pulse=Pulse())
+
+
+def inspect_files(comm: MPI.Intracomm, chosen: Settings, known: str = "") -> Problem:
+    """One rank looks at the files, and all find out whether they compute alike, before anyone works. Collective.
+
+    ``known`` is what was seen in the files before, the table as JSON text, on all ranks; then nobody looks again.
+    """
+    text = ""
+    with agreement(comm):
+        if comm.rank == 0 and not known:
+            with _limited():
+                text = json.dumps(hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y).as_dict())
+    table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
+    problem = Problem(comm, chosen, table, table.rows, nodes(comm), range(comm.size))
+    if not known and comm.size == everyone().size:
+        warn(comm, problem.nodes)
+    with agreement(comm):
+        if not known:
+            check(parse(chosen.delay, chosen.fail_slow), comm.size, int(chosen.mode == "client-server" and comm.size > 1))
+    return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """HDF5 can loop for ever over a damaged file, and the other ranks would wait for it."""
+    timer = Timer(INSPECTION, _endless)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _endless() -> None:
+    sys.stderr.write(f"mpi_pgd: HDF5 came to no end with the files in {INSPECTION:g} s: they may be damaged, make them again\n")
+    sys.stderr.flush()
+    os._exit(2)
+
+
+def say_warnings(problem: Problem) -> None:
+    """Rank 0 says, --quiet or not, what in the data may be meant otherwise than it is read."""
+    if problem.comm.rank == 0:
+        sys.stderr.writelines(f"mpi_pgd: {words}\n" for words in problem.table.warnings)
+        sys.stderr.flush()
+
+
+def warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
+    """What does not stop a run, but wastes what SLURM granted: rank 0 says it, --quiet or not. Collective.
+
+    ``names`` are the nodes of all ranks.
+    """
+    cpus = np.empty(comm.size, dtype=np.int64)
+    comm.Allgather(np.array(len(os.sched_getaffinity(0)), dtype=np.int64), cpus)
+    if comm.rank == 0:
+        for trap in scheduler.traps(os.environ, len(set(names)), cpus.tolist()):
+            sys.stderr.write(f"mpi_pgd: {trap.words}: {trap.advice}\n")
+        sys.stderr.flush()

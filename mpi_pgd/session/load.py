@@ -1,0 +1,141 @@
+"""The mode is chosen, and each rank reads its rows into memory; blocks that move later come the same way."""
+
+from collections.abc import Callable
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.comm.world import agreement, node_total
+from mpi_pgd.data.memory import MemoryShard, available_bytes, granted_bytes, held_bytes
+from mpi_pgd.data.partition import NOBODY, Owners
+from mpi_pgd.errors import InputError
+from mpi_pgd.modes.client_server import ClientServer
+from mpi_pgd.modes.groups import share_out
+from mpi_pgd.modes.peer_to_peer import PeerToPeer
+from mpi_pgd.modes.replicated import Replicated
+from mpi_pgd.session.inspect import Problem
+
+Mode = ClientServer | PeerToPeer | Replicated
+MODES: dict[str, Callable[[MPI.Intracomm, str], Mode]] = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
+SPARE = 0.95  # of the memory that the node can give
+
+
+def choose_mode(problem: Problem, group: int = NOBODY) -> Mode:
+    """The one that the settings name. Collective, with replicas.
+
+    ``group`` is that of this rank until now, if it had one: where each group has a member left, nobody has to read anything.
+    """
+    comm, replicas = problem.comm, problem.settings.replicas
+    if problem.shrunk:
+        replicas = min(replicas, max(1, comm.size - 1))
+    if replicas == 1:
+        return MODES[problem.settings.mode](comm, problem.settings.algorithm)
+    before = np.empty(comm.size, dtype=np.int64)
+    comm.Allgather(np.array(group, dtype=np.int64), before)
+    groups = before[1:].tolist()
+    with agreement(comm):
+        if NOBODY in groups or set(groups) != set(range(before.max() + 1)):
+            groups = share_out(problem.nodes, replicas)
+    return Replicated(comm, groups)
+
+
+def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) -> MemoryShard:
+    """This rank's rows. Collective.
+
+    Args:
+        problem: says which rows there are.
+        mode: says how many workers share the blocks.
+        shard: what this rank holds already; what then nobody holds is shared out, so that little is read.
+
+    Raises:
+        InputError: they don't fit into the node's memory, or can't be read.
+    """
+    check_room(problem, mode)
+    shard = shard or MemoryShard(
+        problem.table, problem.partition, lambda rows: problem.pulse.enter(f"reading rows {rows.start} to {rows.stop - 1}")
+    )
+    owners = np.full(problem.partition.blocks, NOBODY, dtype=np.int32)
+    if mode.worker >= 0:
+        owners[shard.blocks] = mode.worker
+    problem.comm.Allreduce(MPI.IN_PLACE, owners, MPI.MAX)
+    problem.partition.share_out(owners, mode.workers)
+    _own(problem, mode, shard, owners)
+    return shard
+
+
+def move_blocks(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners) -> str:
+    """Have each rank hold what it owns now; why nothing was moved, the same on every rank, or nothing. Collective.
+
+    What a rank gave away is still in its memory, so that all is as it was where one of them has no room, or can't read.
+    """
+    before, owned = shard.blocks, shard.owners
+    try:
+        _own(problem, mode, shard, owners)
+    except InputError as error:
+        shard.hold(before)
+        shard.owners = owned
+        return str(error)
+    return ""
+
+
+def _own(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners) -> None:
+    """Have each rank hold what it owns. Collective; errors as of ``load_rows``."""
+    blocks = np.flatnonzero(owners == mode.worker)
+    _check_node(problem, shard.bytes(shard.missing(blocks)), fresh=not shard.pieces)
+    problem.comm.Barrier()  # nobody takes memory before all have looked how much there is
+    with agreement(problem.comm):
+        shard.hold(blocks)
+        shard.owners = owners
+        problem.pulse.enter("waiting for the others' rows")
+
+
+def check_room(problem: Problem, mode: Mode) -> None:
+    """Whether the rows will fit, before anything as long as they, their features or blocks is made. Collective.
+
+    Raises:
+        InputError: they will not.
+    """
+    if not problem.shrunk:  # else most of them are in memory, and count as held
+        blocks = problem.partition.shard(mode.worker, mode.workers)
+        _check_node(problem, problem.table.bytes(len(problem.partition.span(blocks))))
+
+
+def _check_node(problem: Problem, rows: int, fresh: bool = True) -> None:
+    """Whether each node has memory for ``rows`` bytes on each rank and, if ``fresh``, for what is beside them. Collective.
+
+    Raises:
+        InputError: one has not.
+    """
+    comm, names, table = problem.comm, problem.nodes, problem.table
+    beside = node_total(comm, names, _beside(problem) if fresh else 0)
+    wanted = node_total(comm, names, rows) + beside
+    held = node_total(comm, names, held_bytes())
+    with agreement(comm):
+        there = int(SPARE * available_bytes(held))
+        if beside > there:
+            chunk = max(part.chunk_bytes for part in table.parts)
+            many = f"{table.features:,} features" + f" in chunks of {_giga(chunk)}" * (chunk > 0)
+            raise InputError(
+                _too_little(f"the sums over {many} need", beside, there, held, "use fewer ranks a node, or fewer features")
+            )
+        if wanted > there:
+            raise InputError(
+                _too_little("the rows need", wanted, there, held, "use more nodes, or store the features in a smaller type")
+            )
+
+
+def _beside(problem: Problem) -> int:
+    """Bytes that a rank takes beside its rows, at most: a block or two for maps, some dozens of vectors, what reading takes."""
+    return 8 * problem.table.features * (2 * problem.partition.block_rows + 60) + problem.table.reading_bytes
+
+
+def _too_little(what: str, wanted: int, there: int, held: int, advice: str) -> str:
+    """Why rows are not read; names SLURM where its grant is what is too small."""
+    granted, place = granted_bytes(), "which can give"
+    if granted and there == int(SPARE * max(0, granted - held)):
+        place, advice = f"where SLURM granted {_giga(granted)} and is left with", f"ask for more (sbatch --mem=...), {advice}"
+    return f"{what} {_giga(wanted)} of memory on node {MPI.Get_processor_name()}, {place} {_giga(there)}: {advice}"
+
+
+def _giga(size: int) -> str:
+    return f"{size / 2**30:.3g} GiB"
