@@ -1,33 +1,61 @@
-"""What the plain `python -m pytest` needs to run the package under real mpiruns; see tests/launch.py."""
+"""What the plain `python -m pytest` needs to run the package under real mpiruns; see tests/launch.py and tests/inside.py."""
 
 from pathlib import Path
+from typing import Any
 
+import mpi4py
 import pytest
 
+from tests.inside import Inside, Outside, inside, sizes
 from tests.launch import NAMES, Library, libraries, required
 
-INSIDE = Path(__file__).parent / "mpi"
+mpi4py.rc.initialize = inside()  # elsewhere, modules that import mpi4py.MPI may be tested, too
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave tests/mpi to the ranks that tests/test_inside_mpi.py starts: here, importing them would start MPI."""
-    with_mpi = config.getoption("--with-mpi", default=False) or config.getoption("--only-mpi", default=False)
-    inside = INSIDE in (collection_path, *collection_path.parents)
-    return True if inside and not with_mpi else None
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "ranks(*sizes): the numbers of ranks that a test which takes `comm` runs on")
+    config.pluginmanager.register(Inside() if inside() else Outside(config), "ranks")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test that takes a `library` with MPICH, with Open MPI, and with any other MPI that is there."""
+    """Run every test that takes a `library`, or a `comm`, with MPICH, with Open MPI, and with any other MPI that is there."""
+    names = known(metafunc.config)
     if "library" in metafunc.fixturenames:
-        asked = [name for name in required() if name in NAMES.values()]  # the rest are programs, for the tests that need them
-        names = dict.fromkeys(["mpich", "openmpi", *asked, *libraries()])
         metafunc.parametrize("library", names, indirect=True, scope="session")
+    if "comm" in metafunc.fixturenames:
+        cases = [(name, ranks) for name in names for ranks in sizes(metafunc)]
+        metafunc.parametrize("comm", cases, ids=[f"{name}-{ranks}" for name, ranks in cases], indirect=True)
+
+
+def known(config: pytest.Config) -> list[str]:
+    """The libraries to test with, whether they are there or not; inside, that of the ranks."""
+    if inside():
+        return [config.pluginmanager.get_plugin("ranks").library]
+    asked = [name for name in required() if name in NAMES.values()]  # the rest are programs, for the tests that need them
+    return list(dict.fromkeys(["mpich", "openmpi", *asked, *libraries()]))
 
 
 @pytest.fixture(scope="session")
 def library(request: pytest.FixtureRequest) -> Library:
     """An MPI library, for launch(); the test is skipped without it, or fails if MPI_PGD_REQUIRE names it."""
-    name = request.param
+    return available(request.param)
+
+
+@pytest.fixture
+def comm(request: pytest.FixtureRequest) -> Any:
+    """The communicator of the ranks that a test runs on."""
+    if not inside():
+        available(request.param[0])
+    return request.config.pluginmanager.get_plugin("ranks").comm
+
+
+@pytest.fixture
+def folder(comm: Any, tmp_path: Path) -> Path:
+    """A folder of all ranks."""
+    return Path(comm.bcast(str(tmp_path)))
+
+
+def available(name: str) -> Library:
     if name in libraries():
         return libraries()[name]
     reason = f"no environment with {name} here: `make test` makes them, or name its python in MPI_PGD_PYTHONS"

@@ -1,6 +1,6 @@
 """Start real mpiruns from tests: which MPI libraries are there, and a launch that can neither hang nor leave anything.
 
-pytest's own process never imports mpi4py.MPI: that would start MPI in it, and it would then be a world of its own.
+pytest's own process never starts MPI, see tests/conftest.py: it would then be a world of its own.
 """
 
 import contextlib
@@ -128,6 +128,11 @@ def required() -> list[str]:
     return [name for name in os.environ.get("MPI_PGD_REQUIRE", "").replace(" ", "").split(",") if name]
 
 
+def named(vendor: str) -> str:
+    """What tests call a vendor's library."""
+    return NAMES.get(vendor, vendor.lower().replace(" ", ""))
+
+
 def launch(
     library: Library,
     ranks: int,
@@ -191,8 +196,7 @@ def _ask(python: str) -> Library | None:
     mpirun = shutil.which("mpirun", path=str(Path(python).parent)) or shutil.which("mpirun")
     if answer.returncode != 0 or mpirun is None:
         return None
-    vendor = answer.stdout.strip()
-    return Library(NAMES.get(vendor, vendor.lower().replace(" ", "")), python, mpirun)
+    return Library(named(answer.stdout.strip()), python, mpirun)
 
 
 def _clean() -> dict[str, str]:

@@ -15,31 +15,28 @@ from mpi_pgd.observers.snapshot import Kept
 from mpi_pgd.recovery.checkpoint import read
 from mpi_pgd.recovery.resume import About, Writer
 
-pytestmark = pytest.mark.mpi
-
-COMM = MPI.COMM_WORLD
 MODES = ("client-server", "peer-to-peer")
 
 
 @pytest.fixture
-def data(mpi_tmp_path: Path) -> str:
-    path = mpi_tmp_path / "rows.h5"
-    if COMM.rank == 0:
+def data(comm: MPI.Intracomm, folder: Path) -> str:
+    path = folder / "rows.h5"
+    if comm.rank == 0:
         make(path, 3000, 5, condition=30.0, noise=0.0, seed=3)
-    COMM.Barrier()
+    comm.Barrier()
     return str(path)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_fit_goes_on_where_another_ended(data: str, mode: str) -> None:
+def test_a_fit_goes_on_where_another_ended(comm: MPI.Intracomm, data: str, mode: str) -> None:
     path = str(Path(data).with_name("fit.ckpt"))
-    whole = fit(data, rounds=70, tol=0.0, mode=mode)
-    first = fit(data, rounds=30, tol=0.0, mode=mode, checkpoint=path)
+    whole = fit(data, rounds=70, tol=0.0, mode=mode, comm=comm)
+    first = fit(data, rounds=30, tol=0.0, mode=mode, checkpoint=path, comm=comm)
     assert first.record["rounds"] == 30
-    COMM.Barrier()
+    comm.Barrier()
     assert read(path).rounds == 30
-    COMM.Barrier()
-    second = fit(resume=path, rounds=70, mode=MODES[mode == MODES[0]])
+    comm.Barrier()
+    second = fit(resume=path, rounds=70, mode=MODES[mode == MODES[0]], comm=comm)
     assert second.status == "rounds exhausted"
     assert second.coef.tobytes() == whole.coef.tobytes()
     assert second.intercept == whole.intercept
@@ -48,61 +45,66 @@ def test_a_fit_goes_on_where_another_ended(data: str, mode: str) -> None:
     assert second.history["seconds"][:29] == first.history["seconds"][:29]  # the last evaluation is made again
     assert (np.diff(second.history["seconds"]) >= 0).all()
     assert second.record["config"]["data"] == [data]
-    COMM.Barrier()
+    comm.Barrier()
     assert read(path).rounds == 70
 
 
-def test_columns_that_changed_places_are_seen(mpi_tmp_path: Path) -> None:
+def test_columns_that_changed_places_are_seen(comm: MPI.Intracomm, folder: Path) -> None:
     """With the same means, variances, and gradient's norm, whatever the order: all sums are of small whole numbers."""
-    one, other, path = (str(mpi_tmp_path / name) for name in ("one.h5", "other.h5", "fit.ckpt"))
-    if COMM.rank == 0:
+    one, other, path = (str(folder / name) for name in ("one.h5", "other.h5", "fit.ckpt"))
+    if comm.rank == 0:
         x = np.repeat([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], 256, axis=0)
         for name, features in ((one, x), (other, x[:, ::-1])):
             with h5py.File(name, "w") as file:
                 file["X"], file["y"] = features, 2 * x[:, 0] + x[:, 1]
-    COMM.Barrier()
-    fit(one, rounds=1, step=0.125, tol=0.0, checkpoint=path)
+    comm.Barrier()
+    fit(one, rounds=1, step=0.125, tol=0.0, checkpoint=path, comm=comm)
     with pytest.raises(InputError, match="the checkpoint is of other rows"):
-        fit(other, rounds=3, resume=path)
-    assert fit(one, rounds=3, resume=path).record["rounds"] == 3
+        fit(other, rounds=3, resume=path, comm=comm)
+    assert fit(one, rounds=3, resume=path, comm=comm).record["rounds"] == 3
 
 
-def test_every_rank_hears_that_it_can_not_be_resumed(data: str) -> None:
+def test_every_rank_hears_that_it_can_not_be_resumed(comm: MPI.Intracomm, data: str) -> None:
     path = str(Path(data).with_name("fit.ckpt"))
-    fit(data, rounds=5, tol=0.0, checkpoint=path)
+    fit(data, rounds=5, tol=0.0, checkpoint=path, comm=comm)
     with pytest.raises(InputError, match=r"--l2 is 2, the checkpoint has 0"):
-        fit(data, rounds=9, resume=path, l2=2.0)
+        fit(data, rounds=9, resume=path, l2=2.0, comm=comm)
     with pytest.raises(InputError, match="can't be read"):
-        fit(data, resume=path + ".gone")
+        fit(data, resume=path + ".gone", comm=comm)
     with pytest.raises(InputError, match="would overwrite"):
-        fit(data, checkpoint=data)
+        fit(data, checkpoint=data, comm=comm)
     # And nobody is left waiting:
-    assert fit(data, rounds=9, resume=path, tol=0.0).record["rounds"] == 9
+    assert fit(data, rounds=9, resume=path, tol=0.0, comm=comm).record["rounds"] == 9
 
 
 def broken(*_: object) -> str:
     raise ZeroDivisionError("injected")
 
 
+@pytest.mark.ranks(1)
 @pytest.mark.parametrize(
     "failing", ["mpi_pgd.session.run.fingerprint", "mpi_pgd.report.bundle.write", "mpi_pgd.session.job.Job.ready"]
 )
 def test_what_fails_at_the_end_costs_no_rounds(
-    data: str, failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    comm: MPI.Intracomm,
+    data: str,
+    failing: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Each rank for itself."""
     path, out = tmp_path / "fit.ckpt", str(tmp_path / "out")
     monkeypatch.chdir(tmp_path)
-    whole = fit(data, rounds=9, tol=0.0, comm=MPI.COMM_SELF)
-    fit(data, rounds=3, tol=0.0, comm=MPI.COMM_SELF, checkpoint=str(path))
+    whole = fit(data, rounds=9, tol=0.0, comm=comm)
+    fit(data, rounds=3, tol=0.0, comm=comm, checkpoint=str(path))
     monkeypatch.setattr(failing, broken)
     with pytest.raises(ZeroDivisionError):
-        fit(resume=str(path), rounds=9, comm=MPI.COMM_SELF, out=out, every="3000s", quiet=False)
+        fit(resume=str(path), rounds=9, comm=comm, out=out, every="3000s", quiet=False)
     reached = 3 if failing.endswith("ready") else 9
     assert read(path).rounds == reached
     assert (f"the checkpoint {path} has round 9; go on with --resume {path}" in capfd.readouterr().err) == (reached == 9)
     with pytest.raises(ZeroDivisionError):
-        fit(data, rounds=9, tol=0.0, comm=MPI.COMM_SELF, out=out)
+        fit(data, rounds=9, tol=0.0, comm=comm, out=out)
     files = list(tmp_path.glob("mpi_pgd-fit-*.json"))
     assert len(files) == (reached == 9)
     for file in files:
@@ -110,11 +112,12 @@ def test_what_fails_at_the_end_costs_no_rounds(
         assert f"they are in {file}" in capfd.readouterr().err
 
 
-def test_a_signal_before_the_first_snapshot_saves_that_nothing_was_done(tmp_path: Path) -> None:
-    """Each rank for itself: the watcher's thread may write at any time after the setup is known."""
+@pytest.mark.ranks(1)
+def test_a_signal_before_the_first_snapshot_saves_that_nothing_was_done(comm: MPI.Intracomm, tmp_path: Path) -> None:
+    """The watcher's thread may write at any time after the setup is known."""
     kept = Kept(History(0.0))
     kept.prepared(np.ones(13))
-    writer = Writer(str(tmp_path / f"{COMM.rank}.ckpt"), kept, {}, dict, lambda _: None)
+    writer = Writer(str(tmp_path / "fit.ckpt"), kept, {}, dict, lambda _: None)
     assert writer() == "there is no checkpoint yet"
     writer.about = About({"rows": 3000, "features": 5}, "")
     assert writer().endswith("has round 0")

@@ -18,9 +18,6 @@ from mpi_pgd.observers.snapshot import Keeper, Keeping, Kept, Snapshot
 from mpi_pgd.solvers.descent import Nesterov
 from mpi_pgd.solvers.steps import LearntSteps
 
-pytestmark = pytest.mark.mpi
-
-COMM = MPI.COMM_WORLD
 WIDTH, LIMIT = 5, 23
 AIM = np.array([1.0, -2.0, 0.3])
 FIRST = {4: "04" * 32, 9: "f9" * 32}
@@ -32,21 +29,21 @@ def lines(count: int, scale: float = 1.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("holder", ["first", "last"])
-def test_all_get_the_newest(holder: str) -> None:
+def test_all_get_the_newest(comm: MPI.Intracomm, holder: str) -> None:
     """One rank has the table and the setup, another the newest state; all had some state."""
-    one = COMM.size - 1 if holder == "last" else 0
-    newest = (one + 1) % COMM.size
+    one = comm.size - 1 if holder == "last" else 0
+    newest = (one + 1) % comm.size
     kept = Kept(History(perf_counter()))
-    if COMM.rank == one:
+    if comm.rank == one:
         kept.table = '{"naïve": 1}'
         kept.prepared(np.array([1.0, 1 / 3, 0.5]))
-    count = 9 if COMM.rank == newest else 4
+    count = 9 if comm.rank == newest else 4
     kept.history.extend(0, lines(count, 1 / count))
     kept.history.first = FIRST[count]
     kept.snapshot = kept.snapshot._replace(rounds=count, vector=np.full(3, float(count)))
     kept.history.add(7.0, 7.0, 7.0)  # a line too many, of a round that was not ended
     before = kept.snapshot
-    kept.agree(COMM)
+    kept.agree(comm)
     assert kept.table == '{"naïve": 1}'
     assert kept.snapshot.setup is not None
     assert kept.snapshot.setup.tolist() == [1.0, 1 / 3, 0.5]
@@ -58,47 +55,49 @@ def test_all_get_the_newest(holder: str) -> None:
     assert kept.history.lines(0, 9).tolist() == lines(9, 1 / 9).tolist()
 
 
-def test_nobody_has_anything() -> None:
+def test_nobody_has_anything(comm: MPI.Intracomm) -> None:
     kept = Kept(History(perf_counter()))
     start = kept.snapshot
-    kept.agree(COMM)
+    kept.agree(comm)
     assert (kept.table, kept.shard, kept.snapshot) == ("", None, start)
     assert (start.rounds, len(start.vector), start.setup) == (0, 0, None)
 
 
-def test_a_rank_that_is_new_gets_all() -> None:
+def test_a_rank_that_is_new_gets_all(comm: MPI.Intracomm) -> None:
     kept = Kept(History(perf_counter()))
-    new = COMM.size - 1
-    if COMM.rank != new or COMM.size == 1:
+    new = comm.size - 1
+    if comm.rank != new or comm.size == 1:
         kept.table = "{}"
         kept.history.extend(0, lines(2))
         kept.snapshot = Snapshot(2, np.ones(4), kept.history, np.ones(3))
-    kept.agree(COMM)
+    kept.agree(comm)
     assert (kept.table, kept.snapshot.rounds) == ("{}", 2)
     assert kept.history.lines(0, 2).tolist() == lines(2).tolist()
 
 
-def descend(kept: Kept, serving: bool, lasting: bool = True, every: int = 0, done: Callable[[], None] = lambda: None) -> Order:
+def descend(
+    comm: MPI.Intracomm, kept: Kept, serving: bool, lasting: bool = True, every: int = 0, done: Callable[[], None] = lambda: None
+) -> Order:
     """Some rounds of half the sum of eigenvalue times distance squared, all of it rank 0's, with what is kept."""
     scaling = Scaling.of(np.zeros(4), np.ones(4), np.ones(4), intercept=False, standardize=False)
     objective = Objective(1, scaling, intercept=False, l2=0.0)
     rule = FitRule(objective, Nesterov(0.0), LearntSteps(3, 1.0, 5.25), LIMIT, 0.0, lambda *_: None, kept.history)
     partial, order = Partial(WIDTH, 1), Order(3)
-    serving = serving and COMM.size > 1
+    serving = serving and comm.size > 1
     keeper = Keeper(
         kept,
         rule,
         partial,
-        updates=COMM.rank == 0 or not serving,
-        takes=COMM.rank == 0 or lasting,
-        comm=COMM if serving and lasting else None,
+        updates=comm.rank == 0 or not serving,
+        takes=comm.rank == 0 or lasting,
+        comm=comm if serving and lasting else None,
         every=every,
         done=done,
     )
-    topology = Keeping((ClientServer if serving else PeerToPeer)(COMM, "library"), keeper)
+    topology = Keeping((ClientServer if serving else PeerToPeer)(comm, "library"), keeper)
 
     def mapping(point: np.ndarray) -> Callable[..., None]:
-        if COMM.rank == 0:
+        if comm.rank == 0:
             away = point[:3] - AIM
             partial.slot(1)[:] = [*(EIGENVALUES * away), 0.0, 0.5 * np.dot(EIGENVALUES * away, away)]
         return lambda *_: None
@@ -116,10 +115,10 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("serving", [True, False])
-def test_from_any_snapshot_it_goes_on_to_the_same_bits(serving: bool, always: None) -> None:
+def test_from_any_snapshot_it_goes_on_to_the_same_bits(comm: MPI.Intracomm, serving: bool, always: None) -> None:
     whole = Kept(History(perf_counter()))
     taken: list[Snapshot] = []
-    end = descend(whole, serving, every=1, done=lambda: taken.append(whole.snapshot))
+    end = descend(comm, whole, serving, every=1, done=lambda: taken.append(whole.snapshot))
     assert end.point[2] != AIM[2]  # there was something left to do
     assert len(taken) >= LIMIT - 5  # none between a round and its repetition with another bound
     copies = [(kept.rounds, kept.vector.tobytes()) for kept in taken]
@@ -130,18 +129,18 @@ def test_from_any_snapshot_it_goes_on_to_the_same_bits(serving: bool, always: No
             kept.history.extend(0, whole.history.lines(0, snapshot.rounds))
             kept.history.first = whole.history.first
             kept.snapshot = snapshot._replace(history=kept.history)
-            again = descend(kept, serving=not serving)
+            again = descend(comm, kept, serving=not serving)
             assert again.point.tobytes() == end.point.tobytes()
-            if COMM.rank == 0:
+            if comm.rank == 0:
                 assert kept.history.lines(0, LIMIT)[:2].tolist() == expected
     assert [(kept.rounds, kept.vector.tobytes()) for kept in taken] == copies, "a snapshot was written into"
 
 
-def test_with_a_server_the_workers_get_state_and_history(always: None) -> None:
+def test_with_a_server_the_workers_get_state_and_history(comm: MPI.Intracomm, always: None) -> None:
     kept = Kept(History(perf_counter()))
-    descend(kept, serving=True)
-    counts = COMM.allgather((kept.snapshot.rounds, kept.history.lines(0, kept.snapshot.rounds)[:2].tobytes()))
-    assert len(set(COMM.allgather(kept.history.first))) == 1
+    descend(comm, kept, serving=True)
+    counts = comm.allgather((kept.snapshot.rounds, kept.history.lines(0, kept.snapshot.rounds)[:2].tobytes()))
+    assert len(set(comm.allgather(kept.history.first))) == 1
     assert len(kept.history.first) == 64
     assert counts[0][0] == LIMIT
     # The others have the last before the end; nothing is lost with a server that has ended.
@@ -153,27 +152,27 @@ def test_with_a_server_the_workers_get_state_and_history(always: None) -> None:
 
 
 @pytest.mark.parametrize("serving", [True, False])
-def test_without_ulfm_the_first_rank_alone_keeps(serving: bool, always: None) -> None:
+def test_without_ulfm_the_first_rank_alone_keeps(comm: MPI.Intracomm, serving: bool, always: None) -> None:
     kept = Kept(History(perf_counter()))
-    descend(kept, serving, lasting=False)
-    if COMM.rank == 0:
+    descend(comm, kept, serving, lasting=False)
+    if comm.rank == 0:
         assert kept.snapshot.rounds == LIMIT
     elif serving:
         assert kept.snapshot.rounds == 0
 
 
-def test_every_so_many_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_so_many_rounds(comm: MPI.Intracomm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTERVAL", 1e9)
     kept = Kept(History(perf_counter()))
     seen: list[int] = []
-    descend(kept, serving=False, every=4, done=lambda: seen.append(kept.snapshot.rounds))
+    descend(comm, kept, serving=False, every=4, done=lambda: seen.append(kept.snapshot.rounds))
     assert len(seen) >= 3
     assert all(rounds % 4 == 0 for rounds in seen)
 
 
-def test_a_history_that_is_ahead_is_cut_to_the_snapshot() -> None:
-    end = descend(Kept(History(perf_counter())), serving=False)
+def test_a_history_that_is_ahead_is_cut_to_the_snapshot(comm: MPI.Intracomm) -> None:
+    end = descend(comm, Kept(History(perf_counter())), serving=False)
     kept = Kept(History(perf_counter()))
     kept.history.extend(0, lines(7))  # of an attempt that ended before anything was kept
-    assert descend(kept, serving=False).point.tobytes() == end.point.tobytes()
+    assert descend(comm, kept, serving=False).point.tobytes() == end.point.tobytes()
     assert len(kept.history.objective) == LIMIT + 1

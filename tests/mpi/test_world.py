@@ -1,20 +1,20 @@
 """The ground that the other tests in this folder stand on: one world, of the size asked for, that can sum."""
 
-import os
-
 import numpy as np
 import pytest
 from mpi4py import MPI
 
-pytestmark = pytest.mark.mpi
+from tests.inside import WORLD
 
 
-def test_world_is_one() -> None:
+@pytest.mark.ranks(WORLD)
+def test_world_is_one(comm: MPI.Intracomm) -> None:
     # A launcher and a library that don't fit start N worlds of size 1, and everything passes.
-    assert MPI.COMM_WORLD.size == int(os.environ.get("MPI_PGD_RANKS", MPI.COMM_WORLD.size))
+    assert comm.size == MPI.COMM_WORLD.size == WORLD
 
 
-def test_allreduce_sums_over_all_ranks() -> None:
+@pytest.mark.ranks(2, WORLD)
+def test_allreduce_sums_over_all_ranks(comm: MPI.Intracomm) -> None:
     total = np.empty(3)
-    MPI.COMM_WORLD.Allreduce(np.full(3, MPI.COMM_WORLD.rank, dtype=np.float64), total)
-    assert total.tolist() == [sum(range(MPI.COMM_WORLD.size))] * 3
+    comm.Allreduce(np.full(3, comm.rank, dtype=np.float64), total)
+    assert total.tolist() == [sum(range(comm.size))] * 3
