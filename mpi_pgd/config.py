@@ -21,16 +21,35 @@ LONGEST = 4096  # characters of a text: of a path, by Linux
 EVERY = re.compile(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds")
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
+FILES = "HDF5 files or globs, one long table; default: the shipped data"
 WHOLE = "a whole number from 1 to 2**63 - 1"
 FAIL_SLOW = re.compile(r"\d+@\d+")
 
 
-def _option(default: Any, text: str, expected: str, check: Check = lambda _: True, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"text": text, "expected": expected, "check": check, "choices": choices})
+# What a setting says of itself, see ``having``.
+CARRIED, STUDIES = frozenset({"carried"}), frozenset({"studies"})
+BITS = CARRIED | STUDIES | {"bits"}
+DATA, RANKS, SOLVER, MODEL = "data", "ranks and sums", "solver", "model"  # groups in the help
+SURVIVAL, STRAGGLERS, OUTPUT = "checkpoints and lost ranks", "stragglers on purpose", "output"
 
 
-def _choice(text: str, *choices: str) -> Any:
-    return _option(choices[0], text, f"one of {', '.join(choices)}", choices.__contains__, choices)
+def _option(
+    group: str,
+    default: Any,
+    text: str,
+    expected: str,
+    check: Check = lambda _: True,
+    *,
+    facts: frozenset[str] = frozenset(),
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field: its group and text in the help, what is expected where the check of a typed value fails, and ``having``'s facts."""
+    metadata = {"group": group, "text": text, "expected": expected, "check": check, "facts": facts, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+def _choice(group: str, text: str, *choices: str, facts: frozenset[str] = frozenset()) -> Any:
+    return _option(group, choices[0], text, f"one of {', '.join(choices)}", choices.__contains__, facts=facts, choices=choices)
 
 
 def _counts(number: int) -> bool:
@@ -45,71 +64,85 @@ def _every_algorithm() -> tuple[str, ...]:
 class Settings:
     """What to fit and how. The defaults are the program's."""
 
-    data: tuple[str, ...] = ()
-    x: str = _option("X", "data set with the features, (n, p)", "a name")
-    y: str = _option("y", "data set with the targets, (n,) or (n, 1)", "a name")
-    mode: str = _choice("rank 0 serves and the others compute, or all are peers", *ALGORITHMS)
-    algorithm: str = _choice("how the sums travel: the MPI library's way, or by hand", *_every_algorithm())
-    replicas: int = _option(1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
-    solver: str = _choice("how the gradient moves the weights", "nesterov", "gd", "momentum")
+    data: tuple[str, ...] = _option(DATA, (), FILES, "names of HDF5 files", facts=CARRIED)
+    x: str = _option(DATA, "X", "data set with the features, (n, p)", "a name", facts=CARRIED | STUDIES)
+    y: str = _option(DATA, "y", "data set with the targets, (n,) or (n, 1)", "a name", facts=CARRIED | STUDIES)
+    mode: str = _choice(RANKS, "rank 0 serves and the others compute, or all are peers", *ALGORITHMS, facts=CARRIED)
+    algorithm: str = _choice(RANKS, "how the sums travel: the MPI library's way, or by hand", *_every_algorithm(), facts=CARRIED)
+    replicas: int = _option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
+    solver: str = _choice(SOLVER, "how the gradient moves the weights", "nesterov", "gd", "momentum", facts=BITS)
     step: str | float = _option(
+        SOLVER,
         "auto",
         "step size, or auto: 1/L, learnt from the gradients",
         "auto or a number above 0",
         lambda v: v == "auto" or 0 < v < math.inf,
+        facts=BITS,
     )
-    momentum: float = _option(0.9, "of the solver momentum", "a number from 0 to below 1", lambda v: 0 <= v < 1)
-    l2: float = _option(0.0, "ridge penalty, on the scaled features", "a number of at least 0", lambda v: 0 <= v < math.inf)
-    intercept: bool = _option(True, "fit an intercept", "true or false")
-    standardize: bool = _option(True, "scale the features (weights stay in your units)", "true or false")
-    rounds: int = _option(10_000, "at most so many rounds", WHOLE, _counts)
+    momentum: float = _option(SOLVER, 0.9, "of the solver momentum", "a number from 0 to below 1", lambda v: 0 <= v < 1, facts=BITS)
+    l2: float = _option(
+        MODEL, 0.0, "ridge penalty, on the scaled features", "a number of at least 0", lambda v: 0 <= v < math.inf, facts=BITS
+    )
+    intercept: bool = _option(MODEL, True, "fit an intercept", "true or false", facts=BITS)
+    standardize: bool = _option(MODEL, True, "scale the features (weights stay in your units)", "true or false", facts=BITS)
+    rounds: int = _option(SOLVER, 10_000, "at most so many rounds", WHOLE, _counts, facts=CARRIED | STUDIES)
     tol: float = _option(
+        SOLVER,
         1e-12,
         "stop when the gradient's norm is below this, relative to the first",
         "a number from 0 to 1",
         lambda v: 0 <= v <= 1,
+        facts=CARRIED,
     )
     max_seconds: str | float = _option(
+        SOLVER,
         math.inf,
         "stop after so many seconds, or auto: before the time limit of the SLURM job",
         "auto or a number above 0",
         lambda v: v == "auto" or v > 0,
     )
-    sums: str = _choice("sums that do not depend on the order, or plain ones", "order-free", "plain")
+    sums: str = _choice(RANKS, "sums that do not depend on the order, or plain ones", "order-free", "plain", facts=BITS)
     delay: str = _option(
+        STRAGGLERS,
         "",
         "stragglers on purpose: RANK:FACTOR, a rank that takes FACTOR times as long, or exponential:MEAN seconds on all workers",
         "RANK:FACTOR with a factor of at least 1, or exponential:MEAN in seconds",
         lambda v: not v or (bool(DELAY.fullmatch(v)) and (v[0] == "e" or float(v.partition(":")[2]) >= 1)),
     )
     fail_slow: str = _option(
+        STRAGGLERS,
         "",
         "RANK@ROUND: from this round on the rank takes 10 times as long",
         "RANK@ROUND, two whole numbers",
         lambda v: not v or bool(FAIL_SLOW.fullmatch(v)),
     )
-    checkpoint: str = _option("", "file that the state is saved to, now and then and at the end", "a file's name")
+    checkpoint: str = _option(SURVIVAL, "", "file that the state is saved to, now and then and at the end", "a file's name")
     every: str = _option(
+        SURVIVAL,
         "60s",
         "how often: so many seconds, or rounds",
         f"a time of at least {OFTEN} s as in 60s, or a number of rounds as in 20rounds",
         lambda v: bool(EVERY.fullmatch(v)) and min(period(v)[0], OFTEN) == OFTEN,
+        facts=CARRIED,
     )
-    resume: str = _option("", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
+    resume: str = _option(SURVIVAL, "", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
     patience: str | float = _option(
+        SURVIVAL,
         "auto",
         "say who keeps all waiting after so many seconds without a round; auto: in a SLURM job of several nodes, end without a "
         "rank that is not heard of for a minute or more; inf: wait for ever",
         "auto, inf or a number of at least 0.1",
         lambda v: v == "auto" or v >= 0.1,
     )
-    frozen: str = _choice("what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
-    balance: bool = _option(False, "move blocks from slow ranks to fast ones between rounds", "true or false")
-    trace: bool = _option(False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
-    out: str = _option("", "folder for the run bundle", "a folder's name")
-    force: bool = _option(False, "let --out and --checkpoint overwrite what is there, but nothing that is read", "true or false")
-    all: bool = _option(False, "show all coefficients in the end, not the ten largest alone", "true or false")
-    quiet: bool = _option(False, "print nothing but errors and warnings", "true or false")
+    frozen: str = _choice(SURVIVAL, "what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
+    balance: bool = _option(RANKS, False, "move blocks from slow ranks to fast ones between rounds", "true or false")
+    trace: bool = _option(OUTPUT, False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
+    out: str = _option(OUTPUT, "", "folder for the run bundle", "a folder's name")
+    force: bool = _option(
+        OUTPUT, False, "let --out and --checkpoint overwrite what is there, but nothing that is read", "true or false"
+    )
+    all: bool = _option(OUTPUT, False, "show all coefficients in the end, not the ten largest alone", "true or false")
+    quiet: bool = _option(OUTPUT, False, "print nothing but errors and warnings", "true or false", facts=STUDIES)
 
     def as_dict(self) -> dict[str, Any]:
         """For the wire and for records."""
@@ -117,6 +150,16 @@ class Settings:
 
 
 OPTIONS = {item.name: item for item in fields(Settings) if item.name != "data"}
+
+
+def having(fact: str) -> tuple[str, ...]:
+    """The settings that are so.
+
+    Args:
+        fact: ``bits``, they decide the bits of a round, so a run that goes on from a checkpoint needs the same; ``carried``, it
+            takes them from there, unless it is told otherwise; ``studies``, a study reads them, too.
+    """
+    return tuple(item.name for item in fields(Settings) if fact in item.metadata["facts"])
 
 
 def flag(name: str) -> str:

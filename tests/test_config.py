@@ -7,7 +7,7 @@ import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.cli import arguments, fit
-from mpi_pgd.config import OPTIONS, Settings, period, settings
+from mpi_pgd.config import OPTIONS, Settings, having, period, settings
 
 
 def read(*words: str) -> Settings:
@@ -149,3 +149,9 @@ def test_what_goes_together(words: list[str]) -> None:
     chosen = fit.parser().read(words)
     given = {name: value for name, value in vars(chosen).items() if value is not None and name in OPTIONS}
     assert settings(given).as_dict()["data"] == ()
+
+
+def test_what_decides_the_bits_is_carried_by_a_resume_and_known_to_studies() -> None:
+    assert having("bits") == ("solver", "step", "momentum", "l2", "intercept", "standardize", "sums")
+    assert set(having("bits")) < set(having("carried")) & set(having("studies"))
+    assert not {"out", "force", "checkpoint", "resume"} & {*having("carried"), *having("studies")}

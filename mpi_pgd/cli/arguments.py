@@ -42,19 +42,24 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--quiet", action="store_true", help=config.OPTIONS["quiet"].metadata["text"])
 
     def add_settings(self, names: Iterable[str]) -> None:
-        """Settings of a fit as flags, and --config."""
+        """The data, settings of a fit as flags, and --config."""
+        self.add_argument("data", nargs="*", metavar="DATA", help=config.FILES)
         for name in names:
-            option = config.OPTIONS[name]
-            text, group = option.metadata["text"], self._group(option.metadata.get("group", "settings"))
-            if option.default is True:
-                group.add_argument(config.flag(name), action=argparse.BooleanOptionalAction, help=f"{text} (default: on)")
-            elif option.type is bool:
-                group.add_argument(config.flag(name), action="store_const", const=True, help=text)
-            else:
-                shown = "|".join(option.metadata["choices"]) or name.upper()
-                default = "" if option.default in ("", float("inf")) else f" (default: {option.default})"
-                group.add_argument(config.flag(name), metavar=shown, help=text + default)
+            self.add_setting(name)
         self.add_argument("--config", metavar="FILE.toml", help="settings by these names, - or _; flags win")
+
+    def add_setting(self, name: str) -> None:
+        """One setting of a fit as a flag, as it says of itself; None if it is not given."""
+        option = config.OPTIONS[name]
+        text, group = option.metadata["text"], self._group(option.metadata["group"])
+        if option.default is True:
+            group.add_argument(config.flag(name), action=argparse.BooleanOptionalAction, help=f"{text} (default: on)")
+        elif option.type is bool:
+            group.add_argument(config.flag(name), action="store_const", const=True, help=text)
+        else:
+            shown = "|".join(option.metadata["choices"]) or name.upper()
+            default = "" if option.default in ("", float("inf")) else f" (default: {option.default})"
+            group.add_argument(config.flag(name), metavar=shown, help=text + default)
 
     def _group(self, title: str) -> argparse._ArgumentGroup:
         return next((group for group in self._action_groups if group.title == title), None) or self.add_argument_group(title)

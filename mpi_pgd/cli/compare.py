@@ -19,7 +19,7 @@ def parser() -> "Parser":
         "Descend the same problem with every mode and algorithm, turn by turn, to the same bits, and tell which is better and why.",
     )
     made.add_argument("--repeats", default=str(studies.REPEATS), metavar="K", help="turns of each (default: 5)")
-    made.add_argument("--delay", default="", metavar="DELAY", help="stragglers on purpose, as in fit")
+    made.add_setting("delay")
     return made
 
 

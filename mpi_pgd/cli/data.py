@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mpi_pgd.cli.arguments import Parser, number
+from mpi_pgd.config import OPTIONS
 from mpi_pgd.errors import InputError
 
 
@@ -33,8 +34,7 @@ def parser() -> Parser:
         ("noise", "0.1", "make: standard deviation of the noise in y"),
         ("seed", "0", "make: another seed, other rows"),
         ("ranks", "4", "info: show what each of so many ranks would hold"),
-        ("x", "X", "info: data set with the features"),
-        ("y", "y", "info: data set with the targets"),
+        *((name, OPTIONS[name].default, f"info: {OPTIONS[name].metadata['text']}") for name in ("x", "y")),
     ):
         made.add_argument(f"--{name}", default=default, metavar=name.upper(), help=text)
     made.add_argument("--force", action="store_true", help="make: overwrite what is there")

@@ -25,11 +25,8 @@ def parser() -> "Parser":
         "Look at the world, the cores, the memory, the files, the clocks and the network, in seconds, before the hours are spent.\n"
         "Each finding says what to do.",
     )
-    made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs to be fitted; default: the shipped data")
-    made.add_argument("--x", default="X", metavar="X", help="data set with the features")
-    made.add_argument("--y", default="y", metavar="Y", help="data set with the targets")
+    made.add_settings(("x", "y", "quiet"))
     add_out(made, "the fit's output folder; gets doctor.json")
-    made.add_quiet()
     return made
 
 
@@ -56,7 +53,7 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
 
 
 def _read(words: Sequence[str]) -> dict[str, Any]:
-    from mpi_pgd.cli.arguments import shipped
+    from mpi_pgd.cli.arguments import settings
 
     arguments = parser().read(words)
-    return {**vars(arguments), "data": arguments.data or [shipped()]}
+    return settings(arguments).as_dict() | {"out": arguments.out}

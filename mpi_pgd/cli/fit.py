@@ -22,7 +22,6 @@ def parser() -> "Parser":
         "mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]",
         "Fit a linear model by parallel gradient descent. The weights have the same bits for any number of ranks, in every mode.",
     )
-    made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs, one long table; default: the shipped data")
     made.add_settings(config.OPTIONS)
     made.add_argument("--version", action="store_true", help="print the version", default=None)
     return made

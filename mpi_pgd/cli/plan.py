@@ -74,8 +74,8 @@ def _question(arguments: Any) -> Any:
     for name in ("rows", "features"):
         if getattr(arguments, name) is None:
             raise InputError(f"plan was given no --{name}: expected the number of the data's {name}")
-    for name, known in (("mode", tuple(config.ALGORITHMS)), ("sums", ("order-free", "plain"))):
-        given = getattr(arguments, name)
+    for name in ("mode", "sums"):
+        given, known = getattr(arguments, name), config.OPTIONS[name].metadata["choices"]
         if given is not None and given not in known:
             raise InputError(f"--{name} was given {given!r}{nearest(given, known)}: expected one of {', '.join(known)}")
     first, last = workers_range(arguments.workers)

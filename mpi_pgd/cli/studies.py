@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mpi_pgd.session.inspect import Problem
     from mpi_pgd.system.claims import Claim
 
-SETTINGS = ("x", "y", "solver", "step", "momentum", "l2", "intercept", "standardize", "rounds", "sums", "quiet")
 ROUNDS, REPEATS = 100, 5
 SIGNALLED = 75
 Study = Callable[["Problem", "Ballot", Mapping[str, Any]], dict[str, Any] | None]
@@ -25,8 +24,7 @@ def parser(usage: str, description: str, rounds: int = ROUNDS) -> "Parser":
     from mpi_pgd.cli.arguments import Parser
 
     made = Parser(usage, description)
-    made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs, one long table; default: the shipped data")
-    made.add_settings(SETTINGS)
+    made.add_settings(config.having("studies"))
     made.set_defaults(rounds=None)
     add_out(made, "folder for the study's numbers")
     made.epilog = f"A turn has {rounds} rounds unless --rounds says otherwise; it goes on to the last of them (no --tol)."

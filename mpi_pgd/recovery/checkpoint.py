@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
 
+from mpi_pgd import config
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import output
@@ -24,7 +25,6 @@ from mpi_pgd.system.claims import Claim
 MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"2"
 COLUMNS = ("objective", "gradient_norm", "step", "seconds")  # of the history
 ARRAYS = ("setup", "state", *COLUMNS)  # in the order of the file
-SAME = ("solver", "step", "momentum", "l2", "intercept", "standardize", "sums")  # what decides the bits of a round
 HEADER_BYTES = 64 << 20  # at most: the names of a million files
 PIECE_BYTES = 1 << 20  # hashed at a time
 SHOWN = 60  # characters of a value that a sentence still shows
@@ -149,10 +149,10 @@ def spare(path: str, settings: Mapping[str, Any], force: bool) -> None:
 def differences(checkpoint: Checkpoint, settings: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
     """What keeps a run from going on from it, as phrases; none: it can.
 
-    Of the settings those are compared that decide a round's bits (``SAME``), of what identifies the data everything.
+    Of the settings those are compared that decide a round's bits, of what identifies the data everything.
     """
     found = []
-    for name in SAME:
+    for name in config.having("bits"):
         mine, theirs = settings.get(name), checkpoint.settings.get(name)
         if mine != theirs:
             found.append(f"--{name} is {_shown(mine)}, the checkpoint has {_shown(theirs)}")

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mpi_pgd import config
 from mpi_pgd.errors import InputError
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from mpi_pgd.observers.snapshot import Kept
-
-# What a run that goes on takes from the checkpoint, unless it is told otherwise.
-CARRIED = ("data", "x", "y", *checkpoint.SAME, "mode", "algorithm", "rounds", "tol", "every")
 
 
 class Start(NamedTuple):
@@ -121,7 +119,7 @@ class Writer:
 
 def carried(found: Checkpoint, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a checkpoint, read from ``path``, gives to the run that goes on from it; that goes on to write it, too."""
-    settings = {name: found.settings[name] for name in CARRIED if found.settings.get(name) is not None}
+    settings = {name: found.settings[name] for name in config.having("carried") if found.settings.get(name) is not None}
     if "mode" in given:
         settings.pop("algorithm", None)  # it may be none of that mode
     return {**settings, "checkpoint": path}
