@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]  # this checkout, installed or not
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import lecture_tables as tables
-from mpi_pgd.comm.schedules import SCHEDULES
+from mpi_pgd.modes import WAYS
 from mpi_pgd.observers.delay import exponential
 from mpi_pgd.study.model import Model
 from tests.hosts import Hosts, unavailable
@@ -36,6 +36,7 @@ from tests.launch import Library, Result, libraries
 
 DELAY, BANDWIDTH, HOSTS = 1e-3, 100e6, 8
 SIZES = (1_000, 100_000, 1_000_000)  # bytes of a message
+SCHEDULES = {name: algorithm.schedules for (_, name), algorithm in WAYS.items() if not algorithm.library}
 MEASURED, MANY = (2, 4, 8), (16, 64, 256, 1024)  # hosts; the latter are only simulated
 EAGER = {"openmpi": 65536}  # bytes over TCP: longer messages are asked for first; UCX, which MPICH uses, does not
 ENDLESS = 1 << 40
@@ -89,6 +90,7 @@ class Cluster:
             "bandwidth": 1 / self.beta,
             "eager": EAGER.get(self.library.name, ENDLESS),
             "window": self.hosts.window,
+            "schedules": {name: [schedule.__name__ for schedule in schedules] for name, schedules in SCHEDULES.items()},
         }
         answer = subprocess.run(
             [SIMGRID, ROOT / "benchmarks" / "simulated.py"],

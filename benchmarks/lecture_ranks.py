@@ -21,10 +21,9 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import nodes
 from mpi_pgd.engine.loop import Action, Order, rounds
 from mpi_pgd.engine.sums import Partial
-from mpi_pgd.modes.client_server import ALGORITHMS as SERVED
-from mpi_pgd.modes.client_server import ClientServer
-from mpi_pgd.modes.peer_to_peer import ALGORITHMS as AMONG_PEERS
-from mpi_pgd.modes.peer_to_peer import PeerToPeer
+from mpi_pgd.modes import AMONG_PEERS, MODES
+from mpi_pgd.modes import WAYS as ALGORITHMS
+from mpi_pgd.modes.facts import Team
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.session.provenance import machine, versions
 from mpi_pgd.study.turns import Teams
@@ -32,12 +31,7 @@ from mpi_pgd.study.turns import Teams
 TURNS = 3
 CALLS = 5  # back to back; simulated.py's ROUNDS
 WARM = 2  # rounds that are not counted: connections are made
-MODES = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
-COLLECTIVES = {
-    **{("client-server", name): makers for name, makers in SERVED.items()},
-    **{("peer-to-peer", name): (maker,) for name, maker in AMONG_PEERS.items()},
-}
-WAYS, ALONE = list(COLLECTIVES), [("peer-to-peer", "library")]
+WAYS, ALONE = list(ALGORITHMS), [tuple(AMONG_PEERS.values())]
 
 
 def messages(comm: MPI.Intracomm, hosts: str, sizes: str) -> dict[str, Any]:
@@ -53,8 +47,8 @@ def messages(comm: MPI.Intracomm, hosts: str, sizes: str) -> dict[str, Any]:
 
 def _calls(team: MPI.Intracomm, way: tuple[str, str], size: int) -> float:
     """Seconds a call, on the slowest rank. A first call is not counted: it opens connections."""
-    vectors = [np.zeros(size // 8) for _ in COLLECTIVES[way]]
-    calls = [partial(make(team), vector) for make, vector in zip(COLLECTIVES[way], vectors, strict=True)]
+    mode, algorithm = way
+    calls = [partial(collective, np.zeros(size // 8)) for collective in MODES[mode].opened(team, algorithm)]
     for count in (1, CALLS):
         team.Barrier()
         start = perf_counter()
@@ -117,7 +111,7 @@ def emulated(comm: MPI.Intracomm, hosts: str, count: str, features: str, work: s
 def _turns(team: MPI.Intracomm, way: tuple[str, str], count: int, features: int, work: float) -> dict[str, Any]:
     """The middle one of some turns."""
     mode, algorithm = way
-    turns = [_descend(team, MODES[mode](team, algorithm), some, features, work) for some in (WARM, *[count] * TURNS)]
+    turns = [_descend(team, MODES[mode].make(Team(team), algorithm), some, features, work) for some in (WARM, *[count] * TURNS)]
     return sorted(turns[1:], key=lambda turn: turn["seconds_per_round"])[TURNS // 2]
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +73,18 @@ def on_ranks(path: Path, largest: int) -> None:
 
 def measured(comm: Any) -> Iterator[tuple[str, str, int, int, float]]:
     """Mode, algorithm, ranks, features, and the seconds of a round less the map's."""
-    from mpi_pgd.config import ALGORITHMS
-    from mpi_pgd.session.load import MODES
+    from mpi_pgd.modes import MODES, WAYS
+    from mpi_pgd.modes.facts import Team
     from mpi_pgd.study.turns import Teams
 
-    ways = [(mode, name) for mode, names in ALGORITHMS.items() for name in names]
+    def turns(team: Any, p: int) -> list[float]:
+        return [seconds(team, MODES[mode].make(Team(team), name), p) for mode, name in WAYS]
+
     with Teams(comm) as teams:
         for features in FEATURES:
             for ranks in range(2, comm.size + 1):
-                found = teams.do(ranks, lambda team, p=features: [seconds(team, MODES[mode](team, name), p) for mode, name in ways])
-                for way, taken in zip(ways, found or [], strict=False):
+                found = teams.do(ranks, partial(turns, p=features))
+                for way, taken in zip(WAYS, found or [], strict=False):
                     yield *way, ranks, features, taken
 
 

@@ -63,7 +63,7 @@ def simulate(question, case):
     all_steps = 2 * (hosts - 1)
     short = STEPS if algorithm == "ring" and hosts > SYMMETRIC and all_steps > STEPS else None
     for rank, host in enumerate(star(hosts, question["delay"], question["bandwidth"])):
-        steps = list(walk(algorithm, rank, hosts, sizes, short))
+        steps = list(walk(question["schedules"][algorithm], rank, hosts, sizes, short))
         nap = 0.0 if rank == 0 and algorithm == "linear" and hosts > 1 else work
         Actor.create(str(rank), host, play, rank, steps, question, nap, rounds)
     engine.run()
@@ -71,10 +71,10 @@ def simulate(question, case):
     return work + wire * (all_steps / short if short else 1)
 
 
-def walk(algorithm, rank, hosts, sizes, short):
+def walk(names, rank, hosts, sizes, short):
     """One rank's steps of a round."""
-    for schedule, size in zip(schedules.SCHEDULES[algorithm], sizes, strict=True):
-        yield from islice(schedule(rank, hosts, size // NUMBER), short)
+    for name, size in zip(names, sizes, strict=True):
+        yield from islice(getattr(schedules, name)(rank, hosts, size // NUMBER), short)
 
 
 def play(rank, steps, wire, work, rounds):

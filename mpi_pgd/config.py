@@ -8,14 +8,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, SupportsIndex
 
 from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.modes import ALGORITHMS, MODES, REPLICATED_WAYS, SYNONYMS
 
 Check = Callable[[Any], bool]
 
-# How the sums travel in each mode; the first is the default.
-ALGORITHMS = {
-    "client-server": ("library", "linear"),
-    "peer-to-peer": ("library", "ring", "recursive-doubling", "rabenseifner"),
-}
 DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
 LONGEST = 4096  # characters of a text: of a path, by Linux
 EVERY = re.compile(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds")
@@ -67,8 +63,8 @@ class Settings:
     data: tuple[str, ...] = _option(DATA, (), FILES, "names of HDF5 files", facts=CARRIED)
     x: str = _option(DATA, "X", "data set with the features, (n, p)", "a name", facts=CARRIED | STUDIES)
     y: str = _option(DATA, "y", "data set with the targets, (n,) or (n, 1)", "a name", facts=CARRIED | STUDIES)
-    mode: str = _choice(RANKS, "rank 0 serves and the others compute, or all are peers", *ALGORITHMS, facts=CARRIED)
-    algorithm: str = _choice(RANKS, "how the sums travel: the MPI library's way, or by hand", *_every_algorithm(), facts=CARRIED)
+    mode: str = _choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
+    algorithm: str = _choice(RANKS, "collective algorithm: the library's own, or one by hand", *_every_algorithm(), facts=CARRIED)
     replicas: int = _option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
     solver: str = _choice(SOLVER, "how the gradient moves the weights", "nesterov", "gd", "momentum", facts=BITS)
     step: str | float = _option(
@@ -192,11 +188,9 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
         )
     if chosen.frozen == "drop" and chosen.patience in ("auto", math.inf):
         raise InputError(f"{label('frozen')} drop needs {label('patience')}: expected the seconds after which a rank is dropped")
-    if chosen.replicas > 1 and (chosen.mode, chosen.algorithm) != ("client-server", "library"):
-        raise InputError(
-            f"{label('replicas')} {chosen.replicas} needs a server, which takes what comes first: "
-            f"expected {label('mode')} client-server and {label('algorithm')} library"
-        )
+    if chosen.replicas > 1 and (chosen.mode, chosen.algorithm) not in REPLICATED_WAYS:
+        served = " or ".join(f"{label('mode')} {mode} and {label('algorithm')} {name}" for mode, name in REPLICATED_WAYS)
+        raise InputError(f"{label('replicas')} {chosen.replicas} needs a server, which takes what comes first: expected {served}")
     if chosen.balance and chosen.replicas > 1:
         raise InputError(f"{label('balance')} and {label('replicas')} {chosen.replicas} exclude each other: expected one of them")
     if chosen.trace and not chosen.out:
@@ -242,7 +236,7 @@ def _checked(name: str, value: Any, label: Callable[[str], str]) -> Any:
     except (TypeError, ValueError, OverflowError):
         good = False
     if not good:
-        hint = nearest(value, option.metadata["choices"]) if isinstance(value, str) else ""
+        hint = nearest(value, option.metadata["choices"], SYNONYMS) if isinstance(value, str) else ""
         raise InputError(f"{label(name)} was given {_brief(value)}{hint}: expected {option.metadata['expected']}")
     return typed
 

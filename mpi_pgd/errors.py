@@ -1,6 +1,6 @@
 """What can go wrong, in the words that a person reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 LONGEST = 2000  # characters of a sentence: a name may be a whole file
 INDENT = "    "
@@ -37,13 +37,17 @@ def _shown(text: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}"
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean X?)`` with the known word that means the same, or else is spelled nearly so; or nothing."""
+def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, str] | None = None) -> str:
+    """`` (did you mean X?)`` with the known word that means the same, or else is spelled nearly so; or nothing.
+
+    ``synonyms`` has more of other programs' words for known ones, with spaces between them.
+    """
     from mpi_pgd.synonyms import SYNONYMS  # only a mistake needs it
 
     names = {_plain(name): name for name in reversed(list(known))}
     given = _plain(word)
-    same = [given, *SYNONYMS.get(given, ()), *(f"no-{name}" for name in SYNONYMS.get(given.removeprefix("no-"), ()))]
+    also = [name for name, words in (synonyms or {}).items() if given in words.split()]
+    same = [given, *also, *SYNONYMS.get(given, ()), *(f"no-{name}" for name in SYNONYMS.get(given.removeprefix("no-"), ()))]
     found = [name for name in same if name in names] or _alike(given, list(reversed(names)))
     return f" (did you mean {names[found[0]]}?)" if found else ""
 

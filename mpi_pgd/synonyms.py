@@ -1,7 +1,7 @@
 """Words of other programs and papers, and what this program calls that: looked at before the nearest word.
 
 Each has what it may mean, the likeliest first: a flag, a setting, a choice, or a command. Only what is known where the word was
-used counts. Lower case, with - in place of _.
+used counts. Lower case, with - in place of _. A member of a family has its synonyms with it.
 """
 
 _OF: dict[str, str] = {
@@ -39,15 +39,9 @@ _OF: dict[str, str] = {
     "noise": "sigma std",
     "seed": "random-state random-seed rng",
     # choices
-    "peer-to-peer": "p2p peer peers peer2peer decentralized decentralised allreduce all-reduce ring",
-    "client-server": "cs server client ps parameter-server master-slave master-worker centralized centralised star",
     "nesterov": "accelerated agd fista apg nag",
     "gd": "gradient-descent sgd batch-gd vanilla steepest-descent",
     "order-free": "reproducible exact reproducible-sums",
-    "library": "mpi default native vendor",
-    "linear": "naive flat",
-    "recursive-doubling": "doubling butterfly hypercube",
-    "rabenseifner": "recursive-halving halving reduce-scatter",
     "drop": "kill remove skip",
     # commands
     "fit": "train learn run solve regress regression start optimize optimise descend",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mpi_pgd.config import ALGORITHMS
+from mpi_pgd.modes import ALGORITHMS
 from tests.chaos.common import ULFM, started
 from tests.launch import Library, Running, launch, libraries
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mpi_pgd.config import ALGORITHMS
+from mpi_pgd.modes import ALGORITHMS
 from tests.launch import Library, launch
 from tests.traces import spans
 

@@ -57,6 +57,7 @@ def _make(arguments: Any) -> None:
 def _info(arguments: Any) -> None:
     from mpi_pgd.data import files, hdf5
     from mpi_pgd.data.partition import Partition
+    from mpi_pgd.modes import MODES
     from mpi_pgd.report.tables import holdings
 
     ranks = number(arguments, "ranks", int, least=1)
@@ -67,6 +68,6 @@ def _info(arguments: Any) -> None:
     print(f"features: {', '.join(table.names) or 'not named'}")
     print("\n".join(f"note: {words}" for words in table.warnings), end="\n" * bool(table.warnings))
     print(f"{partition.blocks:,} blocks of {partition.block_rows:,} rows")
-    for mode, workers, first in (("client-server", max(1, ranks - 1), ranks > 1), ("peer-to-peer", ranks, False)):
-        spans = [partition.span(range(0))] * first + [partition.span(partition.shard(i, workers)) for i in range(workers)]
-        print(holdings(mode, [(len(span), table.bytes(len(span))) for span in spans]))
+    for name, mode in MODES.items():
+        spans = [partition.span(partition.shard(mode.worker(rank, ranks), mode.workers(ranks))) for rank in range(ranks)]
+        print(holdings(name, [(len(span), table.bytes(len(span))) for span in spans]))

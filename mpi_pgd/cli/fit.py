@@ -59,16 +59,17 @@ def told(begun: "Start") -> Iterator[str]:
 
 
 def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
-    from mpi_pgd.engine.loop import Order
+    from mpi_pgd import modes
     from mpi_pgd.report.tables import INTRODUCTION, Model, line, saved, summary
     from mpi_pgd.session.run import diverged
+    from mpi_pgd.study.model import sizes
 
     if not chosen.quiet:
         if shipped:
             print(INTRODUCTION.format(features=len(result.coef)))
-        order = 8 * (Order.HEADER + len(result.coef) + 1)
-        times = result.record["workers"] if chosen.algorithm == "linear" else 1
-        resent = times * order if chosen.mode == "client-server" else 0
+        mode = modes.chosen(chosen.mode, chosen.replicas)
+        messages = mode.messages(*sizes(len(result.coef), chosen.sums == "order-free"), 0)
+        resent = mode.sent_by_server(chosen.algorithm, result.record["ranks"], messages)
         model = Model(result.coef, result.intercept, result.feature_names)
         print(summary(result.record, model, result.r2, resent, chosen.all))
         print(line("saved", saved(chosen.out, chosen.checkpoint, chosen.trace)), flush=True)

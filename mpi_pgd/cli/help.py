@@ -1,6 +1,7 @@
 """The first page of help, 30 lines; each command has a page of its own, by its parser."""
 
 from mpi_pgd.cli.commands import COMMANDS
+from mpi_pgd.modes import MODES
 
 PAGE = """\
 usage: mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]
@@ -14,7 +15,7 @@ commands; each has a page of its own, help COMMAND:
 {commands}
 
 settings of fit that are needed most; help fit has all:
-  --mode NAME            client-server (default) or peer-to-peer
+  --mode NAME            {modes}
   --solver NAME, --l2 X  nesterov (default), gd or momentum; a ridge penalty
   --x NAME, --y NAME     data sets with the features and the targets (X, y)
   --out DIR              keep the coefficients and the run's record
@@ -28,4 +29,6 @@ exit codes: 0 the fit ended, 2 the input can't be used, 4 diverged,
 
 def first_page() -> str:
     """Lines of at most 80 letters."""
-    return PAGE.format(commands="\n".join(f"  {name:<9}{command.text}" for name, command in COMMANDS.items()))
+    default, *others = MODES
+    modes = " or ".join([f"{default} (default)", *others])
+    return PAGE.format(modes=modes, commands="\n".join(f"  {name:<9}{command.text}" for name, command in COMMANDS.items()))

@@ -9,6 +9,7 @@ from mpi_pgd import config
 from mpi_pgd.cli.arguments import Parser, number
 from mpi_pgd.cli.studies import add_out
 from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.modes import SYNONYMS
 
 ROUNDS = 100
 
@@ -77,7 +78,7 @@ def _question(arguments: Any) -> Any:
     for name in ("mode", "sums"):
         given, known = getattr(arguments, name), config.OPTIONS[name].metadata["choices"]
         if given is not None and given not in known:
-            raise InputError(f"--{name} was given {given!r}{nearest(given, known)}: expected one of {', '.join(known)}")
+            raise InputError(f"--{name} was given {given!r}{nearest(given, known, SYNONYMS)}: expected one of {', '.join(known)}")
     first, last = workers_range(arguments.workers)
     return Question(
         rows=number(arguments, "rows", int, least=1),

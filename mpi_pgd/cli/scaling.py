@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 from mpi_pgd import config
 from mpi_pgd.cli import studies
 from mpi_pgd.cli.commands import shared
+from mpi_pgd.modes import WAYS
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.cli.arguments import Parser
 
+WAY = config.Settings.algorithm
 REPEATS = 3
 
 
@@ -22,7 +24,7 @@ def parser() -> "Parser":
         "Descend the same problem on the first 1, 2, 4 ... N ranks, in both modes, strong and weak, beside the honest baselines.",
     )
     made.add_argument("--repeats", default=str(REPEATS), metavar="K", help=f"turns of each (default: {REPEATS})")
-    made.add_argument("--algorithms", default="library", metavar="NAME,...", help="in the modes that have them (default: library)")
+    made.add_argument("--algorithms", default=WAY, metavar="NAME,...", help=f"in the modes that have them (default: {WAY})")
     made.add_argument("--ranks", default="", metavar="M,...", help="numbers of ranks (default: 1, 2, 4 ... and all)")
     made.add_argument("--largest", default="0", metavar="RANKS", help="so many would share all rows in weak scaling (default: all)")
     return made
@@ -51,7 +53,7 @@ def read(words: Sequence[str]) -> dict[str, Any]:
     from mpi_pgd.cli.arguments import number
 
     arguments = parser().read(words)
-    known = list(dict.fromkeys(name for names in config.ALGORITHMS.values() for name in names))
+    known = list(dict.fromkeys(name for _, name in WAYS))
     ranks = [_whole(word) for word in arguments.ranks.split(",") if word]
     algorithms = studies.names(arguments.algorithms, known, "--algorithms")
     repeats, largest = number(arguments, "repeats", int, least=1), number(arguments, "largest", int, least=0)

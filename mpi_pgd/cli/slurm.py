@@ -14,6 +14,7 @@ from mpi_pgd.cli.arguments import Parser, begun, number
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.modes import MODES
 from mpi_pgd.slurm import script, site, sizing
 from mpi_pgd.slurm.script import Batch
 
@@ -114,7 +115,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     )
     node = site.node(arguments.partition or "", asked)
     # compare and scaling try all modes; with a server one rank fewer holds rows.
-    mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else ("client-server", 1)
+    mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else (max(MODES, key=lambda name: MODES[name].servers), 1)
     rows = sizing.Rows(Partition(table.rows, table.features), table.bytes(1), mode, replicas, program == "scaling")
     layout = sizing.layout(rows, asked, node)
     predicted = _predicted(arguments.network, chosen, table, layout) if arguments.network else 0.0
@@ -170,11 +171,10 @@ def _time(text: str | None) -> float:
 def _predicted(network: str, chosen: config.Settings, table: hdf5.Table, layout: sizing.Layout) -> float:
     """Seconds that all rounds should take."""
     from mpi_pgd.study import records
-    from mpi_pgd.study.model import workers_of
     from mpi_pgd.study.plan import Question, plan
 
     path = Path(network)
-    workers = workers_of(chosen.mode, layout.ranks * max(layout.nodes))
+    workers = MODES[chosen.mode].workers(layout.ranks * max(layout.nodes))
     found = plan(
         records.read(str(path / "network.json" if path.is_dir() else path)),
         Question(

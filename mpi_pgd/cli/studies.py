@@ -104,9 +104,10 @@ def names(text: str, known: Sequence[str], flag: str) -> list[str]:
         InputError: one is not.
     """
     from mpi_pgd.errors import InputError, nearest
+    from mpi_pgd.modes import SYNONYMS
 
     words = [word.strip() for word in text.split(",")]
     for word in words:
         if word not in known:
-            raise InputError(f"{flag} was given {word!r}{nearest(word, known)}: expected some of {', '.join(known)}")
+            raise InputError(f"{flag} was given {word!r}{nearest(word, known, SYNONYMS)}: expected some of {', '.join(known)}")
     return words

@@ -1,6 +1,6 @@
 """How a vector is summed over the ranks, or sent to all: by the library's collective, or step by step by our own schedules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,6 @@ from mpi_pgd.comm.schedules import NOBODY, Schedule, Step
 from mpi_pgd.engine.arrays import Vector
 
 Collective = Callable[[Vector], None]  # in place, on every rank
-Algorithm = Callable[[MPI.Intracomm], Collective]
 
 
 def library_reduce(comm: MPI.Intracomm) -> Collective:
@@ -35,9 +34,22 @@ def library_allreduce(comm: MPI.Intracomm) -> Collective:
     return partial(comm.Allreduce, MPI.IN_PLACE)
 
 
-def by_hand(schedule: Schedule) -> Algorithm:
-    """The collective that a schedule describes."""
-    return partial(_ByHand, schedule)
+def library_maximum(comm: MPI.Intracomm) -> Collective:
+    """MPI_Allreduce of the largest."""
+    return lambda vector: comm.Allreduce(MPI.IN_PLACE, vector, MPI.MAX)
+
+
+def collectives(comm: MPI.Intracomm, operations: Sequence[str], schedules: Sequence[Schedule] = ()) -> list[Collective]:
+    """One for each operation (of ``LIBRARY``): what its schedule describes, or the MPI library's where there are none."""
+    return [_ByHand(schedule, comm) for schedule in schedules] or [LIBRARY[name](comm) for name in operations]
+
+
+LIBRARY = {
+    "reduce": library_reduce,
+    "broadcast": library_broadcast,
+    "allreduce": library_allreduce,
+    "maximum": library_maximum,
+}
 
 
 class _ByHand:

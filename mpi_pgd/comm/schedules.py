@@ -7,7 +7,7 @@ wire (``collectives.py``) and counted by the cost model. m is the number of rank
 High Performance Computing Applications 19, 2005, sections 4.1 to 4.5.)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -124,21 +124,7 @@ def _fold_out(rank: int, ranks: int, whole: range) -> Iterator[Step]:
     yield Step(rank - 1, whole, NOBODY, EMPTY, False) if rank % 2 else Step(NOBODY, EMPTY, rank + 1, whole, False)
 
 
-SCHEDULES: dict[str, tuple[Schedule, ...]] = {
-    "linear": (linear_reduce, linear_broadcast),
-    "ring": (ring,),
-    "recursive-doubling": (recursive_doubling,),
-    "rabenseifner": (rabenseifner,),
-}
-
-
-def sent(algorithm: str, rank: int, ranks: int, sizes: tuple[int, ...]) -> int:
-    """Bytes that a rank sends in a round.
-
-    Args:
-        algorithm: one of ``SCHEDULES``.
-        rank, ranks: which of how many.
-        sizes: bytes of the partial, and, with a server, of the order.
-    """
-    plans = zip(SCHEDULES[algorithm], sizes, strict=True)
+def sent(schedules: Sequence[Schedule], rank: int, ranks: int, sizes: Sequence[int]) -> int:
+    """Bytes that a rank sends in a round, whose messages have ``sizes`` bytes: one for each of the schedules."""
+    plans = zip(schedules, sizes, strict=True)
     return sum(NUMBER * len(step.send) for schedule, size in plans for step in schedule(rank, ranks, size // NUMBER))

@@ -1,1 +1,27 @@
-"""How ranks share the work of a round: who holds rows, who updates, what travels."""
+"""How ranks share the work of a round: who holds rows, who updates, what travels.
+
+A mode is a file that has its ``FACTS``, and a place in the table here: flags, help, checks, studies, plans, pictures and the
+contract tests read it. Nothing here imports MPI before a mode is made.
+"""
+
+from typing import Any
+
+from mpi_pgd.comm.algorithms import Algorithm
+from mpi_pgd.modes import client_server, peer_to_peer, replicas
+from mpi_pgd.modes.facts import Facts
+
+MEMBERS = (client_server.FACTS, peer_to_peer.FACTS, replicas.FACTS)  # the default first
+
+MODES = {each.name: each for each in MEMBERS if not each.replicates}  # those that --mode chooses from
+REPLICATED = {each.replicates: each for each in MEMBERS if each.replicates}  # what stands for them, with replicas
+ALGORITHMS = {name: each.names for name, each in MODES.items()}
+WAYS: dict[tuple[str, str], Algorithm] = {(name, one.name): one for name, each in MODES.items() for one in each.algorithms}
+REPLICATED_WAYS = [(mode, name) for mode, each in REPLICATED.items() for name in each.names]
+SYNONYMS = {each.name: each.synonyms for each in MEMBERS} | {name: each.synonyms for (_, name), each in WAYS.items()}
+# Every rank computes, also one alone: what studies prepare with, and hold the others against.
+AMONG_PEERS: dict[str, Any] = {"mode": peer_to_peer.FACTS.name, "algorithm": peer_to_peer.FACTS.names[0]}
+
+
+def chosen(mode: str, replicas: int = 1) -> Facts:
+    """The facts of a mode, with so many workers to hold each block; the settings were checked."""
+    return MODES[mode] if replicas == 1 else REPLICATED[mode]

@@ -1,43 +1,56 @@
 """Client-server: rank 0 is the server, holds no rows and alone applies the rule; sums come to it, orders go out from it."""
 
-from mpi4py import MPI
+from typing import TYPE_CHECKING
 
-from mpi_pgd.comm.collectives import Algorithm, by_hand, library_broadcast, library_reduce
-from mpi_pgd.comm.schedules import linear_broadcast, linear_reduce
-from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Order, Rule
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.comm.algorithms import LIBRARY_SERVED, LINEAR
+from mpi_pgd.modes.facts import Facts
 
-ALGORITHMS: dict[str, tuple[Algorithm, Algorithm]] = {
-    "library": (library_reduce, library_broadcast),
-    "linear": (by_hand(linear_reduce), by_hand(linear_broadcast)),
-}
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from mpi_pgd.engine.arrays import Vector
+    from mpi_pgd.engine.loop import Order, Rule
+    from mpi_pgd.engine.sums import Partial
+
+FACTS = Facts(
+    name="client-server",
+    text="rank 0 serves and the others compute",
+    synonyms="cs server client ps parameter-server master-slave master-worker centralized centralised star",
+    servers=1,
+    collectives=("reduce", "broadcast"),
+    messages=lambda partial, order, peaks: (partial, order),
+    algorithms=(LIBRARY_SERVED, LINEAR),
+    make=lambda team, algorithm: ClientServer(team.comm, algorithm),
+)
 
 
 class ClientServer:
     """Two collectives a round. With one rank the server is also the only worker."""
 
-    def __init__(self, comm: MPI.Intracomm, algorithm: str = "library") -> None:
-        self.comm = comm
-        self.workers = max(1, comm.size - 1)
-        self.worker = comm.rank - 1 if comm.size > 1 else 0
-        self.updates = comm.rank == 0
-        reduce, broadcast = ALGORITHMS[algorithm]
-        self.reduce, self.broadcast = reduce(comm), broadcast(comm)
+    round = None
 
-    def open(self, rule: Rule, order: Order) -> None:
+    def __init__(self, comm: "MPI.Intracomm", algorithm: str = FACTS.names[0]) -> None:
+        from mpi_pgd.comm.collectives import library_maximum
+
+        self.comm = comm
+        self.workers, self.worker = FACTS.workers(comm.size), FACTS.worker(comm.rank, comm.size)
+        self.updates = FACTS.updates(comm.rank)
+        self.reduce, self.broadcast = FACTS.opened(comm, algorithm)
+        self._maximum = library_maximum(comm)
+
+    def open(self, rule: "Rule", order: "Order") -> None:
         """The server writes the first order and broadcasts it."""
         if self.updates:
             rule.open(order)
         self.broadcast(order.buffer)
 
-    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+    def step(self, partial: "Partial", rule: "Rule", order: "Order") -> None:
         """Reduce to the server, which applies the rule and broadcasts the next order."""
         self.reduce(partial.buffer)
         if self.updates:
             rule(partial, order)
         self.broadcast(order.buffer)
 
-    def maximum(self, vector: Vector) -> None:
+    def maximum(self, vector: "Vector") -> None:
         """Rare, so one collective for both directions."""
-        self.comm.Allreduce(MPI.IN_PLACE, vector, MPI.MAX)
+        self._maximum(vector)

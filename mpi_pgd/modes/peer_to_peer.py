@@ -1,39 +1,51 @@
 """Peer-to-peer: no server; all ranks hold rows, sum the partials among them, and each applies the rule to the same bits."""
 
-from mpi4py import MPI
+from typing import TYPE_CHECKING
 
-from mpi_pgd.comm.collectives import Algorithm, by_hand, library_allreduce
-from mpi_pgd.comm.schedules import rabenseifner, recursive_doubling, ring
-from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Order, Rule
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.comm.algorithms import LIBRARY_ALLREDUCE, RABENSEIFNER, RECURSIVE_DOUBLING, RING
+from mpi_pgd.modes.facts import Facts
 
-ALGORITHMS: dict[str, Algorithm] = {
-    "library": library_allreduce,
-    "ring": by_hand(ring),
-    "recursive-doubling": by_hand(recursive_doubling),
-    "rabenseifner": by_hand(rabenseifner),
-}
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from mpi_pgd.engine.arrays import Vector
+    from mpi_pgd.engine.loop import Order, Rule
+    from mpi_pgd.engine.sums import Partial
+
+FACTS = Facts(
+    name="peer-to-peer",
+    text="all are peers",
+    synonyms="p2p peer peers peer2peer decentralized decentralised allreduce all-reduce ring",
+    servers=0,
+    collectives=("allreduce",),
+    messages=lambda partial, order, peaks: (partial,),
+    algorithms=(LIBRARY_ALLREDUCE, RING, RECURSIVE_DOUBLING, RABENSEIFNER),
+    make=lambda team, algorithm: PeerToPeer(team.comm, algorithm),
+)
 
 
 class PeerToPeer:
     """One collective a round."""
 
-    def __init__(self, comm: MPI.Intracomm, algorithm: str = "library") -> None:
-        self.comm = comm
-        self.workers = comm.size
-        self.worker = comm.rank
-        self.allreduce = ALGORITHMS[algorithm](comm)
+    round = None
 
-    def open(self, rule: Rule, order: Order) -> None:
+    def __init__(self, comm: "MPI.Intracomm", algorithm: str = FACTS.names[0]) -> None:
+        from mpi_pgd.comm.collectives import library_maximum
+
+        self.comm = comm
+        self.workers, self.worker = FACTS.workers(comm.size), FACTS.worker(comm.rank, comm.size)
+        (self.allreduce,) = FACTS.opened(comm, algorithm)
+        self._maximum = library_maximum(comm)
+
+    def open(self, rule: "Rule", order: "Order") -> None:
         """Every peer writes the same first order."""
         rule.open(order)
 
-    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
+    def step(self, partial: "Partial", rule: "Rule", order: "Order") -> None:
         """Allreduce, then every peer applies the rule."""
         self.allreduce(partial.buffer)
         rule(partial, order)
 
-    def maximum(self, vector: Vector) -> None:
+    def maximum(self, vector: "Vector") -> None:
         """Exchange the largest."""
-        self.comm.Allreduce(MPI.IN_PLACE, vector, MPI.MAX)
+        self._maximum(vector)

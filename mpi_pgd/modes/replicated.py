@@ -18,7 +18,7 @@ from mpi4py import MPI
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Action, Order, Rule
 from mpi_pgd.engine.sums import Partial, Vote
-from mpi_pgd.modes.groups import Board
+from mpi_pgd.modes.ledger import Ledger
 
 ORDER, PARTIAL = 1, 2  # tags
 LASTING = [Vote.LATE, Vote.SIGNALLED]  # votes that count even if the sums beside them do not
@@ -29,7 +29,7 @@ class Replicated:
 
     Args:
         comm: the ranks.
-        groups: the group of each worker (``groups.share_out``); every number from 0 up to the largest is there.
+        groups: the group of each worker (``replicas.share_out``); every number from 0 up to the largest is there.
 
     Attributes:
         workers, worker: the number of groups, and this rank's (-1 on the server): who holds which blocks.
@@ -42,7 +42,7 @@ class Replicated:
         self.workers = max(groups) + 1
         self.updates = comm.rank == 0
         self.worker = -1 if self.updates else groups[comm.rank - 1]
-        self.board = Board(groups)
+        self.board = Ledger(groups)
         self._side = _Server(comm, self.board) if self.updates else _Worker(comm)
         self._together = True
 
@@ -123,7 +123,7 @@ class _Worker:
 
 
 class _Server:
-    def __init__(self, comm: MPI.Intracomm, board: Board) -> None:
+    def __init__(self, comm: MPI.Intracomm, board: Ledger) -> None:
         self.comm, self.board = comm, board
         self.status = MPI.Status()
         self.envelope: _Envelope | None = None

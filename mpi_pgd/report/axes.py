@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mpi_pgd.modes import WAYS
 from mpi_pgd.report import units
 from mpi_pgd.report.ink import LIGHT, legend
 from mpi_pgd.report.records import PARTS, Record
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
 Key = tuple[str, str]  # mode and algorithm
 
 # Each has a mark and a line of its own beside its colour, for those who do not tell the colours apart, and for print.
-_STYLES: dict[Key, tuple[str, str]] = {
-    ("client-server", "library"): ("blue", "o"),
-    ("client-server", "linear"): ("sky", "s"),
-    ("peer-to-peer", "library"): ("red", "^"),
-    ("peer-to-peer", "ring"): ("pink", "D"),
-    ("peer-to-peer", "recursive-doubling"): ("plum", "v"),
-    ("peer-to-peer", "rabenseifner"): ("violet", "P"),
-}
+_STYLES: dict[Key, tuple[str, str]] = {way: (algorithm.colour, algorithm.marker) for way, algorithm in WAYS.items()}
 HATCHES = {"compute": "", "wait": "////", "wire": "", "update": "\\\\\\\\", "input": "----"}
 
 

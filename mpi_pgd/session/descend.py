@@ -13,7 +13,7 @@ from mpi_pgd.engine.loop import Ballot, Map, Order, Rule, Topology, rounds
 from mpi_pgd.engine.sums import Partial
 from mpi_pgd.engine.tasks import GradientMap
 from mpi_pgd.losses.squared import least_squares
-from mpi_pgd.modes.replicated import Replicated
+from mpi_pgd.modes.facts import Mode
 from mpi_pgd.observers.balance import Balanced
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs
@@ -21,7 +21,7 @@ from mpi_pgd.observers.delay import Delayed, parse
 from mpi_pgd.observers.pulse import Felt
 from mpi_pgd.observers.snapshot import Keeper, Keeping
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.load import Mode, move_blocks
+from mpi_pgd.session.load import move_blocks
 from mpi_pgd.solvers.descent import SOLVERS
 from mpi_pgd.solvers.steps import FixedSteps, LearntSteps, Steps
 
@@ -59,7 +59,7 @@ def descend(
         keeper: makes what keeps the state between rounds, and gives the rule the state to go on from.
     """
     comm, chosen = problem.comm, problem.settings
-    first = min(1, comm.size - mode.workers)
+    first = problem.facts.first_worker(comm.size)
     stragglers = parse(chosen.delay, chosen.fail_slow)
     order, partial = Order(problem.table.features), partial_of(problem, problem.table.features + 2)
     solver, goal = SOLVERS[chosen.solver](chosen.momentum), objective(problem, setup)
@@ -136,4 +136,4 @@ def votes(
 
 def _number(mode: Mode) -> Callable[[], int] | None:
     """What gives the number of the round in hand, where ranks skip some."""
-    return (lambda: mode.round) if isinstance(mode, Replicated) else None
+    return None if mode.round is None else lambda: mode.round or 0

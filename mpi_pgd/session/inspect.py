@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd import modes
 from mpi_pgd.comm.kernels import check_kernels
 from mpi_pgd.comm.world import agreement, everyone, nodes, share
 from mpi_pgd.config import Settings
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.modes.facts import Facts
 from mpi_pgd.observers.delay import check, parse
 from mpi_pgd.observers.pulse import Pulse
 from mpi_pgd.system import scheduler
@@ -53,6 +55,11 @@ class Problem:
         """Of the rows into blocks."""
         return Partition(self.rows, self.table.features)
 
+    @property
+    def facts(self) -> Facts:
+        """Of the mode that the settings name."""
+        return modes.chosen(self.settings.mode, self.settings.replicas)
+
     def on(self, comm: MPI.Intracomm, rows: int = 0, **changes: Any) -> "Problem":
         """The same problem on other ranks, on its first ``rows`` rows, or with some settings changed. Collective."""
         made = replace(self, settings=replace(self.settings, **changes), rows=rows or self.rows)
@@ -77,7 +84,7 @@ def inspect_files(comm: MPI.Intracomm, chosen: Settings, known: str = "") -> Pro
         warn(comm, problem.nodes)
     with agreement(comm):
         if not known:
-            check(parse(chosen.delay, chosen.fail_slow), comm.size, int(chosen.mode == "client-server" and comm.size > 1))
+            check(parse(chosen.delay, chosen.fail_slow), comm.size, problem.facts.first_worker(comm.size))
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
 
 

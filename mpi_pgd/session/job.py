@@ -22,6 +22,7 @@ from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.engine.sums import Partial
 from mpi_pgd.errors import InputError
+from mpi_pgd.modes.facts import Mode
 from mpi_pgd.observers.pulse import Pulse
 from mpi_pgd.observers.snapshot import Keeper, Kept
 from mpi_pgd.recovery import saver
@@ -33,7 +34,6 @@ from mpi_pgd.recovery.silence import AUTO
 from mpi_pgd.recovery.watcher import Watcher
 from mpi_pgd.session import provenance
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.load import Mode
 from mpi_pgd.session.places import Places
 from mpi_pgd.session.prepare import take_moments, verify_rows
 from mpi_pgd.system import scheduler
@@ -217,7 +217,7 @@ class Job:
         comm, lasting = problem.comm, self.team.lasting
         if not (lasting or self.settings.checkpoint or self.settings.resume):
             return None
-        serving = self.settings.mode == "client-server"
+        serving = problem.facts.servers > 0
         every = period(self.settings.every)[1] if self.settings.checkpoint else 0
         poke = self.watcher.poke if self.watcher else lambda: None
 
@@ -226,7 +226,7 @@ class Job:
                 self.kept,
                 rule,
                 partial,
-                updates=comm.rank == 0 or not serving,
+                updates=problem.facts.updates(comm.rank),
                 takes=comm.rank == 0 or lasting,
                 comm=comm if serving and lasting else None,
                 every=every,

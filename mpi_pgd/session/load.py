@@ -1,22 +1,16 @@
 """The mode is chosen, and each rank reads its rows into memory; blocks that move later come the same way."""
 
-from collections.abc import Callable
-
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd import modes
 from mpi_pgd.comm.world import agreement, node_total
 from mpi_pgd.data.memory import MemoryShard, available_bytes, granted_bytes, held_bytes
 from mpi_pgd.data.partition import NOBODY, Owners
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes.client_server import ClientServer
-from mpi_pgd.modes.groups import share_out
-from mpi_pgd.modes.peer_to_peer import PeerToPeer
-from mpi_pgd.modes.replicated import Replicated
+from mpi_pgd.modes.facts import Mode, Team
 from mpi_pgd.session.inspect import Problem
 
-Mode = ClientServer | PeerToPeer | Replicated
-MODES: dict[str, Callable[[MPI.Intracomm, str], Mode]] = {"client-server": ClientServer, "peer-to-peer": PeerToPeer}
 SPARE = 0.95  # of the memory that the node can give
 
 
@@ -25,18 +19,10 @@ def choose_mode(problem: Problem, group: int = NOBODY) -> Mode:
 
     ``group`` is that of this rank until now, if it had one: where each group has a member left, nobody has to read anything.
     """
-    comm, replicas = problem.comm, problem.settings.replicas
+    comm, chosen, replicas = problem.comm, problem.settings, problem.settings.replicas
     if problem.shrunk:
-        replicas = min(replicas, max(1, comm.size - 1))
-    if replicas == 1:
-        return MODES[problem.settings.mode](comm, problem.settings.algorithm)
-    before = np.empty(comm.size, dtype=np.int64)
-    comm.Allgather(np.array(group, dtype=np.int64), before)
-    groups = before[1:].tolist()
-    with agreement(comm):
-        if NOBODY in groups or set(groups) != set(range(before.max() + 1)):
-            groups = share_out(problem.nodes, replicas)
-    return Replicated(comm, groups)
+        replicas = min(replicas, problem.facts.workers(comm.size))
+    return modes.chosen(chosen.mode, replicas).make(Team(comm, problem.nodes, replicas, group), chosen.algorithm)
 
 
 def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) -> MemoryShard:

@@ -9,9 +9,9 @@ from mpi_pgd.drivers.moments import Moments, MomentsRule, check_range
 from mpi_pgd.engine.loop import Ballot, Order
 from mpi_pgd.engine.tasks import MomentsMap
 from mpi_pgd.errors import InputError
+from mpi_pgd.modes.facts import Mode
 from mpi_pgd.session.descend import descend, go_round, partial_of
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.load import Mode
 
 
 def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:

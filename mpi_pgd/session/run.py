@@ -15,7 +15,6 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd import config
-from mpi_pgd.comm.schedules import sent
 from mpi_pgd.comm.world import agreement, everyone, guard, share
 from mpi_pgd.config import Settings
 from mpi_pgd.data.foreign import of_arrays
@@ -277,7 +276,7 @@ class _Fit:
             "mode": self.settings.mode,
             "algorithm": self.settings.algorithm,
             "ranks": self.comm.size,
-            "workers": self.comm.size - min(1, self.comm.size - self.topology.workers),
+            "workers": self.problem.facts.workers(self.comm.size),
             "rows": table.rows,
             "features": table.features,
             "rounds": rule.rounds,
@@ -317,11 +316,8 @@ class _Fit:
 
     def _sent(self, sums: Partial) -> int:
         """Bytes that a worker, in peer-to-peer the busiest, hands to MPI in a round."""
-        ranks, algorithm = self.comm.size, self.settings.algorithm
-        partial = sums.buffer.nbytes + (sums.peaks.nbytes if self.settings.replicas > 1 and sums.order_free else 0)
-        if ranks == 1 or algorithm == "library" or self.settings.mode == "client-server":
-            return partial if ranks > 1 else 0
-        return max(sent(algorithm, rank, ranks, (partial,)) for rank in (0, 1))
+        sizes = self.problem.facts.messages(sums.buffer.nbytes, 0, sums.peaks.nbytes * sums.order_free)
+        return self.problem.facts.sent_by_worker(self.settings.algorithm, self.comm.size, sizes)
 
 
 def fingerprint(coef: Vector, intercept: float) -> str:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.errors import InputError
+from mpi_pgd.modes import MODES
 from mpi_pgd.slurm.script import clock
-from mpi_pgd.study.model import workers_of
 
 MIB = 1 << 20
 RANK = 128  # MiB of a rank without rows: Python, numpy, HDF5, and an MPI library with its shared memory
@@ -126,7 +126,7 @@ def _there(nodes: int, ranks: int, cpus: int, memory: int, node: Node, why: str)
 def memory(rows: Rows, ranks: int, nodes: int) -> int:
     """MiB that the fullest of so many nodes needs."""
     blocks = rows.partition.blocks
-    held = min(blocks, rows.replicas * ceil(blocks / workers_of(rows.mode, ranks * nodes)))
+    held = min(blocks, rows.replicas * ceil(blocks / MODES[rows.mode].workers(ranks * nodes)))
     each = held * rows.partition.block_rows * rows.row_bytes
     every = rows.partition.rows * rows.row_bytes
     shards = max(min(ranks * each, rows.replicas * every), every if rows.whole else 0)
@@ -208,8 +208,7 @@ def needed(rows: Rows, ranks: int, there: int) -> int:
 
 def _with_blocks(rows: Rows, nodes: int) -> int:
     """Ranks on a node, so that each worker has a block."""
-    server = int(rows.mode == "client-server" and rows.partition.blocks > 1)
-    return max(1, (rows.partition.blocks + server) // nodes)
+    return max(1, MODES[rows.mode].ranks(rows.partition.blocks) // nodes)
 
 
 def _too_small(rows: Rows, ranks: int, nodes: int, there: int, node: Node, asked: Asked) -> str:

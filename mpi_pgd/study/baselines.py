@@ -10,6 +10,7 @@ from mpi4py import MPI
 
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.engine.arrays import Rows, Vector
+from mpi_pgd.modes import AMONG_PEERS
 from mpi_pgd.report.progress import steps
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import choose_mode, load_rows
@@ -25,7 +26,7 @@ def measure(problem: Problem, repeats: int) -> list[dict[str, Any]]:
     def both(team: MPI.Intracomm) -> list[dict[str, Any]]:
         from threadpoolctl import threadpool_limits
 
-        alone = problem.on(team, mode="peer-to-peer", algorithm="library")
+        alone = problem.on(team, **AMONG_PEERS)
         shard = load_rows(alone, choose_mode(alone))
         threads = len(os.sched_getaffinity(0))
         with threadpool_limits(threads, "blas"):

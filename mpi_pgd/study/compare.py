@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpi_pgd.config import ALGORITHMS
 from mpi_pgd.engine.loop import Ballot
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report import units
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study import network
@@ -25,7 +25,7 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
     """
     comm = problem.comm
     one = alone(problem)
-    everyone = [Contestant(mode, name, comm.size, problem.rows) for mode, names in ALGORITHMS.items() for name in names]
+    everyone = [Contestant(*way, comm.size, problem.rows) for way in WAYS]
     contestants = everyone if comm.size > 1 else everyone[:1]
     measured = around(problem)  # first: it is there, whenever a signal ends the turns
     race = Race(problem, ballot)
@@ -79,13 +79,13 @@ def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     """Which mode wins, by how much, and why."""
-    by_mode = {mode: [one for one in rows if one["mode"] == mode] for mode in ALGORITHMS}
+    by_mode = {mode: [one for one in rows if one["mode"] == mode] for mode in MODES}
     if not all(by_mode.values()) and rows[0]["ranks"] > 1:
         return f"there is nothing to compare, as {rows[0]['mode']} alone had a turn"
     if not all(by_mode.values()):
         return "one rank sends nothing, so the modes are the same: start more ranks with mpirun -n"
     bests = [min(some, key=lambda one: one["seconds_per_round"]) for some in by_mode.values()]
-    best, other = sorted(bests, key=lambda one: one["seconds_per_round"])
+    best, other = sorted(bests, key=lambda one: one["seconds_per_round"])[:2]
     told = [f"{one['mode']} ({one['algorithm']}, {units.seconds(one['seconds_per_round'])} a round)" for one in (best, other)]
     if best["high"] >= other["low"]:
         return f"no mode wins: {told[0]} and {told[1]} differ by less than the turns of one of them do"

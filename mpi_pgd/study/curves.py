@@ -11,13 +11,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mpi_pgd.comm.paths import Path, Shape
+from mpi_pgd.modes import WAYS
 from mpi_pgd.study.fitting import Fit, fit
-from mpi_pgd.study.paths import SHAPES, Path, Shape
 
 TERMS = ("alpha", "overhead", "beta")
 ENOUGH = 8  # points over sizes to tell a step from chance by their neighbours: fewer are too far apart
 ONE = 8  # bytes: the broadcast of one number after the sums whose share of a round is measured
 
+# What may be measured, and what shapes that may have.
+SHAPES: dict[tuple[str | None, str], tuple[Shape, ...]] = {
+    (None, "ping-pong"): (Shape("message", "alpha + n beta", lambda ranks, size: Path(1, 0, size)),),
+    **{way: algorithm.shapes for way, algorithm in WAYS.items()},
+}
 Key = tuple[str, str | None, str]  # link, mode, algorithm
 Points = dict[int, list[tuple[int, float]]]  # by ranks: bytes and a ratio
 
@@ -29,7 +35,6 @@ class Curve(NamedTuple):
     factors: Path  # alpha, overhead, beta
     ratios: Points  # measured / fitted
     shares: Points  # the sums' part of a client-server round with as many bytes out as in
-    folds: bool  # powers of two ranks are a case of their own
 
     @property
     def largest(self) -> int:
@@ -39,7 +44,7 @@ class Curve(NamedTuple):
     def wire(self, ranks: int, reduced: int, broadcast: int) -> tuple[float, float]:
         """Seconds of latency and of bandwidth for a round that sums and broadcasts so many bytes."""
         parts = self._parts(ranks, reduced, broadcast)
-        if self.folds and not _power(ranks):  # at least what the power of two below takes
+        if self.shape.folds and not _power(ranks):  # at least what the power of two below takes
             floor = self._parts(1 << (ranks.bit_length() - 1), reduced, broadcast)
             return max(parts, floor, key=sum)
         return parts
@@ -66,7 +71,7 @@ class Curve(NamedTuple):
         logs = {count: float(np.interp(math.log(max(size, 1)), *_logs(points[count]))) for count in sorted(points)}
         if ranks > max(logs):
             return math.exp(math.fsum(logs.values()) / len(logs))
-        alike = {count: log for count, log in logs.items() if not self.folds or _power(count) == _power(ranks)} or logs
+        alike = {count: log for count, log in logs.items() if not self.shape.folds or _power(count) == _power(ranks)} or logs
         return float(math.exp(np.interp(math.log(ranks), list(map(math.log, alike)), list(alike.values()))))
 
 
@@ -89,8 +94,7 @@ def curves(record: Mapping[str, Any]) -> dict[Key, Curve]:
         # Where only small vectors could be measured, no beta may have been found; but no byte comes for nothing.
         factors = Path(entry["alpha"], entry["overhead"], entry["beta"] or messages.get(entry["link"], 0.0))
         here = rows.get(key, [])
-        folds = key[2] not in ("linear", "ring")
-        found[key] = Curve(shape, factors, _ratios(shape, factors, here), _shares(here, sums.get(key, [])), folds)
+        found[key] = Curve(shape, factors, _ratios(shape, factors, here), _shares(here, sums.get(key, [])))
     return found
 
 

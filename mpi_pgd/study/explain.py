@@ -5,8 +5,9 @@ from typing import Any
 
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.sums import Vote
+from mpi_pgd.modes import MODES
 from mpi_pgd.study.model import Model, harmonic, sizes
-from mpi_pgd.study.plan import Planner, Question, check, ranks_of
+from mpi_pgd.study.plan import Planner, Question, check
 
 HEAD = """A round takes compute + wait + latency + bandwidth + update. All seconds below are predicted, from what the network file
 holds: alpha (s a message), overhead (s a message right behind another), beta (s a byte), and the rate at which rows are mapped."""
@@ -30,7 +31,7 @@ def explain(record: Mapping[str, Any], question: Question, workers: int | None =
 
 
 def _title(mode: str, algorithm: str, workers: int) -> str:
-    return f"{mode} ({algorithm}), {_number(workers, 'worker')}, {_number(ranks_of(mode, workers), 'rank')}"
+    return f"{mode} ({algorithm}), {_number(workers, 'worker')}, {_number(MODES[mode].ranks(workers), 'rank')}"
 
 
 def _number(count: int, word: str) -> str:
@@ -39,7 +40,7 @@ def _number(count: int, word: str) -> str:
 
 def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterator[str]:
     found = planner.predict(mode, algorithm, workers)
-    ranks = ranks_of(mode, workers)
+    ranks = MODES[mode].ranks(workers)
     yield from _compute(planner, ranks, workers, found.compute)
     yield _wait(planner, workers, found.wait)
     if ranks > 1:

@@ -7,11 +7,11 @@
     bandwidth = beta * bytes on the critical path
     update    = the rule's seconds
 
-The messages and bytes are those of ``paths.py``; alpha, beta and overhead come from a fit over all sizes and numbers of ranks. The
-fit carries a measured point to other sizes and numbers of ranks; how far it was off at the measured ones (caches, eager and
-rendezvous protocols, a library that switches algorithms) is interpolated between them and multiplied on.
+The messages and bytes are those of ``comm/paths.py``; alpha, beta and overhead come from a fit over all sizes and numbers of
+ranks. The fit carries a measured point to other sizes and numbers of ranks; how far it was off at the measured ones (caches,
+eager and rendezvous protocols, a library that switches algorithms) is interpolated between them and multiplied on.
 
-(R. W. Hockney 1994 and A. Alexandrov et al. 1995, see ``paths.py``; R. Thakur, R. Rabenseifner, W. Gropp, "Optimization of
+(R. W. Hockney 1994 and A. Alexandrov et al. 1995, see ``comm/paths.py``; R. Thakur, R. Rabenseifner, W. Gropp, "Optimization of
 Collective Communication Operations in MPICH", International Journal of High Performance Computing Applications 19, 2005. The
 largest of m exponentials has the mean H_m = 1 + 1/2 + ... + 1/m times theirs: A. Renyi, "On the theory of order statistics", 1953.)
 """
@@ -24,6 +24,7 @@ from mpi_pgd.data.partition import BLOCK_BYTES, Partition
 from mpi_pgd.engine.loop import Order
 from mpi_pgd.engine.sums import Vote
 from mpi_pgd.errors import InputError
+from mpi_pgd.modes import MODES
 from mpi_pgd.study.curves import Curve, Key, curves
 from mpi_pgd.study.records import check
 
@@ -85,7 +86,7 @@ class Model:
         """The parts of a round.
 
         Args:
-            mode, algorithm: how the sums travel.
+            mode, algorithm: of ``modes.WAYS``.
             ranks: all of them, the server too.
             rows, features: of the data.
             order_free: the partial holds high and low parts (the default of a fit), else plain sums.
@@ -96,7 +97,7 @@ class Model:
         Raises:
             InputError: there are messages, but none of this kind were measured.
         """
-        workers = workers_of(mode, ranks)
+        workers = MODES[mode].workers(ranks)
         fill = ranks_per_node or self.fill
         latency = bandwidth = 0.0
         if ranks > 1:
@@ -158,11 +159,6 @@ class Model:
 
     def _update(self, features: int) -> float:
         return float(self.compute.get("update_seconds", 0.0) + (features + 2) * self.compute.get("feature_seconds", 0.0))
-
-
-def workers_of(mode: str, ranks: int) -> int:
-    """A server holds no rows, unless it is alone."""
-    return max(1, ranks - 1) if mode == "client-server" else ranks
 
 
 def sizes(features: int, order_free: bool = True) -> tuple[int, int]:

@@ -13,10 +13,11 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm import world
+from mpi_pgd.comm.collectives import Collective
 from mpi_pgd.comm.world import rest
 from mpi_pgd.data.memory import available_bytes
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.modes import client_server, peer_to_peer
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report.progress import steps
 from mpi_pgd.study import compute
 from mpi_pgd.study.curves import fitted
@@ -149,30 +150,25 @@ def _part(comm: MPI.Intracomm, inside: bool) -> MPI.Intracomm | None:
 
 
 def _collectives(comm: MPI.Intracomm, link: str) -> Iterator[Contest]:
-    for name, (reduce, broadcast) in client_server.ALGORITHMS.items():
-        for what in (ALL, SUM_ONLY):
-            prepare = partial(_two, reduce(comm), broadcast(comm), what == ALL)
-            yield Contest(comm, link, "client-server", name, what, prepare)
-    for name, algorithm in peer_to_peer.ALGORITHMS.items():
-        yield Contest(comm, link, "peer-to-peer", name, ALL, partial(_one, algorithm(comm)))
+    for mode, name in WAYS:
+        collectives = MODES[mode].opened(comm, name)
+        for what in (ALL, SUM_ONLY)[: len(collectives)]:
+            yield Contest(comm, link, mode, name, what, partial(_round, collectives, what == ALL))
 
 
 def _zeros(size: int) -> Vector:
     return np.full(size // 8, 0.0)  # written to: untouched memory would not be there yet
 
 
-def _one(collective: Callable[[Vector], None], size: int) -> Call:
-    return partial(collective, _zeros(size))
+def _round(collectives: Sequence[Collective], alike: bool, size: int) -> Call:
+    """The collectives of a round, the first of so many bytes, the others too or of one number."""
+    vectors = [_zeros(size if alike or not place else 8) for place in range(len(collectives))]
 
+    def call() -> None:
+        for collective, vector in zip(collectives, vectors, strict=True):
+            collective(vector)
 
-def _two(reduce: Callable[[Vector], None], broadcast: Callable[[Vector], None], alike: bool, size: int) -> Call:
-    sums, order = _zeros(size), _zeros(size if alike else 8)
-
-    def both() -> None:
-        reduce(sums)
-        broadcast(order)
-
-    return both
+    return call
 
 
 def _ping_pong(comm: MPI.Intracomm, size: int) -> Call:

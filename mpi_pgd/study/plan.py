@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpi_pgd.errors import InputError
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report.progress import steps
 from mpi_pgd.study.model import Model, Prediction, sizes
-from mpi_pgd.study.paths import SHAPES
 
-WAYS: list[tuple[str, str]] = [(mode, algorithm) for mode, algorithm in SHAPES if mode is not None]
-MODES = ("client-server", "peer-to-peer")
 LARGEST = 1 << 20  # workers
 SIDES = 8  # steps of a refinement: numbers of workers looked at between two powers of two
 
@@ -121,7 +119,7 @@ class Planner:
 
     def row(self, mode: str, algorithm: str, workers: int) -> dict[str, Any]:
         """A row of plan.json."""
-        found, ranks = self.predict(mode, algorithm, workers), ranks_of(mode, workers)
+        found, ranks = self.predict(mode, algorithm, workers), MODES[mode].ranks(workers)
         rounds = self.question.rounds
         fit_seconds = None if rounds is None else rounds * found.total
         hours = None if fit_seconds is None else fit_seconds * ranks / 3600
@@ -171,7 +169,7 @@ class Planner:
         if self.question.last > most:
             yield f"measured with up to {most} ranks; predictions for more are extrapolated by the formulas"
         links = {link for link, _, _ in self.model.curves}
-        if max(ranks_of(mode, self.question.last) for mode, _ in self.ways) > fill and "network" not in links:
+        if max(MODES[mode].ranks(self.question.last) for mode, _ in self.ways) > fill and "network" not in links:
             yield f"measured within a node only; more than {fill} ranks need several nodes, whose network may be much slower"
         if fill > self.model.fill and "network" in links:
             yield f"{fill} ranks a node share one link; measured with {self.model.fill}: expect more on the wire"
@@ -184,7 +182,7 @@ class Planner:
 
     def _predict(self, mode: str, algorithm: str, workers: int) -> Prediction:
         q = self.question
-        ranks = ranks_of(mode, workers)
+        ranks = MODES[mode].ranks(workers)
         return self.model.round(mode, algorithm, ranks, q.rows, q.features, q.order_free, q.ranks_per_node, q.wait)
 
     def _measured(self, way: tuple[str, str]) -> bool:
@@ -203,11 +201,6 @@ class Planner:
     def _name(self, workers: int) -> str:
         mode = self._winner(workers)
         return f"{mode} ({self.fastest(mode, workers)})"
-
-
-def ranks_of(mode: str, workers: int) -> int:
-    """With a server, one rank more; a worker alone needs none."""
-    return workers + 1 if mode == "client-server" and workers > 1 else workers
 
 
 def _asked(question: Question) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mpi_pgd.data.files import regular
 from mpi_pgd.errors import InputError
-from mpi_pgd.study.paths import SHAPES
+from mpi_pgd.study.curves import SHAPES
 
 FORMAT = 1
 LINKS = ("node", "network")

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpi_pgd.config import ALGORITHMS
 from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.errors import InputError
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study import baselines
 from mpi_pgd.study.compare import around, predicted
 from mpi_pgd.study.limits import conclusions
-from mpi_pgd.study.model import Model, workers_of
+from mpi_pgd.study.model import Model
 from mpi_pgd.study.record import envelope
 from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, described, row
 
@@ -86,11 +86,11 @@ def scaling(
 def _contestants(problem: Problem, algorithms: Sequence[str], ranks: Sequence[int], largest: int) -> list[Contestant]:
     """With weak scaling each worker holds as many rows as if ``largest`` ranks shared the table; 0 is strong scaling."""
     found = []
-    for mode, known in ALGORITHMS.items():
-        for name in [one for one in known if one in algorithms]:
-            for count in ranks:
-                rows = problem.rows * workers_of(mode, count) // workers_of(mode, largest) if largest else problem.rows
-                found.append(Contestant(mode, name, count, max(1, rows)))
+    for mode, name in [way for way in WAYS if way[1] in algorithms]:
+        workers = MODES[mode].workers
+        for count in ranks:
+            rows = problem.rows * workers(count) // workers(largest) if largest else problem.rows
+            found.append(Contestant(mode, name, count, max(1, rows)))
     return found
 
 

@@ -9,6 +9,7 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import anyone
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Ballot
+from mpi_pgd.modes import AMONG_PEERS
 from mpi_pgd.observers.costs import COMPUTE, split
 from mpi_pgd.report.progress import steps
 from mpi_pgd.session.descend import descend
@@ -44,7 +45,7 @@ def straggler(problem: Problem, mean: float, ballot: Ballot) -> dict[str, Any] |
 
 def _delayed(problem: Problem, mean: float, ballot: Ballot, team: MPI.Intracomm) -> dict[str, Any]:
     plain, late = (
-        _computed(problem.on(team, mode="peer-to-peer", algorithm="library", tol=0.0, delay=delay, fail_slow=""), ballot)
+        _computed(problem.on(team, **AMONG_PEERS, tol=0.0, delay=delay, fail_slow=""), ballot)
         for delay in ("", f"exponential:{mean!r}")
     )
     if team.rank:

@@ -1,7 +1,7 @@
 """Contestants that descend the same problem turn by turn (A B A B), so that a machine that drifts is fair to all."""
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from itertools import product
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar, cast
@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.schedules import sent
 from mpi_pgd.comm.world import agreement, rest, share
 from mpi_pgd.data.memory import MemoryShard, available_bytes
 from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.errors import InputError
+from mpi_pgd.modes import AMONG_PEERS, WAYS
 from mpi_pgd.report.progress import steps
 from mpi_pgd.session.descend import descend
 from mpi_pgd.session.inspect import Problem
@@ -133,7 +133,7 @@ class Race:
 
     def _prepare(self, rows: int) -> None:
         """The objective and the step, with the same bits whoever computes them: all ranks together, as peers."""
-        problem = self.problem.on(self.problem.comm, rows, mode="peer-to-peer", algorithm="library")
+        problem = self.problem.on(self.problem.comm, rows, **AMONG_PEERS)
         topology = choose_mode(problem)
         self._setups[rows] = take_moments(problem, topology, load_rows(problem, topology), self.ballot)
 
@@ -156,7 +156,8 @@ class Race:
             return None
         sha = fingerprint(order.point[:-1], float(order.point[-1]))
         serving = costs.server_share() if topology.workers < one.ranks else None
-        wire = bytes_sent(one.mode, one.algorithm, one.ranks, sums.buffer.nbytes, order.buffer.nbytes)
+        messages = problem.facts.messages(sums.buffer.nbytes, order.buffer.nbytes, 0)
+        wire = WAYS[one.mode, one.algorithm].sent_by_all(one.ranks, messages)
         return Turn(costs.mean(), serving, topology.workers, wire, sha, rule.status)
 
 
@@ -168,19 +169,6 @@ def described(problem: Problem) -> dict[str, Any]:
 def watched(problem: Problem) -> bool:
     """Whether this rank says how far the study is."""
     return problem.comm.rank == 0 and not problem.settings.quiet
-
-
-@cache
-def bytes_sent(mode: str, algorithm: str, ranks: int, partial: int, order: int) -> int:
-    """Bytes that all ranks together hand to MPI to be sent in a round.
-
-    Exact for our own algorithms. What a library's collective makes of it inside can't be seen: counted is each rank's own vector
-    (and the order, once for each worker).
-    """
-    if algorithm == "library":
-        return (ranks - 1) * (partial + order) if mode == "client-server" else (ranks if ranks > 1 else 0) * partial
-    sizes = (partial, order) if mode == "client-server" else (partial,)
-    return sum(sent(algorithm, rank, ranks, sizes) for rank in range(ranks))
 
 
 def row(one: Contestant, turns: Sequence[Turn]) -> dict[str, Any]:
@@ -207,7 +195,7 @@ def alone(problem: Problem) -> Contestant:
     """One rank with all rows, or as many as half of its memory holds. Collective."""
     fitting = np.array(int(MEMORY * available_bytes() / problem.table.bytes(1)))
     problem.comm.Bcast(fitting)
-    return Contestant("peer-to-peer", "library", 1, max(1, min(problem.rows, int(fitting))))
+    return Contestant(**AMONG_PEERS, ranks=1, rows=max(1, min(problem.rows, int(fitting))))
 
 
 def baseline(one: Contestant, turns: Sequence[Turn], rows: int) -> dict[str, Any]:

@@ -16,8 +16,8 @@ import h5py
 import numpy as np
 import pytest
 
-from mpi_pgd.config import ALGORITHMS
 from mpi_pgd.data.make import make
+from mpi_pgd.modes import ALGORITHMS
 from tests.launch import Library, Result, Running, launch, libraries
 
 ULFM = ("--with-ft", "ulfm")

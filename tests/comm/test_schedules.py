@@ -7,7 +7,6 @@ import pytest
 
 from mpi_pgd.comm.schedules import (
     NOBODY,
-    SCHEDULES,
     Schedule,
     linear_broadcast,
     linear_reduce,
@@ -15,8 +14,7 @@ from mpi_pgd.comm.schedules import (
     recursive_doubling,
     ring,
 )
-from mpi_pgd.config import ALGORITHMS
-from mpi_pgd.modes import client_server, peer_to_peer
+from mpi_pgd.modes import MODES
 
 RANKS = range(1, 20)
 LENGTHS = (0, 1, 2, 5, 16, 33)
@@ -91,8 +89,45 @@ def test_messages_and_bytes_are_those_of_the_literature(ranks: int) -> None:
     assert len(list(linear_reduce(0, ranks, length))) == ranks - 1
 
 
-def test_every_algorithm_of_the_settings_is_there() -> None:
-    assert tuple(client_server.ALGORITHMS) == ALGORITHMS["client-server"]
-    assert tuple(peer_to_peer.ALGORITHMS) == ALGORITHMS["peer-to-peer"]
-    by_hand = {name for names in ALGORITHMS.values() for name in names} - {"library"}
-    assert set(SCHEDULES) == by_hand
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 7, 13])
+def test_an_algorithm_that_an_mode_offers_does_what_its_collectives_are(ranks: int) -> None:
+    """Of any mode: a reduce leaves the sum on rank 0, a broadcast gives everyone rank 0's, an allreduce everyone the sum."""
+    for mode in MODES.values():
+        for algorithm in mode.algorithms:
+            assert len(algorithm.schedules) == len(mode.collectives)
+            for schedule, collective in zip(algorithm.schedules, mode.collectives, strict=True):
+                if not algorithm.library:
+                    vectors = numbers(ranks, 7)
+                    found = run(schedule, vectors)
+                    if collective == "reduce":
+                        assert found[0] == total(vectors)
+                    else:
+                        expected = vectors[0] if collective == "broadcast" else total(vectors)
+                        assert found == [expected] * ranks
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 7, 13])
+def test_the_bytes_that_are_counted_are_those_that_the_schedules_send(ranks: int) -> None:
+    for mode in MODES.values():
+        sizes = mode.messages(8 * 16 * ranks, 48, 0)  # pieces of the same length
+        for algorithm in mode.algorithms:
+            plans = list(zip(algorithm.schedules, sizes, strict=True))
+            each = [
+                sum(8 * len(step.send) for schedule, size in plans for step in schedule(rank, ranks, size // 8))
+                for rank in range(ranks)
+            ]
+            assert [algorithm.sent(rank, ranks, sizes) for rank in range(ranks)] == each
+            assert algorithm.sent_by_all(ranks, sizes) == sum(each)
+            first = mode.first_worker(ranks)
+            assert mode.sent_by_worker(algorithm.name, ranks, sizes) == max(each[first:])
+            assert mode.sent_by_server(algorithm.name, ranks, sizes) == (each[0] if first else 0)
+
+
+def test_what_is_counted_of_the_librarys() -> None:
+    """Each rank's own vector, and a server's once for each worker; one rank alone sends nothing."""
+    for mode in MODES.values():
+        library = mode.algorithms[0]
+        served = len(mode.collectives) == 2
+        assert library.library
+        assert library.sent_by_all(5, mode.messages(80, 48, 0)) == (4 * (80 + 48) if served else 5 * 80)
+        assert library.sent_by_all(1, mode.messages(80, 48, 0)) == 0

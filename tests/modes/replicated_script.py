@@ -20,7 +20,7 @@ from mpi_pgd.engine.sums import Partial, Vote
 from mpi_pgd.engine.tasks import GradientMap
 from mpi_pgd.losses.squared import least_squares
 from mpi_pgd.modes.client_server import ClientServer
-from mpi_pgd.modes.groups import share_out
+from mpi_pgd.modes.replicas import share_out
 from mpi_pgd.modes.replicated import Replicated
 from mpi_pgd.session.descend import objective, partial_of, steps, votes
 from mpi_pgd.session.inspect import inspect_files

@@ -8,7 +8,8 @@ import pytest
 
 from mpi_pgd.data.make import make
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes.groups import Board, share_out
+from mpi_pgd.modes.ledger import Ledger
+from mpi_pgd.modes.replicas import share_out
 from tests.launch import Library, launch
 
 SCRIPT = Path(__file__).with_name("replicated_script.py")
@@ -68,29 +69,29 @@ def test_there_must_be_so_many_workers(ranks: int, replicas: int) -> None:
 
 
 def test_the_first_of_each_group_counts() -> None:
-    board = Board([0, 1, 0, 1])
-    assert [board.take(worker) for worker in (2, 0, 1)] == [True, False, True]
-    assert board.missing == set()
-    assert (board.counted, board.dropped) == ([0, 1, 1, 0], [1, 0, 0, 0])
+    ledger = Ledger([0, 1, 0, 1])
+    assert [ledger.take(worker) for worker in (2, 0, 1)] == [True, False, True]
+    assert ledger.missing == set()
+    assert (ledger.counted, ledger.dropped) == ([0, 1, 1, 0], [1, 0, 0, 0])
 
 
 def test_a_late_worker_gets_the_newest_order_while_it_can_still_be_first() -> None:
-    board = Board([0, 1, 0, 1])
-    board.take(0)
-    board.take(1)
-    assert board.turn() == [0, 1]  # 2 and 3 are still at round 0
-    board.give(0)
-    board.give(1)
-    assert not board.take(2)
-    assert board.wanted(2)
-    board.give(2)
-    assert board.take(1)
-    assert not board.take(3)
-    assert not board.wanted(3)  # it rests, and is there for the next round
-    assert board.take(2)
-    assert not board.take(0)
-    assert board.turn() == [0, 1, 2, 3]
-    assert board.round == 2
+    ledger = Ledger([0, 1, 0, 1])
+    ledger.take(0)
+    ledger.take(1)
+    assert ledger.turn() == [0, 1]  # 2 and 3 are still at round 0
+    ledger.give(0)
+    ledger.give(1)
+    assert not ledger.take(2)
+    assert ledger.wanted(2)
+    ledger.give(2)
+    assert ledger.take(1)
+    assert not ledger.take(3)
+    assert not ledger.wanted(3)  # it rests, and is there for the next round
+    assert ledger.take(2)
+    assert not ledger.take(0)
+    assert ledger.turn() == [0, 1, 2, 3]
+    assert ledger.round == 2
 
 
 # Fits whose workers are late

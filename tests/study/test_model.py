@@ -9,9 +9,8 @@ from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.loop import Order
 from mpi_pgd.engine.sums import Partial
 from mpi_pgd.errors import InputError
-from mpi_pgd.study.curves import fitted
-from mpi_pgd.study.model import Model, harmonic, sizes, workers_of
-from mpi_pgd.study.paths import SHAPES
+from mpi_pgd.study.curves import SHAPES, fitted
+from mpi_pgd.study.model import Model, harmonic, sizes
 from tests.study.synthetic import ALPHA, BETA, OVERHEAD, record, seconds
 
 WAYS = [way for way in SHAPES if way[0]]
@@ -103,7 +102,6 @@ def test_the_worker_with_the_most_blocks_decides(model: Model, workers: int) -> 
 def test_with_a_server_one_rank_less_computes(model: Model) -> None:
     served, peers = model.round("client-server", "library", 5, 100_000, 50), model.round("peer-to-peer", "library", 4, 100_000, 50)
     assert served.compute == peers.compute
-    assert workers_of("client-server", 1) == workers_of("client-server", 2) == 1
 
 
 def test_a_measured_baseline_replaces_the_rate(model: Model) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mpi_pgd.config import ALGORITHMS
+from mpi_pgd.modes import ALGORITHMS
 from mpi_pgd.report import records
 from mpi_pgd.study.compare import verdict
 from tests.launch import Library, launch

@@ -10,6 +10,7 @@ import numpy as np
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.memory import SLAB_BYTES
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.modes import MODES
 from mpi_pgd.report.units import count, rate, seconds
 from mpi_pgd.study.doctor.files import Folder, Store
 from mpi_pgd.study.doctor.findings import Finding, memory
@@ -53,7 +54,7 @@ def access(errors: Mapping[str, str], others: Sequence[str], table: Table | None
 def room(table: Table, ranks: Sequence[Rank], spare: float) -> Finding:
     """Memory of the nodes, of which a fit takes the part ``spare``, against what their ranks would hold, in both modes."""
     there = {rank.node: spare * rank.available for rank in reversed(ranks)}
-    needs = {mode: _needed(table, ranks, mode) for mode in ("client-server", "peer-to-peer")}
+    needs = {mode: _needed(table, ranks, mode) for mode in MODES}
     fullest = max(there, key=lambda name: max(nodes[name] for nodes in needs.values()) / there[name])
     words = [f"{mode} {memory(nodes[fullest])}" for mode, nodes in needs.items()]
     words = [f"{' and '.join(words)} of the {memory(there[fullest])} that node {fullest} can give"]
@@ -71,10 +72,9 @@ def room(table: Table, ranks: Sequence[Rank], spare: float) -> Finding:
 def _needed(table: Table, ranks: Sequence[Rank], mode: str) -> dict[str, int]:
     """Bytes on each node."""
     partition = Partition(table.rows, table.features)
-    served = mode == "client-server" and len(ranks) > 1
     totals = dict.fromkeys((rank.node for rank in ranks), 0)
     for place, rank in enumerate(ranks):
-        shard = partition.shard(place - served, len(ranks) - served)
+        shard = partition.shard(MODES[mode].worker(place, len(ranks)), MODES[mode].workers(len(ranks)))
         totals[rank.node] += table.bytes(len(partition.span(shard)))
     return totals
 
@@ -82,7 +82,7 @@ def _needed(table: Table, ranks: Sequence[Rank], mode: str) -> dict[str, int]:
 def blocks(table: Table, size: int) -> Finding:
     """Ranks without a block, and shards of different sizes."""
     partition = Partition(table.rows, table.features)
-    modes = {"client-server": max(1, size - 1), "peer-to-peer": size}
+    modes = {name: mode.workers(size) for name, mode in MODES.items()}
     lacks = {mode: lack(partition.blocks, workers) for mode, workers in modes.items()}
     cut = f"{count(partition.blocks, 'block')} of {partition.block_rows:,} rows"
     words = [f"{mode}: {_shards(partition.blocks, workers)}" for mode, workers in modes.items()]
@@ -90,7 +90,7 @@ def blocks(table: Table, size: int) -> Finding:
     if lacks[worst] <= UNEVEN:
         return Finding("blocks", "ok", f"{cut}; " + "; ".join(words))
     better = next(w for w in range(min(modes[worst], partition.blocks), 0, -1) if lack(partition.blocks, w) <= UNEVEN)
-    server = " and the server" if worst == "client-server" and size > 1 else ""
+    server = " and the server" if MODES[worst].first_worker(size) else ""
     advice = f"waiting for the largest shard takes {lacks[worst]:.0%} of the workers' time: {count(better, 'worker')}{server}"
     advice += " would have even ones"
     if lacks[worst] > IDLE and min(modes.values()) < partition.blocks:

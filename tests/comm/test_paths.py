@@ -4,8 +4,9 @@ from collections import defaultdict, deque
 
 import pytest
 
+from mpi_pgd.comm.paths import Path, walked
 from mpi_pgd.comm.schedules import NOBODY, Schedule, linear_broadcast, linear_reduce, rabenseifner, recursive_doubling, ring
-from mpi_pgd.study.paths import SHAPES, Path, walked
+from mpi_pgd.study.curves import SHAPES
 
 ALPHA, BETA = 1000, 1  # whole numbers: the two ways of counting have to agree exactly
 

@@ -1,37 +1,10 @@
-"""Who holds the same blocks, and whose partial counts: the part of the replicas that needs no MPI."""
+"""Whose partial counts, where several workers hold the same blocks: without MPI."""
 
 from collections.abc import Sequence
 
-from mpi_pgd.errors import InputError
 
-
-def share_out(nodes: Sequence[str], replicas: int) -> list[int]:
-    """The group of each worker: those of one group hold the same blocks, and are on different nodes wherever that can be.
-
-    The workers, sorted by node, are dealt out like cards. So two of a group share a node only if that node has more workers than
-    there are groups, however the launcher placed the ranks. If ``replicas`` does not divide the workers, some groups have more.
-
-    Args:
-        nodes: the node of each rank (``world.nodes``), the server's first.
-        replicas: workers of each group, at least.
-
-    Raises:
-        InputError: there are fewer workers than that.
-    """
-    workers = range(1, len(nodes))
-    if not 1 <= replicas <= len(workers):
-        raise InputError(
-            f"{replicas} replicas of each block were asked for, with {len(nodes)} ranks, of which {len(workers)} are workers: "
-            f"expected 1 to as many replicas as workers; start at least {replicas + 1} ranks, or ask for fewer replicas"
-        )
-    first = {node: rank for rank, node in reversed([*enumerate(nodes)])}
-    dealt = sorted(workers, key=lambda rank: first[nodes[rank]])
-    group = {rank: place % (len(workers) // replicas) for place, rank in enumerate(dealt)}
-    return [group[rank] for rank in workers]
-
-
-class Board:
-    """The server's book: who owes an answer to which order, and which groups have delivered.
+class Ledger:
+    """The server's ledger: who owes an answer to which order, and which groups have delivered.
 
     Args:
         groups: the group of each worker.

@@ -10,16 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from mpi_pgd.comm.schedules import (
-    NOBODY,
-    NUMBER,
-    Schedule,
-    linear_broadcast,
-    linear_reduce,
-    rabenseifner,
-    recursive_doubling,
-    ring,
-)
+from mpi_pgd.comm.schedules import NOBODY, NUMBER, Schedule, rabenseifner
 
 RECEIVE = (False, True)  # to nobody, from somebody
 
@@ -93,70 +84,22 @@ def switched(short: Form, long: Form) -> Form:
     return path
 
 
-def by_hand(schedule: Schedule) -> Form:
+def form(schedule: Schedule) -> Form:
     """The form of a schedule."""
     return lambda ranks, size: walked(schedule, ranks, size)
 
 
 class Shape(NamedTuple):
-    """How a collective grows: its sum, and (client-server) the broadcast after it; the formula for one of them, in words."""
+    """How a collective grows: its sum, and (with a server) the broadcast after it; the formula for one of them, in words."""
 
     name: str
     formula: str
     reduce: Form
     broadcast: Form | None = None
+    folds: bool = True  # powers of two ranks are a case of their own
 
     def __call__(self, ranks: int, reduced: int, broadcast: int) -> Path:
-        """The path of a round that sums ``reduced`` bytes and sends out ``broadcast`` bytes (nothing in peer-to-peer)."""
+        """The path of a round that sums ``reduced`` bytes and sends out ``broadcast`` bytes (nothing among peers)."""
         there = self.reduce(ranks, reduced)
         back = self.broadcast(ranks, broadcast) if self.broadcast else NOTHING
         return Path(*(a + b for a, b in zip(there, back, strict=True)))
-
-
-TREE = "ceil(log2 m) alpha + ceil(log2 m) n beta"
-HALVES = "2 log2(m) alpha + 2 (m - 1)/m n beta; if m is no power of two, that of the power below and alpha + 1.25 n beta"
-SCATTER = "2 ceil(log2 m) alpha + 2 (m - 1)/m n beta"
-LINEAR = "alpha + (m - 2) overhead + (m - 1) n beta"
-RING = "2 (m - 1) alpha + 2 (m - 1)/m n beta"
-DOUBLING = "log2(m) alpha + log2(m) n beta; if m is no power of two, that of the power below and 2 alpha + 2.5 n beta"
-RABENSEIFNER = "2 log2(m) alpha + 2 (m - 1)/m n beta; if m is no power of two, that of the power below and 2 alpha + 2.25 n beta"
-
-_ring = Shape("ring", RING, by_hand(ring))
-_doubling = Shape("recursive-doubling", DOUBLING, by_hand(recursive_doubling))
-_rabenseifner = Shape("rabenseifner", RABENSEIFNER, by_hand(rabenseifner))
-
-
-def _library(reduce: str, broadcast: str) -> Shape:
-    forms: dict[str, tuple[str, Form]] = {
-        "tree": (TREE, tree),
-        "halves": (HALVES, halves),
-        "scatter": (SCATTER, scatter),
-        "tree or halves": (f"alpha of {TREE}, beta of {HALVES}", switched(tree, halves)),
-        "tree or scatter": (f"alpha of {TREE}, beta of {SCATTER}", switched(tree, scatter)),
-    }
-    there, back = forms[reduce], forms[broadcast]
-    return Shape(f"{reduce}; {broadcast}", f"sum: {there[0]}; broadcast: {back[0]}", there[1], back[1])
-
-
-def _two(short: Shape, long: Shape) -> Shape:
-    formula = f"alpha of {short.name}: {short.formula}; beta of {long.name}: {long.formula}"
-    return Shape(f"{short.name} or {long.name}", formula, switched(short.reduce, long.reduce))
-
-
-SUMS, BROADCASTS = ("tree", "halves", "tree or halves"), ("tree", "scatter", "tree or scatter")
-
-# What a collective may be; of a library's, which switches, the shape that fits best is taken.
-SHAPES: dict[tuple[str | None, str], tuple[Shape, ...]] = {
-    (None, "ping-pong"): (Shape("message", "alpha + n beta", lambda ranks, size: Path(1, 0, size)),),
-    ("client-server", "library"): tuple(_library(there, back) for there in SUMS for back in BROADCASTS),
-    ("client-server", "linear"): (Shape("linear", LINEAR, by_hand(linear_reduce), by_hand(linear_broadcast)),),
-    ("peer-to-peer", "library"): (
-        _two(_doubling, _rabenseifner),  # the first of those that fit alike: with powers of two alone, they do
-        _two(_doubling, _ring),
-        _rabenseifner,
-        _doubling,
-    ),
-    ("peer-to-peer", "ring"): (_ring,),
-    ("peer-to-peer", "recursive-doubling"): (_doubling,),
-    ("peer-to-peer", "rabenseifner"): (_rabenseifner,),
-}

@@ -1,0 +1,184 @@
+"""The collective algorithms: how bytes combine in a round, each with all that is to be known of it. Without MPI.
+
+A mode names those that it offers (``modes``). An algorithm by hand is its schedules; of the MPI library's own the steps can't be
+seen, so its schedules are only what is counted of it: a server's messages one by one, and each peer's own vector once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from mpi_pgd.comm.paths import Form, Shape, form, halves, scatter, switched, tree
+from mpi_pgd.comm.schedules import (
+    EMPTY,
+    NOBODY,
+    Schedule,
+    Step,
+    linear_broadcast,
+    linear_reduce,
+    rabenseifner,
+    recursive_doubling,
+    ring,
+    sent,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Algorithm:
+    """What users, pictures, records and the cost model have to know of an algorithm.
+
+    Attributes:
+        name: as users write it.
+        text: what it does, for help and docs.
+        synonyms: other programs' words for it, with spaces between them.
+        colour: of its series in pictures, one of ``report.ink.PALETTE``.
+        marker: likewise, as matplotlib calls it.
+        schedules: one for each collective of a round.
+        shapes: what its critical path may be; of several, the one that fits a network best is taken.
+        library: the MPI library's collectives are called, and the schedules are only counted.
+    """
+
+    name: str
+    text: str
+    synonyms: str
+    colour: str
+    marker: str
+    schedules: tuple[Schedule, ...]
+    shapes: tuple[Shape, ...]
+    library: bool
+
+    def sent(self, rank: int, ranks: int, sizes: tuple[int, ...]) -> int:
+        """Bytes that a rank sends in a round.
+
+        Args:
+            rank, ranks: which of how many.
+            sizes: bytes of the messages of a round, one for each schedule.
+        """
+        return sent(self.schedules, rank, ranks, sizes)
+
+    def sent_by_all(self, ranks: int, sizes: tuple[int, ...]) -> int:
+        """Bytes that all ranks together send in a round."""
+        return _sent_by_all(self, ranks, sizes)
+
+
+@cache
+def _sent_by_all(algorithm: Algorithm, ranks: int, sizes: tuple[int, ...]) -> int:
+    return sum(algorithm.sent(rank, ranks, sizes) for rank in range(ranks))
+
+
+def _own_vector(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    if ranks > 1:
+        yield Step(rank, range(length), NOBODY, EMPTY, False)
+
+
+def by_hand(formula: str, *schedules: Schedule, folds: bool = True, **told: str) -> Algorithm:
+    """An algorithm that is its schedules.
+
+    Args:
+        formula: what one of its collectives costs, in words: of m ranks, n bytes, a message's latency alpha, a byte's time beta.
+        schedules: one for each collective of a round.
+        folds: powers of two ranks are a case of their own.
+        told: the other fields of the algorithm.
+    """
+    reduce, *broadcast = map(form, schedules)
+    shape = Shape(told["name"], formula, reduce, broadcast[0] if broadcast else None, folds)
+    return Algorithm(**told, schedules=schedules, shapes=(shape,), library=False)
+
+
+# With a server: a sum that comes to it, and a broadcast from it.
+
+TREE = "ceil(log2 m) alpha + ceil(log2 m) n beta"
+HALVES = "2 log2(m) alpha + 2 (m - 1)/m n beta; if m is no power of two, that of the power below and alpha + 1.25 n beta"
+SCATTER = "2 ceil(log2 m) alpha + 2 (m - 1)/m n beta"
+_SUMS: dict[str, tuple[str, Form]] = {
+    "tree": (TREE, tree),
+    "halves": (HALVES, halves),
+    "tree or halves": (f"alpha of {TREE}, beta of {HALVES}", switched(tree, halves)),
+}
+_BROADCASTS: dict[str, tuple[str, Form]] = {
+    "tree": (TREE, tree),
+    "scatter": (SCATTER, scatter),
+    "tree or scatter": (f"alpha of {TREE}, beta of {SCATTER}", switched(tree, scatter)),
+}
+
+
+def _both(reduce: str, broadcast: str) -> Shape:
+    there, back = _SUMS[reduce], _BROADCASTS[broadcast]
+    return Shape(f"{reduce}; {broadcast}", f"sum: {there[0]}; broadcast: {back[0]}", there[1], back[1])
+
+
+LIBRARY_SERVED = Algorithm(
+    name="library",
+    text="the MPI library's own reduce and broadcast",
+    synonyms="mpi default native vendor",
+    colour="blue",
+    marker="o",
+    schedules=(linear_reduce, linear_broadcast),
+    shapes=tuple(_both(there, back) for there in _SUMS for back in _BROADCASTS),
+    library=True,
+)
+LINEAR = by_hand(
+    "alpha + (m - 2) overhead + (m - 1) n beta",
+    linear_reduce,
+    linear_broadcast,
+    folds=False,
+    name="linear",
+    text="the server receives from, and sends to, one worker after the other",
+    synonyms="naive flat",
+    colour="sky",
+    marker="s",
+)
+
+# Among peers: a sum that all have.
+
+RING = by_hand(
+    "2 (m - 1) alpha + 2 (m - 1)/m n beta",
+    ring,
+    folds=False,
+    name="ring",
+    text="pieces go round and grow, then go round whole: the fewest bytes",
+    synonyms="",
+    colour="pink",
+    marker="D",
+)
+RECURSIVE_DOUBLING = by_hand(
+    "log2(m) alpha + log2(m) n beta; if m is no power of two, that of the power below and 2 alpha + 2.5 n beta",
+    recursive_doubling,
+    name="recursive-doubling",
+    text="pairs at distance 1, 2, 4 ... exchange all they have: the fewest messages",
+    synonyms="doubling butterfly hypercube",
+    colour="plum",
+    marker="v",
+)
+RABENSEIFNER = by_hand(
+    "2 log2(m) alpha + 2 (m - 1)/m n beta; if m is no power of two, that of the power below and 2 alpha + 2.25 n beta",
+    rabenseifner,
+    name="rabenseifner",
+    text="halves of what is left are exchanged and added, then gathered back: few messages, and few bytes",
+    synonyms="recursive-halving halving reduce-scatter",
+    colour="violet",
+    marker="P",
+)
+
+
+def _two(short: Algorithm, long: Algorithm) -> Shape:
+    few, many = short.shapes[0], long.shapes[0]
+    formula = f"alpha of {few.name}: {few.formula}; beta of {many.name}: {many.formula}"
+    return Shape(f"{few.name} or {many.name}", formula, switched(few.reduce, many.reduce))
+
+
+LIBRARY_ALLREDUCE = Algorithm(
+    name=LIBRARY_SERVED.name,
+    text="the MPI library's own allreduce",
+    synonyms=LIBRARY_SERVED.synonyms,
+    colour="red",
+    marker="^",
+    schedules=(_own_vector,),
+    shapes=(
+        _two(RECURSIVE_DOUBLING, RABENSEIFNER),  # the first of those that fit alike: with powers of two alone, they do
+        _two(RECURSIVE_DOUBLING, RING),
+        *RABENSEIFNER.shapes,
+        *RECURSIVE_DOUBLING.shapes,
+    ),
+    library=True,
+)

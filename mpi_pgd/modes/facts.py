@@ -1,0 +1,129 @@
+"""What is to be known of a mode without MPI: who holds rows, who updates, what travels; and what makes it on some ranks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from mpi_pgd.comm.algorithms import Algorithm
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from mpi_pgd.comm.collectives import Collective
+    from mpi_pgd.engine.arrays import Vector
+    from mpi_pgd.engine.loop import Order, Rule
+    from mpi_pgd.engine.sums import Partial
+
+
+class Mode(Protocol):
+    """A mode on the ranks of a communicator: what the loop calls (``engine.loop.Topology``), and who holds rows.
+
+    Attributes:
+        workers: how many share the blocks.
+        worker: this rank's number among them; -1 if it holds none.
+        round: the number of the round in hand, where ranks skip some; else None.
+    """
+
+    workers: int
+    worker: int
+
+    @property
+    def round(self) -> int | None:
+        """See above."""
+
+    def open(self, rule: "Rule", order: "Order") -> None:
+        """Give everyone the first order."""
+
+    def step(self, partial: "Partial", rule: "Rule", order: "Order") -> None:
+        """Sum the partials, update, give everyone the next order."""
+
+    def maximum(self, vector: "Vector") -> None:
+        """The largest over the ranks."""
+
+
+class Team(NamedTuple):
+    """The ranks that a mode is made for.
+
+    Attributes:
+        comm: all of them.
+        nodes: the node of each (``world.nodes``).
+        replicas: how many workers are to hold each block.
+        worker: this rank's number among the workers until now; -1 if it had none.
+    """
+
+    comm: "MPI.Intracomm"
+    nodes: Sequence[str] = ()
+    replicas: int = 1
+    worker: int = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What users, studies, plans and checks have to know of a mode.
+
+    Attributes:
+        name: as users write it.
+        text: what it does, for help.
+        synonyms: other programs' words for it, with spaces between them.
+        servers: ranks that hold no rows, the first ones; one that is alone always holds rows.
+        collectives: one for each message of a round (``comm.collectives.LIBRARY``).
+        messages: their sizes in bytes, of those of a partial, of an order, and of the peaks of the order-free sums.
+        algorithms: those that it offers; the first is the default.
+        make: the mode on the ranks of a team, with one of these. Collective. Imports MPI, which nothing else here does.
+        replicates: the mode that it stands for where each block is held by several workers; else nothing.
+    """
+
+    name: str
+    text: str
+    synonyms: str
+    servers: int
+    collectives: tuple[str, ...]
+    messages: Callable[[int, int, int], tuple[int, ...]]
+    algorithms: tuple[Algorithm, ...]
+    make: Callable[[Team, str], Mode]
+    replicates: str = ""
+
+    def first_worker(self, ranks: int) -> int:
+        """The first of so many ranks that holds rows."""
+        return min(self.servers, ranks - 1)
+
+    def workers(self, ranks: int) -> int:
+        """How many of so many ranks hold rows."""
+        return ranks - self.first_worker(ranks)
+
+    def ranks(self, workers: int) -> int:
+        """The fewest ranks of which so many hold rows."""
+        return workers + self.servers if workers > 1 else workers
+
+    def worker(self, rank: int, ranks: int) -> int:
+        """A rank's number among those that hold rows; -1 if it holds none."""
+        return max(-1, rank - self.first_worker(ranks))
+
+    def updates(self, rank: int) -> bool:
+        """Whether a rank applies the update, and has the solver's state."""
+        return rank == 0 or not self.servers
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the algorithms, the default first."""
+        return tuple(each.name for each in self.algorithms)
+
+    def algorithm(self, name: str) -> Algorithm:
+        """The one of this name."""
+        return next(each for each in self.algorithms if each.name == name)
+
+    def opened(self, comm: "MPI.Intracomm", name: str) -> "list[Collective]":
+        """The collectives of a round on these ranks, as the algorithm of this name does them."""
+        from mpi_pgd.comm.collectives import collectives
+
+        algorithm = self.algorithm(name)
+        return collectives(comm, self.collectives, () if algorithm.library else algorithm.schedules)
+
+    def sent_by_worker(self, name: str, ranks: int, sizes: tuple[int, ...]) -> int:
+        """Bytes that the busiest worker sends in a round of such messages: one of the first two, to a number or so."""
+        first = self.first_worker(ranks)
+        return max(self.algorithm(name).sent(rank, ranks, sizes) for rank in (first, min(first + 1, ranks - 1)))
+
+    def sent_by_server(self, name: str, ranks: int, sizes: tuple[int, ...]) -> int:
+        """Bytes that rank 0 sends in a round of such messages if it is a server; else nothing."""
+        return self.algorithm(name).sent(0, ranks, sizes) if self.first_worker(ranks) else 0
