@@ -7,33 +7,14 @@ import socket
 import struct
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+
+from mpi_pgd.recovery.verdict import Member
 
 CARD_BYTES = 128
 LOOPBACK = "127.0.0.1"
 _CARD = struct.Struct("!8s8s8sIHB32s60s")
 _SIOCGIFADDR = 0x8915  # Linux: the IPv4 address of an interface
 _MOST = 8  # addresses
-
-
-class Member(NamedTuple):
-    """A rank as others see it.
-
-    Attributes:
-        cookie: 8 random bytes, by which others know it.
-        node: what shares its process numbers: a member with the same can kill it.
-        net: what shares its loopback.
-        addresses: IPv4, where it listens; if there are several, it is not known which of them others can reach.
-    """
-
-    rank: int
-    host: str
-    pid: int
-    cookie: bytes
-    node: bytes
-    net: bytes
-    port: int
-    addresses: tuple[str, ...]
 
 
 def place() -> bytes:

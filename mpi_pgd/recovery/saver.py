@@ -5,7 +5,7 @@ from threading import Thread
 
 from mpi_pgd.errors import InputError
 
-Save = Callable[[], str]
+Write = Callable[[], str]
 
 
 class Job:
@@ -17,7 +17,7 @@ class Job:
         sentence: where the checkpoint is, or what went wrong.
     """
 
-    def __init__(self, save: Save) -> None:
+    def __init__(self, save: Write) -> None:
         self.save = save
         self.ended = self.saved = False
         self.sentence = ""
@@ -67,7 +67,7 @@ class Saver:
         self._next: Job | None = None
         self._failures: set[str] = set()
 
-    def request(self, save: Save) -> Job:
+    def request(self, save: Write) -> Job:
         """A save that begins now, or when the present one has ended: what it writes is never older than the request."""
         if self._next is None or self._next.save != save:
             self._next = Job(save)

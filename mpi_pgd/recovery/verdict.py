@@ -5,9 +5,28 @@ from itertools import groupby
 from typing import NamedTuple
 
 from mpi_pgd.observers.pulse import SUMMING, WAITING
-from mpi_pgd.recovery.members import Member
 
 MOST = 8  # groups that are named
+
+
+class Member(NamedTuple):
+    """A rank as others see it.
+
+    Attributes:
+        cookie: 8 random bytes, by which others know it.
+        node: what shares its process numbers: a member with the same can kill it.
+        net: what shares its loopback.
+        addresses: IPv4, where it listens; if there are several, it is not known which of them others can reach.
+    """
+
+    rank: int
+    host: str
+    pid: int
+    cookie: bytes
+    node: bytes
+    net: bytes
+    port: int
+    addresses: tuple[str, ...]
 
 
 class Answer(NamedTuple):

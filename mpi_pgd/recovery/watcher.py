@@ -1,27 +1,29 @@
 """One daemon thread a rank that makes no MPI call, so that it can act while the main thread waits in one.
 
-It hears signals at once, has checkpoints written, and finds out who keeps everyone waiting.
+It hears signals at once, and does what the watchdog says: has checkpoints written, and finds out who keeps everyone waiting.
 """
 
 import contextlib
 import math
 import os
 import select
+import signal
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Thread
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING
 
 from mpi_pgd.observers.pulse import Pulse
-from mpi_pgd.recovery.saver import Job, Save, Saver
+from mpi_pgd.recovery.events import Action, Beat, End, Event, Joined, Kill, Save, Saved, Say, Send, Tick, Wanted
+from mpi_pgd.recovery.hang_timeout import HangTimeout
+from mpi_pgd.recovery.saver import Job, Saver, Write
 from mpi_pgd.recovery.signals import SignalFlag
-from mpi_pgd.recovery.silence import Silence
+from mpi_pgd.recovery.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from mpi_pgd.recovery.patience import Patience
-    from mpi_pgd.recovery.post import Post
-
+    from mpi_pgd.recovery.datagrams import Datagrams
 
 NAP = 3600.0  # seconds of sleep, at most: poll counts milliseconds in an int, in which 25 days have room
 PAUSE = 1.0  # seconds after a bug
@@ -34,7 +36,7 @@ class Watcher:
         pulse: what the main thread is doing.
         save: writes the checkpoint and returns where it is; raises ``InputError`` if it can't. None where there is none to write.
         every: seconds between two saves; inf for none.
-        patience: seconds without a finished round until everyone is asked what they wait for; inf for never; or ``auto``.
+        patience: see ``HangTimeout``.
         flag: tells of signals.
         end: ends the job with an exit code; called in the thread, and not to return. With ULFM it takes MPI_Abort to end all.
         frozen: what happens to a rank that is frozen: ``end`` the run, or ``drop`` the rank, which ULFM survives.
@@ -51,7 +53,7 @@ class Watcher:
         self,
         pulse: Pulse,
         *,
-        save: Save | None = None,
+        save: Write | None = None,
         every: float = math.inf,
         patience: str | float = math.inf,
         flag: SignalFlag | None = None,
@@ -62,13 +64,14 @@ class Watcher:
         host: str = "127.0.0.1",
     ) -> None:
         self.pulse, self.save, self.every, self.flag = pulse, save, every, flag
-        self.silence = Silence(patience, pulse)
+        self.timeout = HangTimeout(patience)
         self.end, self.frozen, self.say, self.key, self.host = end, frozen, say, key, host
-        self.fallback_save: Save | None = None
-        self.post: Post | None = None
-        self._patience: Patience | None = None
+        self.fallback_save: Write | None = None
+        self._datagrams: Datagrams | None = None
         self._thread: Thread | None = None
-        self._asked = self._stopping = False
+        self._poked = self._stopping = False
+        self._joins: deque[Joined] = deque()
+        self._last: Job | None = None  # the save whose end the watchdog waits for
         self._bug: BaseException | None = None
         self._bugs: set[str] = set()
 
@@ -84,24 +87,20 @@ class Watcher:
         self._ours, self._theirs = os.pipe()
         for end in (self._ours, self._theirs):
             os.set_blocking(end, False)
-        if self.silence.patience < math.inf:
-            self._listen()
-        self.saver = Saver(self.say, self._wake, self._note)
-        self._due = perf_counter() + self.every
+        if self.timeout.after(0.0) < math.inf:
+            from mpi_pgd.recovery.datagrams import Datagrams  # hardly anyone asks for it, and it takes an import of sockets
+
+            self._datagrams = Datagrams(self.key, self.host)
+        self._saver = Saver(self.say, self._wake, self._note)
+        self._watchdog = Watchdog(self.every, self.timeout, self.frozen == "drop", perf_counter())
         self._poll = select.poll()
         self._poll.register(self._ours, select.POLLIN)
-        for source in (self.flag, self.post):
+        for source in (self.flag, self._datagrams):
             if source:
                 self._poll.register(source.fileno(), select.POLLIN)
+        self._listens = self._datagrams is not None
         self._thread = Thread(target=self._run, name="watcher", daemon=True)
         self._thread.start()
-
-    def _listen(self) -> None:
-        from mpi_pgd.recovery.patience import Patience  # hardly anyone asks for it, and it takes an import of sockets
-        from mpi_pgd.recovery.post import Post
-
-        self.post = Post(self.key, self.host)
-        self._patience = Patience(self, self.post)
 
     def stop(self) -> None:
         """End the thread, after the saves that were asked for. May be called again.
@@ -115,8 +114,8 @@ class Watcher:
         self._wake()
         self._thread.join()
         self._thread = None
-        if self.post:
-            self.post.close()
+        if self._datagrams:
+            self._datagrams.close()
         os.close(self._ours)
         os.close(self._theirs)
         if self._bug:
@@ -124,73 +123,92 @@ class Watcher:
 
     def poke(self) -> None:
         """Have a checkpoint written now. For the main thread; one system call, or none if one has been asked for already."""
-        if not self._asked:
-            self._asked = True
+        if not self._poked:
+            self._poked = True
             self._wake()
 
     def card(self) -> bytes:
         """What the others have to know of this rank to ask it: 128 bytes, to be gathered by MPI. Only with a patience."""
-        assert self.post
-        return self.post.card
+        assert self._datagrams
+        return self._datagrams.card
 
     def join(self, cards: Sequence[bytes], me: int, ids: Sequence[int] = ()) -> None:
         """Who takes part from now on: the cards of ranks 0, 1, ... of the communicator, of which this is ``me``.
 
         ``ids`` are the ranks' numbers as a person knows them, if they are others.
         """
-        if self._patience:
-            from mpi_pgd.recovery.members import unpack
+        from mpi_pgd.recovery.members import unpack
 
-            self._patience.asking.join([unpack(card, rank) for card, rank in zip(cards, ids or range(len(cards)), strict=True)], me)
-            self._wake()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the main thread has asked the thread to end."""
-        return self._stopping
-
-    def turn(self, until: float) -> None:
-        """Sleep until something happens, or it is ``until``, and do what is to be done at once. For the thread."""
-        try:
-            self._hear(min(NAP, min(until, self._due) - perf_counter()))
-        finally:  # whatever was heard
-            if self._asked or perf_counter() >= self._due:
-                self._asked = False
-                self.request()
-            self.saver.advance()
-
-    def _hear(self, seconds: float) -> None:
-        ready = {number for number, _ in self._poll.poll(max(0, math.ceil(seconds * 1e3)))}
-        if self._ours in ready:
-            self._drain()
-        if self.flag and self.flag.fileno() in ready and self.flag.hear():
-            self.request()
-        if self._patience and self.post and self.post.fileno() in ready:
-            self._patience.asking.read()
-        if self._patience:
-            self._patience.asking.tick()
-
-    def request(self, other: Save | None = None) -> Job | None:
-        """Begin to save, if this rank has anything to write."""
-        self._due = perf_counter() + self.every
-        save = other or self.save
-        return self.saver.request(save) if save else None
+        members = [unpack(card, rank) for card, rank in zip(cards, ids or range(len(cards)), strict=True)]
+        self._joins.append(Joined(members, me))
+        self._wake()
 
     def _run(self) -> None:
         while not self._stopping:
             try:
-                self.turn(self._patience.next if self._patience else math.inf)
-                if self._patience and not self._stopping:
-                    self._patience.look()
-                    if perf_counter() >= self._patience.due:
-                        self._patience.inquire()
+                self._turn()
             except BaseException as bug:
                 self._note(bug)
                 self._deafen()
                 sleep(PAUSE)
-        if self._asked:
-            self.request()
-        self.saver.finish()
+        if self._poked:
+            self._do(Save())
+        self._saver.finish()
+
+    def _turn(self) -> None:
+        """Sleep until something happens or is due, and do what is to be done at once."""
+        seconds = min(NAP, self._watchdog.due - perf_counter())
+        ready = {number for number, _ in self._poll.poll(max(0, math.ceil(seconds * 1e3)))}
+        if self._ours in ready:
+            self._drain()
+        pulse = self.pulse
+        self._tell(Beat(pulse.round, pulse.step, pulse.since, pulse.finished, pulse.longest))
+        self._tell_own()
+        if self.flag and self.flag.fileno() in ready and self.flag.hear():
+            self._tell(Wanted())
+        if self._listens and self._datagrams and self._datagrams.fileno() in ready:
+            for heard in self._datagrams.read():
+                self._tell(heard)
+        if not self._stopping:
+            self._tell(Tick())
+
+    def _tell_own(self) -> None:
+        """What came from this process's other threads; first, as a bug in the rest must not keep it."""
+        if self._poked:
+            self._poked = False
+            self._tell(Wanted())
+        self._saver.advance()
+        if self._last and self._last.ended:
+            ended, self._last = self._last, None
+            self._tell(Saved(ended.sentence))
+        while self._joins and self._listens:
+            self._tell(self._joins.popleft())
+
+    def _tell(self, event: Event) -> None:
+        for action in self._watchdog.on(event, perf_counter()):
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Save():
+                self._request(action.last)
+            case Say():
+                self.say(action.sentence)
+            case Send():
+                assert self._datagrams
+                self._datagrams.send(action)
+            case Kill():
+                with contextlib.suppress(ProcessLookupError):  # it is gone: all the better
+                    os.kill(action.pid, signal.SIGKILL)
+            case End():
+                self.end(action.code)
+
+    def _request(self, last: bool) -> None:
+        """Begin to save, if this rank has anything to write."""
+        write = self.save or (self.fallback_save or str if last else None)  # str() says nothing, but that it has ended
+        job = self._saver.request(write) if write else None
+        if last:
+            self._last = job
 
     def _note(self, bug: BaseException) -> None:
         """Tell of a bug at once, each once; ``stop`` raises the first of them in the main thread, which may be hours away."""
@@ -202,9 +220,10 @@ class Watcher:
 
     def _deafen(self) -> None:
         """Go on without the others: it is they who bring what is not foreseen, and signals and checkpoints matter more."""
-        if self._patience and self.post:
-            self._patience = None
-            self._poll.unregister(self.post.fileno())
+        if self._listens and self._datagrams:
+            self._listens = False
+            self._poll.unregister(self._datagrams.fileno())
+            self._watchdog.on(Joined((), 0), perf_counter())
             self.say("this rank neither asks nor answers any more who keeps all waiting (--patience)")
 
     def _wake(self) -> None:

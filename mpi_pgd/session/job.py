@@ -27,10 +27,10 @@ from mpi_pgd.observers.pulse import Pulse
 from mpi_pgd.observers.snapshot import Keeper, Kept
 from mpi_pgd.recovery import saver
 from mpi_pgd.recovery.checkpoint import Checkpoint
+from mpi_pgd.recovery.hang_timeout import AUTO
 from mpi_pgd.recovery.recovery import Team
 from mpi_pgd.recovery.resume import About, Start, Writer, check
 from mpi_pgd.recovery.signals import SignalFlag
-from mpi_pgd.recovery.silence import AUTO
 from mpi_pgd.recovery.watcher import Watcher
 from mpi_pgd.session import provenance
 from mpi_pgd.session.inspect import Problem
@@ -152,8 +152,8 @@ class Job:
             host=host,
         )
         self.watcher = self.stack.enter_context(watcher)
-        if watcher.silence.automatic and self.team.comm.rank == 0 and not chosen.quiet:
-            say(watcher.silence.sentence())
+        if watcher.timeout.automatic and self.team.comm.rank == 0 and not chosen.quiet:
+            say(watcher.timeout.sentence())
 
     def _end(self, code: int) -> None:
         """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""

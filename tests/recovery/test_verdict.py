@@ -2,8 +2,7 @@
 
 import pytest
 
-from mpi_pgd.recovery.members import CARD_BYTES, Member, pack, unpack
-from mpi_pgd.recovery.verdict import MOST, Answer, frozen, names, sentence
+from mpi_pgd.recovery.verdict import MOST, Answer, Member, frozen, names, sentence
 
 
 def members(*hosts: str) -> list[Member]:
@@ -82,12 +81,3 @@ def test_frozen_is_who_is_silent_or_stuck_in_a_step_of_its_own() -> None:
     answers = {0: Answer(1, "summing", 99.0), 1: READS, 3: COMPUTES, 4: Answer(1, "waiting for the end", 99.0)}
     assert [member.rank for member in frozen(everyone, answers, patience=10.0)] == [1, 2]
     assert [member.rank for member in frozen(everyone, answers, patience=3.0)] == [1, 2, 3]
-
-
-def test_a_card_says_what_was_packed() -> None:
-    card = pack(b"12345678", 65000, "")
-    assert len(card) == CARD_BYTES
-    member = unpack(card, 3)
-    assert (member.rank, member.cookie, member.port) == (3, b"12345678", 65000)
-    assert (member.node, member.net) == unpack(pack(b"other...", 1, ""), 0)[4:6]
-    assert not any(address.startswith("127.") for address in member.addresses)

@@ -207,7 +207,7 @@ def test_rows_beyond_the_memory_that_was_granted(library: Library, tmp_path: Pat
 def test_a_rank_that_is_not_heard_of_ends_the_run(library: Library, tmp_path: Path) -> None:
     """Patience is on where a node may be lost, here a short one."""
     script = in_a_job(tmp_path)
-    short = "from mpi_pgd.recovery import silence\nsilence.LEAST = silence.WINDOW = silence.TIMES = 1\n"
+    short = "from mpi_pgd.recovery import hang_timeout\nhang_timeout.LEAST = hang_timeout.WINDOW = hang_timeout.TIMES = 1\n"
     script.write_text(short + script.read_text())
     kept = tmp_path / "run.ckpt"
 

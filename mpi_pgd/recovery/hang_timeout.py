@@ -1,4 +1,4 @@
-"""How long the others wait for a rank that is not heard of, where nobody says: ``--patience auto``.
+"""How long the others wait for a rank that is not heard of: ``--patience``, in seconds or ``auto``.
 
 A launcher may never notice that a node is gone (MPICH's srun, if SLURM does not), and the ranks that are left wait in a sum for
 ever. So where SLURM gave several nodes, ranks that do not answer end the run. One that answers is never ended, however long it
@@ -7,8 +7,6 @@ takes: it reads, or computes.
 
 import math
 
-from mpi_pgd.observers.pulse import Pulse
-
 AUTO = "auto"
 LEAST = 60.0  # seconds without a finished round
 TIMES = 10  # of the longest round so far, if that is more: a machine that swaps or drops out for a while is not gone
@@ -16,33 +14,28 @@ LOADING = 300.0  # seconds before the first round: a file system that hangs may 
 WINDOW = 15.0  # seconds in which a rank has to answer then
 
 
-class Silence:
-    """What the watcher has to know of ``--patience``, in seconds or ``auto``.
+class HangTimeout:
+    """All in seconds.
+
+    Args:
+        given: without a finished round, until everyone is asked what they wait for; inf for never; or ``auto``.
 
     Attributes:
         automatic: whether it is.
+        stuck: in a step of its own, until a rank that answers is taken for frozen.
+        window: for the answers.
     """
 
-    def __init__(self, given: str | float, pulse: Pulse) -> None:
+    def __init__(self, given: str | float) -> None:
         self.automatic = given == AUTO
-        self._given, self._pulse = math.inf if self.automatic else float(given), pulse
+        self.stuck = math.inf if self.automatic else float(given)
+        self.window = WINDOW if self.automatic else min(5.0, max(1.0, self.stuck / 2))
 
-    @property
-    def patience(self) -> float:
-        """Without a finished round, until everyone is asked; inf for never."""
+    def after(self, longest: float) -> float:
+        """Without a finished round, until everyone is asked; ``longest`` is the longest round so far, 0 before the first."""
         if not self.automatic:
-            return self._given
-        return max(LEAST, TIMES * self._pulse.longest) if self._pulse.longest else LOADING
-
-    @property
-    def stuck(self) -> float:
-        """In a step of its own, until a rank that answers is taken for frozen."""
-        return self._given
-
-    @property
-    def window(self) -> float:
-        """For the answers."""
-        return WINDOW if self.automatic else min(5.0, max(1.0, self._given / 2))
+            return self.stuck
+        return max(LEAST, TIMES * longest) if longest else LOADING
 
     def sentence(self) -> str:
         """For the log."""
