@@ -64,14 +64,9 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
         InputError: the disk is full, or the folder has gone or can't be written; nothing is left of the attempt.
         ValueError: ``read`` would refuse it.
     """
-    content = pieces(checkpoint)
-
-    def written(part: Path) -> None:
-        with part.open("wb") as stream:
-            stream.writelines(content)
-
+    content = output.raw(*pieces(checkpoint))
     try:
-        output.replace({Path(path): written})
+        output.replace({Path(path): content})
     except OSError as error:
         raise InputError(
             f"the checkpoint {path} can't be written ({error.strerror}), the last one there is intact: make room for a new one"

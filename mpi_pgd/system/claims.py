@@ -1,7 +1,6 @@
 """Who may write to a place: one run at a time, told by a file there, on any file system that the ranks' nodes share."""
 
 import errno
-import json
 import os
 import secrets
 import sys
@@ -102,10 +101,9 @@ class Claim:
     def _create(self) -> bool:
         """Make the file, whole at once; a link is the one thing that NFS too makes for one of several only."""
         part = self.lock.with_name(f".{self.lock.name}.{self.record['token']}.part")
-        handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        content = output.document(self.record)
         try:
-            os.write(handle, json.dumps(self.record).encode())
-            os.close(handle)
+            output.create(part, content)
             try:
                 os.link(part, self.lock)
             except FileExistsError:
@@ -114,9 +112,7 @@ class Claim:
                 if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
                     raise
                 with suppress(FileExistsError):  # a file system without links
-                    handle = os.open(self.lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-                    os.write(handle, json.dumps(self.record).encode())
-                    os.close(handle)
+                    output.create(self.lock, content)
         finally:
             part.unlink(missing_ok=True)
         # Not by what was raised: an answer of NFS may get lost.

@@ -47,7 +47,7 @@ def replace(contents: Mapping[Path, Content | None]) -> None:
     try:
         for change in changes:
             if change.content:
-                _written(change.part, change.content)
+                create(change.part, change.content)
         _swap(changes)
     finally:
         for change in changes:
@@ -56,13 +56,25 @@ def replace(contents: Mapping[Path, Content | None]) -> None:
                     path.unlink(missing_ok=True)
 
 
+def create(path: Path, content: Content) -> None:
+    """Write a file that is not there, and have the disk confirm it. All that the program writes goes through here.
+
+    Raises:
+        OSError, RuntimeError, ValueError: that can't be done, or there is something of this name, be it a link; part of the file
+            may be left.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    content(path)
+    _sync(path)
+
+
 def rehearse(contents: Mapping[Path, Content]) -> None:
     """Write files aside and remove them: what would fail after the work fails now. Raises what ``replace`` does."""
     token = secrets.token_hex(_TOKEN)
     for path, content in contents.items():
         part = _change(path, token, content).part
         try:
-            _written(part, content)
+            create(part, content)
         finally:
             part.unlink(missing_ok=True)
 
@@ -158,11 +170,12 @@ def text(words: str) -> Content:
     return raw(words.encode())
 
 
-def raw(content: bytes) -> Content:
-    """Bytes as a file."""
+def raw(*pieces: bytes) -> Content:
+    """Bytes, one piece after the other, as a file."""
 
     def written(path: Path) -> None:
-        path.write_bytes(content)
+        with path.open("wb") as file:
+            file.writelines(pieces)
 
     return written
 
@@ -211,13 +224,6 @@ def _change(path: Path, token: str, content: Content | None) -> _Change:
     target = Path(os.path.realpath(path))
     part, old = (target.with_name(f".{target.name}.{token}.{kind}") for kind in ("part", "old"))
     return _Change(target, part, old, content)
-
-
-def _written(part: Path, content: Content) -> None:
-    """Nobody knows the name beforehand, so there is no link under it to write through; and the disk has it."""
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    content(part)
-    _sync(part)
 
 
 def _swap(changes: Sequence[_Change]) -> None:
