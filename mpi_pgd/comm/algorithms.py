@@ -6,7 +6,6 @@ seen, so its schedules are only what is counted of it: a server's messages one b
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from mpi_pgd.comm.paths import Form, Shape, form, halves, scatter, switched, tree
 from mpi_pgd.comm.schedules import (
@@ -58,12 +57,7 @@ class Algorithm:
 
     def sent_by_all(self, ranks: int, sizes: tuple[int, ...]) -> int:
         """Bytes that all ranks together send in a round."""
-        return _sent_by_all(self, ranks, sizes)
-
-
-@cache
-def _sent_by_all(algorithm: Algorithm, ranks: int, sizes: tuple[int, ...]) -> int:
-    return sum(algorithm.sent(rank, ranks, sizes) for rank in range(ranks))
+        return sum(self.sent(rank, ranks, sizes) for rank in range(ranks))
 
 
 def _own_vector(rank: int, ranks: int, length: int) -> Iterator[Step]:

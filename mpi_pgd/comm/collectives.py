@@ -12,44 +12,22 @@ from mpi_pgd.engine.arrays import Vector
 Collective = Callable[[Vector], None]  # in place, on every rank
 
 
-def library_reduce(comm: MPI.Intracomm) -> Collective:
-    """MPI_Reduce to rank 0."""
-
-    def reduce(vector: Vector) -> None:
-        if comm.rank == 0:
-            comm.Reduce(MPI.IN_PLACE, vector)
-        else:
-            comm.Reduce(vector, None)
-
-    return reduce
+def _reduce(comm: MPI.Intracomm) -> Collective:
+    return lambda vector: comm.Reduce(vector if comm.rank else MPI.IN_PLACE, None if comm.rank else vector)
 
 
-def library_broadcast(comm: MPI.Intracomm) -> Collective:
-    """MPI_Bcast from rank 0."""
-    return comm.Bcast
-
-
-def library_allreduce(comm: MPI.Intracomm) -> Collective:
-    """MPI_Allreduce."""
-    return partial(comm.Allreduce, MPI.IN_PLACE)
-
-
-def library_maximum(comm: MPI.Intracomm) -> Collective:
-    """MPI_Allreduce of the largest."""
-    return lambda vector: comm.Allreduce(MPI.IN_PLACE, vector, MPI.MAX)
+# The MPI library's own; those of one rank go to and from rank 0.
+LIBRARY: dict[str, Callable[[MPI.Intracomm], Collective]] = {
+    "reduce": _reduce,
+    "broadcast": lambda comm: comm.Bcast,
+    "allreduce": lambda comm: partial(comm.Allreduce, MPI.IN_PLACE),
+    "maximum": lambda comm: partial(comm.Allreduce, MPI.IN_PLACE, op=MPI.MAX),
+}
 
 
 def collectives(comm: MPI.Intracomm, operations: Sequence[str], schedules: Sequence[Schedule] = ()) -> list[Collective]:
     """One for each operation (of ``LIBRARY``): what its schedule describes, or the MPI library's where there are none."""
     return [_ByHand(schedule, comm) for schedule in schedules] or [LIBRARY[name](comm) for name in operations]
-
-
-LIBRARY = {
-    "reduce": library_reduce,
-    "broadcast": library_broadcast,
-    "allreduce": library_allreduce,
-    "maximum": library_maximum,
-}
 
 
 class _ByHand:

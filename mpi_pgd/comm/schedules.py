@@ -7,7 +7,8 @@ wire (``collectives.py``) and counted by the cost model. m is the number of rank
 High Performance Computing Applications 19, 2005, sections 4.1 to 4.5.)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 
@@ -124,7 +125,8 @@ def _fold_out(rank: int, ranks: int, whole: range) -> Iterator[Step]:
     yield Step(rank - 1, whole, NOBODY, EMPTY, False) if rank % 2 else Step(NOBODY, EMPTY, rank + 1, whole, False)
 
 
-def sent(schedules: Sequence[Schedule], rank: int, ranks: int, sizes: Sequence[int]) -> int:
+@cache
+def sent(schedules: tuple[Schedule, ...], rank: int, ranks: int, sizes: tuple[int, ...]) -> int:
     """Bytes that a rank sends in a round, whose messages have ``sizes`` bytes: one for each of the schedules."""
     plans = zip(schedules, sizes, strict=True)
     return sum(NUMBER * len(step.send) for schedule, size in plans for step in schedule(rank, ranks, size // NUMBER))

@@ -8,7 +8,6 @@ from mpi_pgd.modes.facts import Facts
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from mpi_pgd.engine.arrays import Vector
     from mpi_pgd.engine.loop import Order, Rule
     from mpi_pgd.engine.sums import Partial
 
@@ -30,13 +29,11 @@ class ClientServer:
     round = None
 
     def __init__(self, comm: "MPI.Intracomm", algorithm: str = FACTS.names[0]) -> None:
-        from mpi_pgd.comm.collectives import library_maximum
-
         self.comm = comm
         self.workers, self.worker = FACTS.workers(comm.size), FACTS.worker(comm.rank, comm.size)
         self.updates = FACTS.updates(comm.rank)
         self.reduce, self.broadcast = FACTS.opened(comm, algorithm)
-        self._maximum = library_maximum(comm)
+        self.maximum = FACTS.maximum(comm)
 
     def open(self, rule: "Rule", order: "Order") -> None:
         """The server writes the first order and broadcasts it."""
@@ -50,7 +47,3 @@ class ClientServer:
         if self.updates:
             rule(partial, order)
         self.broadcast(order.buffer)
-
-    def maximum(self, vector: "Vector") -> None:
-        """Rare, so one collective for both directions."""
-        self._maximum(vector)

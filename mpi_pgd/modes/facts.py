@@ -119,6 +119,12 @@ class Facts:
         algorithm = self.algorithm(name)
         return collectives(comm, self.collectives, () if algorithm.library else algorithm.schedules)
 
+    def maximum(self, comm: "MPI.Intracomm") -> "Collective":
+        """The largest of each number over the ranks: always the MPI library's, as it is rare."""
+        from mpi_pgd.comm.collectives import LIBRARY
+
+        return LIBRARY["maximum"](comm)
+
     def sent_by_worker(self, name: str, ranks: int, sizes: tuple[int, ...]) -> int:
         """Bytes that the busiest worker sends in a round of such messages: one of the first two, to a number or so."""
         first = self.first_worker(ranks)

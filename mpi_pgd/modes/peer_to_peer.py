@@ -8,7 +8,6 @@ from mpi_pgd.modes.facts import Facts
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from mpi_pgd.engine.arrays import Vector
     from mpi_pgd.engine.loop import Order, Rule
     from mpi_pgd.engine.sums import Partial
 
@@ -30,12 +29,10 @@ class PeerToPeer:
     round = None
 
     def __init__(self, comm: "MPI.Intracomm", algorithm: str = FACTS.names[0]) -> None:
-        from mpi_pgd.comm.collectives import library_maximum
-
         self.comm = comm
         self.workers, self.worker = FACTS.workers(comm.size), FACTS.worker(comm.rank, comm.size)
         (self.allreduce,) = FACTS.opened(comm, algorithm)
-        self._maximum = library_maximum(comm)
+        self.maximum = FACTS.maximum(comm)
 
     def open(self, rule: "Rule", order: "Order") -> None:
         """Every peer writes the same first order."""
@@ -45,7 +42,3 @@ class PeerToPeer:
         """Allreduce, then every peer applies the rule."""
         self.allreduce(partial.buffer)
         rule(partial, order)
-
-    def maximum(self, vector: "Vector") -> None:
-        """Exchange the largest."""
-        self._maximum(vector)

@@ -1,0 +1,101 @@
+"""What every mode and every algorithm has to keep: the same bits, the place that its facts give each rank, the bytes they count."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from mpi_pgd import fit
+from mpi_pgd.data.make import make
+from mpi_pgd.modes import MEMBERS, MODES, WAYS
+from mpi_pgd.modes.facts import Facts, Team
+
+REPLICAS = 2
+EVERY = [pytest.param(facts, name, id=f"{facts.name}-{name}") for facts in MEMBERS for name in facts.names]
+BY_HAND = [way for way, algorithm in WAYS.items() if not algorithm.library]
+
+
+class Counting:
+    """A communicator that counts the bytes that are sent point to point."""
+
+    def __init__(self, comm: MPI.Intracomm) -> None:
+        self.comm, self.sent = comm, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.comm, name)
+
+    def Send(self, vector: np.ndarray, to: int) -> None:
+        self.sent += vector.nbytes
+        self.comm.Send(vector, to)
+
+    def Sendrecv(self, vector: np.ndarray, to: int, *more: Any) -> None:
+        self.sent += vector.nbytes
+        self.comm.Sendrecv(vector, to, *more)
+
+
+@pytest.mark.ranks(1, 2, 3, 5)
+@pytest.mark.parametrize(("facts", "algorithm"), EVERY)
+def test_a_fit_has_the_bits_of_one_rank(comm: MPI.Intracomm, folder: Path, facts: Facts, algorithm: str) -> None:
+    replicas = REPLICAS if facts.replicates else 1
+    if facts.workers(comm.size) < replicas:
+        pytest.skip("too few workers")
+    path = folder / "rows.h5"
+    if comm.rank == 0:
+        make(path, 3000, 6, condition=20.0, noise=0.5, seed=1)
+    comm.Barrier()
+    options: dict[str, Any] = {"rounds": 40, "tol": 0.0, "quiet": True}
+    alone = fit(path, comm=MPI.COMM_SELF, **options)
+    result = fit(path, comm=comm, mode=facts.replicates or facts.name, algorithm=algorithm, replicas=replicas, **options)
+    assert result.record["weights_sha256"] == alone.record["weights_sha256"]
+    assert result.coef.tobytes() == alone.coef.tobytes()
+    assert result.record["rounds"] == 40
+    assert result.record["workers"] == facts.workers(comm.size)
+    partial = 8 * (2 * (6 + 2) + 6)
+    sizes = facts.messages(partial, 0, 8 * (6 + 2))
+    assert result.record["bytes_per_round"] == facts.sent_by_worker(algorithm, comm.size, sizes)
+
+
+@pytest.mark.ranks(1, 2, 3, 5)
+@pytest.mark.parametrize(("facts", "algorithm"), EVERY)
+def test_ranks_have_the_places_of_the_facts(comm: MPI.Intracomm, facts: Facts, algorithm: str) -> None:
+    replicas = REPLICAS if facts.replicates else 1
+    if facts.workers(comm.size) < replicas:
+        pytest.skip("too few workers")
+    mode = facts.make(Team(comm, [f"node{rank}" for rank in range(comm.size)], replicas), algorithm)
+    assert (mode.worker >= 0) == (facts.worker(comm.rank, comm.size) >= 0)
+    assert sorted(set(comm.allgather(mode.worker)) - {-1}) == list(range(mode.workers))
+    assert mode.workers == facts.workers(comm.size) // replicas
+    vector = np.array([float(comm.rank), -comm.rank, 7.0])
+    facts.maximum(comm)(vector)
+    assert vector.tolist() == [comm.size - 1, 0, 7]
+
+
+@pytest.mark.ranks(1, 2, 3, 4, 5)
+@pytest.mark.parametrize("way", WAYS)
+def test_collectives_do_what_they_are_called(comm: MPI.Intracomm, way: tuple[str, str]) -> None:
+    mode, algorithm = way
+    facts = MODES[mode]
+    for name, collective in zip(facts.collectives, facts.opened(comm, algorithm), strict=True):
+        for length in (0, 1, 2, 7, 64):
+            own = np.arange(length) + 97.0 * comm.rank
+            total = comm.allreduce(own)
+            vector = own.copy()
+            for _ in range(2):  # the second finds its steps looked up
+                vector[:] = own
+                collective(vector)
+            expected = {"reduce": vector if comm.rank else total, "broadcast": np.arange(length), "allreduce": total}[name]
+            assert vector.tolist() == expected.tolist()
+
+
+@pytest.mark.ranks(1, 2, 3, 4, 5)
+@pytest.mark.parametrize("way", BY_HAND)
+def test_the_bytes_that_are_counted_are_sent(comm: MPI.Intracomm, way: tuple[str, str]) -> None:
+    mode, algorithm = way
+    facts, counting = MODES[mode], Counting(comm)
+    sizes = facts.messages(8 * 61, 8 * 13, 0)
+    for collective, size in zip(facts.opened(counting, algorithm), sizes, strict=True):  # type: ignore[arg-type]
+        collective(np.zeros(size // 8))
+    assert counting.sent == WAYS[way].sent(comm.rank, comm.size, sizes)
+    assert comm.allreduce(counting.sent) == WAYS[way].sent_by_all(comm.size, sizes)
