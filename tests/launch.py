@@ -123,6 +123,14 @@ def libraries() -> dict[str, Library]:
     return found
 
 
+def any_library(number: int) -> Library:
+    """The libraries in turn: what does not depend on the library needs no test with each."""
+    found = list(libraries().values())
+    if not found:
+        pytest.skip("no MPI library here")
+    return found[number % len(found)]
+
+
 def required() -> list[str]:
     """The libraries and programs whose absence is a failure, from MPI_PGD_REQUIRE=name,name."""
     return [name for name in os.environ.get("MPI_PGD_REQUIRE", "").replace(" ", "").split(",") if name]

@@ -1,8 +1,12 @@
-"""What a user's mistake, and a bug on one rank, look like under a real mpirun: the list of errors that README promises."""
+"""What a user's mistake, and a bug on one rank, look like: the list of errors that README promises.
+
+Every mistake is tried on a communicator, and some of each kind under an mpirun of its own.
+"""
 
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +16,13 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.launch import LEFT_OUT, ROOT, Library, Result, launch, libraries
+from tests import commands
+from tests.launch import LEFT_OUT, ROOT, Library, Result, any_library, launch
 from tests.sparse import hole
 
 MODES = ("client-server", "peer-to-peer")
 ROWS, FEATURES = 5000, 4  # 20 blocks: the last rank's shard begins after row 2500 in client-server, 3328 in peer-to-peer
+DIAMONDS = str(ROOT / "data/diamonds.h5")
 QUICK = 10.0  # seconds for a whole job, MPI's start-up on a busy machine included
 
 Arguments = list[str]
@@ -320,25 +326,42 @@ def refused(result: Result, words: tuple[str, ...]) -> None:
     assert result.seconds < QUICK, result
 
 
+@pytest.mark.ranks(3)
 @pytest.mark.parametrize("case", [pytest.param(name, marks=AS_ROOT if name in NOT_AS_ROOT else ()) for name in CASES])
-def test_mistake_is_answered_by_one_sentence(library: Library, case: str, tmp_path: Path) -> None:
-    number, (build, words) = list(CASES).index(case), CASES[case]
-    arguments = build(tmp_path)
-    refused(launch(library, 3, "--mode", in_turn(library, number), *arguments), words)
+def test_mistake_is_answered_by_one_sentence(comm: Any, folder: Path, case: str, capfd: pytest.CaptureFixture[str]) -> None:
+    build, words = CASES[case]
+    arguments = comm.bcast(build(folder) if comm.rank == 0 else None)
+    for mode in MODES:
+        commands.refused(comm, ["--mode", mode, *arguments], words, capfd)
 
 
+# Before the rows are looked at, while rank 0 looks, and while all read; what is said by one rank, and by several.
+KINDS = ("no such file", "shards disagree", "NaN in X", "damaged", "too large", "out below a file", "unknown flag", "rounds 0")
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_mistake_ends_the_job(library: Library, case: str, tmp_path: Path) -> None:
+    build, words = CASES[case]
+    refused(launch(library, 3, "--mode", in_turn(library, KINDS.index(case)), *build(tmp_path)), words)
+
+
+@pytest.mark.ranks(3)
 @pytest.mark.parametrize("solver", ["nesterov", "gd"])
 @pytest.mark.parametrize("mode", MODES)
-def test_step_too_large_ends_as_diverged(library: Library, mode: str, solver: str, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    fit = ["--step", 100, "--no-standardize", "--solver", solver, "--mode", mode, "--out", out]
-    result = launch(library, 3, "data/diamonds.h5", *fit)
-    assert result.returncode == 4, result
-    assert len(ours(result)) == 1, result
-    assert "diverged" in ours(result)[0], result
-    assert "--step auto" in ours(result)[0], result
-    assert "Traceback" not in result.stderr, result
-    assert "Warning" not in result.stderr, result
+def test_step_too_large_ends_as_diverged(
+    comm: Any, folder: Path, mode: str, solver: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fit = ["--step", 100, "--no-standardize", "--solver", solver, "--mode", mode, "--out", folder / "run"]
+    assert commands.command(comm, DIAMONDS, *fit) == 4
+    said = capfd.readouterr().err
+    if comm.rank == 0:
+        assert re.fullmatch(r"mpi_pgd: .*diverged.*--step auto.*\n", said)
+        diverged(folder / "run")
+    else:
+        assert said == ""
+
+
+def diverged(out: Path) -> None:
     record = json.loads((out / "run.json").read_text(), parse_constant=lambda word: pytest.fail(f"{word} in run.json"))
     assert record["status"] == "diverged"
     with h5py.File(out / "model.h5") as model:
@@ -346,17 +369,29 @@ def test_step_too_large_ends_as_diverged(library: Library, mode: str, solver: st
         assert np.isfinite(model["intercept"][()])
 
 
-@pytest.mark.parametrize("failure", ["NaN in X", "out below a file", "rounds 0", "too large"])
-def test_failed_run_leaves_an_earlier_one_as_it_was(library: Library, failure: str, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    out.mkdir()
-    names = ("model.h5", "run.json", "history.csv", "notes.txt")
-    for name in names:
-        (out / name).write_text(f"kept: {name}")
-    arguments = CASES[failure][0](tmp_path)
-    result = launch(library, 3, "--out", out, *arguments)
-    assert result.returncode == 2, result
-    assert {path.name: path.read_text() for path in out.iterdir()} == {name: f"kept: {name}" for name in names}, result
+def test_a_fit_that_diverged_ends_with_a_code_of_its_own(library: Library, tmp_path: Path) -> None:
+    result = launch(
+        library, 3, DIAMONDS, "--step", 100, "--no-standardize", "--mode", in_turn(library, 0), "--out", tmp_path / "run"
+    )
+    assert result.returncode == 4, result
+    assert len(ours(result)) == 1, result
+    assert "Traceback" not in result.stderr, result
+    assert "Warning" not in result.stderr, result
+    diverged(tmp_path / "run")
+
+
+@pytest.mark.ranks(3)
+@pytest.mark.parametrize("failure", ["NaN in X", "rounds 0", "too large"])
+def test_failed_run_leaves_an_earlier_one_as_it_was(
+    comm: Any, folder: Path, failure: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    build, words = CASES[failure]
+    out = folder / "run"
+    assert commands.command(comm, DIAMONDS, "--rounds", 2, "--quiet", "--out", out) == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    arguments = comm.bcast(build(folder) if comm.rank == 0 else None)
+    commands.refused(comm, ["--out", out, "--force", *arguments], words, capfd)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 @pytest.mark.parametrize("task", ["0", "1"])
@@ -440,13 +475,14 @@ BUGS = {
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_exception_on_one_rank_ends_the_job_with_its_traceback(library: Library, bug: str, tmp_path: Path) -> None:
+def test_exception_on_one_rank_ends_the_job_with_its_traceback(bug: str, tmp_path: Path) -> None:
+    library = any_library(list(BUGS).index(bug) // 2)  # each with both modes
     module, name, rank, call = BUGS[bug]
     script = tmp_path / "inject.py"
     script.write_text(INJECT.format(module=module, name=name, rank=rank, call=call))
     # With a step of our own, no power iteration: the map's calls are then the rounds.
     fit = ["--step", 0.1, "--rounds", 100, "--out", tmp_path / "run"]
-    mode = in_turn(library, list(BUGS).index(bug))
+    mode = MODES[list(BUGS).index(bug) % 2]
     result = launch(library, 3, "--mode", mode, *fit, script=script, timeout=20, cwd=tmp_path)
     assert result.returncode != 0, result
     assert "Traceback" in result.stderr, result
@@ -465,7 +501,7 @@ FROM_PYTHON = {
 
 @pytest.mark.parametrize("call", FROM_PYTHON)
 def test_an_exception_in_the_first_lines_of_fit_ends_the_job(call: str, tmp_path: Path) -> None:
-    library = list(libraries().values())[list(FROM_PYTHON).index(call) % len(libraries())]
+    library = any_library(list(FROM_PYTHON).index(call))
     script = tmp_path / "script.py"
     bad = "class Bad:\n    def __repr__(self):\n        raise RuntimeError('injected')\n"
     line = FROM_PYTHON[call].format(data=stored(tmp_path / "data.h5"))

@@ -7,30 +7,30 @@ from typing import Any
 import pytest
 
 from mpi_pgd.modes import ALGORITHMS
-from tests.launch import Library, launch
+from tests.commands import command, refused
 from tests.traces import spans
 
 PARTS = ("compute", "wait", "wire", "update", "input")
 
 
-def record(library: Library, ranks: int, folder: Path, *words: object) -> dict[str, Any]:
-    result = launch(library, ranks, "--quiet", "--rounds", 60, "--out", folder, *words)
-    assert (result.returncode, result.stderr) == (0, ""), result
+def record(comm: Any, folder: Path, *words: object) -> dict[str, Any]:
+    assert command(comm, "--quiet", "--rounds", 60, "--out", folder, *words) == 0
     found = json.loads((folder / "run.json").read_text())
     assert isinstance(found, dict)
     return found
 
 
+@pytest.mark.ranks(1, 3)
 @pytest.mark.parametrize("mode", ALGORITHMS)
-@pytest.mark.parametrize("ranks", [1, 3])
-def test_the_parts_add_up_and_the_trace_agrees(library: Library, mode: str, ranks: int, tmp_path: Path) -> None:
-    found = record(library, ranks, tmp_path, "--mode", mode, "--trace")
+def test_the_parts_add_up_and_the_trace_agrees(comm: Any, folder: Path, mode: str, capfd: pytest.CaptureFixture[str]) -> None:
+    found = record(comm, folder, "--mode", mode, "--trace")
+    assert capfd.readouterr() == ("", "")
     costs = found["costs"]
     # 60 rounds and the evaluation at the start; a few are done again while the bound of the sums settles.
     assert 61 <= costs["rounds"] <= 70
     whole = [sum(rank[part] for part in PARTS) for rank in costs["ranks"]]
-    assert sum(whole) / ranks == pytest.approx(found["seconds_per_round"], rel=1e-9)
-    events = spans(tmp_path / "trace.json")
+    assert sum(whole) / comm.size == pytest.approx(found["seconds_per_round"], rel=1e-9)
+    events = spans(folder / "trace.json")
     for rank in costs["ranks"]:
         mine = [event for event in events if event["tid"] == rank["rank"] + 1]
         for part in PARTS:
@@ -39,40 +39,45 @@ def test_the_parts_add_up_and_the_trace_agrees(library: Library, mode: str, rank
     assert {event["args"]["round"] for event in events} == set(range(costs["rounds"]))
 
 
-def test_rounds_fill_their_time(library: Library, tmp_path: Path) -> None:
+@pytest.mark.ranks(2)
+def test_rounds_fill_their_time(comm: Any, folder: Path) -> None:
     # Between rounds there is next to nothing: what the clock does itself, and the moments before the rounds.
-    costs = record(library, 2, tmp_path, "--step", "0.1", "--delay", "exponential:0.02")
-    history = [line.split(",") for line in (tmp_path / "history.csv").read_text().splitlines()[1:]]
+    costs = record(comm, folder, "--step", "0.1", "--delay", "exponential:0.02")
+    history = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()[1:]]
     elapsed = (float(history[-1][-1]) - float(history[0][-1])) / (len(history) - 1)
     assert costs["seconds_per_round"] == pytest.approx(elapsed, rel=0.1)
 
 
-def test_a_late_rank_is_named(library: Library, tmp_path: Path) -> None:
-    plain = record(library, 4, tmp_path / "plain")
-    late = record(library, 4, tmp_path / "late", "--delay", "2:100")
+@pytest.mark.ranks(3)
+def test_a_late_rank_is_named(comm: Any, folder: Path) -> None:
+    plain = record(comm, folder / "plain")
+    late = record(comm, folder / "late", "--delay", "2:30")
     assert "rank 2 on node" in late["costs"]["sentence"]
     assert late["weights_sha256"] == plain["weights_sha256"]
     slowest = [rank["slowest_rounds"] for rank in late["costs"]["ranks"]]
     assert max(slowest) == slowest[2]
 
 
-def test_a_rank_that_fails_slow_is_slow_from_then_on(library: Library, tmp_path: Path) -> None:
+@pytest.mark.ranks(2)
+def test_a_rank_that_fails_slow_is_slow_from_then_on(comm: Any, folder: Path) -> None:
     words = ("--mode", "peer-to-peer", "--fail-slow", "1@30", "--delay", "exponential:1e-9", "--trace")
-    record(library, 2, tmp_path, *words)
-    events = spans(tmp_path / "trace.json")
+    record(comm, folder, *words)
+    events = spans(folder / "trace.json")
     mine = [event for event in events if event["name"] == "compute" and event["tid"] == 2]
     early = sorted(event["dur"] for event in mine if event["args"]["round"] < 30)
     after = sorted(event["dur"] for event in mine if event["args"]["round"] >= 30)
     assert after[0] > early[0] * 5, "the fastest late round is slower than the fastest early one"
 
 
-def test_an_old_trace_does_not_stay_beside_a_new_run(library: Library, tmp_path: Path) -> None:
-    record(library, 1, tmp_path, "--trace")
-    assert (tmp_path / "trace.json").exists()
-    record(library, 1, tmp_path)
-    assert not (tmp_path / "trace.json").exists()
+@pytest.mark.ranks(1)
+def test_an_old_trace_does_not_stay_beside_a_new_run(comm: Any, folder: Path) -> None:
+    record(comm, folder, "--trace")
+    assert (folder / "trace.json").exists()
+    record(comm, folder)
+    assert not (folder / "trace.json").exists()
 
 
+@pytest.mark.ranks(2)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -86,8 +91,5 @@ def test_an_old_trace_does_not_stay_beside_a_new_run(library: Library, tmp_path:
         (["--algorithm", "rings"], "--algorithm was given 'rings' (did you mean ring?): expected one of library, linear, ring"),
     ],
 )
-def test_bad_input(library: Library, words: list[str], told: str) -> None:
-    result = launch(library, 2, *words, timeout=30)
-    assert result.returncode == 2, result
-    assert result.stderr.count("mpi_pgd: ") == 1, result
-    assert told in result.stderr, result
+def test_bad_input(comm: Any, words: list[str], told: str, capfd: pytest.CaptureFixture[str]) -> None:
+    refused(comm, words, [told], capfd)

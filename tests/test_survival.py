@@ -17,7 +17,7 @@ import pytest
 from mpi_pgd.data.make import make
 from mpi_pgd.recovery.checkpoint import Checkpoint, read
 from tests.hosts import Hosts, unavailable
-from tests.launch import Library, Result, launch, libraries
+from tests.launch import Library, Result, any_library, launch, libraries
 
 ULFM = ("--with-ft", "ulfm")
 ROWS, FEATURES = 6000, 8  # 32 blocks
@@ -116,14 +116,6 @@ def resumed(library: Library, ranks: int, path: Path, out: Path, *words: object)
     found = record(out)
     assert found["rounds"] == LONG
     return found
-
-
-def any_library(number: int) -> Library:
-    """The libraries in turn: what one rank finds out needs no test with both."""
-    found = list(libraries().values())
-    if not found:
-        pytest.skip("no MPI library here")
-    return found[number % len(found)]
 
 
 def other(library: Library) -> Library:
