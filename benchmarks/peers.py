@@ -1,0 +1,53 @@
+"""Least squares on one machine: this program beside what one would use there, from the file to the coefficients.
+
+    python benchmarks/peers.py [--rows N] [--features P] [--condition C] [--ranks R]        # needs scikit-learn
+
+Each runs in processes of its own, which read the rows, too; the median of three turns. Prints Markdown. The closed form is right to use
+where X'X fits and its condition allows: the figures say by how much.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+READ = "import h5py, numpy as np\nwith h5py.File('rows.h5') as file: X, y = file['X'][:], file['y'][:]\n"
+ALONE = {
+    "scikit-learn, `Ridge(solver='cholesky')`": "from sklearn.linear_model import Ridge\nRidge(alpha=0, solver='cholesky').fit(X, y)",
+    "scikit-learn, `LinearRegression`": "from sklearn.linear_model import LinearRegression\nLinearRegression().fit(X, y)",
+    "numpy, X'X by hand": "X -= X.mean(0); y -= y.mean(); np.linalg.solve(X.T @ X, X.T @ y)",
+}
+TURNS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("rows", 400_000), ("features", 100), ("condition", 100), ("ranks", 2)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args()
+    program = [sys.executable, "-m", "mpi_pgd"]
+    mpirun = [str(Path(sys.executable).parent / "mpirun"), "-n", str(asked.ranks)]
+    commands = {name: [sys.executable, "-c", READ + code] for name, code in ALONE.items()}
+    for tol in ("1e-6", "1e-12"):
+        words = ["rows.h5", "--mode", "peer-to-peer", "--tol", tol, "--quiet", "--out", f"run-{tol}"]
+        commands[f"mpi_pgd, {asked.ranks} ranks, `--tol {tol}`"] = [*mpirun, *program, *words]
+    with tempfile.TemporaryDirectory() as folder:
+        made = ["--rows", asked.rows, "--features", asked.features, "--condition", asked.condition, "--quiet"]
+        timed([*program, "data", "make", "rows.h5", *map(str, made)], folder)
+        turns = [{name: timed(command, folder) for name, command in commands.items()} for _ in range(TURNS)]
+    print(f"{asked.rows:,} x {asked.features}, condition {asked.condition}:\n\n| | seconds |\n|---|---|")
+    for name in commands:
+        print(f"| {name} | {median(turn[name] for turn in turns):.1f} |")
+
+
+def timed(command: list[str], folder: str) -> float:
+    start = perf_counter()
+    subprocess.run(command, cwd=folder, check=True)
+    return perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

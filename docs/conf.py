@@ -1,0 +1,25 @@
+"""Sphinx: `make docs`. What is declared in the code (settings, commands, algorithms) becomes tables by declared.py."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import mpi_pgd
+
+project = "mpi_pgd"
+author = "The mpi_pgd authors"
+copyright = "The mpi_pgd authors"  # noqa: A001
+release = version = mpi_pgd.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "declared"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"mpi_pgd {release}"
+
+myst_heading_anchors = 3
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+nitpicky = True
+# Of other projects, whose inventories are not fetched: the build needs no network.
+nitpick_ignore_regex = [("py:.*", r"(numpy|np|mpi4py|MPI|os|collections|typing|pathlib)(\..*)?|Vector|.*\.Vector|Mapping|Sequence|Data")]
