@@ -2,8 +2,8 @@
 
     python benchmarks/peers.py [--rows N] [--features P] [--condition C] [--ranks R]        # needs scikit-learn
 
-Each runs in processes of its own, which read the rows, too; medians of three turns, on the clock and of the processors (with threads
-and ranks added up, and what MPI spins while it waits: of use where others work on the machine). Prints Markdown.
+Each runs in processes of its own, which read the rows, too; medians of three turns, on the clock and of the processors (threads and
+ranks added up, also what MPI spins while it waits: of use where others work on the machine). Prints Markdown.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 READ = "import h5py, numpy as np\nwith h5py.File('rows.h5') as file: X, y = file['X'][:], file['y'][:]\n"
 ALONE = {
-    "scikit-learn, `Ridge(solver='cholesky')`": "from sklearn.linear_model import Ridge\nRidge(alpha=0, solver='cholesky').fit(X, y)",
+    "scikit-learn, `Ridge`, Cholesky": "from sklearn.linear_model import Ridge\nRidge(alpha=0, solver='cholesky').fit(X, y)",
     "scikit-learn, `LinearRegression`": "from sklearn.linear_model import LinearRegression\nLinearRegression().fit(X, y)",
     "numpy, X'X by hand": "X -= X.mean(0); y -= y.mean(); np.linalg.solve(X.T @ X, X.T @ y)",
 }

@@ -9,7 +9,7 @@ import mpi_pgd
 
 project = "mpi_pgd"
 author = "The mpi_pgd authors"
-copyright = "The mpi_pgd authors"  # noqa: A001
+copyright = "The mpi_pgd authors"
 release = version = mpi_pgd.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "declared"]
@@ -22,4 +22,4 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 nitpicky = True
 # Of other projects, whose inventories are not fetched: the build needs no network.
-nitpick_ignore_regex = [("py:.*", r"(numpy|np|mpi4py|MPI|os|collections|typing|pathlib)(\..*)?|Vector|.*\.Vector|Mapping|Sequence|Data")]
+nitpick_ignore_regex = [("py:.*", r"(numpy|mpi4py|os|collections|typing)\..*|(np|MPI)\..*|Intracomm|PathLike|Sequence|Any")]

@@ -1,9 +1,9 @@
 """Directives for what the code declares, so that no table of settings, algorithms or commands is written twice.
 
-    ```{settings} [GROUP]          the settings of a fit, of one group or of all
-    ```{algorithms}                of each mode
-    ```{commands}                  of the command line
-    ```{page} COMMAND              the help of a command
+```{settings} [GROUP]          the settings of a fit, of one group or of all
+```{algorithms}                of each mode
+```{commands}                  of the command line
+```{page} COMMAND              the help of a command
 """
 
 import os
@@ -41,7 +41,8 @@ class Settings(Declared):
         chosen = [name for name, option in config.OPTIONS.items() if what in ("", option.metadata["group"])]
         if not chosen:
             raise self.error(f"no setting is of the group {what}")
-        return table(("flag", "default", "what it does"), ([*_flag(name), config.OPTIONS[name].metadata["text"]] for name in chosen))
+        rows = ([*_flag(name), config.OPTIONS[name].metadata["text"]] for name in chosen)
+        return table(("flag", "default", "what it does"), rows)
 
 
 class Algorithms(Declared):

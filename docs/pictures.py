@@ -2,8 +2,8 @@
 
     python docs/pictures.py [NAME ...]         # needs mpirun beside this Python, and matplotlib
 
-NAME is a key of RUNS, or lecture; without one, all. Ranks share this machine's cores: the pictures show how a run looks, not how fast
-it can be. Those of the lecture show what was measured on a cluster of shaped hosts.
+NAME is a key of RUNS, or lecture; without one, all. Ranks share this machine's cores: the pictures show how a run looks, not how
+fast it can be. Those of the lecture show what was measured on a cluster of shaped hosts.
 """
 
 import re
