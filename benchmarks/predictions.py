@@ -61,11 +61,11 @@ def on_ranks(path: Path, largest: int) -> None:
     from mpi4py import MPI
 
     from mpi_pgd.comm.world import guard
-    from mpi_pgd.study import network
+    from mpi_pgd.study.network.measure import measure
 
     comm = MPI.COMM_WORLD
     with guard(comm):
-        record = network.measure(comm, largest=largest)
+        record = measure(comm, largest=largest)
         rounds = list(measured(comm))
         if comm.rank == 0:
             path.write_text(json.dumps({"record": record, "rounds": rounds}))

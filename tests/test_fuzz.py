@@ -13,6 +13,7 @@ from mpi_pgd.cli.arguments import settings
 from mpi_pgd.cli.fit import parser
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.report import records
+from mpi_pgd.study import every
 from tests.chaos import assembled, forgeries, valid
 from tests.chaos.fuzz import FAILED, KINDS, Base, fuzz
 from tests.launch import libraries
@@ -122,7 +123,7 @@ def test_a_number_that_no_study_gives(tmp_path: Path, value: object) -> None:
     study = samples.plan()
     study["rows"][0]["seconds_per_round"] = value
     with pytest.raises(InputError, match="is damaged"):
-        records.read(str(samples.folder(tmp_path, plan=study)))
+        records.read(str(samples.folder(tmp_path, plan=study)), every())
 
 
 def test_a_glob_that_is_like_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,20 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from time import perf_counter, sleep
-from typing import Any
 
 from mpi_pgd import __version__
-from mpi_pgd.cli.commands import COMMANDS, complain
+from mpi_pgd.cli.commands import COMMANDS, complain, module, parser
 from mpi_pgd.comm.startup import RANK_VARIABLES, limited, note, unnoted
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.recovery.signals import SignalFlag
+from mpi_pgd.study import STUDIES, Command
 
 STOPPED = 75  # by a signal
+Work = Callable[..., int]
 OTHERS = 2  # seconds that a rank which is alone gives the others, who are so too, to leave before it ends the job
 
 
@@ -36,12 +38,14 @@ def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
         _load(COMMANDS[name].ranks)
     except InputError as error:
         return _refuse(error) if first else 0
-    command = import_module(f"mpi_pgd.cli.{name}")
+    command = module(name)
+    words = argv if name in STUDIES else rest
     if COMMANDS[name].ranks:
-        return _on_ranks(command, rest, start, early, first, named=rest is not argv)
+        more = {} if name != "fit" or rest is not argv else {"named": False}
+        return _on_ranks(COMMANDS[name], partial(command.main, **more), words, start, early, first)
     if _stopped(early):
         return STOPPED
-    return _alone(command, rest) if first else 0
+    return _alone(command.alone if name in STUDIES else command.main, words) if first else 0
 
 
 def _load(ranks: bool) -> None:
@@ -71,15 +75,15 @@ def _describe(name: str, rest: Sequence[str]) -> int:
     if "--version" in rest:
         print(f"mpi_pgd {__version__}")
     elif name:
-        import_module(f"mpi_pgd.cli.{name}").parser().print_help()
+        parser(name).print_help()
     else:
         print(import_module("mpi_pgd.cli.help").first_page(), end="")
     return 0
 
 
-def _alone(command: Any, rest: Sequence[str]) -> int:
+def _alone(work: Work, words: Sequence[str]) -> int:
     try:
-        code = int(command.main(rest))
+        code = work(words)
     except InputError as error:
         complain(error)
         return 2
@@ -103,12 +107,12 @@ def _stopped(early: SignalFlag | None) -> bool:
     return early is not None and early.came
 
 
-def _on_ranks(command: Any, rest: Sequence[str], start: float, early: SignalFlag | None, first: bool, named: bool) -> int:
+def _on_ranks(command: Command, work: Work, words: Sequence[str], start: float, early: SignalFlag | None, first: bool) -> int:
     try:
         with limited():
             from mpi_pgd.comm import world
 
-            comm = world.start(alone=hasattr(command, "ALONE"))
+            comm = world.start(alone=command.alone)
     except InputError as error:
         code = _refuse(error) if first else 0
         if code:
@@ -116,9 +120,8 @@ def _on_ranks(command: Any, rest: Sequence[str], start: float, early: SignalFlag
         return code
     with world.guard(comm):
         try:
-            if hasattr(command, "DEAF") and world.anyone(comm, _stopped(early)):
+            if command.deaf and world.anyone(comm, _stopped(early)):
                 return world.leave(comm, STOPPED)
-            more = {} if named else {"named": False}  # then it is fit
-            return world.leave(comm, int(command.main(comm, rest, start, **more)))
+            return world.leave(comm, work(comm, words, start))
         except InputError as error:
             return world.leave(comm, 2, str(error))

@@ -5,33 +5,36 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.study import STUDIES, Command
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-
-class Command(NamedTuple):
-    """One of the program's commands: whether it runs on ranks, and what it does."""
-
-    ranks: bool
-    text: str
+    from mpi_pgd.cli.arguments import Parser
 
 
 COMMANDS = {
-    "fit": Command(True, "fit a model (what is done if no command is given)"),
-    "compare": Command(True, "which mode and algorithm is better for this problem here, and why"),
-    "scaling": Command(True, "the speedup curve over the number of ranks"),
-    "network": Command(True, "latency and bandwidth of this network, for plan"),
-    "plan": Command(False, "predicted rounds for 1 to 4096 workers, from what network measured"),
-    "study": Command(True, "study straggler: what the slowest worker costs, against theory"),
-    "doctor": Command(True, "what is wrong with this set-up, in seconds"),
-    "slurm": Command(False, "a batch script for this problem, with the right srun; or submit it"),
-    "report": Command(False, "a run bundle or a study as one HTML file, with pictures and tables"),
-    "data": Command(False, "make synthetic rows, or say what is in a file"),
+    "fit": Command("fit a model (what is done if no command is given)"),
+    **{command.under or name: command for name, command in STUDIES.items()},
+    "slurm": Command("a batch script for this problem, with the right srun; or submit it", False),
+    "report": Command("a run bundle or a study as one HTML file, with pictures and tables", False),
+    "data": Command("make synthetic rows, or say what is in a file", False),
 }
+
+
+def module(name: str) -> Any:
+    """That of a command; all studies have one."""
+    return import_module(f"mpi_pgd.cli.{'study' if COMMANDS[name] in STUDIES.values() else name}")
+
+
+def parser(name: str) -> "Parser":
+    """The flags of a command."""
+    made: Parser = module(name).parser(*[name] * (COMMANDS[name] in STUDIES.values()))
+    return made
 
 
 def unknown(words: Sequence[str]) -> None:

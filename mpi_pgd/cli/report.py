@@ -24,13 +24,14 @@ def parser() -> Parser:
 def main(words: Sequence[str]) -> int:
     """Make the report, and say where it is."""
     from mpi_pgd.report.html import write
-    from mpi_pgd.study.merge import merge
+    from mpi_pgd.study import every
+    from mpi_pgd.study.scaling.merge import merge
 
     arguments = parser().read(words)
     if arguments.folder is None:
         raise InputError("report was given no folder: expected the one that --out was given to in a run or a study")
     joined = merge(arguments.folder)
-    files = write(arguments.folder, arguments.out, arguments.force, shown=not arguments.quiet)
+    files = write(arguments.folder, every(), arguments.out, arguments.force, shown=not arguments.quiet)
     if arguments.quiet:
         return 0
     if joined:

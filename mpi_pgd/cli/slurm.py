@@ -4,12 +4,11 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from mpi_pgd import config
+from mpi_pgd.cli import commands, study
 from mpi_pgd.cli.arguments import Parser, begun, number
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
@@ -18,7 +17,7 @@ from mpi_pgd.modes import MODES
 from mpi_pgd.slurm import script, site, sizing
 from mpi_pgd.slurm.script import Batch
 
-PROGRAMS = ("fit", "compare", "scaling")
+PROGRAMS = tuple(dict.fromkeys(kind.program for kind in script.KINDS.values()))
 MINE = {
     "nodes": ("N", "how many, in scaling several: 1,2,4 (default: the fewest whose memory holds the rows)"),
     "ranks-per-node": ("R", "default: one for each core, as sinfo tells; without it, each core of this machine"),
@@ -40,7 +39,7 @@ USAGE = f"python -m mpi_pgd slurm {'|'.join(PROGRAMS)} [DATA ...] [flags of that
 
 def parser(program: str = "") -> Parser:
     """The flags for the script, and those of the program that it is to run."""
-    made: Parser = import_module(f"mpi_pgd.cli.{program}").parser() if program else Parser("", "")
+    made = commands.parser(program) if program else Parser("", "")
     made.usage = f"{USAGE}\n       python -m mpi_pgd slurm launcher"
     made.description = (
         "Write a batch script for this problem on standard output: ranks, memory and time from the data and the nodes, and\n"
@@ -79,10 +78,9 @@ def _files(program: str, words: Sequence[str]) -> tuple[str, str, str]:
 
 
 def _settings(program: str, words: Sequence[str]) -> config.Settings:
-    command = import_module(f"mpi_pgd.cli.{program}")
     if program == "fit":
-        return config.settings(begun(command.parser().read(words)).settings)
-    found = command.read(words)
+        return config.settings(begun(commands.parser(program).read(words)).settings)
+    found = study.read([program, *words])
     return config.settings(found["settings"] | {"out": found["out"]})
 
 
@@ -107,7 +105,8 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     _check(program, arguments)
     chosen = _settings(program, theirs)
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
-    nodes = _counts(arguments.nodes, program) or ([1, 2, 4] if program == "scaling" else [])
+    kind = script.KINDS[program]
+    nodes = _counts(arguments.nodes, kind.array) or (list(kind.nodes) if kind.array else [])
     asked = sizing.Asked(
         nodes,
         0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1),
@@ -116,7 +115,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     node = site.node(arguments.partition or "", asked)
     # compare and scaling try all modes; with a server one rank fewer holds rows.
     mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else (max(MODES, key=lambda name: MODES[name].servers), 1)
-    rows = sizing.Rows(Partition(table.rows, table.features), table.bytes(1), mode, replicas, program == "scaling")
+    rows = sizing.Rows(Partition(table.rows, table.features), table.bytes(1), mode, replicas, kind.array)
     layout = sizing.layout(rows, asked, node)
     predicted = _predicted(arguments.network, chosen, table, layout) if arguments.network else 0.0
     minutes, why = sizing.limit(_time(arguments.time), predicted, node, arguments.chain)
@@ -153,10 +152,10 @@ def _check(program: str, arguments: Any) -> None:
             raise InputError(f"--{name} was given {given!r}: expected a name as SLURM has them")
 
 
-def _counts(text: str | None, program: str) -> list[int]:
+def _counts(text: str | None, several: bool) -> list[int]:
     words = [] if text is None else text.split(",")
-    if any(not re.fullmatch("0*[1-9][0-9]{0,6}", word) for word in words) or (program != "scaling" and len(words) > 1):
-        expected = "numbers with commas between them" if program == "scaling" else "a number"
+    if any(not re.fullmatch("0*[1-9][0-9]{0,6}", word) for word in words) or (not several and len(words) > 1):
+        expected = "numbers with commas between them" if several else "a number"
         raise InputError(f"--nodes was given {text!r}: expected {expected}, from 1 on")
     return sorted({int(word) for word in words})
 
@@ -170,13 +169,12 @@ def _time(text: str | None) -> float:
 
 def _predicted(network: str, chosen: config.Settings, table: hdf5.Table, layout: sizing.Layout) -> float:
     """Seconds that all rounds should take."""
-    from mpi_pgd.study import records
-    from mpi_pgd.study.plan import Question, plan
+    from mpi_pgd.study.network import read
+    from mpi_pgd.study.plan.planner import Question, plan
 
-    path = Path(network)
     workers = MODES[chosen.mode].workers(layout.ranks * max(layout.nodes))
     found = plan(
-        records.read(str(path / "network.json" if path.is_dir() else path)),
+        read(network),
         Question(
             rows=table.rows,
             features=table.features,

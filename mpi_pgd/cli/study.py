@@ -1,50 +1,72 @@
-"""``study straggler``: the straggler effect against theory."""
+"""The commands of the studies: flags from each study's own, and settings of a fit where it takes them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mpi_pgd.cli import studies
 from mpi_pgd.cli.commands import shared
+from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.study import STUDIES, load
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.cli.arguments import Parser
 
-NAMES = ("straggler",)
-MEAN = 0.002
-ROUNDS = 400
 
+def parser(name: str) -> "Parser":
+    """The flags of a study, or of the first that is typed after the command ``name``."""
+    from mpi_pgd.cli.arguments import Parser
 
-def parser() -> "Parser":
-    """Its flags."""
-    made = studies.parser(
-        "mpirun -n N python -m mpi_pgd study straggler [DATA ...] [options]",
-        "Delay every worker by a random time each round (exponential, seeded) and hold the slowest one's delay against theory: the "
-        "mean of the largest of m is H_m = 1 + 1/2 + ... + 1/m times the mean of one.",
-        ROUNDS,
-    )
-    made.add_argument("--mean", default=str(MEAN), metavar="SECONDS", help=f"of a worker's delay (default: {MEAN})")
+    study = load(name if name in STUDIES else next(one for one, command in STUDIES.items() if command.under == name))
+    made = Parser(study.usage, study.description)
+    if study.settings:
+        made.add_settings(study.settings)
+    if "rounds" in study.settings:
+        made.epilog = f"A turn has {study.rounds} rounds unless --rounds says otherwise; it goes on to the last of them (no --tol)."
+    for flag in study.flags:
+        if flag.kind is bool:
+            made.add_argument(f"--{flag.name}", action="store_true", help=flag.text)
+        else:
+            made.add_argument(f"--{flag.name}", default=flag.default, metavar=flag.metavar, help=flag.text)
+    made.add_argument("--out", metavar="DIR", default="", help=study.out)
+    made.add_argument("--force", action="store_true", help="let --out overwrite what is there")
+    if not study.settings:
+        made.add_quiet()
     return made
 
 
+def read(words: Sequence[str]) -> dict[str, Any]:
+    """What was typed, the study's name first, for all ranks: JSON.
+
+    Raises:
+        InputError: it can't be.
+    """
+    from mpi_pgd.cli.arguments import number, settings
+
+    name, *rest = words or ["nothing"]
+    if name not in STUDIES:
+        known = [one for one, command in STUDIES.items() if command.under]
+        raise InputError(f"study was given {name}{nearest(name, known)}: expected one of {', '.join(known)}")
+    study, arguments = load(name), parser(name).read(rest)
+    values = {flag.name: getattr(arguments, flag.name.replace("-", "_")) for flag in study.flags}
+    for flag in study.flags:
+        if flag.kind in (int, float) and values[flag.name] is not None:
+            values[flag.name] = number(arguments, flag.name, flag.kind, flag.least)
+    given = study.given({key.replace("-", "_"): value for key, value in values.items()})
+    given |= {"study": name, "out": arguments.out, "force": arguments.force, "quiet": bool(arguments.quiet)}
+    if study.settings:
+        chosen = settings(arguments, rounds=study.rounds)
+        given |= {"settings": chosen.as_dict(), "quiet": chosen.quiet}
+    return given
+
+
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
-    """Measure, print, write."""
-    from mpi_pgd.study.straggler import straggler
-
-    given = shared(comm, _read, words)
-    return studies.run(comm, "straggler", given, start, lambda problem, ballot, told: straggler(problem, told["mean"], ballot))
+    """Measure, print, write. Collective."""
+    given = shared(comm, read, words)
+    return load(given["study"]).run(comm, given, start)
 
 
-def _read(words: Sequence[str]) -> dict[str, Any]:
-    from mpi_pgd.cli.arguments import number
-    from mpi_pgd.errors import InputError, nearest
-
-    if not words or words[0] not in NAMES:
-        given = words[0] if words else "nothing"
-        raise InputError(f"study was given {given}{nearest(given, NAMES)}: expected one of {', '.join(NAMES)}")
-    arguments = parser().read(words[1:])
-    mean = number(arguments, "mean", float, least=0)
-    if not 0 < mean < float("inf"):
-        raise InputError(f"--mean was given {mean}: expected a number of seconds above 0")
-    return studies.read(arguments, ROUNDS, mean=mean)
+def alone(words: Sequence[str]) -> int:
+    """As ``main``, of a study that needs no ranks."""
+    given = read(words)
+    return load(given["study"]).alone(given)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.modes import WAYS
 from mpi_pgd.report import units
-from mpi_pgd.report.ink import LIGHT, legend
-from mpi_pgd.report.records import PARTS, Record
+from mpi_pgd.report.shapes import PARTS, Record
+from mpi_pgd.report.theme import LIGHT, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def name(which: Key) -> str:
 def style(which: Key, line: str = "-") -> dict[str, Any]:
     """How a series is drawn: always the same in all pictures."""
     known = _STYLES.get(which)
-    colour, marker = known if known else ("ink", "o")
+    colour, marker = known if known else ("text", "o")
     edge = {"markeredgecolor": LIGHT["page"], "markeredgewidth": 0.8}
     return {"color": LIGHT[colour], "marker": marker, "linestyle": line, **edge}
 

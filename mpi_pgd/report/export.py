@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpi_pgd.report import units
+from mpi_pgd.report.shapes import PARTS
 
 _SCALED = {"seconds": units.TIME, "bytes": units.SIZE, "rate": units.RATE}
 _ALONE: dict[str, Callable[[Any], str]] = {
@@ -22,6 +23,7 @@ _ALONE: dict[str, Callable[[Any], str]] = {
     "fixed": lambda value: f"{value:.2f}".replace("-", "\N{MINUS SIGN}"),
     "hash": lambda value: str(value)[:12],
 }
+MOST = 32  # rows of a table that a person reads through; a longer one is folded, or shows the rows that matter
 SPREAD = 1e4  # a column whose values differ by more gets a unit in each cell
 
 
@@ -43,6 +45,9 @@ class Column:
     def numeric(self) -> bool:
         """To be aligned on the right."""
         return self.kind not in ("text", "hash")
+
+
+PART_COLUMNS = tuple(Column(name, name.capitalize(), "seconds", "round") for name in PARTS)
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,19 @@ def _aligned(values: Sequence[float | None], most: int) -> list[str]:
     least = units.decimals(max(sizes))
     places = min(most, max(least, min(units.decimals(min(sizes), 2), least + 2)))
     return [units.NONE if value is None else f"{value:,.{places}f}".replace("-", "\N{MINUS SIGN}") for value in values]
+
+
+def to_text(table: Table) -> str:
+    """A table under its title, columns aligned."""
+    heads, rows = cells(table)
+    lines = [list(map(_headed, heads)), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [">" if column.numeric else "<" for column in table.columns]
+
+    def aligned(words: Sequence[str]) -> str:
+        return "  ".join(f"{word:{side}{width}}" for word, side, width in zip(words, sides, widths, strict=True)).rstrip()
+
+    return "\n".join([_titled(table), *map(aligned, lines)])
 
 
 def to_csv(table: Table) -> str:

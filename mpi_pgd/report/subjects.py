@@ -1,13 +1,12 @@
 """What a record is about: its data by name and shape; so that a page does not mix two problems that lie in one folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mpi_pgd.errors import printable
 from mpi_pgd.report import units
-from mpi_pgd.report.records import Record
 
 
 @dataclass
@@ -23,6 +22,15 @@ class Problem:
     files: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
     names: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, about: Any, files: Any = None) -> "Problem":
+        """What one record is about; ``about`` has its shape and, unless they are given, its files."""
+        about = about if isinstance(about, Mapping) else {}
+        files = files or about.get("files")
+        good = isinstance(files, list | tuple) and all(isinstance(file, str) for file in files)
+        shape = tuple(about[key] for key in ("rows", "features") if isinstance(about.get(key), int))
+        return cls(tuple(files) if good else (), shape if len(shape) == 2 else (), [name])
 
     def title(self) -> str:
         """``diamonds.h5: 53,940 rows, 23 features``, as far as it is known."""
@@ -43,19 +51,9 @@ def called(files: tuple[str, ...]) -> str:
     return name if len(files) == 1 else f"{name} and {units.count(len(files) - 1, 'other file')}"
 
 
-def problem(name: str, record: Record) -> Problem:
-    """What one record is about."""
-    about: Any = record if name == "run" else record.get("inputs" if name == "plan" else "data")
-    about = about if isinstance(about, Mapping) else {}
-    files = (record.get("config") or {}).get("data") if name == "run" else about.get("files")
-    good = isinstance(files, list | tuple) and all(isinstance(file, str) for file in files)
-    shape = tuple(about[key] for key in ("rows", "features") if isinstance(about.get(key), int))
-    return Problem(tuple(files or ()) if good else (), shape if len(shape) == 2 else (), [name])
-
-
-def problems(records: Mapping[str, Record]) -> list[Problem]:
-    """The records by the data that they are about; all together, unless they name two."""
-    every = [problem(name, record) for name, record in records.items()]
+def problems(every: Sequence[Problem]) -> list[Problem]:
+    """The records by the data that they are about, each given alone; all together, unless they name two."""
+    order = [name for one in every for name in one.names]
     found: list[Problem] = []
     other = Problem()
     for new in sorted(every, key=lambda one: not one.files):  # those without a name come to one that has it
@@ -68,8 +66,7 @@ def problems(records: Mapping[str, Record]) -> list[Problem]:
         else:
             other.names += new.names
     if len(found) < 2:
-        return [Problem(names=list(records))]
-    order = list(records)
+        return [Problem(names=order)]
     for one in found:
         one.names.sort(key=order.index)
     return found + ([other] if other.names else [])

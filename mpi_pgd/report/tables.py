@@ -3,16 +3,12 @@
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.system import output
-
-if TYPE_CHECKING:
-    from mpi_pgd.report.export import Table
 
 SHOWN = 8  # ranks
 LARGEST = 10  # coefficients
@@ -154,44 +150,3 @@ def holdings(mode: str, ranks: list[tuple[int, int]]) -> str:
     """What each rank would hold: (rows, bytes), rank 0 first."""
     lines = [f"  rank {rank}: {rows:,} rows, {size / 2**20:.1f} MiB" for rank, (rows, size) in enumerate(ranks)]
     return "\n".join([f"{mode}, {_count(len(ranks), 'rank')}:", *lines])
-
-
-def study(record: Mapping[str, Any]) -> str:
-    """A study's tables as aligned lines, and what they say in sentences."""
-    from mpi_pgd.report.records import Records
-    from mpi_pgd.report.sections import facts, headline, remarks
-    from mpi_pgd.report.sheets import tables
-
-    name = record["study"]
-    shown = {**record, "rows": _fastest(record["rows"])} if name == "plan" else record
-    records = Records(Path(), studies={name: shown})
-    found = [plain(table) for table in tables(records)[name] if table.rows and not table.folded]
-    figures = [f"{key:<24}{value}" for key, value in facts(name, record, records)] if name == "network" else []
-    sentences = [headline(name, record), *remarks(name, record)]
-    return "\n\n".join(filter(None, [*found, "\n".join(figures), *sentences]))
-
-
-def _fastest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of a plan's many rows, the fastest algorithm of each mode, where the number of workers is a power of two."""
-    found: dict[tuple[str, int], Mapping[str, Any]] = {}
-    for row in rows:
-        key = (row["mode"], row["workers"])
-        if row["workers"].bit_count() == 1 and (key not in found or row["seconds_per_round"] < found[key]["seconds_per_round"]):
-            found[key] = row
-    return list(found.values())
-
-
-def plain(table: "Table") -> str:
-    """A table under its title, columns aligned."""
-    from mpi_pgd.report.export import cells
-
-    heads, rows = cells(table)
-    lines = [[", ".join(filter(None, head)) for head in heads], *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    sides = [">" if column.numeric else "<" for column in table.columns]
-    title = f"{table.title} ({table.mark})" if table.mark else table.title
-
-    def aligned(words: Sequence[str]) -> str:
-        return "  ".join(f"{word:{side}{width}}" for word, side, width in zip(words, sides, widths, strict=True)).rstrip()
-
-    return "\n".join([title, *map(aligned, lines)])

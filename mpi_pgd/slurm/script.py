@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mpi_pgd.errors import InputError
 
@@ -13,8 +14,8 @@ class Batch:
     """What is in a script.
 
     Attributes:
-        kind: fit, chain, compare or scaling.
-        nodes: how many; several in a scaling, which has a task for each.
+        kind: one of ``KINDS``.
+        nodes: how many; several in an array, which has a task for each.
         ranks, cpus: ranks on a node, processors of a rank.
         minutes: the time limit.
         memory: MiB on a node, 0: the site's default.
@@ -41,36 +42,9 @@ class Batch:
     notes: tuple[str, ...] = ()
 
 
-SHIPPED = tuple(Batch(kind, nodes) for kind, nodes in {"fit": (2,), "chain": (2,), "compare": (2,), "scaling": (1, 2, 4)}.items())
-
-HEADS = {
-    "fit": """
-# A fit.%s
-# Some time before the limit SLURM sends USR1: the fit ends with what it has by then, and with code 75.
-# If SLURM loses a node and queues the job again, it goes on from its checkpoint, to the same bits.""",
-    "chain": """
-# A fit that may take longer than a job.%s
-# Some time before the limit SLURM sends USR1: the fit saves a checkpoint and ends with code 75, and the job is queued again.
-# Its next life goes on from there to the same bits, on as many nodes as it then gets, until the fit is done.""",
-    "compare": """
-# Which mode and algorithm is better here.%s
-# Some time before the limit SLURM sends USR1: what is measured by then is kept, and the code is 75.""",
-    "scaling": """
-# The speedup curve over numbers of nodes: an array with a task for each, one after the other. The last makes a report of all.%s
-# Some time before the limit SLURM sends USR1: what is measured by then is kept, and the code is 75.""",
-}
-
 # For those that are shipped.
 USAGE = """ The program's arguments go behind the script's name, sbatch's own before it:
 #     sbatch %s slurm/%s.sbatch DATA --out DIR"""
-EXAMPLES = {"fit": "--nodes=4", "chain": "--nodes=4 --time=4:00:00", "compare": "--nodes=4", "scaling": "--array=1-8%1"}
-
-DIRECTIVES = {
-    "fit": ("--signal=B:USR1@%d", "--requeue", "--open-mode=append"),
-    "chain": ("--signal=B:USR1@%d", "--requeue", "--open-mode=append"),
-    "compare": ("--exclusive", "--signal=B:USR1@%d", "--open-mode=append"),
-    "scaling": ("--exclusive", "--signal=B:USR1@%d", "--open-mode=append"),
-}
 
 TRAPS = """\
 # Before anything else: a signal ends a script that has no trap for it. USR1 comes to this script alone and is handed on. TERM
@@ -274,10 +248,71 @@ exit "$code"
 """
 
 
-def _body(kind: str) -> str:
-    parts = {"fit": (FIT, ONCE, END), "chain": (FIT, CHAIN, END), "compare": (STUDY,), "scaling": (SCALING,)}[kind]
-    program = "fit" if kind == "chain" else kind
-    return "".join((COMMON, *parts)).replace("PROGRAM", program).replace("KIND", kind)
+class Kind(NamedTuple):
+    """A kind of script.
+
+    Attributes:
+        program: the command that it runs.
+        head: lines at its top.
+        directives: for sbatch.
+        parts: behind what all have in common.
+        example: what sbatch may be given.
+        nodes: of the shipped one.
+        array: it has a task for each number of nodes.
+    """
+
+    program: str
+    head: str
+    directives: tuple[str, ...]
+    parts: tuple[str, ...]
+    example: str = "--nodes=4"
+    nodes: tuple[int, ...] = (2,)
+    array: bool = False
+
+
+_USR1, _APPEND = "--signal=B:USR1@%d", "--open-mode=append"
+_FIT, _STUDY = (_USR1, "--requeue", _APPEND), ("--exclusive", _USR1, _APPEND)
+KINDS = {
+    "fit": Kind(
+        "fit",
+        """
+# A fit.%s
+# Some time before the limit SLURM sends USR1: the fit ends with what it has by then, and with code 75.
+# If SLURM loses a node and queues the job again, it goes on from its checkpoint, to the same bits.""",
+        _FIT,
+        (FIT, ONCE, END),
+    ),
+    "chain": Kind(
+        "fit",
+        """
+# A fit that may take longer than a job.%s
+# Some time before the limit SLURM sends USR1: the fit saves a checkpoint and ends with code 75, and the job is queued again.
+# Its next life goes on from there to the same bits, on as many nodes as it then gets, until the fit is done.""",
+        _FIT,
+        (FIT, CHAIN, END),
+        "--nodes=4 --time=4:00:00",
+    ),
+    "compare": Kind(
+        "compare",
+        """
+# Which mode and algorithm is better here.%s
+# Some time before the limit SLURM sends USR1: what is measured by then is kept, and the code is 75.""",
+        _STUDY,
+        (STUDY,),
+    ),
+    "scaling": Kind(
+        "scaling",
+        """
+# The speedup curve over numbers of nodes: an array with a task for each, one after the other. The last makes a report of all.%s
+# Some time before the limit SLURM sends USR1: what is measured by then is kept, and the code is 75.""",
+        _STUDY,
+        (SCALING,),
+        "--array=1-8%1",
+        (1, 2, 4),
+        array=True,
+    ),
+}
+SHIPPED = tuple(Batch(name, kind.nodes) for name, kind in KINDS.items())
 
 
 def text(batch: Batch) -> str:
@@ -289,9 +324,10 @@ def text(batch: Batch) -> str:
     for given in (*batch.setup, *batch.python, *batch.launch, *batch.words, *batch.notes, batch.partition, batch.account):
         if set(given) & {"\n", "\r", "\0"}:
             raise InputError(f"{given!r} holds a line break, which a batch script can't: rename the file, or leave it out")
-    usage = "" if batch.words or batch.notes else USAGE % (EXAMPLES[batch.kind], batch.kind)
-    lines = ["#!/bin/bash" + HEADS[batch.kind] % usage, *_notes(batch), *_directives(batch), "", TRAPS, *_environment(batch)]
-    return "\n".join(lines) + _body(batch.kind)
+    kind = KINDS[batch.kind]
+    usage = "" if batch.words or batch.notes else USAGE % (kind.example, batch.kind)
+    lines = ["#!/bin/bash" + kind.head % usage, *_notes(batch), *_directives(batch), "", TRAPS, *_environment(batch)]
+    return "\n".join(lines) + "".join((COMMON, *kind.parts)).replace("PROGRAM", kind.program).replace("KIND", batch.kind)
 
 
 def _notes(batch: Batch) -> list[str]:
@@ -300,7 +336,7 @@ def _notes(batch: Batch) -> list[str]:
 
 def _directives(batch: Batch) -> list[str]:
     """#SBATCH lines; those of the site are left as comments where nothing is said."""
-    array = [f"--array={','.join(map(str, batch.nodes))}%1"] if batch.kind == "scaling" else []
+    array = [f"--array={','.join(map(str, batch.nodes))}%1"] if KINDS[batch.kind].array else []
     found = [
         f"--job-name={batch.kind}",
         *array,
@@ -308,7 +344,7 @@ def _directives(batch: Batch) -> list[str]:
         f"--ntasks-per-node={batch.ranks}",
         f"--cpus-per-task={batch.cpus}",
         f"--time={clock(batch.minutes)}",
-        *(one.replace("%d", str(min(WARNING, 15 * batch.minutes))) for one in DIRECTIVES[batch.kind]),
+        *(one.replace("%d", str(min(WARNING, 15 * batch.minutes))) for one in KINDS[batch.kind].directives),
     ]
     site = {
         "mem": (f"{batch.memory}M" if batch.memory else "", "8G"),

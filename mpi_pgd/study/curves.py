@@ -15,6 +15,7 @@ from mpi_pgd.comm.paths import Path, Shape
 from mpi_pgd.modes import WAYS
 from mpi_pgd.study.fitting import Fit, fit
 
+LINKS = NODE, NETWORK = "node", "network"  # within a node, and between nodes
 TERMS = ("alpha", "overhead", "beta")
 ENOUGH = 8  # points over sizes to tell a step from chance by their neighbours: fewer are too far apart
 ONE = 8  # bytes: the broadcast of one number after the sums whose share of a round is measured

@@ -25,8 +25,7 @@ from mpi_pgd.engine.loop import Order
 from mpi_pgd.engine.sums import Vote
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES
-from mpi_pgd.study.curves import Curve, Key, curves
-from mpi_pgd.study.records import check
+from mpi_pgd.study.curves import LINKS, Curve, Key, curves
 
 
 class Prediction(NamedTuple):
@@ -63,12 +62,7 @@ class Model:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Model":
-        """From the content of a network.json.
-
-        Raises:
-            InputError: it is no such content.
-        """
-        check(record)
+        """From the content of a network.json (see ``network.read``)."""
         return cls(record["nodes"], record["compute"], curves(record))
 
     def round(
@@ -115,7 +109,7 @@ class Model:
 
     def curve(self, mode: str, algorithm: str, ranks: int, ranks_per_node: int) -> Curve:
         """The measured curve that holds for so many ranks: between nodes if they don't fit into one, and if that was measured."""
-        links = ("node", "network") if ranks <= ranks_per_node else ("network", "node")
+        links = LINKS if ranks <= ranks_per_node else LINKS[::-1]
         for link in links:
             if (link, mode, algorithm) in self.curves:
                 return self.curves[link, mode, algorithm]

@@ -6,14 +6,13 @@ from typing import Any
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import bundle
+from mpi_pgd.report.records import FORMAT
 from mpi_pgd.session import provenance
 from mpi_pgd.system import output
 from mpi_pgd.system.claims import Claim
 
-FORMAT = 1
 
-
-def envelope(study: str, nodes: Sequence[str], rows: Sequence[Any], **more: Any) -> dict[str, Any]:
+def envelope(study: str, nodes: Sequence[str], /, *, rows: Sequence[Any], **more: Any) -> dict[str, Any]:
     """The record of a study on ranks whose nodes are ``nodes``."""
     return {
         "study": study,

@@ -1,49 +1,138 @@
-"""The straggler effect: with exponential delays, the slowest of m workers takes H_m times the mean longer."""
+"""``study straggler``: with exponential delays, the slowest of m workers takes H_m times the mean longer."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from mpi4py import MPI
 
-from mpi_pgd.comm.world import anyone
-from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Ballot
-from mpi_pgd.modes import AMONG_PEERS
-from mpi_pgd.observers.costs import COMPUTE, split
-from mpi_pgd.report.progress import steps
-from mpi_pgd.session.descend import descend
-from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.load import choose_mode, load_rows
-from mpi_pgd.session.prepare import take_moments
-from mpi_pgd.study.model import harmonic
-from mpi_pgd.study.record import envelope
-from mpi_pgd.study.turns import Teams, described, watched
+from mpi_pgd.errors import InputError
+from mpi_pgd.report import units
+from mpi_pgd.report.axes import numbers_axis, style, timed
+from mpi_pgd.report.export import Column, Table
+from mpi_pgd.report.shapes import Record, Shape
+from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
+from mpi_pgd.study.study import Flag, Study
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mpi4py import MPI
 
-def straggler(problem: Problem, mean: float, ballot: Ballot) -> dict[str, Any] | None:
-    """The content of straggler.json, on rank 0; None elsewhere, and if a signal ended it. Collective.
-
-    For each m from 1 to all ranks, as peers: rounds without delays tell what the map takes, then rounds with delays tell how much
-    longer the slowest worker takes, which is held against the theory.
-
-    Args:
-        problem: whose rows are mapped, as many rounds as its settings say.
-        mean: of the delays, seconds.
-        ballot: asks whether a signal came.
-    """
-    with Teams(problem.comm) as teams:
-        rows = []
-        for workers in steps("team", range(1, problem.comm.size + 1), watched(problem)):
-            rows.append(teams.do(workers, partial(_delayed, problem, mean, ballot)))
-            if anyone(problem.comm, ballot()[1]):
-                return None
-    if problem.comm.rank:
-        return None
-    return envelope("straggler", problem.nodes, rows, data=described(problem))
+    from mpi_pgd.engine.arrays import Vector
+    from mpi_pgd.engine.loop import Ballot
+    from mpi_pgd.session.inspect import Problem
 
 
-def _delayed(problem: Problem, mean: float, ballot: Ballot, team: MPI.Intracomm) -> dict[str, Any]:
+class Straggler(Study):
+    """What the slowest worker costs, against theory."""
+
+    title, formulas = "Stragglers", ("slowest",)
+    shape: ClassVar[Shape] = {
+        "rows": [
+            {"workers": "whole", "rounds?": "whole"}
+            | dict.fromkeys(("mean", "measured_maximum", "theory"), "number")
+            | {"seconds_per_round?": "number"}
+        ]
+    }
+    usage = "mpirun -n N python -m mpi_pgd study straggler [DATA ...] [options]"
+    description = (
+        "Delay every worker by a random time each round (exponential, seeded) and hold the slowest one's delay against theory: the "
+        "mean of the largest of m is H_m = 1 + 1/2 + ... + 1/m times the mean of one."
+    )
+    flags = (Flag("mean", "0.002", "SECONDS", "of a worker's delay (default: 0.002)", float, 0),)
+    rounds = 400
+
+    def given(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a mean that is none.
+
+        Raises:
+            InputError: it is 0, or endless.
+        """
+        mean = values["mean"]
+        if not 0 < mean < float("inf"):
+            raise InputError(f"--mean was given {mean}: expected a number of seconds above 0")
+        return values
+
+    def measure(self, problem: "Problem", given: Mapping[str, Any], ballot: "Ballot") -> dict[str, Any] | None:
+        """For each m from 1 to all ranks, as peers, rounds without delays and rounds with them; None if a signal ended it.
+
+        Those without delays tell what the map takes, those with delays how much longer the slowest worker takes, which is held
+        against the theory. Collective.
+        """
+        from mpi_pgd.comm.world import anyone
+        from mpi_pgd.report.progress import steps
+        from mpi_pgd.study.turns import Teams, described, watched
+
+        with Teams(problem.comm) as teams:
+            rows = []
+            for workers in steps("team", range(1, problem.comm.size + 1), watched(problem)):
+                rows.append(teams.do(workers, partial(_delayed, problem, given["mean"], ballot)))
+                if anyone(problem.comm, ballot()[1]):
+                    return None
+        return None if problem.comm.rank else {"rows": rows, "data": described(problem)}
+
+    def sentence(self, record: Record) -> str:
+        """The delay with the most workers."""
+        row = max(record["rows"], key=lambda row: int(row["workers"]))
+        return (
+            f"With {units.count(row['workers'], 'worker')} and a mean delay of {units.seconds(row['mean'])}, the slowest is "
+            f"{units.seconds(row['measured_maximum'])} late, mean of the rounds; theory predicts {units.seconds(row['theory'])}."
+        )
+
+    def tables(self, record: Record) -> list[Table]:
+        """The slowest delays, measured and predicted."""
+        columns = (
+            Column("workers", "Workers", "count"),
+            Column("mean", "Mean delay", "seconds", "delay"),
+            Column("rounds", "Rounds", "count"),
+            Column("measured_maximum", "Slowest, measured", "seconds", "delay"),
+            Column("theory", "Predicted, Hₘ × mean", "seconds", "delay"),
+            Column("error", "Error", "error"),
+            Column("seconds_per_round", "Round", "seconds"),
+        )
+        rows = [
+            {**row, "error": row["theory"] / row["measured_maximum"] - 1 if row["measured_maximum"] else None}
+            for row in record["rows"]
+        ]
+        return [Table(self.name, "The slowest worker's delay, mean over the rounds", columns, rows, "measured and predicted")]
+
+    def pictures(self, record: Record) -> list[Picture]:
+        """The slowest worker's delay over the number of workers, beside H_m times the mean."""
+        rows = sorted(record["rows"], key=lambda row: int(row["workers"]))
+        if rows[-1]["workers"] == 1:  # who is alone is the slowest
+            return []
+        spoken = "; ".join(f"{row['workers']}: {units.seconds(row['measured_maximum'])}" for row in rows)
+        return [
+            Picture(
+                self.name,
+                "The straggler effect",
+                "The slowest worker's delay, mean over the rounds: measured, and predicted for exponential delays, Hₘ × mean. "
+                "The dotted line is the mean delay, which all would wait if none were slower than another.",
+                f"The slowest worker's delay over the number of workers. Measured, {spoken}.",
+                lambda figure, narrow: _straggler(figure, rows, narrow),
+                (340, 320),
+                "measured and predicted",
+            )
+        ]
+
+
+def _straggler(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
+    axes = panels(figure, 1, narrow)[0]
+    workers = [row["workers"] for row in rows]
+    axes.plot(workers, [row["mean"] for row in rows], color=LIGHT["muted"], linestyle=":", linewidth=1.4)
+    axes.plot(workers, [row["theory"] for row in rows], color=LIGHT["text"], linestyle="--", linewidth=1.2)
+    axes.plot(workers, [row["measured_maximum"] for row in rows], **style(("", ""), "none") | {"markersize": 8})
+    numbers_axis(axes, workers)
+    axes.set_ylim(0, None)
+    timed(axes.yaxis, max(max(row["theory"], row["measured_maximum"]) for row in rows) or 1.0, "slowest delay")
+    mean, theory, measured = axes.lines
+    legend(figure, [measured, theory, mean], ["measured", "predicted, Hₘ × mean", "mean delay"], narrow)
+
+
+def _delayed(problem: "Problem", mean: float, ballot: "Ballot", team: "MPI.Intracomm") -> dict[str, Any]:
+    from mpi_pgd.modes import AMONG_PEERS
+    from mpi_pgd.study.model import harmonic
+
     plain, late = (
         _computed(problem.on(team, **AMONG_PEERS, tol=0.0, delay=delay, fail_slow=""), ballot)
         for delay in ("", f"exponential:{mean!r}")
@@ -61,8 +150,13 @@ def _delayed(problem: Problem, mean: float, ballot: Ballot, team: MPI.Intracomm)
     }
 
 
-def _computed(problem: Problem, ballot: Ballot) -> tuple[Vector, float]:
+def _computed(problem: "Problem", ballot: "Ballot") -> "tuple[Vector, float]":
     """Seconds that each worker took to map in each round (workers, rounds), and those of a round; on rank 0."""
+    from mpi_pgd.observers.costs import COMPUTE, split
+    from mpi_pgd.session.descend import descend
+    from mpi_pgd.session.load import choose_mode, load_rows
+    from mpi_pgd.session.prepare import take_moments
+
     topology = choose_mode(problem)
     shard = load_rows(problem, topology)
     setup = take_moments(problem, topology, shard, ballot)

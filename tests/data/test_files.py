@@ -15,7 +15,7 @@ from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.opening import opened
 from mpi_pgd.errors import nearest
 from mpi_pgd.report import records
-from mpi_pgd.study import records as network
+from mpi_pgd.study import every, network
 
 
 def test_names_with_any_digits_have_an_order(tmp_path: Path) -> None:
@@ -57,7 +57,8 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path, kind: str) -> None:
         socket.socket(socket.AF_UNIX).bind(str(path))
     else:
         path.symlink_to("/dev/zero")
-    reads: list[Any] = [lambda: records.read(str(tmp_path)), lambda: network.read(str(path)), lambda: opened(str(path)).__enter__()]
+    folder, name = str(tmp_path), str(path)
+    reads: list[Any] = [lambda: records.read(folder, every()), lambda: network.read(name), lambda: opened(name).__enter__()]
     for read in reads:
         with pytest.raises(InputError, match=f"is a {kind}, not a file"):
             read()

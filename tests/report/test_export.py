@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mpi_pgd.report import sheets, units
-from mpi_pgd.report.export import Column, Table, cells, to_csv, to_latex, to_markdown
+from mpi_pgd.report import units
+from mpi_pgd.report.export import MOST, Column, Table, cells, to_csv, to_latex, to_markdown
 from mpi_pgd.report.records import read
+from mpi_pgd.study import every
+from mpi_pgd.study.rounds import predictions
 from tests.report import samples
 
 NASTY = "a|b & c_d <script> 100 % {x} \\ ~^#$\n`end`"
@@ -22,6 +24,11 @@ TABLE = Table(
     [{"who": NASTY, "time": 0.00152, "gain": -0.042}, {"who": "other", "time": None, "gain": 1.5}],
     "predicted",
 )
+
+
+def tables(folder: Path) -> dict[str, list[Table]]:
+    records = read(str(folder), every())
+    return {name: kind.tables(records.found[name]) for name, kind in records.kinds.items()}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +113,7 @@ def test_latex_escapes_what_is_special() -> None:
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex here")
 def test_latex_is_latex(tmp_path: Path) -> None:
-    found = sheets.tables(read(str(samples.folder(tmp_path / "run", **samples.everything()))))
+    found = tables(samples.folder(tmp_path / "run", **samples.everything()))
     body = "".join(to_latex(table) for some in found.values() for table in some if len(table.visible()) < 40) + to_latex(TABLE)
     (tmp_path / "all.tex").write_text("\\documentclass{article}\\begin{document}" + body + "\\end{document}")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
@@ -116,7 +123,7 @@ def test_latex_is_latex(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ranks", [1, 2, 8, 64])
 def test_the_tables_of_all_records(tmp_path: Path, ranks: int) -> None:
-    found = sheets.tables(read(str(samples.folder(tmp_path, **samples.everything(ranks)))))
+    found = tables(samples.folder(tmp_path, **samples.everything(ranks)))
     assert len({table.name for some in found.values() for table in some}) == sum(map(len, found.values()))
     for table in (table for some in found.values() for table in some):
         heads, rows = cells(table)
@@ -126,13 +133,13 @@ def test_the_tables_of_all_records(tmp_path: Path, ranks: int) -> None:
 
 def test_errors_are_relative_to_what_was_measured() -> None:
     rows = [{"seconds_per_round": 2.0, "predicted_seconds_per_round": guess} for guess in (2.2, None, 1.0)]
-    assert [row["error"] for row in sheets.predictions(rows)] == pytest.approx([0.1, -0.5])
+    assert [row["error"] for row in predictions(rows)] == pytest.approx([0.1, -0.5])
 
 
 def test_of_many_ranks_those_that_were_waited_for_most_are_shown(tmp_path: Path) -> None:
-    table = sheets.tables(read(str(samples.folder(tmp_path, run=samples.run(64)))))["run"][0]
+    table = tables(samples.folder(tmp_path, run=samples.run(64)))["run"][0]
     shown = [row["rank"] for row in table.visible()]
-    assert len(shown) == sheets.MOST
+    assert len(shown) == MOST
     assert {1, 63} <= set(shown)
     assert "32 of 64 ranks" in table.title
     assert len(table.rows) == 64

@@ -16,6 +16,7 @@ import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.report import html
+from mpi_pgd.study import every
 from tests.launch import Library, launch, required
 from tests.report import samples
 
@@ -34,7 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_files(tmp_path: Path) -> None:
     folder = samples.folder(tmp_path, compare=samples.compare(4), doctor=samples.doctor())
-    written = html.write(str(folder))
+    written = html.write(str(folder), every())
     assert written[0] == folder / "report.html"
     names = {str(path.relative_to(folder)) for path in written}
     assert {"pictures/compare-cost.png", "pictures/compare-cost.svg"} <= names
@@ -54,7 +55,7 @@ def test_what_real_runs_and_studies_leave(tmp_path: Path, library: Library) -> N
     ):
         result = launch(library, 2, *words, timeout=120)
         assert result.returncode == 0, result
-    written = html.write(str(tmp_path))
+    written = html.write(str(tmp_path), every())
     text = written[0].read_text()
     assert "Rounds exhausted after 20 rounds" in text
     assert all(f'<section id="{name}">' in text for name in ("run", "compare", "scaling", "straggler", "doctor", "made"))
@@ -66,7 +67,7 @@ def test_what_real_runs_and_studies_leave(tmp_path: Path, library: Library) -> N
 def test_out_names_the_page(tmp_path: Path) -> None:
     folder = samples.folder(tmp_path / "run", doctor=samples.doctor())
     out = tmp_path / "new" / "page.html"
-    assert html.write(str(folder), str(out))[0] == out
+    assert html.write(str(folder), every(), str(out))[0] == out
     assert out.read_text().startswith("<!doctype html>")
     assert not (folder / "report.html").exists()
 
@@ -74,7 +75,7 @@ def test_out_names_the_page(tmp_path: Path) -> None:
 def test_out_is_a_folder(tmp_path: Path) -> None:
     folder = samples.folder(tmp_path, doctor=samples.doctor())
     with pytest.raises(InputError, match=r"--out .* is a folder"):
-        html.write(str(folder), str(folder))
+        html.write(str(folder), every(), str(folder))
 
 
 def test_text_stays_text(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_text_stays_text(tmp_path: Path) -> None:
     compare["verdict"] = compare["rows"][0]["algorithm"] = compare["rows"][1]["mode"] = compare["versions"][EVIL] = EVIL
     plan["crossovers"], plan["inputs"] = [EVIL], {EVIL: {EVIL: EVIL}}
     folder = samples.folder(tmp_path / "a<b>&c", run=run, doctor=doctor, compare=compare, plan=plan)
-    text = html.write(str(folder))[0].read_text()
+    text = html.write(str(folder), every())[0].read_text()
     assert not re.search(r"<script|<img|onerror=alert\(2\)>", text)
     assert text.count("&lt;script&gt;") > 12
     assert "a&lt;b&gt;&amp;c" in text
@@ -94,7 +95,7 @@ def test_a_dollar_in_a_name_is_no_formula(tmp_path: Path) -> None:
     compare = samples.compare(3)
     for row, name in zip(compare["rows"], ("$x$", "$", "$\\frac$", "%s", "{}", "_"), strict=True):
         row["algorithm"] = name
-    text = html.write(str(samples.folder(tmp_path, compare=compare)))[0].read_text()
+    text = html.write(str(samples.folder(tmp_path, compare=compare)), every())[0].read_text()
     assert ">$\\frac$</text>" in text
 
 
@@ -138,24 +139,24 @@ def test_the_numbers_are_there(page: Path) -> None:
 
 def test_fingerprints_are_compared_where_the_data_are_the_same(tmp_path: Path) -> None:
     compare, scaling = samples.compare(4), samples.scaling([1, 2, 4])
-    text = html.write(str(samples.folder(tmp_path, compare=compare, scaling=scaling)))[0].read_text()
+    text = html.write(str(samples.folder(tmp_path, compare=compare, scaling=scaling)), every())[0].read_text()
     assert "All 6 rows came to the same weights, bit for bit" in text
     assert "the same data gave the same weights, bit for bit" in text
     compare["rows"][3]["weights_sha256"] = scaling["rows"][1]["weights_sha256"] = "0" * 64
-    text = html.write(str(samples.folder(tmp_path, compare=compare, scaling=scaling)))[0].read_text()
+    text = html.write(str(samples.folder(tmp_path, compare=compare, scaling=scaling)), every())[0].read_text()
     assert text.count("The weights are not the same for the same data") == 2
 
 
 def test_what_fails_leaves_an_earlier_report_as_it_was(tmp_path: Path) -> None:
     folder = samples.folder(tmp_path, compare=samples.compare(4))
-    html.write(str(folder))
+    html.write(str(folder), every())
     before = contents(folder)
     samples.folder(folder, compare=samples.compare(8))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, hard))  # tables fit, the page does not
     try:
         with pytest.raises(InputError, match=r"can't be written \(File too large"):
-            html.write(str(folder))
+            html.write(str(folder), every())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     after = contents(folder)
@@ -168,7 +169,7 @@ def test_what_fails_leaves_an_earlier_report_as_it_was(tmp_path: Path) -> None:
 def test_nothing_is_written_for_what_can_not_be_read(tmp_path: Path) -> None:
     folder = samples.folder(tmp_path, compare=samples.compare(4), plan={"format": 1})
     with pytest.raises(InputError):
-        html.write(str(folder))
+        html.write(str(folder), every())
     assert set(contents(folder)) == {"compare.json", "plan.json"}
 
 
@@ -176,14 +177,14 @@ def test_a_file_in_the_way_of_the_folders(tmp_path: Path) -> None:
     folder = samples.folder(tmp_path, doctor=samples.doctor())
     (folder / "tables").write_text("mine")
     with pytest.raises(InputError, match=r"report.html can't be written \(File exists at .*tables\)"):
-        html.write(str(folder))
+        html.write(str(folder), every())
     assert (folder / "tables").read_text() == "mine"
 
 
 def test_without_matplotlib_one_sentence_says_what_to_install(tmp_path: Path) -> None:
     folder = samples.folder(tmp_path / "run", doctor=samples.doctor())
     (tmp_path / "matplotlib.py").write_text("raise ImportError('not here')\n")
-    program = "import sys; from mpi_pgd.report import html; html.write(sys.argv[1])"
+    program = "import sys; from mpi_pgd.report import html; from mpi_pgd.study import every; html.write(sys.argv[1], every())"
     paths = os.pathsep.join([str(tmp_path), str(Path(html.__file__).parents[2])])
     done = subprocess.run(
         [sys.executable, "-c", program, str(folder)],
@@ -259,7 +260,7 @@ def _missing(reason: str) -> None:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    return html.write(str(samples.folder(folder, **samples.everything(8))))[0]
+    return html.write(str(samples.folder(folder, **samples.everything(8))), every())[0]
 
 
 @pytest.fixture(scope="module", params=[1, 3, 64])
@@ -271,7 +272,7 @@ def other_page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     record["doctor"]["rows"][0]["finding"] = "/" + "a-path-that-no-line-can-break" * 6
     record["run"]["command"] = "mpirun " + "-" * 300
     folder = tmp_path_factory.mktemp("a-folder-with-a-long-name-" + "x" * 60)
-    return html.write(str(samples.folder(folder, **record)))[0]
+    return html.write(str(samples.folder(folder, **record)), every())[0]
 
 
 def look(browser: Any, page: Path, view: str) -> list[str]:
@@ -333,8 +334,8 @@ def test_the_browser_tells_what_is_wrong(browser: Any, page: Path, tmp_path: Pat
 
 def test_what_no_report_has_written_needs_force(tmp_path: Path) -> None:
     folder = samples.folder(tmp_path, doctor=samples.doctor())
-    html.write(str(folder))
-    html.write(str(folder))
+    html.write(str(folder), every())
+    html.write(str(folder), every())
     table, mine = folder / "tables" / "doctor.csv", tmp_path / "mine.html"
     table.write_text("my own changes")
     mine.write_text("<html>my own page")
@@ -343,7 +344,7 @@ def test_what_no_report_has_written_needs_force(tmp_path: Path) -> None:
         (str(mine), "mine.html, which is no report"),
     ):
         with pytest.raises(InputError, match=words):
-            html.write(str(folder), out)
+            html.write(str(folder), every(), out)
     assert table.read_text() == "my own changes"
-    html.write(str(folder), str(mine), force=True)
+    html.write(str(folder), every(), str(mine), force=True)
     assert table.read_text() != "my own changes"

@@ -8,18 +8,25 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mpi_pgd.report import ink, plots_model, plots_run
-from mpi_pgd.report.ink import PALETTE, Drawn
-from mpi_pgd.report.records import PARTS, read
-from mpi_pgd.report.sections import pictures
+from mpi_pgd.report import run_pictures, theme
+from mpi_pgd.report.records import read
+from mpi_pgd.report.shapes import PARTS
+from mpi_pgd.report.theme import PALETTE, Drawn, Picture
+from mpi_pgd.study import every
+from mpi_pgd.study.plan import _crossings
 from tests.report import samples
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
 
 
 def drawn(folder: Path, **files: Any) -> dict[str, Drawn]:
-    found = pictures(read(str(samples.folder(folder, **files))))
-    return {picture.name: ink.drawn(picture) for some in found.values() for picture in some}
+    found = pictures(samples.folder(folder, **files))
+    return {picture.name: theme.drawn(picture) for some in found.values() for picture in some}
+
+
+def pictures(folder: Path) -> dict[str, list[Picture]]:
+    records = read(str(folder), every())
+    return {name: kind.pictures(records.found[name]) for name, kind in records.kinds.items()}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +93,7 @@ def test_predicted_figures_say_so(all_drawn: dict[str, Drawn]) -> None:
 
 
 def test_a_simulated_study_says_so(tmp_path: Path) -> None:
-    found = pictures(read(str(samples.folder(tmp_path, scaling=samples.scaling([1, 2]) | {"simulated": True}))))
+    found = pictures(samples.folder(tmp_path, scaling=samples.scaling([1, 2]) | {"simulated": True}))
     assert {picture.mark for picture in found["scaling"][:2]} == {"simulated"}
 
 
@@ -115,28 +122,28 @@ def test_everything_zero_or_unknown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rounds", [0, 1, 2, 20_000])
 def test_histories_of_any_length(rounds: int) -> None:
-    first = plots_run.run(samples.run(2), samples.history(rounds))[0]
+    first = run_pictures.run(samples.run(2), samples.history(rounds))[0]
     assert (first.name == "convergence") == (rounds > 1)
-    assert ink.drawn(first).png
+    assert theme.drawn(first).png
 
 
 def test_a_fit_that_diverged() -> None:
     history = {"round": [1, 2, 3, 4], "objective": [1.0, 1e200, math.inf, math.nan], "gradient_norm": [1.0, 1e100, 1e300, math.inf]}
-    first = plots_run.run(samples.run(2), history)[0]
+    first = run_pictures.run(samples.run(2), history)[0]
     assert first.name == "convergence"
-    assert ink.drawn(first).png
+    assert theme.drawn(first).png
 
 
 def test_a_fit_that_ran_through_all_numbers() -> None:
     sizes = [10.0**place for place in range(-300, 301, 10)]
-    first = plots_run.run(samples.run(2), {"round": [*range(len(sizes))], "objective": sizes, "gradient_norm": sizes[::-1]})[0]
-    assert ink.drawn(first).png
+    first = run_pictures.run(samples.run(2), {"round": [*range(len(sizes))], "objective": sizes, "gradient_norm": sizes[::-1]})[0]
+    assert theme.drawn(first).png
 
 
 def test_a_long_curve_keeps_its_spikes() -> None:
     points = [(float(turn), 5.0 if turn == 7777 else 1.0 + turn % 2) for turn in range(20_000)]
-    thin = plots_run._thinned(points)
-    assert len(thin) < 2 * plots_run.POINTS
+    thin = run_pictures._thinned(points)
+    assert len(thin) < 2 * run_pictures.POINTS
     assert (7777.0, 5.0) in thin
     assert thin == sorted(thin)
 
@@ -148,4 +155,4 @@ def test_modes_cross_where_the_faster_one_changes_and_not_where_they_tie() -> No
         for mode, series in times.items()
         for place, time in enumerate(series)
     ]
-    assert plots_model._crossings(rows) == [32.0]
+    assert _crossings(rows) == [32.0]

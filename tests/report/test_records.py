@@ -12,28 +12,31 @@ import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.report import records
+from mpi_pgd.report.run import Run
+from mpi_pgd.study import every
 from tests.report import samples
 
 
 def refused(folder: Path) -> str:
     with pytest.raises(InputError) as caught:
-        records.read(str(folder))
+        records.read(str(folder), every())
     text = str(caught.value)
     assert "\n" not in text
     return text
 
 
 def test_everything_that_lies_in_a_folder_is_found(tmp_path: Path) -> None:
-    found = records.read(str(samples.folder(tmp_path, **samples.everything())))
-    assert list(found.all()) == ["run", "compare", "scaling", "straggler", "network", "plan", "doctor"]
-    assert found.trace == 120
-    assert found.history["round"][-1] == 489
+    found = records.read(str(samples.folder(tmp_path, **samples.everything())), every())
+    run = found.kinds["run"]
+    assert isinstance(run, Run)
+    assert list(found.found) == ["run", "compare", "scaling", "straggler", "network", "plan", "doctor"]
+    assert run.trace == 120
+    assert run.history["round"][-1] == 489
 
 
 def test_one_study_is_enough(tmp_path: Path) -> None:
-    found = records.read(str(samples.folder(tmp_path, doctor=samples.doctor())))
-    assert list(found.all()) == ["doctor"]
-    assert found.run is None
+    found = records.read(str(samples.folder(tmp_path, doctor=samples.doctor())), every())
+    assert list(found.found) == list(found.kinds) == ["doctor"]
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
@@ -163,7 +166,8 @@ def fitted(folder: Path, run: dict[str, Any], coef: Any, intercept: float, names
 
 
 def test_the_model_is_read(tmp_path: Path) -> None:
-    model = records.read(str(fitted(tmp_path, samples.run(2), [1.0, -3.0], 2.0, (b"a", b"b")))).model
+    run = records.read(str(fitted(tmp_path, samples.run(2), [1.0, -3.0], 2.0, (b"a", b"b"))), every()).kinds["run"]
+    model = run.model if isinstance(run, Run) else None
     assert model is not None
     assert (list(model.coef), model.intercept, model.largest()) == ([1.0, -3.0], 2.0, [1, 0])
     assert [model.name(place) for place in (0, 1)] == ["a", "b"]
@@ -173,7 +177,7 @@ def test_the_model_of_another_run_is_refused(tmp_path: Path) -> None:
     fitted(tmp_path, samples.run(2), [1.0], 2.0)
     samples.folder(tmp_path, run=samples.run(2))
     with pytest.raises(InputError, match=r"model.h5 holds other weights than run.json tells of"):
-        records.read(str(tmp_path))
+        records.read(str(tmp_path), every())
     (tmp_path / "model.h5").write_bytes(b"no HDF5")
     with pytest.raises(InputError, match=r"model.h5 is damaged, it can't be read"):
-        records.read(str(tmp_path))
+        records.read(str(tmp_path), every())

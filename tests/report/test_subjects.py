@@ -5,15 +5,21 @@ from typing import Any
 
 import pytest
 
-from mpi_pgd.report import html, sheets, units
-from mpi_pgd.report.ink import PALETTE, drawn
-from mpi_pgd.report.records import PARTS, Model, Record, Records
-from mpi_pgd.report.sections import facts, headline, pictures, remarks
-from mpi_pgd.report.subjects import problems
+from mpi_pgd.report import html, units
+from mpi_pgd.report.beside import Model
+from mpi_pgd.report.kinds import Kind
+from mpi_pgd.report.run import Run
+from mpi_pgd.report.shapes import PARTS, Record
+from mpi_pgd.report.subjects import Problem, problems
+from mpi_pgd.report.theme import PALETTE, Picture, drawn
+from mpi_pgd.study import every
 from tests.report import samples
 from tests.report.test_records import fitted
 
 LOSS = {"ranks": [3, 4], "nodes": ["n1", "n1"], "seconds": 12.3, "round": 120, "cost": 0.21, "rows_read": 120000}
+
+
+KINDS: dict[str, Kind] = {"run": Run(), **every()}
 
 
 def about(files: list[str], rows: int = 1000, features: int = 5) -> dict[str, Any]:
@@ -27,10 +33,10 @@ def run(files: list[str], ranks: int = 4, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["run", "compare", "scaling", "straggler", "doctor"])
 def test_the_data_are_in_the_headline(name: str) -> None:
     record = run(["/a/rows.h5"]) if name == "run" else {**samples.everything()[name], **about(["/a/rows.h5"])}
-    assert headline(name, record).startswith("On rows.h5: ")
-    assert headline(name, record) not in remarks(name, record)
+    assert KINDS[name].headline(record).startswith("On rows.h5: ")
+    assert KINDS[name].headline(record) not in KINDS[name].remarks(record)
     several = {**record, **about(["/a/rows.h5", "b.h5"]), "config": {"data": ["/a/rows.h5", "b.h5"]}}
-    assert headline(name, several).startswith("On rows.h5 and 1 other file: ")
+    assert KINDS[name].headline(several).startswith("On rows.h5 and 1 other file: ")
 
 
 def test_records_are_about_the_same_problem_if_what_they_know_is_equal() -> None:
@@ -43,32 +49,36 @@ def test_records_are_about_the_same_problem_if_what_they_know_is_equal() -> None
         "plan": {"inputs": {"rows": 7, "features": 7}},
         "doctor": {"data": {"files": ["b.h5"]}},
     }
-    assert [one.names for one in problems(records)] == [["run", "scaling"], ["compare", "doctor"], ["straggler", "network", "plan"]]
-    assert [one.title() for one in problems(records)][1:] == ["b.h5: 1,000 rows, 5 features", "Other records"]
+    assert [one.names for one in grouped(records)] == [["run", "scaling"], ["compare", "doctor"], ["straggler", "network", "plan"]]
+    assert [one.title() for one in grouped(records)][1:] == ["b.h5: 1,000 rows, 5 features", "Other records"]
     del records["compare"], records["doctor"]
-    assert [one.names for one in problems(records)] == [list(records)]
+    assert [one.names for one in grouped(records)] == [list(records)]
+
+
+def grouped(records: dict[str, Record]) -> list[Problem]:
+    return problems([KINDS[name].problem(record) for name, record in records.items()])
 
 
 def test_a_plan_says_for_what() -> None:
-    assert headline("plan", samples.plan()).startswith("For ")
+    assert KINDS["plan"].headline(samples.plan()).startswith("For ")
 
 
 def test_two_problems_are_two_sections(tmp_path: Path) -> None:
     compare = {**samples.compare(4), **about(["other.h5"], 9, 9)}
     samples.folder(tmp_path, run=run(["mine.h5"]), compare=compare)
-    page = html.write(str(tmp_path))[0].read_text()
+    page = html.write(str(tmp_path), every())[0].read_text()
     first, second = ('<p class="problem">mine.h5: 1,000 rows', '<p class="problem">other.h5: 9 rows')
     places = [page.index(words) for words in (first, 'id="run"', second, 'id="compare"')]
     assert places == sorted(places)
     assert page.count('class="lead"') == 2
     samples.folder(tmp_path, compare={**compare, **about(["mine.h5"])})
-    page = html.write(str(tmp_path))[0].read_text()
+    page = html.write(str(tmp_path), every())[0].read_text()
     assert (page.count('class="lead"'), page.count('class="problem"')) == (1, 0)
 
 
 def test_coefficients_and_r2(tmp_path: Path) -> None:
     fitted(tmp_path, run(["a.h5"], r2=0.5), [0.0, *range(40)], 2.5)
-    page = html.write(str(tmp_path))[0].read_text()
+    page = html.write(str(tmp_path), every())[0].read_text()
     for words in ("0.500000", "2.50000", "The 20 largest of 41", "the 32 largest of 41", ">x40<"):
         assert words in page
     lines = (tmp_path / "tables/run-coefficients.csv").read_text().splitlines()
@@ -76,32 +86,32 @@ def test_coefficients_and_r2(tmp_path: Path) -> None:
 
 
 def test_an_r2_that_is_not_defined_or_not_known() -> None:
-    assert ("R²", "not defined") in facts("run", run([], r2=None), Records(Path()))
-    assert "R²" not in dict(facts("run", run([]), Records(Path())))
+    assert ("R²", "not defined") in Run().facts(run([], r2=None))
+    assert "R²" not in dict(Run().facts(run([])))
 
 
 def test_lost_ranks_are_shown() -> None:
     lost = run(["a.h5"], losses=[LOSS])
-    assert remarks("run", lost)[0] == "2 ranks were lost on the way, which cost 210 ms"
-    tables = {table.name: table for table in sheets.tables(Records(Path(), lost))["run"]}
+    assert Run().remarks(lost)[0] == "2 ranks were lost on the way, which cost 210 ms"
+    tables = {table.name: table for table in Run().tables(lost)}
     assert tables["run-losses"].rows[0]["ranks"] == "3, 4"
-    made = pictures(Records(Path(), lost, samples.history()))["run"]
+    made = Run(history=samples.history()).pictures(lost)
     assert "after ranks were lost" in next(one for one in made if one.name == "convergence").caption
-    assert not remarks("run", run(["a.h5"], losses=[])) or "lost" not in remarks("run", run(["a.h5"], losses=[]))[0]
+    assert "lost" not in " ".join(Run().remarks(run(["a.h5"], losses=[])))
 
 
 def test_one_worker_is_not_held_against_itself() -> None:
     record = run(["a.h5"], 2, workers=1)
-    names = {one.name: one for one in pictures(Records(Path(), record, samples.history()))["run"]}
+    names = {one.name: one for one in Run(history=samples.history()).pictures(record)}
     assert "stragglers" not in names
     assert "came last" not in names["ranks"].title
     assert b"came last" not in drawn(names["ranks"]).svg
     alone = {**samples.straggler([1]), **about(["a.h5"])}
-    assert pictures(Records(Path(), studies={"straggler": alone}))["straggler"] == []
+    assert KINDS["straggler"].pictures(alone) == []
 
 
 def test_shares_end_at_the_whole() -> None:
-    picture = next(one for one in pictures(Records(Path(), run(["a.h5"])))["run"] if one.name == "ranks")
+    picture = next(one for one in Run().pictures(run(["a.h5"])) if one.name == "ranks")
     svg = drawn(picture).svg.decode()
     assert all(f">{share} %<" in svg for share in (0, 25, 50, 75, 100))
 
@@ -111,19 +121,19 @@ def test_no_mode_has_the_colour_of_a_part() -> None:
 
     modes = {colour for colour, _ in _STYLES.values()}
     assert len(modes) == len(_STYLES)
-    assert not modes & {*PARTS, "ink", "muted", "link", "ok", "warning"}
+    assert not modes & {*PARTS, "text", "muted", "link", "ok", "warning"}
     assert len(set(PALETTE.values())) == len({light for light, _ in PALETTE.values()}) == len(PALETTE)
     for name in ("convergence", "straggler", "network-ping-pong"):
-        made = [one for some in pictures(everything()).values() for one in some if one.name == name]
+        made = [one for one in everything() if one.name == name]
         assert made
         used = drawn(made[0]).wide
         assert not [mode for mode in modes if f"var(--{mode})" in used], name
 
 
-def everything() -> Records:
+def everything() -> list[Picture]:
     found = samples.everything()
-    studies = {name: found[name] for name in ("straggler", "network")}
-    return Records(Path(), found["run"], found["history"], None, studies, Model([1.0], 0.0, []))
+    run = Run(history=found["history"], model=Model([1.0], 0.0, []))
+    return [*run.pictures(found["run"]), *(one for name in ("straggler", "network") for one in KINDS[name].pictures(found[name]))]
 
 
 @pytest.mark.parametrize(("value", "text"), [(1e-3, "10⁻³"), (3e-3, "3·10⁻³"), (0.2, "2·10⁻¹"), (1.0, "10⁰"), (5e7, "5·10⁷")])

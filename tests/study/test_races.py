@@ -9,7 +9,8 @@ import pytest
 
 from mpi_pgd.modes import ALGORITHMS
 from mpi_pgd.report import records
-from mpi_pgd.study.compare import verdict
+from mpi_pgd.study import every
+from mpi_pgd.study.compare.measure import verdict
 from tests.launch import Library, launch
 
 KEYS = {
@@ -177,7 +178,7 @@ def test_a_signal_leaves_what_is_measured(library: Library, command: str, tmp_pa
     assert re.fullmatch(r"stopped by a signal after [1-9]\d* of \d+00000 turns", record["stopped"])
     assert record["stopped"] in record["notes"]
     assert record["stopped"] in result.stdout
-    assert records.read(str(tmp_path / "out")).studies[command]["rows"] == record["rows"]
+    assert records.read(str(tmp_path / "out"), every()).found[command]["rows"] == record["rows"]
 
 
 @pytest.mark.parametrize("command", [["compare"], ["scaling"], ["study", "straggler"]])

@@ -1,196 +1,64 @@
-"""The doctor: in seconds, before the hours are spent, what is wrong with the set-up, each finding with what to do.
+"""``doctor``: in seconds, before the hours are spent, what is wrong with the set-up, each finding with what to do.
 
 Every rank tells its facts (``facts``, ``pings``, ``files``); rank 0 judges them (``checks``, ``layout``); all get the findings.
 Where looking or judging crashes, that is a finding, too (``crashes``).
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from mpi4py import MPI
+from mpi_pgd.report import units
+from mpi_pgd.report.export import Column, Table
+from mpi_pgd.report.shapes import Record, Shape
+from mpi_pgd.study.study import Study
 
-from mpi_pgd.comm.world import guard, nodes, rest, share
-from mpi_pgd.data.files import find
-from mpi_pgd.data.hdf5 import Table
-from mpi_pgd.errors import InputError
-from mpi_pgd.observers.clock import offsets
-from mpi_pgd.report.progress import Steps
-from mpi_pgd.session.load import SPARE
-from mpi_pgd.study.doctor import checks, files, layout
-from mpi_pgd.study.doctor.crashes import Crashes, told
-from mpi_pgd.study.doctor.facts import about_me, gather
-from mpi_pgd.study.doctor.files import Folder, Store
-from mpi_pgd.study.doctor.findings import Finding, text
-from mpi_pgd.study.doctor.pings import pings
-from mpi_pgd.study.doctor.signs import Rank, leaders
-
-__all__ = ["Finding", "examine", "text", "usable"]
-
-PARTS = 4  # the ranks' facts, the network, the data, and what to make of it all
-
-Judge = tuple[str, Callable[[], Finding]]  # a check, and what makes its finding
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 
-def examine(
-    comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X", y: str = "y", shown: bool = False
-) -> list[Finding]:
-    """Look at everything. Collective; the findings are the same on every rank.
+class Doctor(Study):
+    """What is wrong with the set-up."""
 
-    Args:
-        comm: the ranks of a fit to come.
-        data: its files or globs; with none, the checks that need data become one note.
-        out: its output folder, made if need be; none if empty.
-        x, y: names of the data sets.
-        shown: whether this rank says how far it is.
+    title, lead = "The doctor's findings", 5
+    shape: ClassVar[Shape] = {"rows": [{"check": "text", "level": "text", "finding": "text", "advice?": "text"}]}
+    usage = "mpirun -n N python -m mpi_pgd doctor [DATA ...] [--x NAME] [--y NAME] [--out DIR]"
+    description = (
+        "Look at the world, the cores, the memory, the files, the clocks and the network, in seconds, before the hours are spent.\n"
+        "Each finding says what to do."
+    )
+    settings = ("x", "y", "quiet")
+    out = "the fit's output folder; gets doctor.json"
 
-    Raises:
-        InputError: never for what it finds: that becomes a finding. An exception amid messages ends all ranks.
-    """
-    with guard(comm):
-        mine = comm.Dup()
-        try:
-            with Steps("part", range(PARTS), shown) as line:
-                return _examine(mine, data, out, x, y, line)
-        finally:
-            mine.Free()
+    def run(self, comm: "MPI.Intracomm", given: Mapping[str, Any], start: float) -> int:
+        """Examine, and print on rank 0 (of the first world, if there are many of one rank). Collective."""
+        from mpi_pgd.comm.world import agreement, nodes
+        from mpi_pgd.study.doctor.examine import examine, usable
+        from mpi_pgd.study.doctor.findings import text
+        from mpi_pgd.study.record import claim, envelope, spare, write
 
+        data, x, y = (given["settings"][name] for name in ("data", "x", "y"))
+        usable(comm, data)
+        findings = examine(comm, data, given["out"], x, y, shown=comm.rank == 0 and not given["quiet"])
+        names = nodes(comm)
+        with agreement(comm):
+            if comm.rank == 0 and os.environ.get("SLURM_PROCID", "0") == "0":
+                if not given["quiet"]:
+                    print(text(findings), flush=True)
+                if given["out"]:
+                    with claim(given["out"], self.name) as claimed:
+                        spare(given["out"], self.name, given["force"])
+                        rows = [item._asdict() for item in findings]
+                        write(claimed, envelope(self.name, names, rows=rows, data={"files": data}))
+        return 0
 
-def usable(comm: MPI.Intracomm, data: Sequence[str]) -> None:
-    """Look whether the data are there at all. Collective.
+    def sentence(self, record: Record) -> str:
+        """How many checks and warnings there are."""
+        number = sum(row["level"] == "warning" for row in record["rows"])
+        checks = units.count(len(record["rows"]), "check")
+        return f"{checks.capitalize()}, {units.count(number, 'warning')}." if number else f"{checks.capitalize()}, no warning."
 
-    Raises:
-        InputError: there are no such files, on no node; what only some nodes lack is a finding.
-    """
-    mine = ""
-    if comm.rank in leaders(nodes(comm)):
-        try:
-            find(data)
-        except InputError as error:
-            mine = str(error)
-    rest(comm)
-    errors = json.loads(share(comm, json.dumps(gather(comm, json.dumps(mine)))))
-    names = nodes(comm)
-    missing = [json.loads(errors[rank]) for rank in leaders(names)]
-    if all(missing):
-        raise InputError.again(missing[0])
-
-
-def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str, line: Steps) -> list[Finding]:
-    names, crashes = nodes(comm), Crashes()
-    line.next()
-    firsts = leaders(names)
-    clocks = offsets(comm, firsts)
-    me = {key: value for key, value in asdict(about_me(comm, names, crashes)).items() if key not in ("offset", "moved")}
-    rest(comm)
-    everyone = gather(comm, json.dumps(me))
-    line.next()
-    found = pings(comm, names, crashes)
-    line.next()
-    seen = _look(comm, names, data, x, y, crashes)
-    line.next()
-    later = offsets(comm, firsts)
-    findings: list[Finding] = []
-    if comm.rank == 0:
-        first_of = {names[rank]: rank for rank in firsts}
-        ranks = [_timed(json.loads(words), first_of, clocks, later) for words in everyone]
-        place = Folder("")
-        with crashes.part("out"):
-            place = files.out_folder(out) if out else place
-        for check, judge in [*checks.setup(ranks, found), *_on_data(seen, ranks, data), *_on_folders(seen, place, len(firsts))]:
-            with crashes.part(check):
-                findings.append(judge())
-    rest(comm)
-    crashed = gather(comm, crashes.text())
-    if comm.rank == 0:  # what a check makes of facts that a crash left out says nothing
-        broken = {finding.check: finding for finding in told(crashed, names)}
-        findings = [broken.pop(finding.check, finding) for finding in findings] + list(broken.values())
-    return [Finding(*row) for row in json.loads(share(comm, json.dumps(findings)))]
-
-
-def _timed(facts: dict[str, Any], first_of: dict[str, int], clocks: dict[int, float], later: dict[int, float]) -> Rank:
-    """A rank's facts with its clock: that of the first rank of its node."""
-    first = first_of[facts["node"]]
-    return Rank(**facts, offset=clocks[first], moved=later[first] - clocks[first])
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What the nodes see of the data; ``read``: bytes and seconds of the first rows."""
-
-    errors: dict[str, str]
-    others: list[str]
-    table: Table | None = None
-    stores: tuple[Store, ...] = ()
-    read: tuple[int, float] = (0, 0.0)
-    folder: Folder | None = None
-
-
-def _look(comm: MPI.Intracomm, names: Sequence[str], data: Sequence[str], x: str, y: str, crashes: Crashes) -> _Seen:
-    """The first rank of each node looks; the first that can read the data tells about them. On rank 0. Collective."""
-    if not data:
-        return _Seen({}, [])
-    table, error, mark = None, "", ""
-    if comm.rank in leaders(names):
-        with crashes.part("data"):
-            table, error = files.table(data, x, y)
-            mark = hashlib.sha256(json.dumps(table.as_dict()).encode()).hexdigest() if table else ""
-    rest(comm)
-    answers = json.loads(share(comm, json.dumps(gather(comm, json.dumps([mark, error])))))
-    marks = {rank: tuple(json.loads(answers[rank])) for rank in leaders(names)}
-    errors = {names[rank]: error for rank, (_, error) in marks.items() if error}
-    teller = next((rank for rank, (mark, _) in marks.items() if mark), -1)
-    if teller < 0:
-        return _Seen(errors, [])
-    others = [names[rank] for rank, (mark, _) in marks.items() if mark not in ("", marks[teller][0])]
-    words = _tell(table, crashes) if table and comm.rank == teller else ""
-    rest(comm)
-    return _heard(share(comm, words, teller), errors, others)
-
-
-def _tell(table: Table, crashes: Crashes) -> str:
-    layouts: list[Store] = []
-    read, folder = (0, 0.0), None
-    try:
-        with crashes.part("chunks"):
-            layouts = files.stores(table)
-        with crashes.part("reading"):
-            read = files.timed_read(table, layouts)
-        with crashes.part("locking"):
-            folder = files.data_folder(table.parts[0].path)
-    except InputError as error:  # it has gone, or has changed, since it was looked at
-        return json.dumps(str(error))
-    return json.dumps([table.as_dict(), [asdict(store) for store in layouts], read, asdict(folder) if folder else None])
-
-
-def _heard(words: str, errors: dict[str, str], others: list[str]) -> _Seen:
-    told = json.loads(words)
-    if isinstance(told, str):
-        return _Seen({"": told, **errors}, others)
-    table, stores, read, folder = told
-    found = tuple(Store(**{**store, **{key: tuple(store[key]) for key in ("shape", "chunks", "filters")}}) for store in stores)
-    return _Seen(errors, others, Table.from_dict(table), found, (read[0], read[1]), Folder(**folder) if folder else None)
-
-
-def _on_data(seen: _Seen, ranks: Sequence[Rank], data: Sequence[str]) -> Sequence[Judge]:
-    if not data:
-        nothing = Finding("data", "note", "no data were named: memory, blocks and chunks were not looked at", "name the files")
-        return [("data", lambda: nothing)]
-    table = seen.table
-    access = ("data", lambda: layout.access(seen.errors, seen.others, table))
-    if table is None:
-        return [access]
-    return [
-        access,
-        ("memory", lambda: layout.room(table, ranks, SPARE)),
-        ("blocks", lambda: layout.blocks(table, len(ranks))),
-        ("chunks", lambda: layout.chunks(table, seen.stores, len(ranks))),
-        ("reading", lambda: layout.reading(*seen.read)),
-    ]
-
-
-def _on_folders(seen: _Seen, out: Folder, nodes: int) -> Sequence[Judge]:
-    folders = [folder for folder in (seen.folder, out if out.path else None) if folder]
-    return [("locking", lambda: layout.locking(folders, nodes)), ("out", lambda: layout.output(out))]
+    def tables(self, record: Record) -> list[Table]:
+        """The findings."""
+        columns = (Column("check", "Check"), Column("level", "Level"), Column("finding", "Finding"), Column("advice", "What to do"))
+        return [Table(self.name, "What was looked at", columns, record["rows"])]

@@ -27,7 +27,8 @@ from itertools import product
 from math import prod
 from pathlib import Path
 from mpi4py import MPI
-from mpi_pgd.study.doctor import examine, text
+from mpi_pgd.study.doctor.examine import examine
+from mpi_pgd.study.doctor.findings import text
 
 folder, out, *data = sys.argv[1:]
 found = examine(MPI.COMM_WORLD, data, out)

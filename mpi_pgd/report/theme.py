@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Name: light, dark. The series' hues are those that colour-blind people tell apart (after Okabe and Ito), each dark or
 # light enough to stand out by 3:1 from its page.
 PALETTE = {
-    "ink": ("#1b2127", "#e7e9ec"),
+    "text": ("#1b2127", "#e7e9ec"),
     "muted": ("#555e67", "#aab2ba"),
     "line": ("#dce0e4", "#343a41"),
     "page": ("#ffffff", "#15181b"),
@@ -54,7 +54,7 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "mpi_pgd",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "text.color": LIGHT["ink"],
+    "text.color": LIGHT["text"],
     "axes.labelcolor": LIGHT["muted"],
     "axes.labelsize": "medium",
     "axes.titlesize": "medium",
@@ -80,7 +80,7 @@ _STYLE: dict[Any, Any] = {
     "legend.fontsize": "medium",
     "legend.handlelength": 2.2,
     "legend.columnspacing": 1.6,
-    "legend.labelcolor": LIGHT["ink"],
+    "legend.labelcolor": LIGHT["text"],
     "lines.linewidth": 1.8,
     "lines.markersize": 6.0,
     "hatch.linewidth": 0.8,

@@ -7,7 +7,7 @@ from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.sums import Vote
 from mpi_pgd.modes import MODES
 from mpi_pgd.study.model import Model, harmonic, sizes
-from mpi_pgd.study.plan import Planner, Question, check
+from mpi_pgd.study.plan.planner import Planner, Question, check
 
 HEAD = """A round takes compute + wait + latency + bandwidth + update. All seconds below are predicted, from what the network file
 holds: alpha (s a message), overhead (s a message right behind another), beta (s a byte), and the rate at which rows are mapped."""

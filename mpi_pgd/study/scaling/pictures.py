@@ -1,38 +1,18 @@
-"""The pictures of compare and scaling."""
+"""The pictures of a speedup curve."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.report import units
 from mpi_pgd.report.axes import Key, key, logarithmic, name, numbers_axis, parts_legend, stack, style, timed
-from mpi_pgd.report.ink import LIGHT, Picture, legend, panels
-from mpi_pgd.report.records import PARTS, Record
-from mpi_pgd.report.sheets import mark, predictions
+from mpi_pgd.report.kinds import mark
+from mpi_pgd.report.shapes import PARTS, Record
+from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
+from mpi_pgd.study.rounds import predictions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-def compare(record: Record) -> list[Picture]:
-    """What a round is made of, for each mode and algorithm."""
-    rows = record["rows"]
-    predicted = bool(predictions(rows))
-    caption = "Seconds a round, mean over the ranks and rounds, measured, as are the figures at the right. "
-    caption += "The thin line spans the quartiles over the turns."
-    if predicted:
-        caption += " The diamond is what the cost model predicted."
-    return [
-        Picture(
-            "compare-cost",
-            "Where a round's time goes",
-            caption,
-            "Stacked bars of compute, wait, wire, update and input: " + _spoken(rows),
-            lambda figure, narrow: _costs(figure, rows, narrow),
-            (110 + 44 * len(rows), 130 + 52 * len(rows)),
-            mark(record) or ("measured and predicted" if predicted else ""),
-        )
-    ]
 
 
 def scaling(record: Record) -> list[Picture]:
@@ -76,41 +56,6 @@ def _times(row: Record) -> str:
     return "no speedup known" if row.get("speedup") is None else f"{row['speedup']:.2f} times"
 
 
-def _spoken(rows: Sequence[Record]) -> str:
-    return "; ".join(f"{name(key(row))}: {units.seconds(row['seconds_per_round'])}" for row in rows)
-
-
-def _costs(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
-    from matplotlib.lines import Line2D
-
-    axes = panels(figure, 1, narrow)[0]
-    places = list(range(len(rows)))
-    stack(axes, rows, places, across=True)
-    ends = []
-    for place, row in zip(places, rows, strict=True):
-        low, high, guess = row.get("low"), row.get("high"), row.get("predicted_seconds_per_round")
-        if low is not None and high is not None:
-            axes.plot([low, high], [place, place], color=LIGHT["ink"], linewidth=1.2, marker="|", markersize=8)
-        if guess:
-            axes.plot(guess, place, **_diamond())
-        ends.append(max(filter(None, (row["seconds_per_round"], high, guess)), default=0.0))
-    top = max(ends) or 1.0
-    for place, row in zip(places, rows, strict=True):
-        axes.text(1.02, place, units.seconds(row["seconds_per_round"]), transform=axes.get_yaxis_transform(), va="center")
-    axes.set_yticks(places, [name(key(row)).replace(", ", "\n") for row in rows])
-    axes.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0, top * 1.04)
-    axes.grid(visible=False, axis="y")
-    timed(axes.xaxis, top, "a round")
-    predicted = any(row.get("predicted_seconds_per_round") for row in rows)
-    parts_legend(figure, rows, narrow, *([(Line2D([], [], **_diamond()), "predicted")] if predicted else []))
-
-
-def _diamond() -> dict[str, Any]:
-    return {"color": LIGHT["page"], "marker": "D", "markeredgecolor": LIGHT["ink"], "linestyle": "none", "markersize": 7}
-
-
 def _speedups(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], narrow: bool) -> None:
     from matplotlib.lines import Line2D
 
@@ -130,7 +75,7 @@ def _speedups(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], na
     marks = [(Line2D([], [], **style(which)), name(which)) for which in _distinct(map(key, rows))]
     marks.append((Line2D([], [], color=LIGHT["muted"], linestyle=":", linewidth=1.4), "ideal"))
     if predictions(rows):
-        marks.append((Line2D([], [], color=LIGHT["ink"], linestyle="--", linewidth=1.2), "predicted"))
+        marks.append((Line2D([], [], color=LIGHT["text"], linestyle="--", linewidth=1.2), "predicted"))
     legend(figure, [handle for handle, _ in marks], [label for _, label in marks], narrow)
 
 

@@ -19,15 +19,15 @@ from mpi_pgd.data.memory import available_bytes
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report.progress import steps
-from mpi_pgd.study import compute
-from mpi_pgd.study.curves import fitted
+from mpi_pgd.study.curves import NETWORK, NODE, fitted
+from mpi_pgd.study.network import compute
 
 SMALLEST, LARGEST = 8, 64 << 20  # bytes
 QUICK_LARGEST = 4 << 20
 FACTOR, QUICK_FACTOR = 4, 32  # from one size to the next
 BENDS = range(32 << 10, 1 << 20)  # bytes: where libraries change how they send; there, a factor of 2
-SECONDS = {"node": 15.0, "network": 90.0}  # for all the messages
-QUICK_SECONDS = {"node": 1.0, "network": 5.0}
+SECONDS = {NODE: 15.0, NETWORK: 90.0}  # for all the messages
+QUICK_SECONDS = {NODE: 1.0, NETWORK: 5.0}
 BATCHES, QUICK_BATCHES = 9, 3  # at most
 BATCH_SECONDS, BATCH_CALLS = 1e-3, 8  # at least, if there is time: ranks leave the start of a batch at different times
 LEAST_CALLS = 4  # in any case: rounds follow each other, and the end of one overlaps with the beginning of the next
@@ -67,7 +67,7 @@ def measure(
     seconds: float | None = None,
     shown: bool = False,
 ) -> dict[str, Any]:
-    """Measure the network and the map: the content of network.json on rank 0, nothing on the others. Collective.
+    """Measure the network and the map: what is particular to network.json on rank 0, nothing on the others. Collective.
 
     Args:
         comm: all ranks.
@@ -80,10 +80,10 @@ def measure(
     """
     names = world.nodes(comm)
     nodes = [names.index(name) for name in names]
-    found: dict[str, Any] = {"study": "network", "format": 1, "rows": [], "fits": []}
+    found: dict[str, Any] = {"rows": [], "fits": []}
     found["nodes"] = {names[node]: nodes.count(node) for node in dict.fromkeys(nodes)}
     found["compute"] = compute.measure(comm, nodes, quick)
-    link = "node" if len(set(nodes)) == 1 else "network"
+    link = NODE if len(set(nodes)) == 1 else NETWORK
     limit = (QUICK_SECONDS if quick else SECONDS)[link] if seconds is None else seconds
     wanted = sizes or list(_sizes(largest or (QUICK_LARGEST if quick else LARGEST), QUICK_FACTOR if quick else FACTOR))
     fitting = [size for size in wanted if size <= _room(comm, nodes)]
@@ -132,15 +132,15 @@ def _groups(comm: MPI.Intracomm, nodes: list[int], quick: bool) -> Iterator[list
         pair = _part(comm, comm.rank in (0, other))
         yield [Contest(pair, link, None, "ping-pong", ALL, partial(_ping_pong, pair), 2)] if pair else []
     for count in counts(comm.size, quick):
-        link = "node" if len(set(nodes[:count])) == 1 else "network"
+        link = NODE if len(set(nodes[:count])) == 1 else NETWORK
         part = _part(comm, comm.rank < count)
         yield list(_collectives(part, link)) if part else []
 
 
 def _partners(nodes: list[int]) -> dict[str, int]:
     """The first rank of rank 0's node, and of another, if there are such."""
-    links = {"node": [rank for rank, node in enumerate(nodes) if rank and node == nodes[0]]}
-    links["network"] = [rank for rank, node in enumerate(nodes) if node != nodes[0]]
+    links = {NODE: [rank for rank, node in enumerate(nodes) if rank and node == nodes[0]]}
+    links[NETWORK] = [rank for rank, node in enumerate(nodes) if node != nodes[0]]
     return {link: ranks[0] for link, ranks in links.items() if ranks}
 
 

@@ -6,10 +6,13 @@ from typing import Any, NamedTuple
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import records, units
-from mpi_pgd.study.limits import conclusions
+from mpi_pgd.report.shapes import Record, check
 from mpi_pgd.study.record import claim, write
+from mpi_pgd.study.scaling import Scaling
+from mpi_pgd.study.scaling.limits import conclusions
 
-FILE = "scaling.json"
+SCALING = Scaling()
+FILE = f"{SCALING.name}.json"
 # Beyond what a report needs: all that ``scaling`` writes and that is held together here.
 NEEDED = {
     "rows": [
@@ -18,7 +21,7 @@ NEEDED = {
     "data": {"rows": "whole", "features": "whole"},
     **dict.fromkeys(("rounds", "repeats"), "whole"),
     "baselines": [{"name": "text"}],
-    "machine": {"hosts": {}, "cores": "whole"},
+    "machine": {"hosts": {"*": "whole"}, "cores": "whole"},
     "versions": {},
     "command": "text",
     "sums?": "text",
@@ -31,7 +34,7 @@ class Job(NamedTuple):
 
     folder: str
     ranks: int
-    record: records.Record
+    record: Record
 
 
 def merge(folder: str) -> Path | None:
@@ -47,24 +50,22 @@ def merge(folder: str) -> Path | None:
     if not files or _own(path):
         return None
     record = joined([_job(file) for file in files])
-    with claim(folder, "scaling") as claimed:
+    with claim(folder, SCALING.name) as claimed:
         return write(claimed, record)
 
 
 def _own(path: Path) -> bool:
     if (path / "run.json").exists():
         return True
-    return (path / FILE).exists() and "jobs" not in records.read(str(path)).studies["scaling"]
+    return (path / FILE).exists() and "jobs" not in records.study(path / FILE, SCALING)
 
 
 def _job(file: Path) -> Job:
-    record = records.read(str(file.parent)).studies["scaling"]
-    records.check(file, record, NEEDED, "")
-    hosts = record["machine"]["hosts"]
-    records.check(file, hosts, dict.fromkeys(hosts, "whole"), "machine.hosts")
+    record = records.study(file, SCALING)
+    check(file, record, NEEDED)
     if not any(row["scaling"] == "strong" for row in record["rows"]):
         raise InputError(f"{file} holds no rows of strong scaling: make the study again")
-    return Job(file.parent.name, sum(hosts.values()), record)
+    return Job(file.parent.name, sum(record["machine"]["hosts"].values()), record)
 
 
 def joined(jobs: Sequence[Job]) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def _check_problems(jobs: Sequence[Job]) -> None:
                 )
 
 
-def _problem(record: records.Record) -> dict[str, Any]:
+def _problem(record: Record) -> dict[str, Any]:
     data = record["data"]
     return {"rows": data["rows"], "features": data["features"], "rounds": record["rounds"], "sums": record.get("sums")}
 

@@ -8,7 +8,7 @@ from mpi4py import MPI
 
 from mpi_pgd.comm.world import guard
 from mpi_pgd.study.model import Model
-from mpi_pgd.study.network import measure
+from mpi_pgd.study.network.measure import measure
 
 
 def main(arguments: dict[str, Any]) -> None:

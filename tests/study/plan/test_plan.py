@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.study.explain import explain
 from mpi_pgd.study.model import Model
-from mpi_pgd.study.plan import Planner, Question, plan, workers_range
-from mpi_pgd.study.records import read
+from mpi_pgd.study.network import read
+from mpi_pgd.study.plan.explain import explain
+from mpi_pgd.study.plan.planner import Planner, Question, plan, workers_range
 from tests.study.synthetic import record
 
 ASKED = Question(rows=1_000_000, features=200, last=4096, rounds=500)
@@ -136,29 +136,37 @@ def with_row(**change: Any) -> dict[str, Any]:
     return data
 
 
+def with_fit(**change: Any) -> dict[str, Any]:
+    data = record()
+    data["fits"][0] |= change
+    return data
+
+
 @pytest.mark.parametrize(
     ("content", "word"),
     [
         ("{", "not JSON"),
-        ("[1, 2]", "no study"),
-        ('{"rounds": 3}', "no study"),
-        (record() | {"study": "compare"}, "compare"),
-        (record() | {"format": 2}, "format 2"),
-        (without("rows"), '"rows"'),
-        (without("fits"), '"fits"'),
-        (without("compute"), '"compute"'),
-        (without("nodes"), '"nodes"'),
-        (record() | {"nodes": {"a": 0}}, '"a"'),
-        (record() | {"rows": 3}, '"rows"'),
-        (record() | {"rows": ["x"]}, '"rows"'),
-        (record() | {"sums": 3}, '"sums"'),
-        (record() | {"compute": {"bytes_per_second": 0}}, "compute"),
-        (with_row(seconds=-1.0), '"seconds"'),
-        (with_row(seconds=None), '"seconds"'),
-        (with_row(seconds=float("nan")), '"seconds"'),
-        (with_row(ranks=2.5), '"rows"'),
-        (with_row(link="moon"), '"rows"'),
-        (with_row(algorithm="gossip"), '"rows"'),
+        ("[1, 2]", "the file is not an object"),
+        ('{"rounds": 3}', 'no "format"'),
+        (record() | {"study": "compare"}, 'another study ("compare")'),
+        (record() | {"format": 2}, '"format" 2'),
+        (without("rows"), "rows is not a list"),
+        (without("fits"), "fits is not a list"),
+        (without("compute"), "compute is not an object"),
+        (without("nodes"), "nodes is not an object"),
+        (record() | {"nodes": {"a": 0}}, "nodes.a is not a number above 0"),
+        (record() | {"rows": 3}, "rows is not a list"),
+        (record() | {"rows": ["x"]}, "rows[0] is not an object"),
+        (record() | {"sums": 3}, "sums is not a list"),
+        (record() | {"compute": {"bytes_per_second": 0}}, "compute.bytes_per_second is not a number above 0"),
+        (with_row(seconds=-1.0), "rows[0].seconds is not a number above 0"),
+        (with_row(seconds=None), "rows[0].seconds is not a number above 0"),
+        (with_row(seconds=float("nan")), "not JSON"),
+        (with_row(ranks=2.5), "rows[0].ranks is not a whole number"),
+        (with_row(ranks=1), "rows[0].ranks is not a whole number from 2"),
+        (with_row(link="moon"), "rows[0] is not of a link"),
+        (with_row(algorithm="gossip"), "rows[0] is not of a link"),
+        (with_fit(form="guess"), "fits[0] is not of a link"),
     ],
 )
 def test_files_that_are_no_network_file(tmp_path: Path, content: Any, word: str) -> None:
@@ -167,11 +175,12 @@ def test_files_that_are_no_network_file(tmp_path: Path, content: Any, word: str)
     with pytest.raises(InputError) as error:
         read(str(path))
     assert word in str(error.value)
+    assert "expected a network.json" in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_no_file_and_a_folder(tmp_path: Path) -> None:
+def test_no_file_and_a_folder_without_it(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "no"):
         with pytest.raises(InputError, match="can't be read"):
             read(str(path))
@@ -180,4 +189,4 @@ def test_no_file_and_a_folder(tmp_path: Path) -> None:
 def test_a_network_file_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "network.json"
     path.write_text(json.dumps(record()))
-    assert read(str(path)) == json.loads(json.dumps(record()))
+    assert read(str(path)) == read(str(tmp_path)) == json.loads(json.dumps(record()))

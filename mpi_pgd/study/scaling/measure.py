@@ -9,11 +9,10 @@ from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.study import baselines
-from mpi_pgd.study.compare import around, predicted
-from mpi_pgd.study.limits import conclusions
+from mpi_pgd.study.compare.measure import around, predicted
 from mpi_pgd.study.model import Model
-from mpi_pgd.study.record import envelope
+from mpi_pgd.study.scaling import baselines
+from mpi_pgd.study.scaling.limits import conclusions
 from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, described, row
 
 
@@ -43,7 +42,7 @@ def sharing(size: int, given: int) -> int:
 def scaling(
     problem: Problem, repeats: int, ballot: Ballot, algorithms: Sequence[str], ranks: Sequence[int], largest: int
 ) -> dict[str, Any] | None:
-    """The content of scaling.json, on rank 0; None elsewhere, and if a signal ended it before there was anything. Collective.
+    """What is particular to scaling.json, on rank 0; None elsewhere, and if a signal came before there was anything. Collective.
 
     Args:
         problem: its ``comm`` has all ranks, its rows are those of strong scaling.
@@ -67,20 +66,18 @@ def scaling(
     model = Model.from_record(measured)
     kinds = {"strong": strong, "weak": weak}
     rows = [one for kind, some in kinds.items() for one in _judged(kind, some, turns, problem, model, first)]
-    return envelope(
-        "scaling",
-        problem.nodes,
-        rows,
-        data={**described(problem), "blocks": problem.partition.blocks},
-        rounds=problem.settings.rounds,
-        repeats=repeats,
-        sums=problem.settings.sums,
-        largest=largest,
-        baselines=[first, *beside],
-        stopped=race.stopped,
-        notes=[race.stopped] * bool(race.stopped),
+    return {
+        "rows": rows,
+        "data": {**described(problem), "blocks": problem.partition.blocks},
+        "rounds": problem.settings.rounds,
+        "repeats": repeats,
+        "sums": problem.settings.sums,
+        "largest": largest,
+        "baselines": [first, *beside],
+        "stopped": race.stopped,
+        "notes": [race.stopped] * bool(race.stopped),
         **conclusions(rows, Counter(problem.nodes), os.cpu_count() or 1),
-    )
+    }
 
 
 def _contestants(problem: Problem, algorithms: Sequence[str], ranks: Sequence[int], largest: int) -> list[Contestant]:

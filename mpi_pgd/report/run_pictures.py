@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from mpi_pgd.errors import printable
 from mpi_pgd.report import units
 from mpi_pgd.report.axes import logarithmic, part, parts_legend, shares, stack, timed
-from mpi_pgd.report.ink import LIGHT, Picture, panels
-from mpi_pgd.report.records import PARTS, Model, Record
-from mpi_pgd.report.sheets import MOST
+from mpi_pgd.report.beside import Model
+from mpi_pgd.report.export import MOST
+from mpi_pgd.report.shapes import PARTS, Record
+from mpi_pgd.report.theme import LIGHT, Picture, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,10 +57,10 @@ def _bars(figure: "Figure", model: Model, shown: Sequence[int], narrow: bool) ->
     axes = panels(figure, 1, narrow)[0]
     places, values = list(range(len(shown))), [model.coef[column] for column in shown]
     axes.barh(places, values, 0.66, color=LIGHT["muted"])
-    axes.axvline(0, color=LIGHT["ink"], linewidth=0.8)
+    axes.axvline(0, color=LIGHT["text"], linewidth=0.8)
     axes.set_yticks(places, [units.shortened(printable(model.name(column)), 16 if narrow else 32) for column in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"])
+    axes.tick_params(axis="y", length=0, labelcolor=LIGHT["text"])
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 7))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", "\N{MINUS SIGN}")))
@@ -106,7 +107,7 @@ def _one_curve(axes: "Axes", points: Sequence[tuple[float, float]], title: str) 
     from matplotlib.ticker import MaxNLocator
 
     thin = _thinned(points)
-    axes.plot([x for x, _ in thin], [y for _, y in thin], color=LIGHT["ink"], linewidth=1.4)
+    axes.plot([x for x, _ in thin], [y for _, y in thin], color=LIGHT["text"], linewidth=1.4)
     logarithmic(axes, "y", [y for _, y in thin], units.power_of_ten, 8)
     axes.set_title(title)
     axes.set_xlabel("round")
@@ -198,7 +199,7 @@ def _tracks(figure: "Figure", pieces: Sequence[Record], ranks: Sequence[int], na
             if spans:
                 axes.broken_barh(spans, (place - 0.36, 0.72), **part(which))
     for number in sorted({piece["round"] for piece in pieces}):
-        axes.axvline(min(piece["start"] for piece in pieces if piece["round"] == number), color=LIGHT["ink"], linewidth=0.8)
+        axes.axvline(min(piece["start"] for piece in pieces if piece["round"] == number), color=LIGHT["text"], linewidth=0.8)
     axes.set_yticks(list(tracks.values()), [f"rank {rank}" for rank in tracks])
     axes.set_ylim(len(ranks) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

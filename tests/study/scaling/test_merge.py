@@ -8,7 +8,7 @@ import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.cli import report
-from mpi_pgd.study.merge import merge
+from mpi_pgd.study.scaling.merge import merge
 from tests.launch import launch, libraries
 from tests.report import samples
 

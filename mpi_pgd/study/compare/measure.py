@@ -9,16 +9,15 @@ from mpi_pgd.engine.loop import Ballot
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report import units
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.study import network
 from mpi_pgd.study.model import Model, sizes
-from mpi_pgd.study.record import envelope
+from mpi_pgd.study.network import measure as network
 from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, row, watched
 
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
 
 
 def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | None:
-    """The content of compare.json, on rank 0; None elsewhere, and if a signal ended it before there was anything. Collective.
+    """What is particular to compare.json, on rank 0; None elsewhere, and if a signal came before there was anything. Collective.
 
     Raises:
         InputError: the rows don't fit into the memory, or the fit diverges.
@@ -36,19 +35,17 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
     first = baseline(one, turns[one], problem.rows)
     rows = predicted(found, problem, Model.from_record(measured), first)
     best = min(rows, key=lambda one: one["seconds_per_round"])
-    return envelope(
-        "compare",
-        problem.nodes,
-        rows,
-        data={**described(problem), "blocks": problem.partition.blocks},
-        rounds=problem.settings.rounds,
-        repeats=repeats,
-        baseline=first,
-        winner={"mode": best["mode"], "algorithm": best["algorithm"]},
-        verdict=verdict(rows),
-        stopped=race.stopped,
-        notes=[CROWDED] * crowded(problem) + [race.stopped] * bool(race.stopped),
-    )
+    return {
+        "rows": rows,
+        "data": {**described(problem), "blocks": problem.partition.blocks},
+        "rounds": problem.settings.rounds,
+        "repeats": repeats,
+        "baseline": first,
+        "winner": {"mode": best["mode"], "algorithm": best["algorithm"]},
+        "verdict": verdict(rows),
+        "stopped": race.stopped,
+        "notes": [CROWDED] * crowded(problem) + [race.stopped] * bool(race.stopped),
+    }
 
 
 def crowded(problem: Problem) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report.progress import steps
+from mpi_pgd.study.curves import LINKS, NETWORK
 from mpi_pgd.study.model import Model, Prediction, sizes
 
 LARGEST = 1 << 20  # workers
@@ -70,7 +71,7 @@ def check(question: Question) -> None:
 
 
 def plan(record: Mapping[str, Any], question: Question, told: bool = False) -> dict[str, Any]:
-    """The content of plan.json, but for command, machine and versions.
+    """The content of plan.json, but for what all studies have (see ``record.envelope``).
 
     Args:
         record: the content of a network.json.
@@ -85,8 +86,6 @@ def plan(record: Mapping[str, Any], question: Question, told: bool = False) -> d
     asked = [(*way, workers) for way in planner.ways for workers in planner.shown(*way)]
     rows = [planner.row(*one) for one in steps("prediction", asked, told, itemgetter(slice(2)))]
     return {
-        "study": "plan",
-        "format": 1,
         "predicted": True,
         "rows": rows,
         "best": min(rows, key=lambda row: (row["seconds_per_round"], row["ranks"])),
@@ -169,9 +168,9 @@ class Planner:
         if self.question.last > most:
             yield f"measured with up to {most} ranks; predictions for more are extrapolated by the formulas"
         links = {link for link, _, _ in self.model.curves}
-        if max(MODES[mode].ranks(self.question.last) for mode, _ in self.ways) > fill and "network" not in links:
+        if max(MODES[mode].ranks(self.question.last) for mode, _ in self.ways) > fill and NETWORK not in links:
             yield f"measured within a node only; more than {fill} ranks need several nodes, whose network may be much slower"
-        if fill > self.model.fill and "network" in links:
+        if fill > self.model.fill and NETWORK in links:
             yield f"{fill} ranks a node share one link; measured with {self.model.fill}: expect more on the wire"
         sent, largest = max(sizes(self.question.features, self.question.order_free)), min(map(self._largest, self.ways))
         if sent > largest and self.question.last > 1:
@@ -186,7 +185,7 @@ class Planner:
         return self.model.round(mode, algorithm, ranks, q.rows, q.features, q.order_free, q.ranks_per_node, q.wait)
 
     def _measured(self, way: tuple[str, str]) -> bool:
-        return any((link, *way) in self.model.curves for link in ("node", "network"))
+        return any((link, *way) in self.model.curves for link in LINKS)
 
     def _largest(self, way: tuple[str, str]) -> int:
         found = [curve.largest for (_, *known), curve in self.model.curves.items() if tuple(known) == way]

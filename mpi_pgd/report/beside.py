@@ -1,0 +1,81 @@
+"""What lies beside run.json, read back: history.csv, trace.json and model.h5."""
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpi_pgd.data.files import regular
+from mpi_pgd.errors import InputError
+from mpi_pgd.report.shapes import Record, damaged, document
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a run fitted: the content of model.h5."""
+
+    coef: Sequence[float]
+    intercept: float
+    names: Sequence[str]
+
+    def name(self, column: int) -> str:
+        """Of a feature; x and its number from 0, if it has none."""
+        return self.names[column] if self.names else f"x{column}"
+
+    def largest(self) -> list[int]:
+        """The columns, those of the largest coefficients first."""
+        return sorted(range(len(self.coef)), key=lambda column: -abs(self.coef[column]))
+
+
+def history(path: Path) -> dict[str, list[float]]:
+    """The columns of history.csv, of equal lengths.
+
+    Raises:
+        InputError: it can't be read, or is damaged.
+    """
+    regular(path)
+    try:
+        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines(), strict=True))
+        head, rows = lines[0], [[float(cell) for cell in line] for line in lines[1:]]
+        columns = {name: [row[place] for row in rows] for place, name in enumerate(head)}
+        missing = [name for name in ("round", "objective", "gradient_norm") if name not in columns]
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}): give a folder whose files can") from None
+    except (ValueError, IndexError, csv.Error) as error:
+        raise InputError(f"{path} is damaged, it is not a table of numbers ({error}): run the fit again") from None
+    if missing:
+        raise InputError(f"{path} is damaged, it has no column {missing[0]}: run the fit again")
+    return columns
+
+
+def model(path: Path, run: Record) -> Model:
+    """The content of model.h5.
+
+    Raises:
+        InputError: it is damaged, or of another run.
+    """
+    import h5py  # only a run needs it
+    import numpy as np
+
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            coef, intercept = np.asarray(file["coef"][()], "<f8"), float(file["intercept"][()])
+            names = [word.decode(errors="replace") for word in file["feature_names"][()]] if "feature_names" in file else []
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{path} is damaged, it can't be read ({' '.join(str(error).split())}): run the fit again") from None
+    if hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest() != run["weights_sha256"]:
+        raise InputError(f"{path} holds other weights than run.json tells of: give the folder of one run, or run the fit again")
+    return Model(coef.tolist(), intercept, names if len(names) == len(coef) else [])
+
+
+def events(path: Path) -> int:
+    """How many are in trace.json.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    events = document(path).get("traceEvents")
+    if not isinstance(events, list):
+        damaged(path, "traceEvents", "a list")
+    return len(events)

@@ -1,0 +1,106 @@
+"""``compare``: which mode is better here."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mpi_pgd.report import units
+from mpi_pgd.report.axes import key, name, parts_legend, stack, timed
+from mpi_pgd.report.export import PART_COLUMNS, Table
+from mpi_pgd.report.kinds import mark
+from mpi_pgd.report.shapes import Record, Shape
+from mpi_pgd.report.theme import LIGHT, Picture, panels
+from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds, predictions
+from mpi_pgd.study.study import Flag
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mpi_pgd.engine.loop import Ballot
+    from mpi_pgd.session.inspect import Problem
+
+
+class Compare(Rounds):
+    """Every mode and algorithm, turn by turn."""
+
+    title = "Which mode, which algorithm"
+    shape: ClassVar[Shape] = {"rows": [ROUND], "verdict?": "text", "data?": {}, "baseline?": {}, "winner?": {}}
+    usage = "mpirun -n N python -m mpi_pgd compare [DATA ...] [options]"
+    description = (
+        "Descend the same problem with every mode and algorithm, turn by turn, to the same bits, and tell which is better and why."
+    )
+    flags = (Flag("repeats", "5", "K", "turns of each (default: 5)", int, 1),)
+    settings = (*Rounds.settings, "delay")
+
+    def measure(self, problem: "Problem", given: Mapping[str, Any], ballot: "Ballot") -> dict[str, Any] | None:
+        """See ``measure.compare``."""
+        from mpi_pgd.study.compare.measure import compare
+
+        return compare(problem, given["repeats"], ballot)
+
+    def sentence(self, record: Record) -> str:
+        """The verdict."""
+        return record.get("verdict") or "modes and algorithms, turn by turn"
+
+    def tables(self, record: Record) -> list[Table]:
+        """What a round is made of, what the workers bring, and predictions."""
+        rows, label = record["rows"], mark(record)
+        return [
+            Table("compare-time", "A round, and what it is made of", (*WHO, *TIME, *PART_COLUMNS), rows, label),
+            Table("compare-speedup", "What the workers bring, and what travels", (*WHO, *WORTH), rows, label),
+            *self.predicted(rows, WHO),
+        ]
+
+    def pictures(self, record: Record) -> list[Picture]:
+        """What a round is made of, for each mode and algorithm."""
+        rows = record["rows"]
+        predicted = bool(predictions(rows))
+        caption = "Seconds a round, mean over the ranks and rounds, measured, as are the figures at the right. "
+        caption += "The thin line spans the quartiles over the turns."
+        if predicted:
+            caption += " The diamond is what the cost model predicted."
+        return [
+            Picture(
+                "compare-cost",
+                "Where a round's time goes",
+                caption,
+                "Stacked bars of compute, wait, wire, update and input: " + _spoken(rows),
+                lambda figure, narrow: _costs(figure, rows, narrow),
+                (110 + 44 * len(rows), 130 + 52 * len(rows)),
+                mark(record) or ("measured and predicted" if predicted else ""),
+            )
+        ]
+
+
+def _spoken(rows: Sequence[Record]) -> str:
+    return "; ".join(f"{name(key(row))}: {units.seconds(row['seconds_per_round'])}" for row in rows)
+
+
+def _costs(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    axes = panels(figure, 1, narrow)[0]
+    places = list(range(len(rows)))
+    stack(axes, rows, places, across=True)
+    ends = []
+    for place, row in zip(places, rows, strict=True):
+        low, high, guess = row.get("low"), row.get("high"), row.get("predicted_seconds_per_round")
+        if low is not None and high is not None:
+            axes.plot([low, high], [place, place], color=LIGHT["text"], linewidth=1.2, marker="|", markersize=8)
+        if guess:
+            axes.plot(guess, place, **_diamond())
+        ends.append(max(filter(None, (row["seconds_per_round"], high, guess)), default=0.0))
+    top = max(ends) or 1.0
+    for place, row in zip(places, rows, strict=True):
+        axes.text(1.02, place, units.seconds(row["seconds_per_round"]), transform=axes.get_yaxis_transform(), va="center")
+    axes.set_yticks(places, [name(key(row)).replace(", ", "\n") for row in rows])
+    axes.tick_params(axis="y", length=0, labelcolor=LIGHT["text"])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(0, top * 1.04)
+    axes.grid(visible=False, axis="y")
+    timed(axes.xaxis, top, "a round")
+    predicted = any(row.get("predicted_seconds_per_round") for row in rows)
+    parts_legend(figure, rows, narrow, *([(Line2D([], [], **_diamond()), "predicted")] if predicted else []))
+
+
+def _diamond() -> dict[str, Any]:
+    return {"color": LIGHT["page"], "marker": "D", "markeredgecolor": LIGHT["text"], "linestyle": "none", "markersize": 7}

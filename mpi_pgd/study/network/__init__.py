@@ -1,0 +1,181 @@
+"""``network``: latency and bandwidth, for ``plan``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.report import units
+from mpi_pgd.report.export import MOST, Column, Table
+from mpi_pgd.report.kinds import mark
+from mpi_pgd.report.records import study
+from mpi_pgd.report.shapes import Record, Shape, check, damaged
+from mpi_pgd.report.theme import Picture
+from mpi_pgd.study.curves import LINKS, SHAPES
+from mpi_pgd.study.network import pictures
+from mpi_pgd.study.study import Flag, Study
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+_FIT = {
+    "link": "text",
+    "mode?": "text",
+    "algorithm?": "text",
+    **dict.fromkeys(("alpha", "beta"), "number"),
+    **dict.fromkeys(("alpha_low?", "alpha_high?", "beta_low?", "beta_high?", "rms_residual?", "points?", "overhead?"), "number"),
+}
+_TOGETHER = {"ranks": "whole", "bytes_per_second": "number"}
+# Beyond what a report needs: all that the cost model is made of.
+_POINT = {"ranks": "whole from 2", "bytes": "whole from 1", "seconds": "number above 0"}
+_SPEED = {"bytes_per_second": "number above 0"}
+NEEDED = {
+    "rows": [_POINT],
+    "sums?": [_POINT],
+    "fits": [{"form": "text", **dict.fromkeys(("alpha", "overhead", "beta"), "number from 0")}],
+    "nodes": {"*": "number above 0"},
+    "compute": {**_SPEED, "together": {"ranks": "number above 0", **_SPEED}, "*": "number from 0"},
+}
+
+
+class Network(Study):
+    """Ping-pongs, every collective, and how fast a rank maps rows."""
+
+    title, lead, formulas = "The network", 4, ("cost",)
+    shape: ClassVar[Shape] = {
+        "rows": [
+            {"kind": "text", "link": "text", "mode?": "text", "algorithm?": "text", "ranks": "whole"}
+            | dict.fromkeys(("bytes", "seconds", "low?", "high?", "fitted_seconds?"), "number above 0")
+            | {"residual?": "number"}
+        ],
+        "fits?": [_FIT],
+        "compute?": {"bytes_per_second?": "number", "together?": _TOGETHER, "jitter_seconds?": "number"},
+    }
+    usage = "mpirun -n N python -m mpi_pgd network [--out DIR] [--largest BYTES]"
+    description = (
+        "Measure latency and bandwidth within a node and between nodes: ping-pongs and every collective of both modes, on 2, 3,\n"
+        "4, 8 ... N ranks, from 8 bytes on; and how fast a rank maps rows. Takes some 20 seconds within a node. DIR/network.json\n"
+        "is what plan reads."
+    )
+    flags = (Flag("largest", str(64 << 20), "BYTES", "message (default: 64 MiB)", int, 64),)
+    settings, out = (), "folder for network.json"
+
+    def run(self, comm: "MPI.Intracomm", given: Mapping[str, Any], start: float) -> int:
+        """Measure, print and write; there is no problem. Collective."""
+        from mpi_pgd.comm.world import agreement, nodes
+        from mpi_pgd.session.inspect import warn
+        from mpi_pgd.session.run import one_thread
+        from mpi_pgd.study.network.measure import measure
+        from mpi_pgd.study.record import envelope, spare
+        from mpi_pgd.study.running import claimed, finish
+
+        with claimed(self, comm, given) as claim:
+            with agreement(comm):
+                if claim:
+                    spare(given["out"], self.name, given["force"])
+            names = nodes(comm)
+            warn(comm, names)
+            with one_thread():
+                found = measure(comm, largest=given["largest"], shown=comm.rank == 0 and not given["quiet"])
+            return finish(self, comm, found and envelope(self.name, names, **found), claim, given["quiet"])
+
+    def sentence(self, record: Record) -> str:
+        """Latency and bandwidth by the ping-pongs."""
+        fits = [fit for fit in record.get("fits") or [] if not fit.get("mode")]
+        found = "; ".join(
+            f"{pictures.link_name(fit['link'])}: latency {units.seconds(fit['alpha'])}, "
+            + (f"bandwidth {units.rate(1 / fit['beta'])}" if fit["beta"] > 0 else "no cost of bytes at these sizes")
+            for fit in fits
+        )
+        return f"{found}." if found else next(iter(record.get("notes") or []), "No ping-pong was measured.")
+
+    def facts(self, record: Record) -> list[tuple[str, str]]:
+        """How fast rows are mapped."""
+        compute = record.get("compute") or {}
+        together, found = compute.get("together"), []
+        if compute.get("bytes_per_second"):
+            found.append(("one rank alone reads", units.rate(compute["bytes_per_second"])))
+        if together:
+            found.append((f"each of {together['ranks']} at work reads", units.rate(together["bytes_per_second"])))
+        if compute.get("jitter_seconds") is not None:
+            found.append(("jitter", units.seconds(compute["jitter_seconds"])))
+        return found
+
+    figures = facts
+
+    def tables(self, record: Record) -> list[Table]:
+        """What was fitted, and all that was measured."""
+        link = (Column("link", "Link"), Column("mode", "Mode"), Column("algorithm", "Algorithm"))
+        fits: tuple[Column, ...] = (
+            *link,
+            Column("alpha", "Latency α", "latency"),
+            Column("alpha_low", "from", "latency"),
+            Column("alpha_high", "to", "latency"),
+            Column("bandwidth", "Bandwidth 1/β", "rate", "beta"),
+            Column("bandwidth_low", "from", "rate", "beta"),
+            Column("bandwidth_high", "to", "rate", "beta"),
+            Column("rms_residual", "Residual, rms", "percent"),
+            Column("points", "Points", "count"),
+        )
+        rows = (
+            Column("kind", "Kind"),
+            *link,
+            Column("ranks", "Ranks", "count"),
+            Column("bytes", "Message", "bytes"),
+            Column("seconds", "Median", "seconds"),
+            Column("low", "Lower quartile", "seconds"),
+            Column("high", "Upper quartile", "seconds"),
+            Column("fitted_seconds", "Fitted", "seconds"),
+            Column("residual", "Residual", "error"),
+        )
+        if any(fit.get("overhead") for fit in record.get("fits") or []):
+            fits = (*fits[:-2], Column("overhead", "Overhead", "latency"), *fits[-2:])
+        lines = [_bandwidth(fit) for fit in record.get("fits") or []]
+        found = (
+            [Table("network-fits", "The fitted α of a message and β of a byte, with confidence intervals", fits, lines)]
+            if lines
+            else []
+        )
+        every = Table("network-measured", "All measurements", rows, record["rows"], mark(record), folded=len(record["rows"]) > MOST)
+        return [*found, every]
+
+    def pictures(self, record: Record) -> list[Picture]:
+        """Ping-pongs, then collectives."""
+        return pictures.network(record)
+
+
+def read(path: str) -> dict[str, Any]:
+    """The content of a network.json, or of that in a folder, with all that the cost model needs.
+
+    Raises:
+        InputError: it can't be read, or is something else.
+    """
+    file = Path(path)
+    network = Network()
+    file = file / f"{network.name}.json" if file.is_dir() else file
+    try:
+        record = study(file, network)
+        check(file, record, NEEDED)
+        for name in ("rows", "sums", "fits"):
+            for place, one in enumerate(record.get(name) or []):
+                _check_way(file, f"{name}[{place}]", one)
+    except InputError as error:
+        command = "mpirun -n N python -m mpi_pgd network --out DIR"
+        raise InputError(f"{error}; expected a network.json, which `{command}` makes") from None
+    return dict(record)
+
+
+def _check_way(file: Path, where: str, one: Record) -> None:
+    shapes = SHAPES.get((one.get("mode"), str(one.get("algorithm"))))
+    if one.get("link") not in LINKS or not shapes or ("form" in one and one["form"] not in [shape.name for shape in shapes]):
+        damaged(file, where, "of a link, a mode, an algorithm and a form that there are")
+
+
+def _bandwidth(fit: Record) -> dict[str, Any]:
+    """β in seconds a byte says little to a person: its reciprocal does, whose interval is turned round."""
+
+    def inverse(key: str) -> float | None:
+        return 1 / fit[key] if fit.get(key) and fit[key] > 0 else None
+
+    upside = {"bandwidth": inverse("beta"), "bandwidth_low": inverse("beta_high"), "bandwidth_high": inverse("beta_low")}
+    return {**fit, **upside}

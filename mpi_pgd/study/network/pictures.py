@@ -1,0 +1,125 @@
+"""The pictures of a measured network: time over size with the fitted lines, and what the lines leave."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mpi_pgd.report import units
+from mpi_pgd.report.axes import key, logarithmic, name, style
+from mpi_pgd.report.kinds import mark
+from mpi_pgd.report.shapes import Record
+from mpi_pgd.report.theme import LIGHT, Picture, legend
+from mpi_pgd.study.curves import NETWORK, NODE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LINKS = {NODE: "within a node", NETWORK: "between nodes"}
+
+
+def _time(value: float) -> str:
+    return units.tick(value, units.TIME)
+
+
+def _size(value: float) -> str:
+    return units.tick(value, units.SIZE)
+
+
+def network(record: Record) -> list[Picture]:
+    """Time over size with the fitted lines, and what the lines leave: ping-pongs, then collectives."""
+    label, pictures = mark(record), []
+    for kind, title in (("ping-pong", "Ping-pong: half a round trip over the size"), ("collective", "Collectives over the size")):
+        rows = [row for row in record["rows"] if row["kind"] == kind and row["seconds"] > 0 and row["bytes"] > 0]
+        most = {link: max(row["ranks"] for row in rows if row["link"] == link) for link in {row["link"] for row in rows}}
+        rows = [row for row in rows if row["ranks"] == most[row["link"]]]
+        if rows:
+            pictures.append(_over_size(kind, title, rows, label))
+    return pictures
+
+
+def _over_size(kind: str, title: str, rows: Sequence[Record], label: str) -> Picture:
+    ranks = " and ".join(dict.fromkeys(units.count(row["ranks"], "rank") for row in rows))
+    links = _links(rows)
+    spoken = "; ".join(f"{_label(row, kind)}, {units.size(row['bytes'])}: {units.seconds(row['seconds'])}" for row in rows)
+    return Picture(
+        f"network-{kind}",
+        title,
+        f"Medians on {ranks}, bars to the quartiles; the lines are the fitted model. Below, by how much it errs.",
+        f"Time over message size. {spoken[:600]}",
+        lambda figure, narrow: _sizes(figure, rows, links, kind, narrow),
+        (520, 80 + 460 * len(links)),
+        label,
+    )
+
+
+def _links(rows: Sequence[Record]) -> list[str]:
+    """The links that get panels of their own: ping-pongs share one."""
+    return [""] if rows[0]["kind"] == "ping-pong" else list(dict.fromkeys(row["link"] for row in rows))
+
+
+def _label(row: Record, kind: str) -> str:
+    return link_name(row["link"]) if kind == "ping-pong" else name(key(row))
+
+
+def link_name(link: str) -> str:
+    """In words, if it is one of the two."""
+    return _LINKS.get(link, link)
+
+
+def _look(row: Record, kind: str) -> dict[str, Any]:
+    if kind == "collective":
+        return style(key(row))
+    node = row["link"] == NODE
+    return style(("", "")) | {"marker": "o" if node else "^", "color": LIGHT["text" if node else "muted"]}
+
+
+def _sizes(figure: "Figure", rows: Sequence[Record], links: Sequence[str], kind: str, narrow: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    columns = 1 if narrow else len(links)
+    ratios = [2.2, 1] * (len(links) if narrow else 1)
+    grid = figure.subplots(len(ratios), columns, squeeze=False, height_ratios=ratios)
+    for place, link in enumerate(links):
+        mine = [row for row in rows if link in ("", row["link"])]
+        upper, lower = (grid[2 * place][0], grid[2 * place + 1][0]) if narrow else (grid[0][place], grid[1][place])
+        _times(upper, mine, rows, kind, narrow or columns > 1)
+        _residuals(lower, mine, kind, narrow or columns > 1)
+        if link:
+            upper.set_title(link_name(link))
+    firsts = {_label(row, kind): row for row in reversed(rows)}
+    handles = [Line2D([], [], **_look(row, kind)) for row in reversed(firsts.values())]
+    legend(figure, handles, list(reversed(firsts)), narrow)
+
+
+def _series(rows: Sequence[Record], kind: str) -> list[list[Record]]:
+    labels = dict.fromkeys(_label(row, kind) for row in rows)
+    return [sorted((row for row in rows if _label(row, kind) == label), key=lambda row: float(row["bytes"])) for label in labels]
+
+
+def _times(axes: "Axes", mine: Sequence[Record], every: Sequence[Record], kind: str, slim: bool) -> None:
+    for line in _series(mine, kind):
+        look = _look(line[0], kind)
+        sizes = [row["bytes"] for row in line]
+        below = [max(row["seconds"] - (row.get("low") or row["seconds"]), 0) for row in line]
+        above = [max((row.get("high") or row["seconds"]) - row["seconds"], 0) for row in line]
+        axes.errorbar(sizes, [row["seconds"] for row in line], [below, above], **look | {"linestyle": "none", "elinewidth": 1})
+        fitted = [(row["bytes"], row["fitted_seconds"]) for row in line if row.get("fitted_seconds")]
+        if fitted:
+            axes.plot(*zip(*fitted, strict=True), **look | {"marker": "", "linewidth": 1.3})
+    logarithmic(axes, "x", [row["bytes"] for row in mine], _size, 5 if slim else 8)
+    logarithmic(axes, "y", [row[which] for row in every for which in ("seconds", "fitted_seconds") if row.get(which)], _time, 7)
+    axes.set_ylabel("time")
+
+
+def _residuals(axes: "Axes", rows: Sequence[Record], kind: str, slim: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.axhline(0, color=LIGHT["muted"], linewidth=1)
+    for line in _series(rows, kind):
+        known = [(row["bytes"], row["residual"] * 100) for row in line if row.get("residual") is not None]
+        if known:
+            axes.plot(*zip(*known, strict=True), **_look(line[0], kind) | {"linestyle": "none"})
+    logarithmic(axes, "x", [row["bytes"] for row in rows], _size, 5 if slim else 8)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %".replace("-", "\N{MINUS SIGN}")))
+    axes.set(xlabel="message", ylabel="error of the fit")

@@ -1,0 +1,243 @@
+"""``plan``: predicted rounds from a measured network. Without ranks."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mpi_pgd import config
+from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.modes import SYNONYMS
+from mpi_pgd.report import units
+from mpi_pgd.report.axes import key, logarithmic, name, numbers_axis, style
+from mpi_pgd.report.export import MOST, Column, Table
+from mpi_pgd.report.kinds import flat, way
+from mpi_pgd.report.shapes import Record, Shape
+from mpi_pgd.report.subjects import Problem
+from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
+from mpi_pgd.study.rounds import TIME, WHO
+from mpi_pgd.study.study import Flag, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mpi_pgd.study.plan.planner import Question
+
+PARTS = ("compute", "wait", "latency", "bandwidth", "update")
+
+
+class Plan(Study):
+    """What the cost model says of 1 to 4096 workers."""
+
+    title, lead, formulas = "The plan", 3, ("cost", "slowest")
+    shape: ClassVar[Shape] = {
+        "rows": [
+            {"mode": "text", "algorithm": "text", "ranks?": "whole", "workers": "whole", "seconds_per_round": "number above 0"}
+            | dict.fromkeys(("compute?", "wait?", "latency?", "bandwidth?", "update?"), "number")
+            | dict.fromkeys(("fit_seconds?", "core_hours?"), "number")
+        ],
+        "best?": {},
+        "crossovers?": ["text"],
+        "notes?": ["text"],
+        "inputs?": {},
+    }
+    usage = "python -m mpi_pgd plan --network FILE --rows N --features P [--workers 1..4096] [options]"
+    description = (
+        "Predict the round of each mode and algorithm from what `network` measured: where the modes cross over, the best number\n"
+        "of workers, and the time and the core-hours of the whole fit. Nothing is run."
+    )
+    flags = (
+        Flag("network", None, "NETWORK", "network.json, or the folder with it"),
+        Flag("rows", None, "ROWS", "of the data", int, 1),
+        Flag("features", None, "FEATURES", "of the data", int, 1),
+        Flag("workers", "1..4096", "WORKERS", "a range, or one number"),
+        Flag("rounds", "100", "ROUNDS", "of the whole fit", int, 1),
+        Flag("ranks-per-node", None, "RANKS-PER-NODE", "of the fullest node; default: as when the network was measured", int, 1),
+        Flag("wait", None, "WAIT", "mean of an exponential delay of each worker, seconds; default: the measured jitter", float, 0),
+        Flag("mode", None, "MODE", "only this one"),
+        Flag("algorithm", None, "ALGORITHM", "only this one"),
+        Flag("sums", "order-free", "SUMS", "or plain: half the bytes"),
+        Flag("explain", None, "", "print the formulas with the numbers in them", bool),
+    )
+    settings, out = (), "folder for plan.json"
+
+    def given(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what is missing, and words that are not known.
+
+        Raises:
+            InputError: they are.
+        """
+        if values["network"] is None:
+            raise InputError(
+                "plan was given no --network: expected the file that `mpirun -n N python -m mpi_pgd network --out DIR` wrote"
+            )
+        for flag in ("rows", "features"):
+            if values[flag] is None:
+                raise InputError(f"plan was given no --{flag}: expected the number of the data's {flag}")
+        for flag in ("mode", "sums"):
+            word, known = values[flag], config.OPTIONS[flag].metadata["choices"]
+            if word is not None and word not in known:
+                raise InputError(f"--{flag} was given {word!r}{nearest(word, known, SYNONYMS)}: expected one of {', '.join(known)}")
+        return values
+
+    def alone(self, given: Mapping[str, Any]) -> int:
+        """Plan, print, write."""
+        from mpi_pgd.report.records import FORMAT
+        from mpi_pgd.session import provenance
+        from mpi_pgd.study.network import read
+        from mpi_pgd.study.plan.explain import explain
+        from mpi_pgd.study.plan.planner import plan
+        from mpi_pgd.study.record import claim, spare, write
+
+        question, measured = _question(given), read(given["network"])
+        with claim(given["out"], self.name) if given["out"] else nullcontext() as claimed:
+            if claimed:
+                spare(given["out"], self.name, given["force"])
+            found = plan(measured, question, told=not given["quiet"])
+            if not given["quiet"]:
+                print(self.text(found))
+            if given["explain"]:
+                print("\n" + explain(measured, question))
+            if claimed:  # the machine and the versions are those that the network was measured with
+                origin = {"machine": measured.get("machine", {}), "versions": measured.get("versions", {})}
+                made = {"study": self.name, "format": FORMAT, **found, **origin, "command": provenance.command(1)}
+                write(claimed, made)
+        return 0
+
+    def brief(self, record: Record) -> Record:
+        """The fastest algorithm of each mode, where the number of workers is a power of two."""
+        return {**record, "rows": _fastest(record["rows"])}
+
+    def problem(self, record: Record) -> Problem:
+        """The data that it is for."""
+        return Problem.of(self.name, record.get("inputs"))
+
+    def subject(self, record: Record) -> str:
+        """For which data, by their shape."""
+        about = self.problem(record)
+        return f"For {about.title()}" if about.shape else ""
+
+    def facts(self, record: Record) -> list[tuple[str, str]]:
+        """What was asked."""
+        return flat(record.get("inputs") or {})
+
+    def sentence(self, record: Record) -> str:
+        """The best row."""
+        best = _best(record)
+        fit = best.get("fit_seconds")
+        whole = f", {units.seconds(fit)} for the whole fit" if isinstance(fit, int | float) else ""
+        return (
+            f"Predicted best: {way(best)} with {units.count(best['workers'], 'worker')}, "
+            f"{units.seconds(best['seconds_per_round'])} a round{whole}."
+        )
+
+    def tables(self, record: Record) -> list[Table]:
+        """All rows; shown are powers of two."""
+        columns = (
+            *WHO,
+            Column("ranks", "Ranks", "count"),
+            TIME[0],
+            *(Column(name, name.capitalize(), "seconds", "round") for name in PARTS),
+            Column("fit_seconds", "The whole fit", "seconds"),
+            Column("core_hours", "Core-hours", "number"),
+        )
+        rows = record["rows"]
+        powers = [row for row in rows if row["workers"] & (row["workers"] - 1) == 0]
+        shown = powers if len(rows) > MOST and powers else rows
+        title = "The plan" + (", powers of two" if len(shown) < len(rows) else "")
+        return [Table(self.name, title, columns, rows, "predicted", shown, folded=len(shown) > MOST)]
+
+    def pictures(self, record: Record) -> list[Picture]:
+        """The predicted time of a round over the number of workers."""
+        rows = [row for row in record["rows"] if row["seconds_per_round"] > 0]
+        if not rows:
+            return []
+        best = min(rows, key=lambda row: float(row["seconds_per_round"]))
+        who, pace = name(key(best)), units.seconds(best["seconds_per_round"])
+        spoken = f"{who} with {units.count(best['workers'], 'worker')}, {pace} a round"
+        return [
+            Picture(
+                self.name,
+                "Time of a round over the number of workers",
+                f"Predicted by the cost model; the ring marks the shortest round: {spoken}. "
+                "Dotted lines: where the modes cross over.",
+                f"Predicted seconds a round for each mode and algorithm; the shortest is {spoken}.",
+                lambda figure, narrow: _plan(figure, rows, best, narrow),
+                (430, 430),
+                "predicted",
+            )
+        ]
+
+
+def _question(given: Mapping[str, Any]) -> "Question":
+    from mpi_pgd.study.plan.planner import Question, workers_range
+
+    first, last = workers_range(given["workers"])
+    known = {field: given[field] for field in Question._fields if field in given}
+    return Question(**known, first=first, last=last, order_free=given["sums"] == "order-free")
+
+
+def _best(record: Record) -> Record:
+    """The study's own choice, or the fastest row."""
+    own = record.get("best") or {}
+    complete = (
+        isinstance(own.get("workers"), int)
+        and isinstance(own.get("mode"), str)
+        and isinstance(own.get("seconds_per_round"), int | float)
+    )
+    return own if complete else min(record["rows"], key=lambda row: float(row["seconds_per_round"]))
+
+
+def _fastest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of a plan's many rows, the fastest algorithm of each mode, where the number of workers is a power of two."""
+    found: dict[tuple[str, int], Mapping[str, Any]] = {}
+    for row in rows:
+        key = (row["mode"], row["workers"])
+        if row["workers"].bit_count() == 1 and (key not in found or row["seconds_per_round"] < found[key]["seconds_per_round"]):
+            found[key] = row
+    return list(found.values())
+
+
+def _plan(figure: "Figure", rows: Sequence[Record], best: Record, narrow: bool) -> None:
+    axes = panels(figure, 1, narrow)[0]
+    series = list(dict.fromkeys(map(key, rows)))
+    for which in series:
+        mine = sorted((row for row in rows if key(row) == which), key=lambda row: int(row["workers"]))
+        every = max(1, len(mine) // 12)
+        points = [[row[side] for row in mine] for side in ("workers", "seconds_per_round")]
+        axes.plot(*points, **style(which) | {"markevery": every})
+    handles = list(axes.lines)
+    for place in _crossings(rows):
+        axes.axvline(place, color=LIGHT["muted"], linewidth=1, linestyle=":")
+    ring: dict[str, Any] = {
+        "marker": "o",
+        "markersize": 15,
+        "markerfacecolor": "none",
+        "markeredgecolor": LIGHT["text"],
+        "markeredgewidth": 1.4,
+    }
+    axes.plot(best["workers"], best["seconds_per_round"], linestyle="none", **ring)
+    workers = [row["workers"] for row in rows]
+    numbers_axis(axes, workers)
+    logarithmic(axes, "y", [row["seconds_per_round"] for row in rows], lambda value: units.tick(value, units.TIME), 7)
+    axes.set_ylabel("a round")
+    legend(figure, handles, [name(which) for which in series], narrow)
+
+
+def _crossings(rows: Sequence[Record]) -> list[float]:
+    """Where the better mode changes: half-way (in the logarithm) between two numbers of workers. A tie decides nothing.
+
+    Only numbers of workers at which all series are known count: a plan may have further rows, at the best of one series.
+    """
+    series = len(set(map(key, rows)))
+    decided = []
+    for workers in sorted({row["workers"] for row in rows}):
+        here = [row for row in rows if row["workers"] == workers]
+        best = {
+            mode: min(row["seconds_per_round"] for row in here if row["mode"] == mode) for mode in {row["mode"] for row in here}
+        }
+        ranking = sorted(best, key=best.__getitem__)
+        if len(here) == series and len(best) > 1 and best[ranking[1]] > best[ranking[0]] * (1 + 1e-9):
+            decided.append((workers, ranking[0]))
+    return [math.sqrt(low * high) for (low, one), (high, other) in pairwise(decided) if one != other]

@@ -1,0 +1,77 @@
+"""What the studies of measured rounds have in common: the shape of a row, its columns, and what stands beside them."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from mpi_pgd.report import units
+from mpi_pgd.report.export import Column, Table
+from mpi_pgd.report.shapes import SPLIT, Record
+from mpi_pgd.report.subjects import called
+from mpi_pgd.study.study import Study
+
+ROUND: dict[str, Any] = {
+    "mode": "text",
+    "algorithm": "text",
+    "ranks": "whole",
+    "workers": "whole",
+    "seconds_per_round": "number",
+    "low?": "number",
+    "high?": "number",
+    **SPLIT,
+    "bytes_per_round": "number",
+    "server_share?": "number",
+    "speedup?": "number",
+    "efficiency?": "number",
+    "predicted_seconds_per_round?": "number",
+    "weights_sha256?": "text",
+}
+WHO = (Column("mode", "Mode"), Column("algorithm", "Algorithm"), Column("workers", "Workers", "count"))
+TIME = (
+    Column("seconds_per_round", "Round", "seconds", "round"),
+    Column("low", "Lower quartile", "seconds", "round"),
+    Column("high", "Upper quartile", "seconds", "round"),
+)
+WORTH = (
+    Column("speedup", "Speedup", "fixed"),
+    Column("efficiency", "Efficiency", "percent"),
+    Column("bytes_per_round", "Sent a round", "bytes"),
+    Column("server_share", "Server alone", "percent"),
+    Column("weights_sha256", "Weights, sha256", "hash"),
+)
+_PREDICTED = (
+    Column("seconds_per_round", "Measured", "seconds", "round"),
+    Column("predicted_seconds_per_round", "Predicted", "seconds", "round"),
+    Column("error", "Error", "error"),
+)
+
+
+class Rounds(Study):
+    """A study whose rows are measured rounds."""
+
+    lead, fingerprints = 0, True
+    formulas: ClassVar[tuple[str, ...]] = ("cost", "speedup")
+
+    def facts(self, record: Record) -> list[tuple[str, str]]:
+        """The data, the turns, and the one rank beside which all are held."""
+        data, base = record.get("data") or {}, (record.get("baseline") or {}).get("seconds_per_round")
+        turns = [f"{record[key]:,} {key}" for key in ("rounds", "repeats") if isinstance(record.get(key), int)]
+        sizes = ", ".join(f"{value:,} {key}" for key, value in data.items() if isinstance(value, int | float))
+        found = {
+            "data": ": ".join(filter(None, (called(self.problem(record).files), sizes))),
+            "turns": " a turn, ".join(turns),
+            "one rank": f"{units.seconds(base)} a round, measured in the same run" if isinstance(base, int | float) else "",
+        }
+        return [(key, value) for key, value in found.items() if value]
+
+    def predicted(self, rows: Sequence[Record], who: Sequence[Column], folded: bool = False) -> list[Table]:
+        """A table of the predicted times beside the measured ones, if there are any."""
+        title = "Predicted by the cost model beside measured"
+        both = predictions(rows)
+        name = f"{self.name}-predicted"
+        return [Table(name, title, (*who, *_PREDICTED), both, "measured and predicted", folded=folded)] if both else []
+
+
+def predictions(rows: Sequence[Record]) -> list[dict[str, Any]]:
+    """The rows that have a predicted time, with its error relative to the measured one."""
+    both = [row for row in rows if row.get("predicted_seconds_per_round") and row["seconds_per_round"]]
+    return [{**row, "error": row["predicted_seconds_per_round"] / row["seconds_per_round"] - 1} for row in both]
