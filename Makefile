@@ -1,4 +1,4 @@
-# What is behind each target is in the README; none is needed by those who have an environment of their own.
+# What is behind each target is in docs/install.md; none is needed by those who have an environment of their own.
 # PYTHON: any Python >= 3.11 that can make a virtual environment. ARGS: more arguments for the program or for pytest.
 
 PYTHON ?= python3

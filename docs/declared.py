@@ -17,6 +17,7 @@ from docutils.parsers.rst import Directive
 from mpi_pgd import config
 from mpi_pgd.cli.commands import COMMANDS
 from mpi_pgd.cli.help import first_page
+from mpi_pgd.modes import MODES
 
 WIDTH = "100"  # of help pages, in letters
 
@@ -41,16 +42,20 @@ class Settings(Declared):
         chosen = [name for name, option in config.OPTIONS.items() if what in ("", option.metadata["group"])]
         if not chosen:
             raise self.error(f"no setting is of the group {what}")
-        rows = ([*_flag(name), config.OPTIONS[name].metadata["text"]] for name in chosen)
+        rows = ([*_flag(name), _text(name)] for name in chosen)
         return table(("flag", "default", "what it does"), rows)
 
 
 class Algorithms(Declared):
-    """Names only: what they do is prose."""
+    """What each does, and what its collectives cost; of a library's own that is not known."""
 
     def shown(self, what: str = "") -> nodes.Node:
-        rows = ([[mode], [name for pair in names for name in (pair, ", ")][:-1]] for mode, names in config.ALGORITHMS.items())
-        return table(("--mode", "--algorithm, the first is the default"), rows)
+        rows = (
+            [[mode], [one.name], one.text, "the library's choice" if one.library else one.shapes[0].formula]
+            for mode, facts in MODES.items()
+            for one in facts.algorithms
+        )
+        return table(("mode", "algorithm", "what it does", "what each of its collectives costs"), rows)
 
 
 class Commands(Declared):
@@ -87,6 +92,12 @@ def _inline(cell: str | list[str]) -> list[nodes.Node]:
     if isinstance(cell, str):
         return [nodes.Text(cell)]
     return [nodes.Text(word) if word == ", " else nodes.literal(word, word) for word in cell]
+
+
+def _text(name: str) -> str:
+    """With what may be chosen."""
+    found = config.OPTIONS[name].metadata
+    return f"{found['text']} ({', '.join(found['choices'])})" if found["choices"] else str(found["text"])
 
 
 def _flag(name: str) -> tuple[list[str], list[str] | str]:
