@@ -126,9 +126,13 @@ class Facts:
         return LIBRARY["maximum"](comm)
 
     def sent_by_worker(self, name: str, ranks: int, sizes: tuple[int, ...]) -> int:
-        """Bytes that the busiest worker sends in a round of such messages: one of the first two, to a number or so."""
+        """Bytes that the busiest worker sends in a round of such messages, to a number or so.
+
+        That is one of the first two, or one at a power of two, where trees branch: with thousands of ranks, all would take long.
+        """
         first = self.first_worker(ranks)
-        return max(self.algorithm(name).sent(rank, ranks, sizes) for rank in (first, min(first + 1, ranks - 1)))
+        likely = [first, first + 1, *(1 << bit for bit in range(ranks.bit_length()))]
+        return max(self.algorithm(name).sent(rank, ranks, sizes) for rank in likely if first <= rank < ranks)
 
     def sent_by_server(self, name: str, ranks: int, sizes: tuple[int, ...]) -> int:
         """Bytes that rank 0 sends in a round of such messages if it is a server; else nothing."""
