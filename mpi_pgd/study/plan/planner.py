@@ -105,6 +105,7 @@ class Planner:
         if not self.ways:
             way = next(_asked(question))
             model.curve(*way, 2, self.fill)  # says what is missing
+        self.modes = list(dict.fromkeys(mode for mode, _ in self.ways))
         self.predict: Callable[[str, str, int], Prediction] = cache(self._predict)
 
     @property
@@ -137,8 +138,13 @@ class Planner:
         return sorted({first, *powers, last})
 
     def best(self, mode: str, algorithm: str) -> int:
-        """The number of workers with the fastest round: the best of the grid, refined between its neighbours there."""
-        grid = self.grid()
+        """The number of workers with the fastest round: the best of the grid, refined between its neighbours there.
+
+        The powers of two ranks are looked at, too, as more ranks than that may need one message more.
+        """
+        first, last = self.question.first, self.question.last
+        powers = [MODES[mode].workers(1 << bit) for bit in range(last.bit_length() + 1)]
+        grid = sorted({*self.grid(), *(workers for workers in powers if first <= workers <= last)})
         while True:
             place = int(np.argmin([self.seconds(mode, algorithm, workers) for workers in grid]))
             low, high = grid[max(0, place - 1)], grid[min(len(grid) - 1, place + 1)]
@@ -154,7 +160,7 @@ class Planner:
     def crossovers(self) -> Iterator[str]:
         """Where one mode becomes faster than the other, each with its fastest algorithm, in sentences. One worker sends nothing."""
         grid = [workers for workers in self.grid() if workers > 1]
-        if not grid or {mode for mode, _ in self.ways} != set(MODES):
+        if not grid or len(self.modes) < 2:
             return
         turns = [_first(low, high, partial(self._differs, low)) for low, high in pairwise(grid) if self._differs(low, high)]
         if not turns:
@@ -192,7 +198,7 @@ class Planner:
         return max(found, default=0)
 
     def _winner(self, workers: int) -> str:
-        return min(MODES, key=lambda mode: self.seconds(mode, self.fastest(mode, workers), workers))
+        return min(self.modes, key=lambda mode: self.seconds(mode, self.fastest(mode, workers), workers))
 
     def _differs(self, some: int, others: int) -> bool:
         return self._winner(some) != self._winner(others)
