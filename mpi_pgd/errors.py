@@ -29,7 +29,7 @@ class InputError(ValueError):
 def printable(name: object) -> str:
     """``name`` as text: one in a file may hold bytes that are no text, line breaks, and what a terminal would obey."""
     text = name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _shown(text: str) -> str:

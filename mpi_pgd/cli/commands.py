@@ -1,6 +1,5 @@
 """The program's commands, and what each of them does with the words that were typed."""
 
-import json
 import os
 import re
 import sys
@@ -58,15 +57,15 @@ def complain(error: object) -> None:
 
 
 def shared(comm: "MPI.Intracomm", read: Callable[[Sequence[str]], Any], words: Sequence[str]) -> Any:
-    """What rank 0 reads from the words, JSON, on every rank. Collective.
+    """What rank 0 reads from the words, on every rank. Collective.
 
     Raises:
         InputError: the words are wrong; on every rank.
     """
     from mpi_pgd.comm import world
 
-    text = ""
+    found = None
     with world.agreement(comm):
         if comm.rank == 0:
-            text = json.dumps(read(words))
-    return json.loads(world.share(comm, text))
+            found = read(words)
+    return comm.bcast(found)

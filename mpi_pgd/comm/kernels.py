@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import agreement, share
+from mpi_pgd.comm.world import agreement
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.tasks import GradientMap
@@ -22,7 +22,7 @@ def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> str:
         InputError: two ranks got other bits. Peers that each make the update would then part, and wait for each other for ever.
     """
     mine = digest(block_rows, features)
-    first = share(comm, f"{mine} {MPI.Get_processor_name()}")
+    first = comm.bcast(f"{mine} {MPI.Get_processor_name()}")
     with agreement(comm):
         theirs, node = first.split(" ", 1)
         if mine != theirs:

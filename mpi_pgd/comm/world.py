@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
-from typing import NoReturn
+from typing import NoReturn, TypeVar, cast
 
 import numpy as np
 from mpi4py import MPI
@@ -16,11 +16,10 @@ from mpi4py import MPI
 from mpi_pgd.comm.components import choose
 from mpi_pgd.comm.startup import note
 from mpi_pgd.comm.ulfm import agree, connect, first, tolerant
-from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import scheduler
 
-HOST_BYTES = 64
+Held = TypeVar("Held")
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
 ENDING = 2  # seconds in which this rank ends the job, or is gone itself
@@ -121,21 +120,10 @@ def agreement(comm: MPI.Intracomm) -> Iterator[None]:
     first = np.array(comm.rank if error else comm.size)
     comm.Allreduce(MPI.IN_PLACE, first, MPI.MIN)
     if first < comm.size:
-        raise InputError.again(share(comm, str(error), root=int(first)))
+        raise InputError.again(comm.bcast(str(error), int(first)))
 
 
-def share(comm: MPI.Intracomm, text: str, root: int = 0) -> str:
-    """``text`` of the rank ``root``, on every rank. Collective."""
-    return _bytes(comm, text.encode(), root).decode()
-
-
-def spread(comm: MPI.Intracomm, vector: Vector | None, root: int) -> Vector:
-    """``vector`` of the rank ``root``, (any,) float64, on every rank. Collective."""
-    mine = b"" if vector is None else vector.tobytes()
-    return np.frombuffer(_bytes(comm, mine, root))
-
-
-def once(comm: MPI.Intracomm, held: bytes, make: Callable[[], bytes]) -> bytes:
+def once(comm: MPI.Intracomm, held: Held | None, make: Callable[[], Held]) -> Held:
     """What a rank holds already, or else what rank 0 makes now, on every rank: so it is made once, whoever is lost. Collective.
 
     Where every rank holds something, that is left as it is.
@@ -143,23 +131,15 @@ def once(comm: MPI.Intracomm, held: bytes, make: Callable[[], bytes]) -> bytes:
     Raises:
         InputError: what ``make`` raised, on every rank.
     """
-    holders = np.empty(comm.size, dtype=np.int64)
-    comm.Allgather(np.array(held != b"", dtype=np.int64), holders)
-    if holders.all():
+    holders = comm.allgather(held is not None)
+    if held is not None and all(holders):
         return held
-    if not holders.any():
+    if not any(holders):
+        holders[0] = True
         with agreement(comm):
             if comm.rank == 0:
                 held = make()
-    return _bytes(comm, held, int(holders.argmax()))
-
-
-def _bytes(comm: MPI.Intracomm, mine: bytes, root: int) -> bytes:
-    length = np.array(len(mine))
-    comm.Bcast(length, root)
-    buffer = np.frombuffer(mine, dtype=np.uint8).copy() if comm.rank == root else np.empty(int(length), dtype=np.uint8)
-    comm.Bcast(buffer, root)
-    return buffer.tobytes()
+    return cast(Held, comm.bcast(held, holders.index(True)))
 
 
 def leave(comm: MPI.Intracomm, code: int, sentence: str = "") -> int:
@@ -222,17 +202,13 @@ def rest(comm: MPI.Intracomm) -> None:
 
 def node_total(comm: MPI.Intracomm, names: Sequence[str], number: int) -> int:
     """The sum of ``number`` over the ranks that share this rank's node; ``names`` are all ranks' (``nodes``). Collective."""
-    everyone = np.empty(comm.size, dtype=np.int64)
-    comm.Allgather(np.array(min(number, 2**62 // comm.size), dtype=np.int64), everyone)  # more is too much, whatever it is of
-    return int(everyone[[name == names[comm.rank] for name in names]].sum())
+    everyone = zip(names, comm.allgather(number), strict=True)
+    return sum(its for name, its in everyone if name == names[comm.rank])
 
 
 def nodes(comm: MPI.Intracomm) -> list[str]:
     """The name of each rank's node. Collective."""
-    mine = np.frombuffer(MPI.Get_processor_name().encode()[:HOST_BYTES].ljust(HOST_BYTES), dtype=np.uint8)
-    everyone = np.empty((comm.size, HOST_BYTES), dtype=np.uint8)
-    comm.Allgather(mine, everyone)
-    return [row.tobytes().decode(errors="replace").strip() for row in everyone]
+    return comm.allgather(MPI.Get_processor_name())
 
 
 def library() -> str:

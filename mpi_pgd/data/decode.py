@@ -42,7 +42,7 @@ def read_features(
             row, column = (int(place) for place in np.argwhere(bad)[0])
             there = columns[strip.start + column] if columns else strip.start + column
             raise _missing(f"row {first + row}, column {there} of {name}", numbers[row, column], data_set, meaning)
-        x[:, list(columns[strip]) if columns else strip] = values
+        x[:, np.asarray(columns[strip]) if columns else strip] = values
 
 
 def read_targets(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: int, y: Vector, name: str) -> None:

@@ -5,10 +5,11 @@ Only the serial h5py is needed: files are opened read-only, and disjoint rows ar
 
 import os
 import sys
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -41,7 +42,7 @@ class Part:
     files: tuple[Stamp, ...] = ()  # those that its rows come from: several, if its data sets are links or virtual
     spans: tuple[Span, ...] = ()  # of each of them: for which rows
     chunk_bytes: int = 0  # of the largest chunk, which is in memory while rows of it are read
-    columns: tuple[int, ...] = ()  # of the table, for each of its own; empty if they are the same
+    columns: "array[int]" = field(default_factory=lambda: array("q"))  # of the table, for each of its own; empty: as they are
     x: Meaning = PLAIN
     y: Meaning = PLAIN
 
@@ -65,17 +66,6 @@ class Part:
         else:
             yield rows
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the wire; ``from_dict`` undoes it."""
-        return {**vars(self), "x": self.x.as_dict(), "y": self.y.as_dict()}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "Part":
-        """What ``as_dict`` made, and JSON took."""
-        files, spans = (tuple(kind(*item) for item in fields[name]) for name, kind in (("files", Stamp), ("spans", Span)))
-        means = {name: Meaning.from_dict(fields[name]) for name in ("x", "y")}
-        return cls(**{**fields, "files": files, "spans": spans, "columns": tuple(fields["columns"]), **means})
-
     @contextmanager
     def opened(self, rows: range) -> Iterator[h5py.File]:
         """The file, while ``rows`` are read. HDF5 reads zeros where it can't open a source, so they are opened before."""
@@ -95,7 +85,7 @@ class Table:
         x, y: names of the data sets with the features (n, p) and the targets (n,) or (n, 1).
         features: p.
         x_type, y_type: numpy dtype names in native byte order; ``x_type`` is what a shard keeps in memory.
-        names: the features' names, if the input has them.
+        labels: the features' names, a line each, if the input has them: a million in one text, as they are sent to every rank.
         plugin: whether a filter of hdf5plugin is needed to read it.
         node: the one that looked at the files.
         prefixes: where HDF5 looked for files that others name.
@@ -108,7 +98,7 @@ class Table:
     features: int
     x_type: str
     y_type: str
-    names: tuple[str, ...]
+    labels: str
     plugin: bool
     node: str
     prefixes: tuple[str, ...] = ()
@@ -120,19 +110,14 @@ class Table:
         return sum(part.rows for part in self.parts)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, if the input has them."""
+        return tuple(self.labels.split("\n")[:-1])
+
+    @property
     def reading_bytes(self) -> int:
         """Memory that reading takes beside the rows: two of a chunk, and numbers on their way to values."""
         return max(2 * part.chunk_bytes + part.decoding_bytes for part in self.parts)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For the wire; ``from_dict`` undoes it."""
-        return {**vars(self), "parts": [part.as_dict() for part in self.parts]}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "Table":
-        """The table that ``as_dict`` described."""
-        tuples = {name: tuple(fields[name]) for name in ("names", "prefixes", "warnings")}
-        return cls(**{**fields, **tuples, "parts": tuple(map(Part.from_dict, fields["parts"]))})
 
     def bytes(self, rows: int) -> int:
         """Memory that a shard of so many rows takes."""
@@ -209,7 +194,7 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
         features=first.features,
         x_type=_common([part.x.type for part in parts]),
         y_type=_common([part.y.type for part in parts]),
-        names=first.names,
+        labels="".join(f"{name}\n" for name in first.names),
         plugin=any(one.plugin for one in found),
         node=os.uname().nodename,
         prefixes=prefixes(),

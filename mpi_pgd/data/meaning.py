@@ -20,7 +20,7 @@ SHOWN = 8  # of many
 
 @dataclass(frozen=True)
 class Meaning:
-    """How stored numbers become values; what can be sent as JSON.
+    """How stored numbers become values.
 
     Attributes:
         kind: numpy's name of their type, in native byte order; the signedness is the one that counts.
@@ -48,15 +48,6 @@ class Meaning:
     resigned: bool = False
     bits: bool = False
     turned: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """What differs from the ordinary, for the wire; ``from_dict`` undoes it."""
-        return {name: value for name, value in vars(self).items() if value != getattr(Meaning, name)}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "Meaning":
-        """What ``as_dict`` made, and JSON took."""
-        return cls(**{**fields, "missing": tuple((number, why) for number, why in fields.get("missing", ()))}) if fields else PLAIN
 
     @property
     def packed(self) -> bool:

@@ -1,6 +1,7 @@
 """The features' names, and files whose columns are in another order."""
 
 import math
+from array import array
 from collections import Counter
 from typing import Any
 
@@ -65,14 +66,14 @@ def _spelled(signs: Any) -> object:
     return "".join(map(chr, signs.ravel())) if isinstance(signs, np.ndarray) and signs.dtype == np.uint16 else signs
 
 
-def places(names: Names, path: str, first: Names, first_path: str) -> tuple[int, ...]:
+def places(names: Names, path: str, first: Names, first_path: str) -> "array[int]":
     """The column of the table, named as in the ``first`` file, for each column of another file; empty if they are the same.
 
     Raises:
         InputError: the names don't tell.
     """
     if names == first:
-        return ()
+        return array("q")
     for has, mine, lacks, its in ((path, names, first_path, first), (first_path, first, path, names)):
         if mine and not its:
             raise InputError(
@@ -94,7 +95,7 @@ def places(names: Names, path: str, first: Names, first_path: str) -> tuple[int,
             f"files read as one table need the same features"
         )
     there = {name: place for place, name in enumerate(first)}
-    return tuple(there[name] for name in names)
+    return array("q", map(there.__getitem__, names))
 
 
 def repeated(names: Names) -> str:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import share, spread
-from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import FitRule, History
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Action, Order, Rule, Topology
@@ -43,16 +41,10 @@ class Kept:
     """What a rank keeps.
 
     Attributes:
-        start: what the run begins from (``resume.Start``), once a rank has read it.
-        table: the input as JSON text, once a rank has looked at it.
-        shard: the blocks in this rank's memory.
         snapshot: the newest.
     """
 
     def __init__(self, history: History) -> None:
-        self.start = b""
-        self.table = ""
-        self.shard: MemoryShard | None = None
         self.snapshot = Snapshot(0, np.zeros(0), history)
 
     @property
@@ -75,22 +67,19 @@ class Kept:
             self.snapshot = self.snapshot._replace(history=history)
 
     def agree(self, comm: MPI.Intracomm) -> None:
-        """Let every rank have the newest that any rank has, but for the rows. Collective."""
+        """Let every rank have the newest that any rank has. Collective."""
         kept = self.snapshot
-        mine = np.array([self.table != "", kept.setup is not None, kept.rounds], dtype=np.int64)
-        everyone = np.empty((comm.size, len(mine)), dtype=np.int64)
-        comm.Allgather(mine, everyone)
-        roots, (tables, setups, rounds) = everyone.argmax(axis=0).tolist(), everyone.max(axis=0).tolist()
-        if tables > everyone[:, 0].min():
-            self.table = share(comm, self.table, roots[0])
-        if setups > everyone[:, 1].min():
-            kept = kept._replace(setup=spread(comm, kept.setup, roots[1]))
-        if rounds > everyone[:, 2].min():
+        setups, rounds = zip(*comm.allgather((kept.setup is not None, kept.rounds)), strict=True)
+        if any(setups) and not all(setups):
+            kept = kept._replace(setup=comm.bcast(kept.setup, setups.index(True)))
+        newest = max(rounds)
+        if newest > min(rounds):
+            mine = (kept.vector, kept.history.lines(0, newest), kept.history.first)
+            vector, lines, first = comm.bcast(mine, rounds.index(newest))
             history = History(self.history.start)
-            vector = spread(comm, kept.vector, roots[2])
-            history.extend(0, spread(comm, kept.history.lines(0, rounds).ravel(), roots[2]).reshape(-1, rounds))
-            history.first = share(comm, kept.history.first, roots[2])
-            kept = kept._replace(rounds=rounds, vector=vector, history=history)
+            history.extend(0, lines)
+            history.first = first
+            kept = kept._replace(rounds=newest, vector=vector, history=history)
         self.snapshot = kept
 
 

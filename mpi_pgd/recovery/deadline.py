@@ -9,7 +9,7 @@ from typing import Any
 
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import agreement, share
+from mpi_pgd.comm.world import agreement
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import scheduler
 
@@ -51,7 +51,7 @@ class Deadline:
         except InputError as error:
             if self.auto:
                 raise InputError(f"--max-seconds was given 'auto': {error}") from None
-        return float(share(comm, repr(left))) if self.auto else left
+        return float(comm.bcast(left)) if self.auto else left
 
     def record(self) -> dict[str, Any] | None:
         """The job, for the record of the run, on rank 0; None outside a job."""

@@ -1,8 +1,6 @@
 """From what a rank keeps to a checkpoint file, and back to what a run begins from. Without MPI: the command line reads it, too."""
 
-import json
 from collections.abc import Callable, Mapping
-from io import BytesIO
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,25 +23,13 @@ class Start(NamedTuple):
         settings: as ``Settings.as_dict``.
         shipped: the data are those that come with the program, as none were given.
         origin: the checkpoint that it goes on from.
-        key: what the ranks of this run know, and nobody else, in hexadecimal.
+        key: what the ranks of this run know, and nobody else.
     """
 
     settings: dict[str, Any]
     shipped: bool = False
     origin: Checkpoint | None = None
-    key: str = ""
-
-    def encoded(self) -> bytes:
-        """A line of JSON, then the checkpoint, if there is one."""
-        head = json.dumps([self.settings, self.shipped, self.key]).encode() + b"\n"
-        return head + b"".join(checkpoint.pieces(self.origin) if self.origin else [])
-
-    @classmethod
-    def decoded(cls, content: bytes) -> "Start":
-        """What ``encoded`` gave."""
-        head, _, rest = content.partition(b"\n")
-        settings, shipped, key = json.loads(head)
-        return cls(settings, shipped, checkpoint.parse(settings["resume"], BytesIO(rest)) if rest else None, key)
+    key: bytes = b""
 
 
 class About(NamedTuple):

@@ -1,6 +1,5 @@
 """The files looked at once, by one rank, and what all ranks then know of the problem."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from mpi4py import MPI
 
 from mpi_pgd import modes
 from mpi_pgd.comm.kernels import check_kernels
-from mpi_pgd.comm.world import agreement, everyone, nodes, share
+from mpi_pgd.comm.world import agreement, everyone, nodes, once
 from mpi_pgd.config import Settings
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
@@ -68,22 +67,40 @@ class Problem:
         return replace(made, comm=comm, nodes=nodes(comm), ids=range(comm.size), shrunk=False, pulse=Pulse())
 
 
-def inspect_files(comm: MPI.Intracomm, chosen: Settings, known: str = "") -> Problem:
+def inspect_files(
+    comm: MPI.Intracomm,
+    chosen: Settings,
+    known: hdf5.Table | None = None,
+    ids: Sequence[int] = (),
+    shrunk: bool = False,
+    pulse: Pulse | None = None,
+) -> Problem:
     """One rank looks at the files, and all find out whether they compute alike, before anyone works. Collective.
 
-    ``known`` is what was seen in the files before, the table as JSON text, on all ranks; then nobody looks again.
+    Args:
+        comm: all that take part.
+        chosen: what to do with which files.
+        known: what was seen in the files before, on this rank; where any rank knows that, nobody looks again.
+        ids, shrunk, pulse: of the problem; by default of one that all ranks begin together.
+
+    Raises:
+        InputError: the files can't be used, or the ranks don't fit the settings or each other.
     """
-    text = ""
-    with agreement(comm):
-        if comm.rank == 0 and not known:
-            with _limited():
-                text = json.dumps(hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y).as_dict())
-    table = hdf5.Table.from_dict(json.loads(known or share(comm, text)))
-    problem = Problem(comm, chosen, table, table.rows, nodes(comm), range(comm.size))
-    if not known and comm.size == everyone().size:
+    pulse = pulse or Pulse()
+
+    def look() -> hdf5.Table:
+        pulse.enter("looking at the files")
+        with _limited():
+            found = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
+        pulse.enter("waiting for the start")
+        return found
+
+    table = once(comm, known, look)
+    problem = Problem(comm, chosen, table, table.rows, nodes(comm), ids or range(comm.size), shrunk, pulse=pulse)
+    if not shrunk and comm.size == everyone().size:
         warn(comm, problem.nodes)
     with agreement(comm):
-        if not known:
+        if not shrunk:
             check(parse(chosen.delay, chosen.fail_slow), comm.size, problem.facts.first_worker(comm.size))
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
 

@@ -16,6 +16,7 @@ from mpi_pgd import config
 from mpi_pgd.comm.world import agreement, anyone, end, once
 from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
+from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import FitRule, History, Status
 from mpi_pgd.drivers.moments import Moments
@@ -59,12 +60,14 @@ class Job:
 
     def __init__(self, choose: Choose, flag: SignalFlag | None, start: float, stack: ExitStack) -> None:
         self.choose, self.flag, self.start, self.stack = choose, flag, start, stack
-        self.settings, self.shipped, self.key = Settings(), False, ""
+        self.settings = Settings()
+        self._begun: Start | None = None
         self.first = False  # this rank is rank 0 of the newest attempt
         self.status: Status | None = None  # of a descent that has ended
-        self.origin: Checkpoint | None = None
         self.pulse = Pulse()
         self.kept = Kept(History(start))
+        self.table: Table | None = None  # once a rank has looked at the files
+        self.shard: MemoryShard | None = None
         self.losses: list[dict[str, Any]] = []
         self.watcher: Watcher | None = None
         self.writer: Writer | None = None
@@ -73,6 +76,12 @@ class Job:
         self.places = Places(stack)
         self._verified = False
         self._read = 0
+
+    @property
+    def begun(self) -> Start:
+        """What the run begins from; known from the first ``begin`` on."""
+        assert self._begun
+        return self._begun
 
     def signalled(self) -> bool:
         """Whether this rank was asked to stop."""
@@ -90,7 +99,6 @@ class Job:
                 raise InputError("--frozen drop needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
             if team.comm.rank == 0:
                 self.places.claim(chosen, again=bool(team.losses))
-        self.kept.start = self.kept.start.partition(b"\n")[0]  # nobody will ask for the checkpoint that was read: all have it
         patience = chosen.patience
         if patience == AUTO and not anyone(team.comm, scheduler.several(os.environ)):
             patience = math.inf
@@ -103,30 +111,28 @@ class Job:
     def _take(self, comm: MPI.Intracomm) -> None:
         """The settings and the checkpoint to go on from: what any rank has, or else what the first one reads now. Collective."""
 
-        def read() -> bytes:
+        def read() -> Start:
             self.pulse.enter("reading the settings")
             found = self.choose()
             settings = found.settings | {"data": files.find(found.settings["data"])}
             self.pulse.enter(BEGINNING)
-            return found._replace(settings=settings, key=os.urandom(32).hex()).encoded()
+            return found._replace(settings=settings, key=os.urandom(32))
 
-        known = self.kept.start
-        self.kept.start = once(comm, known, read)
+        known, self._begun = self._begun, once(comm, self._begun, read)
         if not known:
-            settings, self.shipped, self.origin, self.key = Start.decoded(self.kept.start)
-            self.settings = config.settings(settings)
-            if self.origin:
-                self.kept.restore(self.origin, self.start)
+            self.settings = config.settings(self.begun.settings)
+            if self.begun.origin:
+                self.kept.restore(self.begun.origin, self.start)
 
     def _meet(self, team: Team, patience: str | float) -> None:
         """Have each rank's watcher know how to ask the others. Collective."""
         from mpi_pgd.recovery import members  # hardly anyone asks for it, and it takes an import of sockets
 
-        places = exchanged(team.comm, members.place())
+        places = team.comm.allgather(members.place())
         if self.watcher is None:
             self._watch(members.meeting(places[team.comm.rank], places), patience)
         assert self.watcher
-        self.watcher.join(exchanged(team.comm, self.watcher.card()), team.comm.rank, team.ids)
+        self.watcher.join(team.comm.allgather(self.watcher.card()), team.comm.rank, team.ids)
 
     def _watch(self, host: str, patience: str | float) -> None:
         """Start the watcher, and what writes the checkpoint: on all ranks, as any may become the one that does."""
@@ -148,7 +154,7 @@ class Job:
             end=self._end,
             frozen=chosen.frozen,
             say=say,
-            key=bytes.fromhex(self.key),
+            key=self.begun.key,
             host=host,
         )
         self.watcher = self.stack.enter_context(watcher)
@@ -163,8 +169,9 @@ class Job:
 
     def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
         """What was kept or saved, or else asked of the data now. Collective."""
-        if self.origin and not anyone(problem.comm, self._verified):
-            self._verify(self.origin, problem, topology, shard, ballot)
+        origin = self.begun.origin
+        if origin and not anyone(problem.comm, self._verified):
+            self._verify(origin, problem, topology, shard, ballot)
         self._verified = True
         if self.kept.snapshot.setup is not None:
             return Moments.of(self.kept.snapshot.setup)
@@ -284,13 +291,6 @@ def about(problem: Problem) -> About:
 def jsonable(chosen: Settings) -> dict[str, Any]:
     """Settings as JSON has them: None for infinity."""
     return {key: None if value == math.inf else value for key, value in chosen.as_dict().items()}
-
-
-def exchanged(comm: MPI.Intracomm, mine: bytes) -> list[bytes]:
-    """``mine`` of each rank; all are of one length. Collective."""
-    everyone = np.empty((comm.size, len(mine)), dtype=np.uint8)
-    comm.Allgather(np.frombuffer(mine, dtype=np.uint8), everyone)
-    return [each.tobytes() for each in everyone]
 
 
 def say(sentence: str) -> None:

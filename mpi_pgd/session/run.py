@@ -1,13 +1,12 @@
 """One fit from settings to result: the public ``fit``, its ``Result``, and the record of the run."""
 
 import hashlib
-import json
 import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd import config
-from mpi_pgd.comm.world import agreement, everyone, guard, share
+from mpi_pgd.comm.world import agreement, everyone, guard
 from mpi_pgd.config import Settings
 from mpi_pgd.data.foreign import of_arrays
 from mpi_pgd.data.partition import NOBODY
@@ -184,13 +183,9 @@ class _Fit:
         self.settings = job.begin(team)
         self.deadline = Deadline(self.comm, self.start, self.settings.max_seconds)
         self.kept.agree(self.comm)
-        first = self.comm.rank == 0 and not self.kept.table
-        if first:
-            job.pulse.enter("looking at the files")
-        problem = inspect_files(self.comm, self.settings, self.kept.table)
-        job.pulse.enter("waiting for the start")
-        self.problem = replace(problem, pulse=job.pulse, ids=team.ids, shrunk=bool(team.losses))
-        self.kept.table = json.dumps(self.problem.table.as_dict())
+        first = self.comm.rank == 0 and not job.table
+        self.problem = inspect_files(self.comm, self.settings, job.table, team.ids, bool(team.losses), job.pulse)
+        job.table = self.problem.table
         before = job.topology.worker if job.topology else NOBODY
         # The one before lives until now: unfinished messages may still have read its buffers.
         self.topology = job.topology = choose_mode(self.problem, before)
@@ -201,7 +196,7 @@ class _Fit:
                 places.spare(self.settings, self.problem.table, self._rehearsal)
 
     def run(self, show: Show) -> Result:
-        self.kept.shard = shard = load_rows(self.problem, self.topology, self.kept.shard)
+        self.job.shard = shard = load_rows(self.problem, self.topology, self.job.shard)
         if not self.job.losses:
             say_warnings(self.problem)  # not before: what can't be used is one sentence
         self.loaded = perf_counter()
@@ -215,7 +210,7 @@ class _Fit:
         self.solved = perf_counter()
         result = self._result(descent, setup)
         if self.comm.rank == 0:
-            show(result, self.settings, self.job.shipped)
+            show(result, self.settings, self.job.begun.shipped)
         return result
 
     def _watch(self, stack: ExitStack) -> Callable[[int, float, float], None]:
@@ -229,16 +224,16 @@ class _Fit:
     def _result(self, descent: Descent, setup: Moments) -> Result:
         order, rule = descent.order, descent.rule
         coef, intercept = order.point[:-1].copy(), float(order.point[-1])
-        text = ""
+        found = None
         with agreement(self.comm):
             if self.comm.rank == 0:
                 self.job.status = rule.status
                 with self._nothing_lost(rule, coef, intercept):
-                    text = self._written(descent, setup, coef, intercept)
-        record, history, r2 = json.loads(share(self.comm, text))
+                    found = self._written(descent, setup, coef, intercept)
+        record, history, r2 = self.comm.bcast(found)
         return Result(coef, intercept, record["status"], history, r2, self.problem.table.names, record)
 
-    def _written(self, descent: Descent, setup: Moments, coef: Vector, intercept: float) -> str:
+    def _written(self, descent: Descent, setup: Moments, coef: Vector, intercept: float) -> tuple[Any, ...]:
         """Write the bundle and the checkpoint; what the other ranks need for the result."""
         rule, table = descent.rule, self.problem.table
         record = self._record(descent, coef, intercept)
@@ -250,7 +245,7 @@ class _Fit:
             timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
             bundle.write(self.job.places.out, bundle.Bundle(record, history, coef, intercept, table.names, timeline))
         self.job.finish()
-        return json.dumps([record, history, r2])
+        return record, history, r2
 
     @contextmanager
     def _nothing_lost(self, rule: FitRule, coef: Vector, intercept: float) -> Iterator[None]:

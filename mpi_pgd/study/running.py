@@ -56,4 +56,4 @@ def finish(study: Study, comm: MPI.Intracomm, made: Mapping[str, Any] | None, cl
             if claim:
                 record.write(claim, made)
             done = "" if made.get("stopped") else "done"
-    return 0 if world.share(comm, done) else SIGNALLED
+    return 0 if comm.bcast(done) else SIGNALLED

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import agreement, rest, share
+from mpi_pgd.comm.world import agreement, rest
 from mpi_pgd.data.memory import MemoryShard, available_bytes
 from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.moments import Moments
@@ -129,7 +129,7 @@ class Race:
                 raise InputError(
                     f"the fit diverged with --step {self.problem.settings.step}, so there is nothing to compare: use --step auto"
                 )
-        return share(self.problem.comm, str(turn.status) if turn else "") == Status.SIGNAL
+        return bool(self.problem.comm.bcast(turn and turn.status) == Status.SIGNAL)
 
     def _prepare(self, rows: int) -> None:
         """The objective and the step, with the same bits whoever computes them: all ranks together, as peers."""

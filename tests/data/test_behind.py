@@ -25,7 +25,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rows(path: str = "v.h5", x: str = "X", slab: int = 37) -> np.ndarray:
     """X as the ranks read it: in slabs."""
-    table = hdf5.Table.from_dict(hdf5.inspect([path], x, "y").as_dict())
+    table = hdf5.inspect([path], x, "y")
     read, y = np.full((table.rows, table.features), np.nan), np.empty(table.rows)
     for start in range(0, table.rows, slab):
         here = range(start, min(start + slab, table.rows))
@@ -286,7 +286,7 @@ def test_files_are_found_as_hdf5_finds_them(what: str, name: str, monkeypatch: p
 def test_a_rank_that_was_started_without_the_variable_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     path = found_through("variable")
     monkeypatch.setenv("HDF5_VDS_PREFIX", f"{Path.cwd()}/pre")
-    table = hdf5.Table.from_dict(hdf5.inspect([path], "X", "y").as_dict())
+    table = hdf5.inspect([path], "X", "y")
     monkeypatch.setenv("HDF5_VDS_PREFIX", "")
     x, y = np.empty((300, 4)), np.empty(300)
     table.read(range(300), x, y)
@@ -297,7 +297,7 @@ def test_a_rank_that_was_started_without_the_variable_reads_the_same(monkeypatch
 
 
 def shard_of(path: str) -> MemoryShard:
-    table = hdf5.Table.from_dict(hdf5.inspect([path], "X", "y").as_dict())
+    table = hdf5.inspect([path], "X", "y")
     return MemoryShard(table, Partition(table.rows, table.features))
 
 

@@ -36,7 +36,7 @@ def table(path: Path) -> str:
 @pytest.mark.parametrize("name", ["rows1²3.h5", os.fsdecode(b"rows\xff.h5"), "a b\n.h5"])
 def test_a_file_of_any_name_is_read(tmp_path: Path, name: str) -> None:
     (found,) = files.find([table(tmp_path / name)])
-    seen = hdf5.Table.from_dict(hdf5.inspect([found], "X", "y").as_dict())
+    seen = hdf5.inspect([found], "X", "y")
     x, y = np.empty((4, 4)), np.empty(4)
     seen.read(range(4), x, y)
     assert x.tolist() == np.eye(4).tolist()

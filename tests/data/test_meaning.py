@@ -1,6 +1,6 @@
 """Numbers that stand for others: packed, filled, coded, masked, in bits, transposed, or in another order of columns."""
 
-import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def stored(
 
 def loaded(*paths: str, x: str = "X", y: str = "y") -> tuple[hdf5.Table, Any, Any]:
     """What a rank holds of all rows, after the table's way over the wire."""
-    table = hdf5.Table.from_dict(json.loads(json.dumps(hdf5.inspect(paths, x, y).as_dict())))
+    table = pickle.loads(pickle.dumps(hdf5.inspect(paths, x, y)))
     shard = MemoryShard(table, Partition(table.rows, table.features))
     shard.hold(np.arange(shard.partition.blocks))
     (features, targets), *_ = shard.pieces

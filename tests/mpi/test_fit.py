@@ -439,7 +439,7 @@ def test_who_waits_for_an_attempt_to_begin_or_end_is_not_to_blame(
         return do
 
     monkeypatch.setattr("mpi_pgd.session.run.Job", Seen)
-    for name in ("once", "exchanged"):
+    for name in ("once",):
         monkeypatch.setattr(f"mpi_pgd.session.job.{name}", noted(getattr(job, name)))
     x, y = problem()
     fit(written(comm, folder / "d.h5", x, y), rounds=5, patience=60, comm=comm)

@@ -30,12 +30,11 @@ def lines(count: int, scale: float = 1.0) -> np.ndarray:
 
 @pytest.mark.parametrize("holder", ["first", "last"])
 def test_all_get_the_newest(comm: MPI.Intracomm, holder: str) -> None:
-    """One rank has the table and the setup, another the newest state; all had some state."""
+    """One rank has the setup, another the newest state; all had some state."""
     one = comm.size - 1 if holder == "last" else 0
     newest = (one + 1) % comm.size
     kept = Kept(History(perf_counter()))
     if comm.rank == one:
-        kept.table = '{"naïve": 1}'
         kept.prepared(np.array([1.0, 1 / 3, 0.5]))
     count = 9 if comm.rank == newest else 4
     kept.history.extend(0, lines(count, 1 / count))
@@ -44,7 +43,6 @@ def test_all_get_the_newest(comm: MPI.Intracomm, holder: str) -> None:
     kept.history.add(7.0, 7.0, 7.0)  # a line too many, of a round that was not ended
     before = kept.snapshot
     kept.agree(comm)
-    assert kept.table == '{"naïve": 1}'
     assert kept.snapshot.setup is not None
     assert kept.snapshot.setup.tolist() == [1.0, 1 / 3, 0.5]
     assert (kept.snapshot.rounds, kept.history.first) == (9, FIRST[9])
@@ -59,7 +57,7 @@ def test_nobody_has_anything(comm: MPI.Intracomm) -> None:
     kept = Kept(History(perf_counter()))
     start = kept.snapshot
     kept.agree(comm)
-    assert (kept.table, kept.shard, kept.snapshot) == ("", None, start)
+    assert kept.snapshot == start
     assert (start.rounds, len(start.vector), start.setup) == (0, 0, None)
 
 
@@ -67,11 +65,10 @@ def test_a_rank_that_is_new_gets_all(comm: MPI.Intracomm) -> None:
     kept = Kept(History(perf_counter()))
     new = comm.size - 1
     if comm.rank != new or comm.size == 1:
-        kept.table = "{}"
         kept.history.extend(0, lines(2))
         kept.snapshot = Snapshot(2, np.ones(4), kept.history, np.ones(3))
     kept.agree(comm)
-    assert (kept.table, kept.snapshot.rounds) == ("{}", 2)
+    assert kept.snapshot.rounds == 2
     assert kept.history.lines(0, 2).tolist() == lines(2).tolist()
 
 

@@ -13,11 +13,10 @@ import time
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import end, guard, share
+from mpi_pgd.comm.world import end, guard
 from mpi_pgd.observers.pulse import COMPUTING, SUMMING, Pulse
 from mpi_pgd.recovery import members
 from mpi_pgd.recovery.watcher import Watcher
-from mpi_pgd.session.job import exchanged
 
 WORLD = MPI.COMM_WORLD
 ROUNDS = 30
@@ -46,7 +45,7 @@ def freeze(pulse: Pulse, how: str) -> None:
 
 
 def join(comm: MPI.Intracomm, watcher: Watcher) -> None:
-    watcher.join(exchanged(comm, watcher.card()), comm.rank)
+    watcher.join(comm.allgather(watcher.card()), comm.rank)
 
 
 def sums(comm: MPI.Intracomm, pulse: Pulse, rank: int, how: str) -> None:
@@ -63,7 +62,7 @@ def sums(comm: MPI.Intracomm, pulse: Pulse, rank: int, how: str) -> None:
 
 def main(frozen: str, rank: int, how: str, saver: int, fallback: int) -> None:
     pulse, comm = Pulse(), WORLD
-    places, key = exchanged(comm, members.place()), bytes.fromhex(share(comm, os.urandom(32).hex()))
+    places, key = comm.allgather(members.place()), comm.bcast(os.urandom(32))
     host = members.meeting(places[comm.rank], places)
     watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=end, key=key, host=host)
 

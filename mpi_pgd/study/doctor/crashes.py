@@ -1,6 +1,5 @@
 """A part of the doctor that crashes is a finding of its own, and the other parts go on."""
 
-import json
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,17 +43,13 @@ class Crashes:
             exception = f"{type(error).__name__}: {said[:SHOWN]}" if said else type(error).__name__
             self.found += [Crash(check, exception, f"{Path(last.filename).name}, line {last.lineno}") for check in checks]
 
-    def text(self) -> str:
-        """For rank 0."""
-        return json.dumps(self.found)
 
-
-def told(everyone: Sequence[str], names: Sequence[str]) -> list[Finding]:
-    """A finding for each check that has no answer, from the texts of all ranks and the names of their nodes."""
+def told(everyone: Sequence[Sequence[Crash]], names: Sequence[str]) -> list[Finding]:
+    """A finding for each check that has no answer, from those of all ranks and the names of their nodes."""
     ranks: dict[Crash, list[int]] = {}
-    for rank, text in enumerate(everyone):
-        for row in json.loads(text):
-            ranks.setdefault(Crash(*row), []).append(rank)
+    for rank, found in enumerate(everyone):
+        for crash in found:
+            ranks.setdefault(crash, []).append(rank)
     first: dict[str, Finding] = {}
     for (check, exception, place), where in ranks.items():
         words = f"this part of the doctor crashed on {listed(where)} (node {names[where[0]]}): {exception} ({place})"

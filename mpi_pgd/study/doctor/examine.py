@@ -1,14 +1,13 @@
 """All ranks look, rank 0 judges, and all get the findings."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import guard, nodes, rest, share
+from mpi_pgd.comm.world import guard, nodes, rest
 from mpi_pgd.data.files import find
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.errors import InputError
@@ -17,7 +16,7 @@ from mpi_pgd.report.progress import Steps
 from mpi_pgd.session.load import SPARE
 from mpi_pgd.study.doctor import checks, files, layout
 from mpi_pgd.study.doctor.crashes import Crashes, told
-from mpi_pgd.study.doctor.facts import about_me, gather
+from mpi_pgd.study.doctor.facts import about_me
 from mpi_pgd.study.doctor.files import Folder, Store
 from mpi_pgd.study.doctor.findings import Finding
 from mpi_pgd.study.doctor.pings import pings
@@ -65,9 +64,8 @@ def usable(comm: MPI.Intracomm, data: Sequence[str]) -> None:
         except InputError as error:
             mine = str(error)
     rest(comm)
-    errors = json.loads(share(comm, json.dumps(gather(comm, json.dumps(mine)))))
-    names = nodes(comm)
-    missing = [json.loads(errors[rank]) for rank in leaders(names)]
+    errors, names = comm.allgather(mine), nodes(comm)
+    missing = [errors[rank] for rank in leaders(names)]
     if all(missing):
         raise InputError.again(missing[0])
 
@@ -79,7 +77,7 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
     clocks = offsets(comm, firsts)
     me = {key: value for key, value in asdict(about_me(comm, names, crashes)).items() if key not in ("offset", "moved")}
     rest(comm)
-    everyone = gather(comm, json.dumps(me))
+    everyone = comm.gather(me) or []
     line.next()
     found = pings(comm, names, crashes)
     line.next()
@@ -89,7 +87,7 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
     findings: list[Finding] = []
     if comm.rank == 0:
         first_of = {names[rank]: rank for rank in firsts}
-        ranks = [_timed(json.loads(words), first_of, clocks, later) for words in everyone]
+        ranks = [_timed(facts, first_of, clocks, later) for facts in everyone]
         place = Folder("")
         with crashes.part("out"):
             place = files.out_folder(out) if out else place
@@ -97,11 +95,11 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
             with crashes.part(check):
                 findings.append(judge())
     rest(comm)
-    crashed = gather(comm, crashes.text())
-    if comm.rank == 0:  # what a check makes of facts that a crash left out says nothing
+    crashed = comm.gather(crashes.found)
+    if crashed:  # what a check makes of facts that a crash left out says nothing
         broken = {finding.check: finding for finding in told(crashed, names)}
         findings = [broken.pop(finding.check, finding) for finding in findings] + list(broken.values())
-    return [Finding(*row) for row in json.loads(share(comm, json.dumps(findings)))]
+    return list(comm.bcast(findings))
 
 
 def _timed(facts: dict[str, Any], first_of: dict[str, int], clocks: dict[int, float], later: dict[int, float]) -> Rank:
@@ -130,21 +128,21 @@ def _look(comm: MPI.Intracomm, names: Sequence[str], data: Sequence[str], x: str
     if comm.rank in leaders(names):
         with crashes.part("data"):
             table, error = files.table(data, x, y)
-            mark = hashlib.sha256(json.dumps(table.as_dict()).encode()).hexdigest() if table else ""
+            mark = hashlib.sha256(repr(table).encode()).hexdigest() if table else ""
     rest(comm)
-    answers = json.loads(share(comm, json.dumps(gather(comm, json.dumps([mark, error])))))
-    marks = {rank: tuple(json.loads(answers[rank])) for rank in leaders(names)}
+    answers = comm.allgather((mark, error))
+    marks = {rank: answers[rank] for rank in leaders(names)}
     errors = {names[rank]: error for rank, (_, error) in marks.items() if error}
     teller = next((rank for rank, (mark, _) in marks.items() if mark), -1)
     if teller < 0:
         return _Seen(errors, [])
     others = [names[rank] for rank, (mark, _) in marks.items() if mark not in ("", marks[teller][0])]
-    words = _tell(table, crashes) if table and comm.rank == teller else ""
+    told = _tell(table, errors, others, crashes) if table and comm.rank == teller else None
     rest(comm)
-    return _heard(share(comm, words, teller), errors, others)
+    return cast(_Seen, comm.bcast(told, teller))
 
 
-def _tell(table: Table, crashes: Crashes) -> str:
+def _tell(table: Table, errors: dict[str, str], others: list[str], crashes: Crashes) -> _Seen:
     layouts: list[Store] = []
     read, folder = (0, 0.0), None
     try:
@@ -155,17 +153,8 @@ def _tell(table: Table, crashes: Crashes) -> str:
         with crashes.part("locking"):
             folder = files.data_folder(table.parts[0].path)
     except InputError as error:  # it has gone, or has changed, since it was looked at
-        return json.dumps(str(error))
-    return json.dumps([table.as_dict(), [asdict(store) for store in layouts], read, asdict(folder) if folder else None])
-
-
-def _heard(words: str, errors: dict[str, str], others: list[str]) -> _Seen:
-    told = json.loads(words)
-    if isinstance(told, str):
-        return _Seen({"": told, **errors}, others)
-    table, stores, read, folder = told
-    found = tuple(Store(**{**store, **{key: tuple(store[key]) for key in ("shape", "chunks", "filters")}}) for store in stores)
-    return _Seen(errors, others, Table.from_dict(table), found, (read[0], read[1]), Folder(**folder) if folder else None)
+        return _Seen({"": str(error), **errors}, others)
+    return _Seen(errors, others, table, tuple(layouts), read, folder)
 
 
 def _on_data(seen: _Seen, ranks: Sequence[Rank], data: Sequence[str]) -> Sequence[Judge]:

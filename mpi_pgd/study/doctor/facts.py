@@ -1,4 +1,4 @@
-"""What each rank knows of its node, its software and its place, and how that comes to rank 0: as JSON text, judged elsewhere."""
+"""What each rank knows of its node, its software and its place; judged elsewhere."""
 
 import os
 import time
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm import components
@@ -66,17 +65,6 @@ def about_me(comm: MPI.Intracomm, names: Sequence[str], crashes: Crashes) -> Ran
         wall=time.time() - time.perf_counter(),
         **facts,
     )
-
-
-def gather(comm: MPI.Intracomm, text: str) -> list[str]:
-    """Every rank's ``text`` on rank 0, in order; nothing on the others. Collective."""
-    mine = np.frombuffer(text.encode(), dtype=np.uint8)
-    lengths = np.zeros(comm.size if comm.rank == 0 else 0, dtype=np.int64)
-    comm.Gather(np.array([mine.size]), lengths if comm.rank == 0 else None)
-    everything = np.empty(int(lengths.sum()), dtype=np.uint8)
-    comm.Gatherv(mine, [everything, lengths] if comm.rank == 0 else None)
-    ends = np.cumsum(lengths)
-    return [everything[end - length : end].tobytes().decode() for end, length in zip(ends, lengths, strict=True)]
 
 
 def _twins() -> int:
