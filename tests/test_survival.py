@@ -16,6 +16,7 @@ import pytest
 
 from mpi_pgd.data.make import make
 from mpi_pgd.recovery.checkpoint import Checkpoint, read
+from tests.commands import command, refused
 from tests.hosts import Hosts, unavailable
 from tests.launch import Library, Result, any_library, launch, libraries
 
@@ -135,8 +136,9 @@ def other(library: Library) -> Library:
     ],
 )
 def test_elsewhere_it_goes_on_as_if_it_had_never_stopped(
-    library: Library, solver: str, before: tuple[int, str], after: tuple[int, str], exact: str, tmp_path: Path
+    solver: str, before: tuple[int, str], after: tuple[int, str], exact: str, tmp_path: Path
 ) -> None:
+    library = any_library(before[0])
     words = ("--solver", solver, "--l2", "1e-6", "--sums", "order-free")
     fingerprint, lines = undisturbed(library, exact, tmp_path, *words)
     path, out = tmp_path / "fit.ckpt", tmp_path / "out"
@@ -152,7 +154,8 @@ def test_elsewhere_it_goes_on_as_if_it_had_never_stopped(
     assert read(path).rounds == LONG
 
 
-def test_plain_sums_go_on_to_the_same_bits_on_as_many_ranks_only(library: Library, exact: str, tmp_path: Path) -> None:
+def test_plain_sums_go_on_to_the_same_bits_on_as_many_ranks_only(exact: str, tmp_path: Path) -> None:
+    library = any_library(1)
     words = ("--sums", "plain", "--mode", "peer-to-peer")
     fingerprint, _ = undisturbed(library, exact, tmp_path, *words, ranks=2)
     path = tmp_path / "fit.ckpt"
@@ -162,9 +165,9 @@ def test_plain_sums_go_on_to_the_same_bits_on_as_many_ranks_only(library: Librar
     assert resumed(library, 2, path, tmp_path / "out")["weights_sha256"] == fingerprint
 
 
-def test_what_is_done_is_done(library: Library, stopped: Path, tmp_path: Path) -> None:
+def test_what_is_done_is_done(stopped: Path, tmp_path: Path) -> None:
     path = shutil.copy(stopped, tmp_path)
-    result = ended(launch(library, 2, "--resume", path, "--out", tmp_path / "out", "--quiet"))
+    result = ended(launch(any_library(1), 2, "--resume", path, "--out", tmp_path / "out", "--quiet"))
     assert result.stderr == "", result
     found = record(tmp_path / "out")
     assert (found["status"], found["rounds"]) == ("rounds exhausted", SHORT)
@@ -216,19 +219,26 @@ REFUSED: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.mark.ranks(3)
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_checkpoint_of_something_else_is_refused(case: str, stopped: Path, exact: str, tmp_path: Path) -> None:
+def test_a_checkpoint_of_something_else_is_refused(
+    comm: Any, folder: Path, case: str, exact: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     change, words = REFUSED[case]
-    library = any_library(list(REFUSED).index(case))
-    path = tmp_path / "fit.ckpt"
-    shutil.copy(stopped, path)
-    more = change(tmp_path, exact)
+    path = folder / "fit.ckpt"
+    assert command(comm, comm.bcast(exact), "--rounds", SHORT, "--tol", 0, "--quiet", "--checkpoint", path) == 0
+    capfd.readouterr()
+    more = comm.bcast(change(folder, exact) if comm.rank == 0 else None)
     before = path.read_bytes() if path.exists() else b""
-    result = ended(launch(library, 3, "--resume", path, "--rounds", LONG, *more), 2)
-    assert len(sentences(result)) == 1, result
-    assert words in result.stderr, result
+    refused(comm, ["--resume", path, "--rounds", LONG, *more], [words], capfd)
     assert (path.read_bytes() if path.exists() else b"") == before
-    assert not list(tmp_path.glob(".*.part"))
+    assert not list(folder.glob(".*.part"))
+
+
+def test_a_checkpoint_of_something_else_ends_the_job(library: Library, stopped: Path) -> None:
+    result = ended(launch(library, 3, "--resume", stopped, "--rounds", LONG, "--l2", 0.5), 2)
+    assert len(sentences(result)) == 1, result
+    assert "--l2 is 0.5, the checkpoint has 0" in result.stderr, result
 
 
 def the_data(folder: Path, data: Path) -> Path:
@@ -257,18 +267,17 @@ NOT_THERE: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
 }
 
 
+@pytest.mark.ranks(2)
 @pytest.mark.parametrize("case", NOT_THERE)
-def test_where_no_checkpoint_may_be_written(case: str, exact: str, tmp_path: Path) -> None:
+def test_where_no_checkpoint_may_be_written(
+    comm: Any, folder: Path, case: str, exact: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     place, words = NOT_THERE[case]
-    library = any_library(list(NOT_THERE).index(case))
-    data = Path(shutil.copy(exact, tmp_path / "data.h5"))
-    path = place(tmp_path, data)
-    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    result = ended(launch(library, 2, data, "--checkpoint", path, "--every", "1rounds"), 2)
-    assert len(sentences(result)) == 1, result
-    assert f"--checkpoint {path}" in result.stderr, result
-    assert words in result.stderr, result
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    data = folder / "data.h5"
+    path = comm.bcast(place(folder, Path(shutil.copy(exact, data))) if comm.rank == 0 else None)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    refused(comm, [data, "--checkpoint", path, "--every", "1rounds"], [f"--checkpoint {path}", words], capfd)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 # Signals
@@ -278,8 +287,9 @@ def test_where_no_checkpoint_may_be_written(case: str, exact: str, tmp_path: Pat
     ("place", "call", "rank", "mode"), [(LOAD, 1, 1, "client-server"), (MOMENTS, 2, 0, "peer-to-peer")], ids=["load", "moments"]
 )
 def test_a_signal_before_the_rounds_leaves_a_checkpoint_that_begins_anew(
-    library: Library, place: tuple[str, str], call: int, rank: int, mode: str, exact: str, tmp_path: Path
+    place: tuple[str, str], call: int, rank: int, mode: str, exact: str, tmp_path: Path
 ) -> None:
+    library = any_library(rank)
     path = tmp_path / "fit.ckpt"
     words = ("--rounds", LONG, "--tol", 0, "--mode", mode, "--checkpoint", path, "--quiet")
     ended(launch(library, 3, exact, *words, script=at(tmp_path, place, call, rank, STOP)), TRY_AGAIN)
@@ -287,9 +297,8 @@ def test_a_signal_before_the_rounds_leaves_a_checkpoint_that_begins_anew(
     assert resumed(library, 2, path, tmp_path / "out")["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
 
 
-def test_a_signal_before_the_rounds_does_not_replace_what_was_to_be_resumed(
-    library: Library, stopped: Path, exact: str, tmp_path: Path
-) -> None:
+def test_a_signal_before_the_rounds_does_not_replace_what_was_to_be_resumed(stopped: Path, exact: str, tmp_path: Path) -> None:
+    library = any_library(0)
     path = Path(shutil.copy(stopped, tmp_path))
     script = at(tmp_path, LOAD, 1, 1, STOP)
     ended(launch(library, 2, "--resume", path, "--rounds", LONG, "--quiet", script=script), TRY_AGAIN)
@@ -302,7 +311,8 @@ def rest(found: Checkpoint) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
-def test_a_signal_stops_all_in_one_round(library: Library, mode: str, exact: str, tmp_path: Path) -> None:
+def test_a_signal_stops_all_in_one_round(mode: str, exact: str, tmp_path: Path) -> None:
+    library = any_library(mode == "peer-to-peer")
     path, out = tmp_path / "fit.ckpt", tmp_path / "out"
     words = (*SLOW, "--rounds", LONG, "--tol", 0, "--mode", mode, "--checkpoint", path, "--out", out)
     result = ended(launch(library, 3, exact, *words, script=at(tmp_path, ROUND, SHORT, 2, STOP)), TRY_AGAIN)
@@ -317,9 +327,8 @@ def test_a_signal_stops_all_in_one_round(library: Library, mode: str, exact: str
 
 
 @pytest.mark.parametrize(("every", "act", "rank"), [("20rounds", KILL, 1), ("0.02s", KILL, 0), ("1rounds", TWICE, 1)], ids=str)
-def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(
-    library: Library, every: str, act: str, rank: int, exact: str, tmp_path: Path
-) -> None:
+def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(every: str, act: str, rank: int, exact: str, tmp_path: Path) -> None:
+    library = any_library(len(every))  # both
     path = tmp_path / "fit.ckpt"
     words = (*SLOW, "--rounds", LONG, "--tol", 0, "--quiet", "--checkpoint", path, "--every", every)
     result = launch(library, 3, exact, *words, script=at(tmp_path, ROUND, 100, rank, act))

@@ -28,10 +28,11 @@ def data(comm: MPI.Intracomm, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_fit_goes_on_where_another_ended(comm: MPI.Intracomm, data: str, mode: str) -> None:
+@pytest.mark.parametrize("solver", ["gd", "momentum", "nesterov"])
+def test_a_fit_goes_on_where_another_ended(comm: MPI.Intracomm, data: str, solver: str, mode: str) -> None:
     path = str(Path(data).with_name("fit.ckpt"))
-    whole = fit(data, rounds=70, tol=0.0, mode=mode, comm=comm)
-    first = fit(data, rounds=30, tol=0.0, mode=mode, checkpoint=path, comm=comm)
+    whole = fit(data, rounds=70, tol=0.0, mode=mode, solver=solver, comm=comm)
+    first = fit(data, rounds=30, tol=0.0, mode=mode, solver=solver, checkpoint=path, comm=comm)
     assert first.record["rounds"] == 30
     comm.Barrier()
     assert read(path).rounds == 30

@@ -1,4 +1,4 @@
-"""compare, scaling and study straggler under a real mpirun: the same bits everywhere, rows that add up, bad input refused."""
+"""compare, scaling and study straggler: the same bits everywhere, rows that add up, bad input refused."""
 
 import json
 import re
@@ -11,24 +11,29 @@ from mpi_pgd.modes import ALGORITHMS
 from mpi_pgd.report import records
 from mpi_pgd.study import every
 from mpi_pgd.study.compare.measure import verdict
-from tests.launch import Library, launch
+from tests.commands import command, refused
+from tests.launch import Library, any_library, launch
 
 KEYS = {
     *("mode", "algorithm", "ranks", "workers", "seconds_per_round", "compute", "wait", "wire", "update", "input"),
     *("bytes_per_round", "speedup", "efficiency", "predicted_seconds_per_round", "weights_sha256"),
 }
+STUDIES = [["compare"], ["scaling"], ["study", "straggler"]]
 PARTS = ("compute", "wait", "wire", "update", "input")
 
 
-def study(library: Library, ranks: int, folder: Path, *words: object) -> tuple[dict[str, Any], str]:
-    result = launch(library, ranks, *words, "--rounds", 12, "--out", folder, timeout=120)
-    assert result.returncode == 0, result
+def study(comm: Any, folder: Path, *words: object) -> dict[str, Any]:
+    assert command(comm, *words, "--rounds", 12, "--out", folder) == 0
+    return written(folder, *words)
+
+
+def written(folder: Path, *words: object) -> dict[str, Any]:
     name = words[1] if words[0] == "study" else words[0]
     record = json.loads((folder / f"{name}.json").read_text())
     assert {"study", "rows", "machine", "command", "versions"} <= set(record)
     assert record["study"] == name
-    assert f"-m mpi_pgd {words[0]}" in record["command"]
-    return record, result.stdout
+    assert isinstance(record, dict)
+    return record
 
 
 def alike(rows: list[dict[str, Any]]) -> None:
@@ -39,9 +44,10 @@ def alike(rows: list[dict[str, Any]]) -> None:
         assert row["predicted_seconds_per_round"] > 0
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
-def test_compare(library: Library, ranks: int, tmp_path: Path) -> None:
-    record, told = study(library, ranks, tmp_path, "compare", "--repeats", 2)
+def test_compare(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ranks = comm.size
+    record = study(comm, folder, "compare", "--repeats", 2)
+    told = comm.bcast(capsys.readouterr().out)
     rows = record["rows"]
     alike(rows)
     every = [(mode, name) for mode, names in ALGORITHMS.items() for name in names]
@@ -59,8 +65,10 @@ def test_compare(library: Library, ranks: int, tmp_path: Path) -> None:
         assert record["winner"] == {"mode": best["mode"], "algorithm": best["algorithm"]}
 
 
-def test_scaling(library: Library, tmp_path: Path) -> None:
-    record, told = study(library, 3, tmp_path, "scaling", "--repeats", 1, "--algorithms", "library,ring")
+@pytest.mark.ranks(3)
+def test_scaling(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = study(comm, folder, "scaling", "--repeats", 1, "--algorithms", "library,ring")
+    told = comm.bcast(capsys.readouterr().out)
     alike(record["rows"])
     strong = [row for row in record["rows"] if row["scaling"] == "strong"]
     weak = [row for row in record["rows"] if row["scaling"] == "weak"]
@@ -76,14 +84,16 @@ def test_scaling(library: Library, tmp_path: Path) -> None:
     assert all(sentence[1:] in told for sentence in record["findings"])
 
 
-def test_scaling_on_chosen_ranks_as_a_part_of_more(library: Library, tmp_path: Path) -> None:
-    record, _ = study(library, 3, tmp_path, "scaling", "--repeats", 1, "--ranks", "3,1", "--largest", 5)
+@pytest.mark.ranks(3)
+def test_scaling_on_chosen_ranks_as_a_part_of_more(comm: Any, folder: Path) -> None:
+    record = study(comm, folder, "scaling", "--repeats", 1, "--ranks", "3,1", "--largest", 5)
     assert [row["ranks"] for row in record["rows"]] == [1, 3] * 4
     assert [row["rows"] for row in record["rows"]] == [53940] * 4 + [13485, 26970, 10788, 32364]
 
 
-def test_stragglers(library: Library, tmp_path: Path) -> None:
-    record, _ = study(library, 3, tmp_path, "study", "straggler", "--mean", "0.004")
+@pytest.mark.ranks(3)
+def test_stragglers(comm: Any, folder: Path) -> None:
+    record = study(comm, folder, "study", "straggler", "--mean", "0.004")
     assert [row["workers"] for row in record["rows"]] == [1, 2, 3]
     assert [row["theory"] for row in record["rows"]] == pytest.approx([0.004, 0.006, 0.004 * 11 / 6])
     for row in record["rows"]:
@@ -91,6 +101,16 @@ def test_stragglers(library: Library, tmp_path: Path) -> None:
         assert row["measured_maximum"] > 0.001  # the delays are seeded, and a rank can only be later than they say
 
 
+@pytest.mark.parametrize("words", STUDIES)
+def test_a_study_as_a_person_types_it(words: list[str], tmp_path: Path) -> None:
+    library = any_library(STUDIES.index(words))
+    result = launch(library, 3, *words, "--rounds", 3, "--out", tmp_path)
+    assert result.returncode == 0, result
+    assert f"-m mpi_pgd {words[0]}" in written(tmp_path, *words)["command"]
+    assert "On diamonds.h5: " in result.stdout or words[0] == "study"
+
+
+@pytest.mark.ranks(2)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -106,21 +126,23 @@ def test_stragglers(library: Library, tmp_path: Path) -> None:
         (["study"], "study was given nothing: expected one of straggler"),
         (["study", "stragler"], "study was given stragler (did you mean straggler?)"),
         (["study", "straggler", "--mean", "0"], "--mean was given 0"),
-        (["compar"], "there is no command compar (did you mean compare?)"),
     ],
 )
-def test_bad_input(library: Library, words: list[str], told: str) -> None:
-    result = launch(library, 2, *words, timeout=30)
+def test_bad_input(comm: Any, words: list[str], told: str, capfd: pytest.CaptureFixture[str]) -> None:
+    refused(comm, words, [told], capfd)
+
+
+@pytest.mark.ranks(2)
+def test_what_cannot_be_written_is_told_before_the_work(comm: Any, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "file").touch()
+    refused(comm, ["compare", "--out", folder / "file"], ["can't be written"], capfd)
+
+
+def test_bad_input_ends_the_job(library: Library) -> None:
+    result = launch(library, 2, "compare", "--step", 1000, timeout=30)
     assert result.returncode == 2, result
     assert result.stderr.count("mpi_pgd: ") == 1, result
-    assert told in result.stderr, result
-
-
-def test_what_cannot_be_written_is_told_before_the_work(library: Library, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    result = launch(library, 2, "compare", "--out", tmp_path / "file", timeout=30)
-    assert result.returncode == 2, result
-    assert "can't be written" in result.stderr, result
+    assert "the fit diverged with --step 1000" in result.stderr, result
 
 
 SIGNAL = """
@@ -154,8 +176,9 @@ runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.parametrize("command", [["compare"], ["scaling"], ["study", "straggler"]])
-def test_a_signal_ends_a_study(library: Library, command: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", STUDIES)
+def test_a_signal_ends_a_study(command: list[str], tmp_path: Path) -> None:
+    library = any_library(STUDIES.index(command) + 1)
     script = tmp_path / "usr1.py"  # not signal.py: that would be in the way of the module
     script.write_text(SIGNAL)
     result = launch(library, 3, *command, "--rounds", 10**6, "--out", tmp_path / "out", script=script, timeout=60)
@@ -164,9 +187,8 @@ def test_a_signal_ends_a_study(library: Library, command: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize("command", ["compare", "scaling"])
-def test_a_signal_leaves_what_is_measured(library: Library, command: str, tmp_path: Path) -> None:
-    if (library.name == "mpich") == (command == "scaling"):
-        pytest.skip("the other library's turn")
+def test_a_signal_leaves_what_is_measured(command: str, tmp_path: Path) -> None:
+    library = any_library(command == "compare")
     script = tmp_path / "usr1.py"
     first = "if MPI.COMM_WORLD.rank == 0: threading.Timer(1.5"  # the others begin later, and would be signalled behind the end
     script.write_text("from mpi4py import MPI\n" + SIGNAL.replace("threading.Timer(0.5", first))
@@ -181,8 +203,9 @@ def test_a_signal_leaves_what_is_measured(library: Library, command: str, tmp_pa
     assert records.read(str(tmp_path / "out"), every()).found[command]["rows"] == record["rows"]
 
 
-@pytest.mark.parametrize("command", [["compare"], ["scaling"], ["study", "straggler"]])
-def test_a_bug_on_one_rank_ends_a_study(library: Library, command: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", STUDIES)
+def test_a_bug_on_one_rank_ends_a_study(command: list[str], tmp_path: Path) -> None:
+    library = any_library(STUDIES.index(command))
     script = tmp_path / "bug.py"
     script.write_text(BUG)
     result = launch(library, 3, *command, script=script, timeout=60)
