@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.hosts import Hosts, unavailable
-from tests.launch import ROOT, Library, Result, launch, libraries
+from tests.launch import ROOT, Library, Result, any_library, launch, libraries
 from tests.sparse import hole
 
 DATA = ROOT / "data" / "diamonds.h5"
@@ -58,6 +58,15 @@ def examined(
     assert len(found) == ranks, result
     assert worlds > 1 or all(rows == found[0] for rows in found), found
     return {row["check"]: row for row in found[0]}, result
+
+
+def seen(comm: Any, *data: object, out: object = "") -> Rows:
+    """The findings by check, the same on all ranks of a communicator."""
+    from mpi_pgd.study.doctor import examine
+
+    rows = [item._asdict() for item in examine(comm, [*map(str, data)], str(out))]
+    assert all(each == rows for each in comm.allgather(rows))
+    return {row["check"]: row for row in rows}
 
 
 def wrapped(library: Library, folder: Path, command: str) -> Library:
@@ -249,40 +258,50 @@ def stored(path: Path, shape: tuple[int, int], chunks: Any = None, y_chunks: Any
     return path
 
 
-def test_rows_larger_than_memory(library: Library, tmp_path: Path) -> None:
-    path = stored(tmp_path / "huge.h5", (10**9, 1000))  # 7 TiB that take no disk
-    rows, result = examined(tmp_path, library, 2, path)
-    assert rows["memory"]["level"] == "warning", result
+def made(comm: Any, *what: Any, **how: Any) -> Path:
+    """What is stored by rank 0."""
+    path = stored(*what, **how) if comm.rank == 0 else None
+    return Path(comm.bcast(path))
+
+
+@pytest.mark.ranks(2)
+def test_rows_larger_than_memory(comm: Any, folder: Path) -> None:
+    path = made(comm, folder / "huge.h5", (10**9, 1000))  # 7 TiB that take no disk
+    rows = seen(comm, path)
+    assert rows["memory"]["level"] == "warning"
     assert "7.28 TiB in all" in rows["memory"]["finding"]
     assert "such nodes or more" in rows["memory"]["advice"]
 
 
-def test_columns_as_chunks(library: Library, tmp_path: Path) -> None:
-    path = stored(tmp_path / "columns.h5", (20_000, 20), chunks=(20_000, 1))
-    rows, result = examined(tmp_path, library, 4, path)
-    assert rows["chunks"]["level"] == "warning", result
+@pytest.mark.ranks(4)
+def test_columns_as_chunks(comm: Any, folder: Path) -> None:
+    path = made(comm, folder / "columns.h5", (20_000, 20), chunks=(20_000, 1))
+    rows = seen(comm, path)
+    assert rows["chunks"]["level"] == "warning"
     assert "decompress 4 times what they read (predicted)" in rows["chunks"]["finding"]
     assert rows["chunks"]["advice"].startswith("h5repack -l X:CHUNK=576x20 -f X:GZIP=1 OLD NEW")
 
 
-def test_one_chunk_of_targets(library: Library, tmp_path: Path) -> None:
+@pytest.mark.ranks(2)
+def test_one_chunk_of_targets(comm: Any, folder: Path) -> None:
     """X is read in slabs, and for each all of y is decompressed."""
-    path = stored(tmp_path / "targets.h5", (10**7, 100), chunks=(1000, 100), y_chunks=(10**7,))
-    rows, result = examined(tmp_path, library, 2, path)
-    assert rows["chunks"]["level"] == "warning", result
+    path = made(comm, folder / "targets.h5", (10**7, 100), chunks=(1000, 100), y_chunks=(10**7,))
+    rows = seen(comm, path)
+    assert rows["chunks"]["level"] == "warning"
     assert rows["chunks"]["finding"].startswith(f"y in {path}: chunks (10000000,), 76.3 MiB")
 
 
-def test_missing_file(library: Library, tmp_path: Path) -> None:
-    rows, result = examined(tmp_path, library, 2, tmp_path / "gone.h5", out=tmp_path / "out")
-    assert rows["data"]["level"] == "warning", result
-    assert f"there is no file {tmp_path / 'gone.h5'}" in rows["data"]["finding"]
+@pytest.mark.ranks(2)
+def test_missing_file(comm: Any, folder: Path) -> None:
+    rows = seen(comm, folder / "gone.h5", out=folder / "out")
+    assert rows["data"]["level"] == "warning"
+    assert f"there is no file {folder / 'gone.h5'}" in rows["data"]["finding"]
     assert "memory" not in rows
     assert rows["out"]["level"] == "ok"
 
 
-def test_data_that_are_nowhere_end_it(library: Library, tmp_path: Path) -> None:
-    result = launch(library, 2, "doctor", tmp_path / "nosuch.h5")
+def test_data_that_are_nowhere_end_it(tmp_path: Path) -> None:
+    result = launch(any_library(1), 2, "doctor", tmp_path / "nosuch.h5")
     assert (result.returncode, result.stdout) == (2, ""), result
     assert result.stderr.count("mpi_pgd: ") == 1, result
     assert f"mpi_pgd: there is no file {tmp_path / 'nosuch.h5'}: give one or more HDF5 files" in result.stderr
@@ -322,27 +341,30 @@ def test_a_part_that_crashes_is_a_finding(library: Library, tmp_path: Path) -> N
     assert {row["level"] for row in found[0] if row["check"] in ("data", "memory", "blocks", "out", "software")} == {"ok"}
 
 
-def test_missing_source(library: Library, tmp_path: Path) -> None:
+@pytest.mark.ranks(1)
+def test_missing_source(comm: Any, folder: Path) -> None:
     layout = h5py.VirtualLayout((8, 2), "f8")
     layout[:] = h5py.VirtualSource("gone.h5", "X", (8, 2))
-    with h5py.File(tmp_path / "rows.h5", "w") as file:
+    with h5py.File(folder / "rows.h5", "w") as file:
         file.create_virtual_dataset("X", layout)
         file["y"] = np.zeros(8)
-    rows, result = examined(tmp_path, library, 1, tmp_path / "rows.h5")
-    assert rows["data"]["level"] == "warning", result
+    rows = seen(comm, folder / "rows.h5")
+    assert rows["data"]["level"] == "warning"
     assert "gone.h5 is missing" in rows["data"]["finding"]
 
 
-def test_more_ranks_than_blocks(library: Library, tmp_path: Path) -> None:
-    path = stored(tmp_path / "few.h5", (100, 3))
-    rows, result = examined(tmp_path, library, 4, path)
-    assert rows["blocks"]["level"] == "warning", result
+@pytest.mark.ranks(4)
+def test_more_ranks_than_blocks(comm: Any, folder: Path) -> None:
+    path = made(comm, folder / "few.h5", (100, 3))
+    rows = seen(comm, path)
+    assert rows["blocks"]["level"] == "warning"
     assert "2 of 4 workers would have no rows" in rows["blocks"]["finding"]
     assert "2 workers would have even ones" in rows["blocks"]["advice"]
 
 
-def test_folder_that_cannot_be_made(library: Library, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    rows, result = examined(tmp_path, library, 2, DATA, out=tmp_path / "file" / "out")
-    assert rows["out"]["level"] == "warning", result
+@pytest.mark.ranks(2)
+def test_folder_that_cannot_be_made(comm: Any, folder: Path) -> None:
+    (folder / "file").touch()
+    rows = seen(comm, DATA, out=folder / "file" / "out")
+    assert rows["out"]["level"] == "warning"
     assert "can't be written" in rows["out"]["finding"]
