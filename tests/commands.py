@@ -1,14 +1,14 @@
 """The command line on a communicator, in place of an mpirun of its own: from the words to the exit code, or to the sentence."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mpi_pgd.cli.commands import COMMANDS
+from mpi_pgd.cli.commands import COMMANDS, module
 from mpi_pgd.errors import InputError
+from mpi_pgd.study import STUDIES
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -21,10 +21,10 @@ def command(comm: "MPI.Intracomm", *words: object) -> int:
         InputError: what it would say before it ends with the code 2.
     """
     texts = [*map(str, words)]
-    named = texts[:1] and texts[0] in COMMANDS
-    module = import_module(f"mpi_pgd.cli.{texts[0] if named else 'fit'}")
+    name = texts[0] if texts and texts[0] in COMMANDS else ""
+    more = {} if name else {"named": False}
     try:
-        code = module.main(comm, texts[1:] if named else texts, perf_counter(), **({} if named else {"named": False}))
+        code = module(name or "fit").main(comm, texts[1:] if name and name not in STUDIES else texts, perf_counter(), **more)
     except InputError:
         comm.Barrier()
         raise
