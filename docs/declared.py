@@ -8,14 +8,13 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
 from mpi_pgd import config
-from mpi_pgd.cli.commands import COMMANDS
+from mpi_pgd.cli.commands import COMMANDS, parser
 from mpi_pgd.cli.help import first_page
 from mpi_pgd.modes import MODES
 
@@ -71,7 +70,7 @@ class Page(Declared):
 
     def shown(self, what: str = "") -> nodes.Node:
         os.environ["COLUMNS"] = WIDTH
-        text = import_module(f"mpi_pgd.cli.{what}").parser().format_help() if what else first_page()
+        text = parser(what).format_help() if what else first_page()
         return nodes.literal_block(text, text, language="text")
 
 
