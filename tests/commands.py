@@ -8,6 +8,7 @@ import pytest
 
 from mpi_pgd.cli.commands import COMMANDS, module
 from mpi_pgd.errors import InputError
+from mpi_pgd.report.progress import listen
 from mpi_pgd.study import STUDIES
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def command(comm: "MPI.Intracomm", *words: object) -> int:
     Raises:
         InputError: what it would say before it ends with the code 2.
     """
+    listen()
     texts = [*map(str, words)]
     name = texts[0] if texts and texts[0] in COMMANDS else ""
     more = {} if name else {"named": False}

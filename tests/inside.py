@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from mpi_pgd.comm.startup import RANK_VARIABLES
+from mpi_pgd.system.log import RANK_VARIABLES
 from tests.launch import Library, Result, Running, launch, libraries, named
 
 WORLD = 7  # ranks of the mpirun

@@ -9,10 +9,12 @@ from time import perf_counter, sleep
 
 from mpi_pgd import __version__
 from mpi_pgd.cli.commands import COMMANDS, complain, module, parser
-from mpi_pgd.comm.startup import RANK_VARIABLES, limited, note, unnoted
+from mpi_pgd.comm.startup import limited, note, unnoted
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.recovery.signals import SignalFlag
+from mpi_pgd.report.progress import listen
 from mpi_pgd.study import STUDIES, Command
+from mpi_pgd.system.log import RANK_VARIABLES
 
 STOPPED = 75  # by a signal
 Work = Callable[..., int]
@@ -22,6 +24,7 @@ OTHERS = 2  # seconds that a rank which is alone gives the others, who are so to
 def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
     """Run the program; returns its exit code. ``early`` hears the signals that come before a command does."""
     start = perf_counter()
+    listen()
     first = next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), "0") == "0"
     if argv[:1] == ["help"] or (argv[1:2] == ["help"] and argv[0] in COMMANDS):
         argv = [*(word for word in argv[:2] if word != "help"), "--help"]

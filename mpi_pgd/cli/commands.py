@@ -2,13 +2,13 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.study import STUDIES, Command
+from mpi_pgd.system.log import LOG
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -53,7 +53,7 @@ def unknown(words: Sequence[str]) -> None:
 
 def complain(error: object) -> None:
     """One line on standard error."""
-    print(f"mpi_pgd: {error}", file=sys.stderr, flush=True)
+    LOG.error(error)
 
 
 def shared(comm: "MPI.Intracomm", read: Callable[[Sequence[str]], Any], words: Sequence[str]) -> Any:

@@ -5,16 +5,15 @@ import os
 import select
 import signal
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mpi_pgd.comm.components import ulfm
+from mpi_pgd.system.log import LOG, RANK_VARIABLES
 
 LOSS = 60.0  # seconds that MPI may take to start, where a rank that dies meanwhile does not end the job
 LIMIT = 600.0  # seconds elsewhere: some launchers let the others wait for a rank that has left before
-RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 EXIT = "MPI_PGD_EXIT"
 LONGEST = 4  # characters of a code and the end of its line; a file with more in it is another
 
@@ -31,7 +30,7 @@ def note(code: int) -> None:
         if path:
             Path(path).write_text(f"{code}\n")
     except OSError as error:  # said, not raised: the caller is about to end the others, who would wait for ever
-        sys.stderr.write(f"mpi_pgd: {EXIT}={path} can't be written ({error.strerror}): the code is {code}\n")
+        LOG.error(f"{EXIT}={path} can't be written ({error.strerror}): the code is {code}")
 
 
 def unnoted() -> None:

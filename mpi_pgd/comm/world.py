@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import sleep
 from typing import NoReturn, TypeVar, cast
@@ -18,6 +18,7 @@ from mpi_pgd.comm.startup import note
 from mpi_pgd.comm.ulfm import agree, connect, first, tolerant
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import scheduler
+from mpi_pgd.system.log import LOG
 
 Held = TypeVar("Held")
 PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
@@ -94,13 +95,14 @@ def guard(comm: MPI.Intracomm) -> Iterator[None]:
 def _abort(comm: MPI.Intracomm) -> NoReturn:
     head = f"rank {comm.rank} of {comm.size} on {MPI.Get_processor_name()} failed:\n"
     sys.stdout.flush()
-    sys.stderr.write(head + traceback.format_exc())  # at once: a launcher that hears of the end drops what comes after
-    sys.stderr.flush()
-    end(1)
+    end(1, head + traceback.format_exc())
 
 
-def end(code: int) -> NoReturn:
-    """End all ranks, from any thread: the main thread may wait in MPI, or elsewhere. What there is to say has been written."""
+def end(code: int, words: str = "") -> NoReturn:
+    """End all ranks, from any thread: the main thread may wait in MPI, or elsewhere. The last words are written as they are."""
+    with suppress(OSError, ValueError):  # closed or full
+        sys.stderr.write(words)  # at once: a launcher that hears of the end drops what comes after
+        sys.stderr.flush()
     signal.alarm(ENDING)  # the disk may hang, and MPICH's Abort may wait for a node that is gone, or return
     note(code)
     sleep(FORWARD)  # MPICH's launcher drops what it has not passed on when it hears of the end
@@ -164,8 +166,8 @@ def leave(comm: MPI.Intracomm, code: int, sentence: str = "") -> int:
 
 def _last_words(code: int, sentence: str) -> None:
     sys.stdout.flush()
-    sys.stderr.write(f"mpi_pgd: {sentence}\n" if sentence else "")
-    sys.stderr.flush()
+    if sentence:
+        LOG.error(sentence)
     note(code)
 
 

@@ -90,9 +90,10 @@ class Kill(NamedTuple):
 
 
 class End(NamedTuple):
-    """Action: end the job with this exit code."""
+    """Action: end the job with this exit code, after these last words."""
 
     code: int
+    sentence: str
 
 
 Event = Beat | Joined | Heard | Wanted | Saved | Tick

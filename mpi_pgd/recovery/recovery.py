@@ -9,7 +9,6 @@ none.
 import atexit
 import os
 import signal
-import sys
 from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple, TypeVar, cast
@@ -20,6 +19,7 @@ from mpi_pgd.comm import components
 from mpi_pgd.comm.ulfm import agree, connect, lost, shrunk, tolerant
 from mpi_pgd.comm.world import nodes
 from mpi_pgd.errors import InputError
+from mpi_pgd.system.log import LOG
 
 Done = TypeVar("Done")
 FINALIZING = 5  # seconds for MPI_Finalize, where it may wait for ranks that were lost
@@ -99,7 +99,7 @@ def _warn(team: Team) -> None:
     """Of what is to be changed before a rank is lost."""
     what = components.intolerant(os.environ)
     if what and team.comm.rank == 0 and len({*team.nodes}) > 1:
-        sys.stderr.write(f"mpi_pgd: {what}: start with {components.ADVICE}\n")
+        LOG.warning(f"{what}: start with {components.ADVICE}")
 
 
 def _survivors(team: Team) -> Team:

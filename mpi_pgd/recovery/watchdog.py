@@ -267,6 +267,4 @@ class Watchdog:
         self._save(last=True)
         yield from self._sleep(SAVING, lambda: self._saved is not None)
         where = f"the checkpoint could not be written within {SAVING:.0f} s" if self._saved is None else self._saved
-        self._actions.append(Say("; ".join(filter(None, [why, "the run ends", where]))))
-        yield self._now  # it may be old when it has been said
-        self._actions.append(End(TRY_AGAIN))
+        self._actions.append(End(TRY_AGAIN, "; ".join(filter(None, [why, "the run ends", where]))))

@@ -38,7 +38,8 @@ class Watcher:
         every: seconds between two saves; inf for none.
         patience: see ``HangTimeout``.
         flag: tells of signals.
-        end: ends the job with an exit code; called in the thread, and not to return. With ULFM it takes MPI_Abort to end all.
+        end: ends the job with an exit code, after last words; called in the thread, and not to return. With ULFM it takes
+            MPI_Abort to end all.
         frozen: what happens to a rank that is frozen: ``end`` the run, or ``drop`` the rank, which ULFM survives.
         say: tells the user a sentence; called in the thread.
         key: what all ranks, and nobody else, know: it signs the datagrams of a patience.
@@ -57,7 +58,7 @@ class Watcher:
         every: float = math.inf,
         patience: str | float = math.inf,
         flag: SignalFlag | None = None,
-        end: Callable[[int], object] = os._exit,
+        end: Callable[[int, str], object] = lambda code, _: os._exit(code),
         frozen: str = "end",
         say: Callable[[str], None],
         key: bytes = b"",
@@ -201,7 +202,7 @@ class Watcher:
                 with contextlib.suppress(ProcessLookupError):  # it is gone: all the better
                     os.kill(action.pid, signal.SIGKILL)
             case End():
-                self.end(action.code)
+                self.end(*action)
 
     def _request(self, last: bool) -> None:
         """Begin to save, if this rank has anything to write."""

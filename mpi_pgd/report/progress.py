@@ -1,5 +1,6 @@
-"""How far a command is: one live line on a terminal, a plain line every few seconds in a log; both on standard error."""
+"""What a person reads on standard error: sentences, and how far a command is, on one live line, or on several in a log."""
 
+import logging
 import math
 import os
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
 from typing import TypeVar
+
+from mpi_pgd.system.log import LOG
 
 LIVE, LOGGED = 0.1, 5.0  # seconds between lines
 TICK = 1.0  # the same, where a thread writes them beside what is measured
@@ -31,13 +34,27 @@ LAUNCHERS = (
 Item = TypeVar("Item")
 
 
-class Line:
-    """One line that is written over and over; nothing that fails in writing it is worth a run."""
+class Line(logging.Handler):
+    """Writes sentences and, between them, one line over and over; nothing that fails in writing is worth a run."""
 
-    def __init__(self) -> None:
+    terminal: Path | None = None
+    shown = False
+
+    def begin(self) -> bool:
+        """Find out where lines go; whether there is a terminal, on which they are one."""
         self.terminal = terminal()
-        self.live = self.terminal is not None
-        self.shown = False
+        return self.live
+
+    @property
+    def live(self) -> bool:
+        """Whether there is one line."""
+        return self.terminal is not None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without a lock: a thread that hangs in writing keeps no other, and no end of the process, waiting."""
+        self.clear()
+        self._write(f"mpi_pgd: {record.getMessage()}\n")
+        return True
 
     def show(self, parts: Sequence[tuple[str, int]]) -> None:
         """Write the parts, each with a number; on a terminal without those of the highest numbers, so that it is one line."""
@@ -52,10 +69,20 @@ class Line:
         """Leave nothing of a live line."""
         if self.live and self.shown:
             self._write("\r\x1b[K")
+        self.shown = False
 
     def _write(self, text: str) -> None:
         with suppress(OSError, ValueError):
             print(text, end="", file=sys.stderr, flush=True)
+
+
+LINE = Line()
+
+
+def listen() -> None:
+    """Have what is logged written on standard error, as the command line does."""
+    LOG.addHandler(LINE)
+    LOG.setLevel(logging.INFO)
 
 
 def _joined(parts: Sequence[tuple[str, int]]) -> str:
@@ -74,8 +101,7 @@ class Progress:
 
     def __init__(self, rounds: int, tol: float, until: float, ends: float, first: float) -> None:
         self.limit, self.tol, self.until, self.ends = rounds, tol, until, ends
-        self.line = Line()
-        self.every = LIVE if self.line.live else LOGGED
+        self.every = LIVE if LINE.begin() else LOGGED
         self.begun = perf_counter()
         self.last = self.begun
         self.norm = first
@@ -106,7 +132,7 @@ class Progress:
             (f"{rate:.0f} rounds/s", 3),
             (self._left(done, rest, sure, rate, now), 0),
         ]
-        self.line.show([part for part in parts if part[0]])
+        LINE.show([part for part in parts if part[0]])
 
     def _rest(self, done: int, norm: float) -> tuple[float, bool]:
         """Rounds to go, as the gradient falls of late, and whether it does so evenly and would be there before the last round."""
@@ -131,10 +157,6 @@ class Progress:
             told.append(f"{_duration(self.ends - now)} of the job left: {'enough' if enough else 'too few at this rate'}")
         return "; ".join(told)
 
-    def close(self) -> None:
-        """Clear the live line."""
-        self.line.clear()
-
 
 class Steps:
     """Of a command that takes one step after the other: "turn 4 of 24, about 40 s left".
@@ -153,20 +175,20 @@ class Steps:
         self.word, self.keys, self.until = word, keys, until
         self.number, self.began = -1, perf_counter()
         self.known: dict[Hashable, float] = {}
-        self.line = Line() if shown else None
+        self.shown = shown
         self._over = Event()
 
     def __enter__(self) -> "Steps":
-        if self.line:
-            self._thread = Thread(target=self._tell, args=(self.line,), daemon=True)
+        if self.shown:
+            self._thread = Thread(target=self._tell, args=(TICK if LINE.begin() else LOGGED,), daemon=True)
             self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        if self.line:
+        if self.shown:
             self._thread.join()
-            self.line.clear()
+            LINE.clear()
 
     def next(self) -> None:
         """A step begins."""
@@ -176,10 +198,10 @@ class Steps:
         self.began = now
         self.number += 1
 
-    def _tell(self, line: Line) -> None:
-        while not self._over.wait(TICK if line.live else LOGGED):
+    def _tell(self, every: float) -> None:
+        while not self._over.wait(every):
             if self.number >= 0:
-                line.show([(self.text(perf_counter()), 0)])
+                LINE.show([(self.text(perf_counter()), 0)])
 
     def text(self, now: float) -> str:
         """What there is to say."""

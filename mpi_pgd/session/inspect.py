@@ -22,6 +22,7 @@ from mpi_pgd.modes.facts import Facts
 from mpi_pgd.observers.delay import check, parse
 from mpi_pgd.observers.pulse import Pulse
 from mpi_pgd.system import scheduler
+from mpi_pgd.system.log import LOG
 
 INSPECTION = 300.0  # seconds for a look at the files, which takes some milliseconds each
 
@@ -126,8 +127,8 @@ def _endless() -> None:
 def say_warnings(problem: Problem) -> None:
     """Rank 0 says, --quiet or not, what in the data may be meant otherwise than it is read."""
     if problem.comm.rank == 0:
-        sys.stderr.writelines(f"mpi_pgd: {words}\n" for words in problem.table.warnings)
-        sys.stderr.flush()
+        for words in problem.table.warnings:
+            LOG.warning(words)
 
 
 def warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
@@ -139,5 +140,4 @@ def warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
     comm.Allgather(np.array(len(os.sched_getaffinity(0)), dtype=np.int64), cpus)
     if comm.rank == 0:
         for trap in scheduler.traps(os.environ, len(set(names)), cpus.tolist()):
-            sys.stderr.write(f"mpi_pgd: {trap.words}: {trap.advice}\n")
-        sys.stderr.flush()
+            LOG.warning(f"{trap.words}: {trap.advice}")

@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -38,6 +37,7 @@ from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.places import Places
 from mpi_pgd.session.prepare import take_moments, verify_rows
 from mpi_pgd.system import scheduler
+from mpi_pgd.system.log import LOG
 
 if TYPE_CHECKING:
     from mpi_pgd.recovery.sentinel import Sentinel
@@ -153,19 +153,19 @@ class Job:
             flag=self.flag,
             end=self._end,
             frozen=chosen.frozen,
-            say=say,
+            say=LOG.warning,
             key=self.begun.key,
             host=host,
         )
         self.watcher = self.stack.enter_context(watcher)
         if watcher.timeout.automatic and self.team.comm.rank == 0 and not chosen.quiet:
-            say(watcher.timeout.sentence())
+            LOG.info(watcher.timeout.sentence())
 
-    def _end(self, code: int) -> None:
+    def _end(self, code: int, sentence: str) -> None:
         """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""
         if self.sentinel:
-            self.sentinel.dismiss()  # the watcher has said what there is to say
-        end(code)
+            self.sentinel.dismiss()
+        end(code, f"mpi_pgd: {sentence}\n")
 
     def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
         """What was kept or saved, or else asked of the data now. Collective."""
@@ -217,7 +217,7 @@ class Job:
             )
         if problem.comm.rank == 0:
             for entry in self.losses[told:]:
-                say(_lost(entry, problem.comm.size))
+                LOG.warning(_lost(entry, problem.comm.size))
 
     def keeper(self, problem: Problem) -> Callable[[FitRule, Partial], Keeper] | None:
         """What keeps the state of a descent; None if nobody will ask for it."""
@@ -253,7 +253,7 @@ class Job:
         except InputError as error:
             if outside(str(self.status), self.settings.max_seconds):
                 raise
-            say(str(error))
+            LOG.warning(str(error))
 
     def rescue(self, failure: BaseException) -> None:
         """The newest state that there is, as the run fails: the checkpoint may be as old as --every says."""
@@ -263,18 +263,18 @@ class Job:
         save.start()
         save.join(RESCUE)  # a disk may hang, and the others wait
         if not save.ended:
-            say(f"the checkpoint {self.writer.path} could not be written within {RESCUE:g} s")
+            LOG.warning(f"the checkpoint {self.writer.path} could not be written within {RESCUE:g} s")
         elif save.bug:
-            say(f"the checkpoint {self.writer.path} could not be written: {save.bug!r}")
+            LOG.warning(f"the checkpoint {self.writer.path} could not be written: {save.bug!r}")
         elif save.sentence and save.sentence != str(failure):
-            say(save.sentence)
+            LOG.warning(save.sentence)
 
     def _save(self, told: bool) -> str:
         """Nothing, or else raises; what there is to tell is told."""
         if self.writer and self.status != Status.DIVERGED:
             where = self.writer()
             if told and not self.settings.quiet:
-                say(f"{where}; go on with --resume {self.writer.path}")
+                LOG.info(f"{where}; go on with --resume {self.writer.path}")
         return ""
 
 
@@ -291,12 +291,6 @@ def about(problem: Problem) -> About:
 def jsonable(chosen: Settings) -> dict[str, Any]:
     """Settings as JSON has them: None for infinity."""
     return {key: None if value == math.inf else value for key, value in chosen.as_dict().items()}
-
-
-def say(sentence: str) -> None:
-    """One line on standard error."""
-    sys.stderr.write(f"mpi_pgd: {sentence}\n")
-    sys.stderr.flush()
 
 
 def _lost(loss: dict[str, Any], left: int) -> str:

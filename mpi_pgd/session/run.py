@@ -29,14 +29,15 @@ from mpi_pgd.recovery.recovery import Team, lasting
 from mpi_pgd.recovery.resume import Start, carried
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.report import bundle, rescue
-from mpi_pgd.report.progress import Progress
+from mpi_pgd.report.progress import LINE, Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.session import places, provenance
 from mpi_pgd.session.descend import Descent, descend, votes
 from mpi_pgd.session.inspect import inspect_files, say_warnings
-from mpi_pgd.session.job import Choose, Job, jsonable, outside, say
+from mpi_pgd.session.job import Choose, Job, jsonable, outside
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.system import output
+from mpi_pgd.system.log import LOG
 
 Data = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -81,7 +82,7 @@ def fit(data: Data | None = None, *more: Any, comm: MPI.Intracomm | None = None,
         comm: the ranks that take part; all of the world if not given.
         options: the settings of the command line, with ``_`` for ``-`` (see ``mpi_pgd.config.Settings``).
 
-    The data and the options of the first rank count, whatever the others give.
+    The data and the options of the first rank count, whatever the others give. Warnings go to the logger ``mpi_pgd``.
 
     Raises:
         InputError: data or settings can't be used; on every rank alike. Any other exception on one of several ranks ends them
@@ -218,7 +219,7 @@ class _Fit:
             return lambda *_: None
         first = self.kept.history.lines(0, 1)[1].sum()  # of a fit that goes on; else 0
         progress = Progress(self.settings.rounds, self.settings.tol, self.deadline.wanted, self.deadline.ends, float(first))
-        stack.callback(progress.close)
+        stack.callback(LINE.clear)
         return progress
 
     def _result(self, descent: Descent, setup: Moments) -> Result:
@@ -256,7 +257,7 @@ class _Fit:
             if not self.job.writer:  # else ``Job.rescue`` writes all there is
                 found = {"status": str(rule.status), "rounds": rule.rounds, "coef": coef.tolist(), "intercept": intercept}
                 where = rescue.write(found | {"feature_names": self.problem.table.names})
-                say(f"the coefficients of {rule.rounds} rounds could not be written as asked; {where}")
+                LOG.warning(f"the coefficients of {rule.rounds} rounds could not be written as asked; {where}")
             raise
 
     def _rehearsal(self) -> bundle.Bundle:

@@ -3,7 +3,6 @@
 import errno
 import os
 import secrets
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import output, scheduler
+from mpi_pgd.system.log import LOG
 
 BEAT = 5.0  # seconds between two signs of life
 GRACE = 30.0  # seconds without one, after which a run on another node is taken for dead
@@ -94,7 +94,7 @@ class Claim:
                     f"({self.lock} tells of it)"
                 )
             if gone is None and not seen:
-                sys.stderr.write(f"mpi_pgd: {self.flag} was written by {_who(found)}: waits {GRACE:.0f} s for a sign of life\n")
+                LOG.warning(f"{self.flag} was written by {_who(found)}: waits {GRACE:.0f} s for a sign of life")
             seen = seen or beat
             sleep(PAUSE)
 

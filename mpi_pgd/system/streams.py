@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TextIO
 
+from mpi_pgd.system.log import LOG
+
 
 class Stream(io.TextIOWrapper):
     """One of the two. When it can't be written any more, what is written goes nowhere.
@@ -38,8 +40,7 @@ class Stream(io.TextIOWrapper):
         super().flush()  # what is left of it
         if error.errno != errno.EPIPE:
             self.failure = error
-            sys.stderr.write(f"mpi_pgd: standard output can't be written ({error.strerror}): the rest of it is lost\n")
-            sys.stderr.flush()
+            LOG.error(f"standard output can't be written ({error.strerror}): the rest of it is lost")
 
 
 def secure() -> None:

@@ -56,9 +56,11 @@ def test_the_users_choice_is_left_alone_and_judged(value: str, bad: list[str], p
 
 
 SCRIPT = """
+import logging
 from mpi4py import MPI
 from mpi_pgd import fit
 
+logging.basicConfig(format="%(name)s: %(message)s")
 assert fit({data!r}, rounds=3).record["ranks"] == 4
 """
 

@@ -1,6 +1,7 @@
 """``fit`` from Python with checkpoints, on any number of ranks."""
 
 import json
+import logging
 from pathlib import Path
 
 import h5py
@@ -92,10 +93,11 @@ def test_what_fails_at_the_end_costs_no_rounds(
     failing: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path, out = tmp_path / "fit.ckpt", str(tmp_path / "out")
     monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO, "mpi_pgd")
     whole = fit(data, rounds=9, tol=0.0, comm=comm)
     fit(data, rounds=3, tol=0.0, comm=comm, checkpoint=str(path))
     monkeypatch.setattr(failing, broken)
@@ -103,14 +105,14 @@ def test_what_fails_at_the_end_costs_no_rounds(
         fit(resume=str(path), rounds=9, comm=comm, out=out, every="3000s", quiet=False)
     reached = 3 if failing.endswith("ready") else 9
     assert read(path).rounds == reached
-    assert (f"the checkpoint {path} has round 9; go on with --resume {path}" in capfd.readouterr().err) == (reached == 9)
+    assert (f"the checkpoint {path} has round 9; go on with --resume {path}" in caplog.text) == (reached == 9)
     with pytest.raises(ZeroDivisionError):
         fit(data, rounds=9, tol=0.0, comm=comm, out=out)
     files = list(tmp_path.glob("mpi_pgd-fit-*.json"))
     assert len(files) == (reached == 9)
     for file in files:
         assert json.loads(file.read_text())["coef"] == whole.coef.tolist()
-        assert f"they are in {file}" in capfd.readouterr().err
+        assert f"they are in {file}" in caplog.text
 
 
 @pytest.mark.ranks(1)

@@ -216,7 +216,7 @@ def test_a_stranger_gets_no_answer_and_a_rank_does(disk: Disk) -> None:
 
 def test_a_frozen_rank_is_ended_by_one_of_its_node_that_saw_it(disk: Disk) -> None:
     """The first rank is on another node, so it asks the second; as nobody joins anew, the run is ended later."""
-    ended: list[int] = []
+    ended: list[str] = []
     with (
         disk.watcher(patience=0.3, frozen="drop") as speaker,
         disk.watcher(patience=0.3, frozen="drop") as near,
@@ -224,7 +224,7 @@ def test_a_frozen_rank_is_ended_by_one_of_its_node_that_saw_it(disk: Disk) -> No
         subprocess.Popen(["sleep", "60"]) as victim,
     ):
         deaf.bind((LOOPBACK, 0))
-        speaker.end = near.end = ended.append
+        speaker.end = near.end = lambda _, sentence: ended.append(sentence)
         theirs = pack(b"a cookie", deaf.getsockname()[1], LOOPBACK)
         suspect = theirs[:24] + struct.pack("!I", victim.pid) + theirs[28:]
         first = speaker.card()
@@ -234,7 +234,7 @@ def test_a_frozen_rank_is_ended_by_one_of_its_node_that_saw_it(disk: Disk) -> No
             watcher.join(cards, me)
         until(lambda: ended)
         assert victim.wait(LIMIT) == -signal.SIGKILL
-    assert disk.said[-1] == "rank 2 was ended, and is still waited for; the run ends; saved"
+    assert ended == ["rank 2 was ended, and is still waited for; the run ends; saved"]
 
 
 def freeze(library: Library, *words: object, ranks: int = 3, flags: tuple[str, ...] = ()) -> Result:

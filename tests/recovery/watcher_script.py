@@ -27,6 +27,11 @@ def say(sentence: str) -> None:
     os.write(2, f"rank {WORLD.rank} says: {sentence}\n".encode())
 
 
+def finish(code: int, sentence: str) -> None:
+    say(sentence)
+    end(code)
+
+
 def freeze(pulse: Pulse, how: str) -> None:
     if how == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
@@ -64,7 +69,7 @@ def main(frozen: str, rank: int, how: str, saver: int, fallback: int) -> None:
     pulse, comm = Pulse(), WORLD
     places, key = comm.allgather(members.place()), comm.bcast(os.urandom(32))
     host = members.meeting(places[comm.rank], places)
-    watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=end, key=key, host=host)
+    watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=finish, key=key, host=host)
 
     def save() -> str:
         return f"checkpoint of rank {WORLD.rank} in round {pulse.round}"

@@ -1,12 +1,14 @@
 """What the live line says of the time that is left, and that it is one line."""
 
 import fcntl
+import logging
 import math
 import os
 import pty
 import struct
 import sys
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,7 +143,7 @@ def test_one_line_whatever_the_width(
     resize(theirs, width)
     monkeypatch.setattr(sys, "stderr", theirs)
     progress = Progress(10**6, 0.0, math.inf, math.inf, 0.0)
-    assert progress.line.live
+    assert module.LINE.live
     progress(0, 1.0, 1.0)
     progress.begun, progress.last = perf_counter() - 10, 0.0
     progress(12345, 0.123456789, 1e-3)
@@ -151,6 +153,29 @@ def test_one_line_whatever_the_width(
     assert len(line) < (width or 80)
     assert all(words in line for words in there), line
     assert not any(words in line for words in gone), line
+
+
+def test_a_sentence_takes_the_place_of_the_live_line(screen: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = screen
+    monkeypatch.setattr(sys, "stderr", theirs)
+    line = module.Line()
+    assert line.begin()
+    line.show([("round 1", 0)])
+    for sentence in ("100% of it", "more"):
+        line.handle(logging.makeLogRecord({"msg": sentence}))
+    line.show([("round 2", 0)])
+    clear = "\r\x1b[K"
+    assert os.read(ours, 4096).decode() == f"{clear}round 1{clear}mpi_pgd: 100% of it\r\nmpi_pgd: more\r\n{clear}round 2"
+
+
+def test_a_thread_that_hangs_in_writing_keeps_no_other_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    line = module.Line()
+    thread = threading.Thread(target=line.handle, args=(logging.makeLogRecord({"msg": "said"}),), daemon=True)
+    with line.lock:  # as the one that hangs would hold
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+    assert capsys.readouterr().err == "mpi_pgd: said\n"
 
 
 def test_a_terminal_that_can_not_be_asked(tmp_path: Path) -> None:
@@ -192,8 +217,6 @@ def test_a_line_comes_however_long_a_step_takes(capsys: pytest.CaptureFixture[st
 
 
 def test_steps_that_are_left_end_their_thread() -> None:
-    import threading
-
     before = threading.active_count()
     for _ in steps("turn", [1, 2, 3], True):
         break

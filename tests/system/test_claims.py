@@ -111,14 +111,14 @@ def test_a_lost_rank_of_this_run_held_it(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("content", [None, "", "[]", "no run's", '{"pid": "x"}'])
 def test_where_nobody_can_know_a_sign_of_life_decides(
-    tmp_path: Path, content: str | None, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, content: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     if content is None:
         left(tmp_path, host="other", job="8")
     else:
         (tmp_path / LOCK).write_text(content)
     with claimed(tmp_path):
-        assert "waits 0 s for a sign of life" in capfd.readouterr().err
+        assert "waits 0 s for a sign of life" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,13 +26,13 @@ def test_a_reader_that_has_gone(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
-def test_a_full_disk_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     stream = Stream(io.BufferedWriter(io.FileIO("/dev/full", "w")), "utf-8", "backslashreplace")
     for _ in range(3):
         print("lost", file=stream, flush=True)
     stream.close()
     assert stream.failure is not None
-    assert capsys.readouterr().err.count("standard output can't be written (No space left on device)") == 1
+    assert caplog.messages == ["standard output can't be written (No space left on device): the rest of it is lost"]
 
 
 def rows(path: Path) -> Path:
