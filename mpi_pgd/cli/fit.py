@@ -60,7 +60,8 @@ def told(begun: "Start") -> Iterator[str]:
 
 def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
     from mpi_pgd import modes
-    from mpi_pgd.report.tables import INTRODUCTION, Model, line, saved, summary
+    from mpi_pgd.report.beside import Model
+    from mpi_pgd.report.tables import INTRODUCTION, line, saved, summary
     from mpi_pgd.session.run import diverged
     from mpi_pgd.study.model import sizes
 

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+import numpy as np
+
 from mpi_pgd.data.files import regular
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.report.shapes import Record, damaged, document
 
@@ -15,7 +19,7 @@ from mpi_pgd.report.shapes import Record, damaged, document
 class Model:
     """What a run fitted: the content of model.h5."""
 
-    coef: Sequence[float]
+    coef: Sequence[float] | Vector
     intercept: float
     names: Sequence[str]
 
@@ -25,7 +29,8 @@ class Model:
 
     def largest(self) -> list[int]:
         """The columns, those of the largest coefficients first."""
-        return sorted(range(len(self.coef)), key=lambda column: -abs(self.coef[column]))
+        order: list[int] = np.argsort(-np.nan_to_num(np.abs(self.coef), nan=np.inf), kind="stable").tolist()
+        return order
 
 
 def history(path: Path) -> dict[str, list[float]]:
@@ -55,9 +60,6 @@ def model(path: Path, run: Record) -> Model:
     Raises:
         InputError: it is damaged, or of another run.
     """
-    import h5py  # only a run needs it
-    import numpy as np
-
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             coef, intercept = np.asarray(file["coef"][()], "<f8"), float(file["intercept"][()])

@@ -17,7 +17,7 @@ class Kind:
     """One kind of record; a run, or a study.
 
     Attributes:
-        name: of its file, without .json.
+        name: of its file, without .json; that of the class in small letters.
         title: of its section.
         shape: of the record (see ``shapes``).
         lead: of the records of a folder, the sentence of the lowest stands above all.
@@ -31,8 +31,8 @@ class Kind:
     formulas: ClassVar[tuple[str, ...]] = ()
     fingerprints: ClassVar[bool] = False
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
+        self.name = type(self).__name__.lower()
 
     def sentence(self, record: Record) -> str:
         """What somebody in a hurry reads."""

@@ -3,11 +3,10 @@
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.report.beside import Model
+from mpi_pgd.report.units import count
 from mpi_pgd.system import output
 
 SHOWN = 8  # ranks
@@ -19,14 +18,6 @@ mpi_pgd fits linear models by parallel gradient descent: each rank sums the grad
 added over MPI, and the weights move. No data was given, so here are the diamonds that come with it: log price against
 {features} features. Next: your own rows (python -m mpi_pgd FILE.h5), the other mode (--mode peer-to-peer), or --help.
 """
-
-
-class Model(NamedTuple):
-    """What was fitted."""
-
-    coef: Vector
-    intercept: float
-    names: Sequence[str]
 
 
 def summary(record: Mapping[str, Any], model: Model, r2: float | None, resent: int, every: bool = False) -> str:
@@ -66,7 +57,7 @@ def outline(record: Mapping[str, Any], model: Model, r2: float | None) -> str:
 
 
 def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[str, str]:
-    ranks = f"{_count(record['ranks'], 'rank')}, {_count(record['workers'], 'worker')}"
+    ranks = f"{count(record['ranks'], 'rank')}, {count(record['workers'], 'worker')}"
     return {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
         "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
@@ -100,10 +91,10 @@ def saved(out: str, checkpoint: str, trace: bool) -> str:
 
 def _coefficients(model: Model) -> str:
     """With their names, or x and their numbers from 0; of many the largest, in the order of the columns."""
-    order = np.argsort(-np.nan_to_num(np.abs(model.coef), nan=np.inf), kind="stable")[:LARGEST]
+    order = model.largest()[:LARGEST]
     told = []
-    for place in sorted(order.tolist()):
-        name = _name(model, place)
+    for place in sorted(order):
+        name = model.name(place)
         told.append(f"{name if len(name) <= NAME else f'{name[:NAME]}...'} {model.coef[place]:.6g}")
     head = f"the {LARGEST} largest of {len(model.coef):,}: " if len(order) < len(model.coef) else ""
     return head + ", ".join(told)
@@ -111,18 +102,14 @@ def _coefficients(model: Model) -> str:
 
 def _every(model: Model) -> str:
     """All of them under each other, with as many digits as the intercept."""
-    names = [_name(model, place) for place in range(len(model.coef))]
+    names = [model.name(place) for place in range(len(model.coef))]
     width = max(map(len, names))
     rows = (f"  {name:<{width}}  {value:.9g}" for name, value in zip(names, model.coef, strict=True))
     return "\n".join([line("coefficients", f"all {len(names):,}"), *rows])
 
 
-def _name(model: Model, place: int) -> str:
-    return model.names[place] if model.names else f"x{place}"
-
-
 def _ended(record: Mapping[str, Any]) -> str:
-    text = f"{record['status']} after {_count(record['rounds'], 'round')}"
+    text = f"{record['status']} after {count(record['rounds'], 'round')}"
     digits, tol = record["digits"], record["config"]["tol"]
     if record["status"] == "precision reached":
         return f"{text}: the gradient is at its own rounding error, which leaves {math.floor(digits)} digits of it"
@@ -138,10 +125,6 @@ def _by_rank(ranks: Sequence[Mapping[str, Any]]) -> str:
     return f"compute (waited for): {', '.join(told)}"
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def _seconds(value: float) -> str:
     return f"{value * 1e6:.0f} us" if value < 1e-3 else f"{value * 1e3:.2f} ms" if value < 1 else f"{value:.2f} s"
 
@@ -149,4 +132,4 @@ def _seconds(value: float) -> str:
 def holdings(mode: str, ranks: list[tuple[int, int]]) -> str:
     """What each rank would hold: (rows, bytes), rank 0 first."""
     lines = [f"  rank {rank}: {rows:,} rows, {size / 2**20:.1f} MiB" for rank, (rows, size) in enumerate(ranks)]
-    return "\n".join([f"{mode}, {_count(len(ranks), 'rank')}:", *lines])
+    return "\n".join([f"{mode}, {count(len(ranks), 'rank')}:", *lines])

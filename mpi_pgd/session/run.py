@@ -65,7 +65,8 @@ class Result:
     record: dict[str, Any]
 
     def __repr__(self) -> str:
-        from mpi_pgd.report.tables import Model, outline
+        from mpi_pgd.report.beside import Model
+        from mpi_pgd.report.tables import outline
 
         return outline(self.record, Model(self.coef, self.intercept, self.feature_names), self.r2)
 

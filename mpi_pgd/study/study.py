@@ -54,9 +54,6 @@ class Study(Kind):
     rounds: ClassVar[int] = 100
     out: ClassVar[str] = "folder for the study's numbers"
 
-    def __init__(self) -> None:
-        super().__init__(type(self).__name__.lower())
-
     def given(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of its flags as ``measure`` wants them.
 

@@ -6,7 +6,8 @@ import pytest
 from mpi_pgd.config import settings
 from mpi_pgd.recovery.resume import Start
 from mpi_pgd.report import tables
-from mpi_pgd.report.tables import Model, saved
+from mpi_pgd.report.beside import Model
+from mpi_pgd.report.tables import saved
 
 
 def shown(coef: list[float], names: list[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.sums import Vote
 from mpi_pgd.modes import MODES
+from mpi_pgd.report.units import count
 from mpi_pgd.study.model import Model, harmonic, sizes
 from mpi_pgd.study.plan.planner import Planner, Question, check
 
@@ -25,17 +26,13 @@ def explain(record: Mapping[str, Any], question: Question, workers: int | None =
     shown = [("The fastest", best)]
     if workers is not None:
         at = min(((*way, workers) for way in planner.ways), key=lambda row: planner.seconds(*row))
-        shown.append((f"The fastest with {_number(workers, 'worker')}", at))
+        shown.append((f"The fastest with {count(workers, 'worker')}", at))
     parts = ["\n".join([f"{title}: {_title(*row)}", *_lines(planner, *row)]) for title, row in shown]
     return "\n\n".join([HEAD, *parts, *planner.notes()])
 
 
 def _title(mode: str, algorithm: str, workers: int) -> str:
-    return f"{mode} ({algorithm}), {_number(workers, 'worker')}, {_number(MODES[mode].ranks(workers), 'rank')}"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count:,} {word}" + ("s" if count != 1 else "")
+    return f"{mode} ({algorithm}), {count(workers, 'worker')}, {count(MODES[mode].ranks(workers), 'rank')}"
 
 
 def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterator[str]:
@@ -52,7 +49,7 @@ def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterato
     rounds = planner.question.rounds
     if rounds is not None:
         hours = rounds * found.total * ranks / 3600
-        yield f"  the fit    {_s(rounds * found.total)}  = {rounds:,} rounds; {hours:.3g} core-hours on {_number(ranks, 'rank')}"
+        yield f"  the fit    {_s(rounds * found.total)}  = {rounds:,} rounds; {hours:.3g} core-hours on {count(ranks, 'rank')}"
 
 
 def _compute(planner: Planner, ranks: int, workers: int, seconds: float) -> Iterator[str]:
@@ -62,7 +59,7 @@ def _compute(planner: Planner, ranks: int, workers: int, seconds: float) -> Iter
     mine, rate = min(q.rows, blocks * partition.block_rows), model.compute["bytes_per_second"]
     busy = model.busy(workers, ranks, planner.fill)
     yield f"  compute    {_s(seconds)}  = {blocks:,} of {partition.blocks:,} blocks: {mine:,} rows * 8 ({q.features:,} + 1) bytes"
-    yield f"             / {rate / 1e9:.3g} GB/s alone * {model.slowdown(busy):.3g} with {_number(busy, 'rank')} at work on a node"
+    yield f"             / {rate / 1e9:.3g} GB/s alone * {model.slowdown(busy):.3g} with {count(busy, 'rank')} at work on a node"
 
 
 def _wait(planner: Planner, workers: int, seconds: float) -> str:
