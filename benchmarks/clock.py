@@ -69,8 +69,8 @@ def rows_for(comm: Any, seconds: float) -> tuple[list[Any], int]:
     from mpi_pgd.data.partition import Partition
     from mpi_pgd.engine.arrays import aligned
     from mpi_pgd.engine.block import Block
-    from mpi_pgd.engine.tasks import GradientMap
-    from mpi_pgd.losses.squared import least_squares
+    from mpi_pgd.engine.tasks import GradientTask
+    from mpi_pgd.losses.squared import Squared
 
     step = Partition(1_000_000, FEATURES).block_rows
     random = np.random.default_rng(comm.rank)
@@ -81,7 +81,7 @@ def rows_for(comm: Any, seconds: float) -> tuple[list[Any], int]:
         return Block(x, random.standard_normal(step))
 
     one, out = block(), np.zeros(FEATURES + 2)
-    mapped = GradientMap(least_squares, step)(np.zeros(FEATURES + 1))
+    mapped = GradientTask(Squared(), FEATURES, step).bind(np.zeros(FEATURES + 1))
     taken = []
     for _ in range(20):
         start = perf_counter()
@@ -97,27 +97,29 @@ def contestants(comm: Any, shard: list[Any], rows: int, limit: int) -> tuple[Cal
 
     from mpi_pgd.comm.world import nodes
     from mpi_pgd.data.partition import Partition
-    from mpi_pgd.drivers.fit import FitRule, History
+    from mpi_pgd.drivers.fit import FitDriver
+    from mpi_pgd.drivers.history import History
     from mpi_pgd.drivers.objective import Objective, Scaling
-    from mpi_pgd.engine.loop import Order, rounds
-    from mpi_pgd.engine.sums import Partial
-    from mpi_pgd.engine.tasks import GradientMap
-    from mpi_pgd.losses.squared import least_squares
+    from mpi_pgd.engine.loop import rounds
+    from mpi_pgd.engine.query import Query
+    from mpi_pgd.engine.sums import Sums
+    from mpi_pgd.engine.tasks import GradientTask
+    from mpi_pgd.losses.squared import Squared
     from mpi_pgd.modes.peer_to_peer import PeerToPeer
     from mpi_pgd.observers.clock import Clock
     from mpi_pgd.report.trace import rounds_of
-    from mpi_pgd.solvers.descent import Nesterov
+    from mpi_pgd.solvers.nesterov import Nesterov
 
     names, blocks = nodes(comm), Partition(rows, FEATURES).blocks
-    mapping = GradientMap(least_squares, len(shard[0].y))
-    objective = Objective(rows, Scaling(np.zeros(FEATURES), np.ones(FEATURES)), True, 0.0)
+    task = GradientTask(Squared(), FEATURES, len(shard[0].y))
+    ones = np.ones(FEATURES + 1)
+    objective = Objective(rows, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
 
     def go(timed: bool) -> Any:
-        rule = FitRule(objective, Nesterov(0.5), limit, 0.0, lambda *_: None, History(0.0))
-        topology = PeerToPeer(comm)
-        clock = Clock(comm, names, 0, topology, rule, rounds_of(comm.size)) if timed else None
-        partial = Partial(FEATURES + 2, blocks)
-        rounds(clock or topology, shard, mapping, partial, rule, Order(FEATURES), lambda: (False, False))
+        driver = FitDriver(objective, task, Nesterov("auto"), limit, 0.0, lambda *_: None, History(0.0))
+        clock = Clock(comm, names, 0, rounds_of(comm.size)) if timed else None
+        query = Query([task])
+        rounds(PeerToPeer(comm), shard, Sums(query, blocks), driver, query, [clock] if clock else [])
         if clock:
             clock.close()
             return clock.costs

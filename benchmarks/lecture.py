@@ -211,7 +211,7 @@ def speedup(cluster: Cluster) -> dict[str, Any]:
 
 
 def _rounds(cluster: Cluster) -> list[dict[str, Any]]:
-    sizes = (8 * (2 * (EMULATED_FEATURES + 2) + 6), 8 * (EMULATED_FEATURES + 2))  # a partial in, an order out
+    sizes = (8 * (2 * (EMULATED_FEATURES + 2) + 6), 8 * (EMULATED_FEATURES + 2))  # a partial in, a query out
     found = []
     for name, schedules in SCHEDULES.items():
         workers = {m: m - 1 if name == "linear" else m for m in cluster.counts}

@@ -19,8 +19,10 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import nodes
-from mpi_pgd.engine.loop import Action, Order, rounds
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.loop import rounds
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Partial, Sums
+from mpi_pgd.engine.tasks import Layout
 from mpi_pgd.modes import AMONG_PEERS, MODES
 from mpi_pgd.modes import WAYS as ALGORITHMS
 from mpi_pgd.modes.facts import Team
@@ -65,36 +67,42 @@ def _middle(size: int, ranks: int, way: tuple[str, str], seconds: list[float]) -
 
 
 class SomeRounds:
-    """A rule that computes nothing and stops after so many rounds."""
+    """A driver that computes nothing and stops after so many rounds."""
 
     def __init__(self, limit: int) -> None:
         self.left = limit
 
-    def open(self, order: Order) -> None:
-        order.action = Action.GO
+    def open(self, query: Query) -> None:
+        """As it is."""
 
-    def __call__(self, partial: Partial, order: Order) -> None:
+    def update(self, partial: Partial, query: Query) -> None:
         self.left -= 1
-        order.action = Action.GO if self.left else Action.STOP
+        query.stop = not self.left
 
 
 class Nap:
     """A worker's rows, which take so long to map."""
 
-    y = np.zeros(1)
+    rows = 1
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
 
-def asleep(point: Any) -> Any:
+class Sleep:
     """A map that sleeps: many hosts on few cores then compute as if each had its own."""
 
-    def mapped(block: Any, out: Any) -> None:
-        sleep(block.seconds)
-        out[:] = 1.0
+    uneven = False
 
-    return mapped
+    def __init__(self, features: int) -> None:
+        self.layout, self.width = Layout({"all": (features + 2,)}), features + 1
+
+    def bind(self, point: Any) -> Any:
+        def mapped(block: Any, out: Any) -> None:
+            sleep(block.seconds)
+            out[:] = 1.0
+
+        return mapped
 
 
 def emulated(comm: MPI.Intracomm, hosts: str, count: str, features: str, work: str) -> dict[str, Any]:
@@ -116,13 +124,14 @@ def _turns(team: MPI.Intracomm, way: tuple[str, str], count: int, features: int,
 
 
 def _descend(team: MPI.Intracomm, topology: Any, count: int, features: int, work: float) -> dict[str, Any]:
-    """Through the real loop, topology, partial and clock; only map and rule are not real."""
-    rule, message = SomeRounds(count), Partial(features + 2, topology.workers)
-    message.peaks[:] = 1.0
-    message.rebound()
-    clock = Clock(team, nodes(team), team.size - topology.workers, topology, rule)
+    """Through the real loop, mode, sums and clock; only map and driver are not real."""
+    query = Query([Sleep(features)])
+    sums = Sums(query, topology.workers)
+    sums.peaks[:] = 1.0
+    sums.rebound()
+    clock = Clock(team, nodes(team), team.size - topology.workers)
     shard: Any = [Nap(work / topology.workers)] if topology.worker >= 0 else []
-    rounds(clock, shard, asleep, message, rule, Order(features), lambda: (False, False))
+    rounds(topology, shard, sums, SomeRounds(count), query, [clock])
     clock.close()
     parts = clock.costs.mean()
     return {"workers": topology.workers, "seconds_per_round": sum(parts.values()), **parts}

@@ -160,7 +160,7 @@ def _errors(record: Record, claim: Record) -> list[str]:
         f"`mpi_pgd network` measured 2 to {few} hosts, and fitted:",
         table(["mode, algorithm", "form", "alpha, ms", "overhead, ms", "beta, ns/byte", "rms residual"], map(_fit, claim["fits"])),
         f"**Rounds of the program** (`mpi_pgd compare`) on other hosts and sizes than the model saw; rounds of {few} hosts or "
-        "fewer have other sizes. A partial goes in, an order of half its bytes comes out or is made by each peer:",
+        "fewer have other sizes. A partial goes in, a query of half its bytes comes out or is made by each peer:",
         table(heads, lines),
         _summary([_error(row) for row in rounds], "rounds"),
         f"**Collectives** of claim 1 on {max((row['ranks'] for row in claim['messages']), default=0)} hosts, by the same model:",

@@ -93,18 +93,21 @@ def seconds(team: Any, topology: Any, features: int) -> float:
     import numpy as np
     from mpi4py import MPI
 
-    from mpi_pgd.engine.loop import Order
+    from mpi_pgd.engine.query import Query
     from mpi_pgd.engine.sums import Partial
+    from mpi_pgd.engine.tasks import GradientTask
+    from mpi_pgd.losses.squared import Squared
 
-    partial, order = Partial(features + 2, 100), Order(features)
-    topology.step(partial, lambda *_: None, order)
+    task = GradientTask(Squared(), features, 1)
+    partial, query = Partial(task.layout.width, 100), Query([task])
+    topology.step(partial, lambda: None, query)
     turns = []
     for _ in range(TURNS):
         team.Barrier()
         start = time.perf_counter()
         for _ in range(ROUNDS):
             time.sleep(NAP)
-            topology.step(partial, lambda *_: None, order)
+            topology.step(partial, lambda: None, query)
         taken = np.array((time.perf_counter() - start) / ROUNDS - NAP)
         team.Allreduce(MPI.IN_PLACE, taken, MPI.MAX)
         turns.append(float(taken))

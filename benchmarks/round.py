@@ -114,22 +114,23 @@ class Bench:
         """One round of the real loop, peer-to-peer, with the bound of the sums already exchanged."""
         from mpi_pgd.data.partition import Partition
         from mpi_pgd.engine.block import Block
-        from mpi_pgd.engine.loop import Order, rounds
-        from mpi_pgd.engine.sums import Partial
-        from mpi_pgd.engine.tasks import GradientMap
-        from mpi_pgd.losses.squared import least_squares
+        from mpi_pgd.engine.loop import rounds
+        from mpi_pgd.engine.query import Query
+        from mpi_pgd.engine.sums import Sums
+        from mpi_pgd.engine.tasks import GradientTask
+        from mpi_pgd.losses.squared import Squared
         from mpi_pgd.modes.peer_to_peer import PeerToPeer
 
         cut = Partition(self.rows, self.features)
         step = cut.block_rows
         shard = [Block(self.x[i : i + step], self.y[i : i + step]) for i in range(0, len(self.x), step)]
-        topology, order, rule = PeerToPeer(self.comm), Order(self.features), OneRound(self.w)
-        partial = Partial(self.features + 2, cut.blocks, order_free)
-        mapping = GradientMap(least_squares, step)
+        mode, driver = PeerToPeer(self.comm), OneRound(self.w)
+        query = Query([GradientTask(Squared(), self.features, step)])
+        sums = Sums(query, cut.blocks, order_free)
 
         def turn() -> None:
-            rounds(topology, shard, mapping, partial, rule, order, lambda: (False, False))
-            self.gradient[:] = rule.sums[: self.features]
+            rounds(mode, shard, sums, driver, query)
+            self.gradient[:] = driver.sums[: self.features]
 
         return turn
 
@@ -157,26 +158,22 @@ class Bench:
 
 
 class OneRound:
-    """A rule that stops after one round, repeated if the bound of the sums was too small."""
+    """A driver that stops after one round."""
 
     def __init__(self, w: Any) -> None:
         import numpy as np
 
         self.w, self.sums = w, np.empty(len(w) + 2)
 
-    def open(self, order: Any) -> None:
+    def open(self, query: Any) -> None:
         """Evaluate at w, without an intercept."""
-        from mpi_pgd.engine.loop import Action
+        query.point[:-1] = self.w
+        query.stop = False
 
-        order.point[:-1] = self.w
-        order.action = Action.GO
-
-    def __call__(self, partial: Any, order: Any) -> None:
+    def update(self, partial: Any, query: Any) -> None:
         """Keep the sums, and stop."""
-        from mpi_pgd.engine.loop import Action
-
         partial.total(self.sums)
-        order.action = Action.EXCHANGE if partial.redo else Action.STOP
+        query.stop = True
 
 
 def speed(comm: Any, rows: int, features: int, repeats: int) -> None:
@@ -265,16 +262,18 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
 
     from mpi_pgd.comm.world import nodes
     from mpi_pgd.data.partition import Partition
-    from mpi_pgd.drivers.fit import FitRule, History
+    from mpi_pgd.drivers.fit import FitDriver
+    from mpi_pgd.drivers.history import History
     from mpi_pgd.drivers.objective import Objective, Scaling
     from mpi_pgd.engine.block import Block
-    from mpi_pgd.engine.loop import Order, rounds
-    from mpi_pgd.engine.sums import Partial
-    from mpi_pgd.engine.tasks import GradientMap
-    from mpi_pgd.losses.squared import least_squares
+    from mpi_pgd.engine.loop import rounds
+    from mpi_pgd.engine.query import Query
+    from mpi_pgd.engine.sums import Sums
+    from mpi_pgd.engine.tasks import GradientTask
+    from mpi_pgd.losses.squared import Squared
     from mpi_pgd.modes.peer_to_peer import PeerToPeer
     from mpi_pgd.observers.clock import Clock
-    from mpi_pgd.solvers.descent import Nesterov
+    from mpi_pgd.solvers.nesterov import Nesterov
 
     bench = Bench(comm, 20_000, features)
     cut = Partition(bench.rows, features)
@@ -289,12 +288,14 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
         elif number == last:
             held[1] = tracemalloc.get_traced_memory()[1]
 
-    objective = Objective(bench.rows, Scaling(np.zeros(features), np.ones(features)), True, 0.0)
-    rule = FitRule(objective, Nesterov(0.5), last + 1, 0.0, watch, History(0.0))
-    clock = Clock(comm, nodes(comm), 0, PeerToPeer(comm), rule)
-    partial, mapping = Partial(features + 2, cut.blocks), GradientMap(least_squares, step)
+    ones = np.ones(features + 1)
+    objective = Objective(bench.rows, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
+    task = GradientTask(objective.loss, features, step)
+    driver = FitDriver(objective, task, Nesterov("auto"), last + 1, 0.0, watch, History(0.0))
+    query = Query([task])
+    sums, clock = Sums(query, cut.blocks), Clock(comm, nodes(comm), 0)
     tracemalloc.start()
-    rounds(clock, shard, mapping, partial, rule, Order(features), lambda: (False, False))
+    rounds(PeerToPeer(comm), shard, sums, driver, query, [clock])
     tracemalloc.stop()
     return held[1] - held[0], LOOP_BYTES + 24 * (last - first)
 

@@ -12,11 +12,14 @@ import sys
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.solvers.descent import SOLVERS
-from mpi_pgd.solvers.steps import FixedSteps, LearntSteps, Steps
+from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.gd import GradientDescent
+from mpi_pgd.solvers.momentum import Momentum
+from mpi_pgd.solvers.nesterov import Nesterov
 
 TOL, LIMIT = 1e-10, 200_000
 MORE = 10  # rounds that are always allowed
+SOLVERS = {"nesterov": Nesterov, "gd": GradientDescent, "momentum": lambda step: Momentum(step, 0.9)}
 AIMED = {"nesterov": (1.35, 1e6), "gd": (1.05, 100.0), "momentum": (1.35, 100.0)}  # times the rounds; the largest ratio tried
 
 
@@ -43,10 +46,10 @@ def spectrum(generator: np.random.Generator, largest_ratio: float) -> Vector:
     return values * 10.0 ** generator.uniform(-3, 3)
 
 
-def rounds(name: str, steps: Steps, values: Vector, aim: Vector) -> int:
+def rounds(name: str, step: float | str, values: Vector, aim: Vector) -> int:
     """Until the gradient's norm has fallen by TOL; LIMIT if it never does."""
-    solver = SOLVERS[name](0.9)
-    state = solver.init(np.zeros(len(values)))
+    solver = SOLVERS[name](step)
+    state = solver.init(np.zeros(len(values)), (values.mean(), values.sum()))
     first = np.linalg.norm(values * aim)
     for count in range(LIMIT):
         gradient = values * (state.point - aim)
@@ -56,7 +59,7 @@ def rounds(name: str, steps: Steps, values: Vector, aim: Vector) -> int:
         if not np.isfinite(norm):
             break
         rounding = np.finfo(float).eps * np.linalg.norm(values * np.abs(aim))
-        state = solver.update(state, gradient, *steps.next(state.point, gradient, rounding))
+        state = solver.update(state, Evaluation(0.0, gradient, rounding))
     return LIMIT
 
 
@@ -69,8 +72,8 @@ def main(count: int, seed: int) -> int:
         for _ in range(count):
             values = spectrum(generator, largest_ratio)
             aim = generator.normal(size=len(values)) * values ** generator.choice([0.0, -0.5, -1.0])
-            exact = rounds(name, FixedSteps(1 / values.max()), values, aim)
-            learnt = rounds(name, LearntSteps(len(values), values.mean(), values.sum()), values, aim)
+            exact = rounds(name, 1 / values.max(), values, aim)
+            learnt = rounds(name, "auto", values, aim)
             lost += learnt == LIMIT > exact
             if learnt > max(aimed * exact, exact + MORE):
                 broken += 1

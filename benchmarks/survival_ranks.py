@@ -24,7 +24,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     os.environ[_variable] = "1"
 import numpy as np  # noqa: E402
 
-from mpi_pgd.drivers.fit import FitRule, History  # noqa: E402
+from mpi_pgd.drivers.history import History  # noqa: E402
 from mpi_pgd.observers.costs import Costs  # noqa: E402
 
 TIMES = 300
@@ -68,25 +68,31 @@ def _die_in(fatal: int, folder: Path) -> None:
 
 def keep(folder: Path, features: int) -> None:
     """The median seconds of taking a snapshot and giving it to all."""
+    from mpi_pgd.drivers.fit import FitDriver
     from mpi_pgd.drivers.objective import Objective, Scaling
-    from mpi_pgd.engine.loop import Order
-    from mpi_pgd.engine.sums import Partial
-    from mpi_pgd.observers.snapshot import Keeper, Kept
-    from mpi_pgd.solvers.descent import Nesterov
+    from mpi_pgd.engine.query import Query
+    from mpi_pgd.engine.sums import Sums
+    from mpi_pgd.engine.tasks import GradientTask
+    from mpi_pgd.losses.squared import Squared
+    from mpi_pgd.observers.snapshot import Kept, Snapshots
+    from mpi_pgd.solvers.nesterov import Nesterov
 
     comm, history = MPI.COMM_WORLD, History(perf_counter())
-    objective = Objective(1, Scaling(np.zeros(features), np.ones(features)), True, 0.0)
-    rule = FitRule(objective, Nesterov(0.5), 1, 0.0, lambda *_: None, history)
-    partial, order, kept = Partial(features + 2, 1), Order(features), Kept(history)
-    keeper = Keeper(kept, rule, partial, updates=comm.rank == 0, takes=True, comm=comm, every=0, done=lambda: None)
+    ones = np.ones(features + 1)
+    objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
+    task = GradientTask(objective.loss, features, 1)
+    driver = FitDriver(objective, task, Nesterov("auto"), 1, 0.0, lambda *_: None, history)
+    query, kept, updates = Query([task]), Kept(history), comm.rank == 0
+    snapshots = Snapshots(kept, driver, Sums(query, 1), updates=updates, takes=True, comm=comm, every=0, done=lambda: None)
     taken = []
     for number in range(1, TIMES + 1):
         if comm.rank == 0:
-            history.add(1.0, 1.0)
-        order.keep = number
+            history.add(1.0, 1.0, 1.0)
+            history.first = history.first or 64 * "0"
+        query.snapshot = number
         comm.Barrier()
         start = perf_counter()
-        keeper.take(order)
+        snapshots.between(query)
         taken.append(perf_counter() - start)
     slowest = np.array(taken)
     comm.Allreduce(MPI.IN_PLACE, slowest, MPI.MAX)

@@ -5,10 +5,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, SupportsIndex
+from inspect import signature
+from typing import Any, SupportsIndex, TypeVar
 
 from mpi_pgd.errors import InputError, nearest
+from mpi_pgd.losses import LOSSES
 from mpi_pgd.modes import ALGORITHMS, MODES, REPLICATED_WAYS, SYNONYMS
+from mpi_pgd.solvers import SOLVERS
 
 Check = Callable[[Any], bool]
 
@@ -66,7 +69,8 @@ class Settings:
     mode: str = _choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
     algorithm: str = _choice(RANKS, "collective algorithm: the library's own, or one by hand", *_every_algorithm(), facts=CARRIED)
     replicas: int = _option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
-    solver: str = _choice(SOLVER, "how the gradient moves the weights", "nesterov", "gd", "momentum", facts=BITS)
+    loss: str = _choice(MODEL, "what is minimised", *LOSSES, facts=BITS)
+    solver: str = _choice(SOLVER, "how the gradient moves the weights", *SOLVERS, facts=BITS)
     step: str | float = _option(
         SOLVER,
         "auto",
@@ -196,6 +200,14 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
     if chosen.trace and not chosen.out:
         raise InputError(f"{label('trace')} needs {label('out')}: expected a folder for trace.json")
     return chosen
+
+
+Member = TypeVar("Member")
+
+
+def member(make: Callable[..., Member], chosen: Settings) -> Member:
+    """A member of a family, whose fields are options, made as the settings say."""
+    return make(**{name: getattr(chosen, name) for name in signature(make).parameters})
 
 
 def period(every: str) -> tuple[float, int]:

@@ -8,9 +8,9 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import agreement
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
-from mpi_pgd.engine.tasks import GradientMap
+from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.errors import InputError
-from mpi_pgd.losses.squared import least_squares
+from mpi_pgd.losses.squared import Squared
 
 FEATURES = 256  # at most: enough to go through a kernel's main loop and its rest
 
@@ -46,5 +46,5 @@ def _mapped(rows: int, features: int) -> Vector:
     block = Block(aligned(x.shape, np.float64), rest[:rows])
     block.x[:] = x
     out = aligned((features + 2,), np.float64)
-    GradientMap(least_squares, rows)(rest[rows:])(block, out)
+    GradientTask(Squared(), features, rows).bind(rest[rows:])(block, out)
     return out

@@ -1,20 +1,22 @@
-"""The rule of the fit: judge the point that was evaluated, then let the solver take a step."""
+"""The driver of a fit: judge the point that was evaluated, then let the solver take a step."""
 
 import hashlib
 import math
-from array import array
 from collections.abc import Callable
 from enum import StrEnum
-from time import perf_counter
 
 import numpy as np
 
+from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Action, Order
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.state import dump, load
 from mpi_pgd.engine.sums import Partial, Vote
-from mpi_pgd.solvers.descent import Solver, dump, load
-from mpi_pgd.solvers.steps import Steps
+from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.errors import InputError
+from mpi_pgd.solvers import Solver
+from mpi_pgd.solvers.evaluation import Evaluation
 
 GROWN = 1e8  # times what the first step was to gain: no descent that will still converge rises so far
 IDLE = 10  # rounds in which the gradient's norm has not fallen to
@@ -32,74 +34,33 @@ class Status(StrEnum):
     DIVERGED = "diverged"
 
 
-class History:
-    """A line a round: objective and gradient's norm at the weights *after* it, its step, and the seconds since the start.
-
-    The first line is the evaluation at the start, before round 1, to which no step led: 0.
-
-    Attributes:
-        start: ``perf_counter()`` when the clock began.
-        first: sha256 of the sums of that evaluation, which tells these rows from others; nothing before it was made.
-    """
-
-    COLUMNS = ("objective", "gradient_norm", "step", "seconds")
-
-    def __init__(self, start: float) -> None:
-        self.start = start
-        self.first = ""
-        self._columns = [array("d") for _ in self.COLUMNS]
-        self.objective, self.gradient_norm, self.step, self.seconds = self._columns
-
-    def add(self, value: float, norm: float, step: float) -> None:
-        """A line, now."""
-        for column, number in zip(self._columns, (value, norm, step, perf_counter() - self.start), strict=True):
-            column.append(number)
-
-    def lines(self, begin: int, end: int) -> Vector:
-        """Some lines: (columns, end - begin) float64."""
-        return np.array([column[begin:end] for column in self._columns])
-
-    def extend(self, begin: int, lines: Vector) -> None:
-        """Have ``lines``, as of ``lines``, from line ``begin`` on, and none after them."""
-        for column, line in zip(self._columns, lines, strict=True):
-            column[begin:] = array("d", line.tobytes())
-
-    def cut(self, end: int) -> None:
-        """Have no lines from ``end`` on."""
-        for column in self._columns:
-            del column[end:]
-
-    def columns(self) -> dict[str, list[float]]:
-        """By name, beside the round, without the evaluation at the start."""
-        lists = [column.tolist()[1:] for column in self._columns]
-        return dict(zip(("round", *self.COLUMNS), [list(range(1, len(lists[0]) + 1)), *lists], strict=True))
-
-
 Watch = Callable[[int, float, float], None]  # the round, the objective, the gradient's norm
 
 
-class FitRule:
+class FitDriver:
     """Descend until the gradient is small or nothing but rounding, the rounds or the time are used up, or a signal came.
 
     Each evaluation first judges the weights that it was made at; only if the fit goes on does the solver move them. So what is
     reported belongs to the weights that are returned, and ``rounds`` counts the solver's updates.
 
     Attributes:
+        task: what it asks for.
         status: why it ended.
         rounds: updates made.
-        objective, gradient_norm, loss: at the weights in the last order; the loss is a sum over all rows.
+        objective, gradient_norm, loss: at the weights in the last query; the loss is a sum over all rows.
         step: of the last update; 0 before the first.
         digits: of the first gradient that are left: by how many powers of ten it fell, but no further than its rounding error.
     """
 
     def __init__(
-        self, objective: Objective, solver: Solver, steps: Steps, limit: int, tol: float, watch: Watch, history: History
+        self, objective: Objective, task: GradientTask, solver: Solver, limit: int, tol: float, watch: Watch, history: History
     ) -> None:
-        self.of, self.solver, self.steps, self.limit, self.tol, self.watch = objective, solver, steps, limit, tol, watch
-        self.state = solver.init(np.zeros(objective.features))
-        self.gradient = np.empty(objective.features)
-        self.sums = np.empty(objective.features + 2)
-        self.best = np.zeros(objective.features + 1)
+        self.of, self.task, self.solver, self.limit, self.tol, self.watch = objective, task, solver, limit, tol, watch
+        self.state = solver.init(np.zeros(objective.size), objective.curvature())
+        self.gradient = np.empty(objective.size)
+        self.sums = np.empty(task.layout.width)
+        self.parts = task.layout.split(self.sums)
+        self.best = np.zeros(task.width)
         self.history = history
         self.status: Status | None = None
         self.rounds = 0
@@ -110,54 +71,53 @@ class FitRule:
 
     def dump(self) -> Vector:
         """The state between two calls, but for the history: float64, of one length. What was judged last will be judged again."""
-        mine = [*self._lowest, self.step, self._smallest, self._fell]
-        return np.concatenate([dump(self.state), self.steps.dump(), self.best, mine])
+        return np.concatenate([dump(self.state), self.best, [*self._lowest, self.step, self._smallest, self._fell]])
 
     def load(self, vector: Vector, rounds: int) -> None:
-        """Go on from what ``dump`` gave after so many ``rounds``; the history must have a line for each of them."""
-        lengths = [len(dump(self.state)), len(self.steps.dump()), len(self.best)]
-        states, steps, best, mine = np.split(vector, np.cumsum(lengths))
+        """Go on from what ``dump`` gave after so many ``rounds``; the history must have a line for each of them.
+
+        Raises:
+            InputError: no ``dump`` gave it.
+        """
+        states, best, mine = np.split(vector, np.cumsum([len(dump(self.state)), len(self.best)]))
         self.state = load(states, self.state)
-        self.steps.load(steps)
+        if not self.state.steps.sound:
+            raise InputError("the checkpoint is damaged, its state has no curvature to go on with: take an older copy")
         self.best[:] = best
         *self._lowest, self.step, self._smallest, self._fell = mine.tolist()
         self.rounds = rounds
 
-    def open(self, order: Order) -> None:
+    def open(self, query: Query) -> None:
         """Start at zero, or where ``load`` says."""
-        self.of.to_user(self.state.point, order.point)
-        order.action = Action.GO
+        self.of.to_user(self.state.point, query.point)
 
-    def __call__(self, partial: Partial, order: Order) -> None:
+    def update(self, partial: Partial, query: Query) -> None:
         """Judge, then step."""
         if partial.votes[Vote.ROWS] != self.of.rows:
             raise RuntimeError(f"{partial.votes[Vote.ROWS]:.0f} of {self.of.rows} rows were summed")
         broken = partial.votes[Vote.BROKEN] > 0
-        if partial.redo:
-            order.action = Action.EXCHANGE
-            return
-        value = math.inf if broken else self._evaluate(partial, order.point)
+        value = math.inf if broken else self._evaluate(partial, query.point)
         self.status = self._judge(value, partial.votes)
         if self.status == Status.DIVERGED:
-            order.point[:] = self.best
+            query.point[: len(self.best)] = self.best
             self.objective, self.gradient_norm, self.loss = self._lowest
         if self.status:
-            order.action = Action.STOP
+            query.stop = True
             return
-        self.step, restart = self.steps.next(self.state.point, self.gradient, self.rounding)
-        self.state = self.solver.update(self.state, self.gradient, self.step, restart)
+        self.state = self.solver.update(self.state, Evaluation(value, self.gradient, self.rounding))
+        self.step = self.state.step
         self.rounds += 1
-        self.of.to_user(self.state.point, order.point)
-        order.action = Action.EXCHANGE if partial.stale else Action.GO
+        self.of.to_user(self.state.point, query.point)
 
     def _evaluate(self, partial: Partial, point: Vector) -> float:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
-        value = self.of.value_and_gradient(partial.total(self.sums), self.state.point, self.gradient)
+        partial.total(self.sums)
+        value = self.of.value_and_gradient(self.parts, self.state.point, self.gradient)
         norm = math.sqrt(np.dot(self.gradient, self.gradient))
         if not self.history.objective:
             self.history.first = hashlib.sha256(self.sums.astype("<f8").tobytes()).hexdigest()
         self.history.add(value, norm, self.step)
-        self.objective, self.gradient_norm, self.loss = value, norm, float(self.sums[-1])
+        self.objective, self.gradient_norm, self.loss = value, norm, float(self.parts["value"])
         self.rounding = self.of.rounding(point, self.loss)
         if value < self._lowest[0]:
             self._lowest = [value, norm, self.loss]
@@ -184,7 +144,8 @@ class FitRule:
     def _rose(self, value: float) -> bool:
         """Beyond all that a descent can come back from; a difference, as objectives may be negative."""
         first = self.history.objective[0]
-        return value - first > GROWN * max(self.steps.gain(self.history.gradient_norm[0]), EPSILON * abs(first))
+        gain = float(self.state.steps.gain(self.history.gradient_norm[0]))
+        return value - first > GROWN * max(gain, EPSILON * abs(first))
 
     @property
     def digits(self) -> float:

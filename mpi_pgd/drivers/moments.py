@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Action, Order
+from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.tasks import MomentsTask
 from mpi_pgd.errors import InputError
 
 CONSTANT = 2.0**-49  # deviation over peak: below it, a column varies by the rounding of its values alone
@@ -36,7 +37,7 @@ class Moments(NamedTuple):
         return np.concatenate(self)
 
 
-class MomentsRule:
+class MomentsDriver:
     """Two passes: the means, about the first row; then the deviations, about the means, so that no outlier costs digits.
 
     (T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for Computing the Sample Variance", The American Statistician 37, 1983.)
@@ -48,40 +49,37 @@ class MomentsRule:
         first: (p + 1,) the first row, y last.
         peak: (p + 1,) the largest magnitude of each column, and of y, over all rows.
         block_rows: of a full block.
+
+    Attributes:
+        task: what it asks for.
+        bound: on each number of a block's answer, in any of the passes: (2 (p + 1),). So no pass has to be repeated.
     """
 
     def __init__(self, rows: int, first: Vector, peak: Vector, block_rows: int) -> None:
-        self.rows, self.block_rows, self.peak = rows, block_rows, peak
+        self.rows, self.peak = rows, peak
         self.unit = units(peak)
+        self.task = MomentsTask(self.unit, block_rows)
         self.mean, self.deviation = first.copy(), np.zeros_like(first)
+        largest = 2 * peak * self.unit
+        self.bound = np.concatenate([block_rows * largest, block_rows * largest * largest])
         self._passes = 0
 
-    def bound(self) -> Vector:
-        """On each number of a block's moments, in any of the passes: (2 (p + 1),)."""
-        largest = 2 * self.peak * self.unit
-        return np.concatenate([self.block_rows * largest, self.block_rows * largest * largest])
+    def open(self, query: Query) -> None:
+        """About the first row."""
+        query.point[:] = self.mean
 
-    def open(self, order: Order) -> None:
-        """The peaks are known from loading the rows, so the bound is exchanged at once, and no pass has to be repeated."""
-        order.point[:] = self.mean
-        order.action = Action.EXCHANGE
-
-    def __call__(self, partial: Partial, order: Order) -> None:
+    def update(self, partial: Partial, query: Query) -> None:
         """Keep the moments; go on about the means, or stop."""
-        if partial.redo:
-            order.action = Action.EXCHANGE
-            return
-        shift, squares = np.split(partial.total(np.empty(partial.width)) / self.rows, 2)
-        self.mean = order.point + shift / self.unit
+        sums = self.task.layout.split(partial.total(np.empty(partial.width)) / self.rows)
+        shift = sums["sums"]
+        self.mean = query.point + shift / self.unit
         self._passes += 1
-        # About the means sums may be far smaller, in one column and not in others: each is to have all its digits.
-        order.action = Action.EXCHANGE if partial.order_free else Action.GO
         if self._passes == 2:
-            scaled = np.sqrt(np.maximum(squares - shift * shift, 0.0))
+            scaled = np.sqrt(np.maximum(sums["squares"] - shift * shift, 0.0))
             scaled[scaled <= CONSTANT * self.peak * self.unit] = 0.0
             self.deviation = scaled / self.unit
-            order.action = Action.STOP
-        order.point[:] = self.mean
+            query.stop = True
+        query.point[:] = self.mean
 
     def moments(self) -> Moments:
         """What was found."""

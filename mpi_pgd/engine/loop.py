@@ -1,95 +1,101 @@
 """The loop: bulk-synchronous rounds of broadcast, map, reduce, update. Every pass over the rows is made of it."""
 
-from collections.abc import Callable, Iterable
-from enum import IntEnum
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
-
-import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Block
-from mpi_pgd.engine.sums import Partial
-from mpi_pgd.engine.tasks import BlockMap
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Partial, Sums
+
+StopFlags = Callable[[], tuple[bool, bool]]  # this rank's: time is up, a signal came
+Update = Callable[[], None]  # judge the reduced sums and write the next query
 
 
-class Action(IntEnum):
-    """What an order tells the ranks to do next."""
-
-    GO = 0
-    EXCHANGE = 1  # exchange the bound of the order-free sums, then go
-    STOP = 2
-
-
-class Order:
-    """What everyone gets each round, in one float64 buffer ``[action | keep | point]``.
-
-    ``point`` is where the map is to be evaluated: (features + 1,), the weights in the user's units, the intercept last.
-    """
-
-    HEADER = 2  # numbers before the point
-
-    def __init__(self, features: int) -> None:
-        self.buffer = np.zeros(self.HEADER + features + 1)
-        self.point = self.buffer[self.HEADER :]
-
-    @property
-    def action(self) -> Action:
-        """What to do."""
-        return Action(int(self.buffer[0]))
-
-    @action.setter
-    def action(self, action: Action) -> None:
-        self.buffer[0] = action
-
-    @property
-    def keep(self) -> int:
-        """After how many updates the state is to be kept now, in case that a rank is lost; 0 if it is not."""
-        return int(self.buffer[1])
-
-    @keep.setter
-    def keep(self, rounds: int) -> None:
-        self.buffer[1] = rounds
-
-
-class Rule(Protocol):
+class Driver(Protocol):
     """What is done with the sums; held by whoever updates (the server, or every peer)."""
 
-    def open(self, order: Order) -> None:
-        """Write the first order."""
+    def open(self, query: Query) -> None:
+        """Write the first query."""
 
-    def __call__(self, partial: Partial, order: Order) -> None:
-        """Take the reduced sums at ``order.point`` and write the next order."""
+    def update(self, partial: Partial, query: Query) -> None:
+        """Take the reduced sums of ``query`` and write the next one into it."""
 
 
-class Topology(Protocol):
-    """How orders and partials travel, and who applies the rule."""
+class Mode(Protocol):
+    """How queries and partials travel, and who updates."""
 
-    def open(self, rule: Rule, order: Order) -> None:
-        """Give everyone the first order."""
+    def open(self, driver: Driver, query: Query) -> None:
+        """Give everyone the first query."""
 
-    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
-        """Sum the partials over the ranks, have the rule applied, give everyone the next order."""
+    def step(self, partial: Partial, update: Update, query: Query) -> None:
+        """Sum the partials over the ranks, have whoever updates do so, give everyone the next query."""
 
     def maximum(self, vector: Vector) -> None:
         """Replace ``vector`` by its elementwise maximum over the ranks."""
 
 
-Map = Callable[[Vector], BlockMap]  # what maps the blocks of a round, from the point
-Ballot = Callable[[], tuple[bool, bool]]  # this rank's votes: time is up, a signal came
+class Observer:
+    """What watches the rounds, or does something between them; a subclass has what it cares for.
+
+    Observers are told in no order that matters: what takes time, or is collective, is done in ``between``, which belongs to no
+    round.
+    """
+
+    def began(self, query: Query) -> None:
+        """The map begins."""
+
+    def mapped(self, query: Query) -> None:
+        """This rank has its partial."""
+
+    def reduced(self, query: Query) -> None:
+        """The sums over all ranks are here; on those that update."""
+
+    def updated(self, query: Query) -> None:
+        """The next query is written, and may still be marked; on those that update."""
+
+    def asked(self, query: Query) -> None:
+        """The round is over: the next query is here."""
+
+    def between(self, query: Query) -> None:
+        """What has to be done before the next round begins, or after the last one. May be collective."""
 
 
 def rounds(
-    topology: Topology, shard: Iterable[Block], mapping: Map, partial: Partial, rule: Rule, order: Order, ballot: Ballot
+    mode: Mode,
+    blocks: Iterable[Block],
+    sums: Sums,
+    driver: Driver,
+    query: Query,
+    observers: Sequence[Observer] = (),
+    flags: StopFlags = lambda: (False, False),
 ) -> None:
-    """Go round until the rule says stop. Every rank calls it; every rank leaves it in the same round with the same order."""
-    topology.open(rule, order)
-    while order.action != Action.STOP:
-        if order.action == Action.EXCHANGE:
-            topology.maximum(partial.peaks)
-            partial.rebound()
-        partial.clear()
-        mapped = mapping(order.point)
-        for block in shard:
-            mapped(block, partial.slot(len(block.y)))
-        partial.close(*ballot())
-        topology.step(partial, rule, order)
+    """Go round until the driver stops. Every rank calls it; every rank leaves it in the same round with the same query."""
+    began, mapped, reduced, updated, asked, between = ([getattr(each, name) for each in observers] for name in EVENTS)
+
+    def update() -> None:
+        tell(reduced, query)
+        sums.update(driver.update, query)
+        tell(updated, query)
+
+    mode.open(driver, query)
+    while not query.stop:
+        partial = sums.begin(query, mode.maximum)
+        tell(began, query)
+        task = query.task.bind(query.point)
+        for block in blocks:
+            task(block, partial.slot(block.rows))
+        partial.close(*flags())
+        tell(mapped, query)
+        mode.step(partial, update, query)
+        tell(asked, query)
+        tell(between, query)
+
+
+EVENTS = ("began", "mapped", "reduced", "updated", "asked", "between")
+
+
+def tell(events: Iterable[Callable[[Query], None]], query: Query) -> None:
+    """Each of them."""
+    for event in events:
+        event(query)

@@ -15,11 +15,13 @@ has to be done again, and ``near``, a block was still near it; when no block is,
 Both are decided by the blocks alone, never by who holds them.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.query import Query
 
 HEADROOM = 3  # bits between the largest block seen and the bound, so that a growing gradient does not cost a round at once
 SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
@@ -39,6 +41,57 @@ class Vote(IntEnum):
     SIGNALLED = 5
 
 
+class Sums:
+    """The partials of all the tasks that a driver asks for, and the bound that they are cut against.
+
+    The bound is their own business: whether a round has to be done again with another one, or the next round needs it, is in the
+    votes; that it was exchanged is a version number in the query.
+
+    Args:
+        query: knows the tasks.
+        blocks, order_free: see ``Partial``.
+
+    Attributes:
+        peaks: those of all partials, one after the other.
+        exchanged: the peaks over all blocks that the bound was last taken from.
+        bytes: of the largest partial on the wire.
+    """
+
+    def __init__(self, query: Query, blocks: int, order_free: bool = True) -> None:
+        widths = [task.layout.width for task in query.tasks]
+        self.peaks, self.exchanged = np.zeros(sum(widths)), np.zeros(sum(widths))
+        views = np.split(self.peaks, np.cumsum(widths)[:-1])
+        self._partials = [Partial(width, blocks, order_free, view) for width, view in zip(widths, views, strict=True)]
+        self.order_free = order_free
+        self.bytes = max(partial.buffer.nbytes for partial in self._partials)
+        self._version = 0
+
+    def rebound(self) -> None:
+        """Take the bound from ``peaks``, which are the same on every rank."""
+        self.exchanged[:] = self.peaks
+        for partial in self._partials:
+            partial.rebound()
+
+    def begin(self, query: Query, maximum: Callable[[Vector], None]) -> "Partial":
+        """The partial for the answer to ``query``, empty; before, the bound is exchanged if the query says so. Collective then."""
+        if query.bound != self._version:
+            maximum(self.peaks)
+            self.rebound()
+            self._version = query.bound
+        partial = self._partials[query.number]
+        partial.clear()
+        return partial
+
+    def update(self, judge: "Callable[[Partial, Query], None]", query: Query) -> None:
+        """What whoever updates does with reduced sums: judge them, or have the query answered again with another bound."""
+        partial, task = self._partials[query.number], query.task
+        query.round += 1
+        if not partial.redo:
+            judge(partial, query)
+        if partial.redo or partial.stale or (task.uneven and partial.order_free):
+            query.bound += 1
+
+
 class Partial:
     """The sums of one rank's blocks: one float64 buffer ``[hi | lo | votes]``, or ``[sum | votes]`` if plain.
 
@@ -50,10 +103,9 @@ class Partial:
     Attributes:
         buffer: (2 * width + votes,) or (width + votes,) float64, what goes on the wire, to be summed over the ranks.
         peaks: (width,) float64, the largest magnitude of each number over this rank's blocks since ``clear``.
-        exchanged: (width,) float64, the peaks over all blocks that the bound was last taken from.
     """
 
-    def __init__(self, width: int, blocks: int, order_free: bool = True) -> None:
+    def __init__(self, width: int, blocks: int, order_free: bool = True, peaks: Vector | None = None) -> None:
         self.width = width
         self.order_free = order_free
         self._bits = max(1, int(blocks - 1).bit_length()) + 1
@@ -69,7 +121,7 @@ class Partial:
         self._scratch = np.empty_like(self._ring) if order_free else np.zeros((0, stride))
         self._ones, self._sum = np.ones(places), np.empty(stride)
         self._used = self._rows = 0
-        self.peaks, self.exchanged = np.zeros(width), np.zeros(width)
+        self.peaks = np.zeros(width) if peaks is None else peaks
         self._bound = np.zeros(width)
         self._near = np.zeros(width)
         # As large as the ring: numpy would make a temporary array to stretch a row over it, in every round.
@@ -78,7 +130,6 @@ class Partial:
 
     def rebound(self) -> None:
         """Take the bound from ``peaks``, which have been exchanged: the same on every rank."""
-        self.exchanged[:] = self.peaks
         if self.order_free:
             exponent = np.maximum(np.frexp(self.peaks)[1] + HEADROOM, SMALLEST)
             exponent[self.peaks == 0] = SMALLEST

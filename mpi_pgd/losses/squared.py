@@ -1,18 +1,31 @@
-"""A loss, seen only through the linear predictor eta = x'w + c.
+"""Least squares."""
 
-A loss is a function ``(y, lines, sums)``: ``y`` (rows,) are the targets, ``lines`` (2, rows) holds a line of ones and eta, which it
-replaces by each row's slope, the derivative of the row's loss in eta; into ``sums`` (2,) it writes the sum of the slopes and the
-sum of the losses. All are float64. Sums, never means: rows can be split any way, and the division by n is done once.
-"""
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 
 
-def least_squares(y: Vector, lines: Vector, sums: Vector) -> None:
+@dataclass(frozen=True)
+class Squared:
     """1/2 (eta - y)^2 for each row; the slope is eta - y."""
-    slope = lines[1]
-    np.subtract(slope, y, slope)
-    np.dot(lines, slope, sums)  # the slopes with ones, and with themselves
-    sums[1] *= 0.5
+
+    centred = True
+    curvature = 1.0
+
+    def __call__(self, y: Vector, lines: Vector, sums: Vector) -> None:
+        """As ``Loss``."""
+        slope = lines[1]
+        np.subtract(slope, y, slope)
+        np.dot(lines, slope, sums)  # the slopes with ones, and with themselves
+        sums[1] *= 0.5
+
+    def slope_size(self, value: float) -> float:
+        """Exactly."""
+        return math.sqrt(2 * value)
+
+    def explained(self, value: float, variance: float) -> float | None:
+        """The coefficient of determination."""
+        return 1.0 - 2 * value / variance if variance > 0 else None

@@ -1,4 +1,4 @@
-"""Client-server: rank 0 is the server, holds no rows and alone applies the rule; sums come to it, orders go out from it."""
+"""Client-server: rank 0 is the server, holds no rows and alone updates; sums come to it, queries go out from it."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,8 @@ from mpi_pgd.modes.facts import Facts
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from mpi_pgd.engine.loop import Order, Rule
+    from mpi_pgd.engine.loop import Driver, Update
+    from mpi_pgd.engine.query import Query
     from mpi_pgd.engine.sums import Partial
 
 FACTS = Facts(
@@ -17,7 +18,7 @@ FACTS = Facts(
     synonyms="cs server client ps parameter-server master-slave master-worker centralized centralised star",
     servers=1,
     collectives=("reduce", "broadcast"),
-    messages=lambda partial, order, peaks: (partial, order),
+    messages=lambda partial, query, peaks: (partial, query),
     algorithms=(LIBRARY_SERVED, LINEAR),
     make=lambda team, algorithm: ClientServer(team.comm, algorithm),
 )
@@ -26,8 +27,6 @@ FACTS = Facts(
 class ClientServer:
     """Two collectives a round. With one rank the server is also the only worker."""
 
-    round = None
-
     def __init__(self, comm: "MPI.Intracomm", algorithm: str = FACTS.names[0]) -> None:
         self.comm = comm
         self.workers, self.worker = FACTS.workers(comm.size), FACTS.worker(comm.rank, comm.size)
@@ -35,15 +34,15 @@ class ClientServer:
         self.reduce, self.broadcast = FACTS.opened(comm, algorithm)
         self.maximum = FACTS.maximum(comm)
 
-    def open(self, rule: "Rule", order: "Order") -> None:
-        """The server writes the first order and broadcasts it."""
+    def open(self, driver: "Driver", query: "Query") -> None:
+        """The server writes the first query and broadcasts it."""
         if self.updates:
-            rule.open(order)
-        self.broadcast(order.buffer)
+            driver.open(query)
+        self.broadcast(query.buffer)
 
-    def step(self, partial: "Partial", rule: "Rule", order: "Order") -> None:
-        """Reduce to the server, which applies the rule and broadcasts the next order."""
+    def step(self, partial: "Partial", update: "Update", query: "Query") -> None:
+        """Reduce to the server, which updates and broadcasts the next query."""
         self.reduce(partial.buffer)
         if self.updates:
-            rule(partial, order)
-        self.broadcast(order.buffer)
+            update()
+        self.broadcast(query.buffer)

@@ -5,40 +5,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mpi_pgd.comm.algorithms import Algorithm
+from mpi_pgd.engine import loop
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.comm.collectives import Collective
-    from mpi_pgd.engine.arrays import Vector
-    from mpi_pgd.engine.loop import Order, Rule
-    from mpi_pgd.engine.sums import Partial
 
 
-class Mode(Protocol):
-    """A mode on the ranks of a communicator: what the loop calls (``engine.loop.Topology``), and who holds rows.
+class Mode(loop.Mode, Protocol):
+    """A mode on the ranks of a communicator.
 
     Attributes:
         workers: how many share the blocks.
         worker: this rank's number among them; -1 if it holds none.
-        round: the number of the round in hand, where ranks skip some; else None.
     """
 
     workers: int
     worker: int
-
-    @property
-    def round(self) -> int | None:
-        """See above."""
-
-    def open(self, rule: "Rule", order: "Order") -> None:
-        """Give everyone the first order."""
-
-    def step(self, partial: "Partial", rule: "Rule", order: "Order") -> None:
-        """Sum the partials, update, give everyone the next order."""
-
-    def maximum(self, vector: "Vector") -> None:
-        """The largest over the ranks."""
 
 
 class Team(NamedTuple):
@@ -67,9 +51,10 @@ class Facts:
         synonyms: other programs' words for it, with spaces between them.
         servers: ranks that hold no rows, the first ones; one that is alone always holds rows.
         collectives: one for each message of a round (``comm.collectives.LIBRARY``).
-        messages: their sizes in bytes, of those of a partial, of an order, and of the peaks of the order-free sums.
+        messages: their sizes in bytes, of those of a partial, of a query, and of the peaks of the order-free sums.
         algorithms: those that it offers; the first is the default.
         make: the mode on the ranks of a team, with one of these. Collective. Imports MPI, which nothing else here does.
+        skips: ranks that are late skip rounds.
         replicates: the mode that it stands for where each block is held by several workers; else nothing.
     """
 
@@ -81,6 +66,7 @@ class Facts:
     messages: Callable[[int, int, int], tuple[int, ...]]
     algorithms: tuple[Algorithm, ...]
     make: Callable[[Team, str], Mode]
+    skips: bool = False
     replicates: str = ""
 
     def first_worker(self, ranks: int) -> int:

@@ -1,4 +1,4 @@
-"""Peer-to-peer: no server; all ranks hold rows, sum the partials among them, and each applies the rule to the same bits."""
+"""Peer-to-peer: no server; all ranks hold rows, sum the partials among them, and each updates from the same bits."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,8 @@ from mpi_pgd.modes.facts import Facts
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from mpi_pgd.engine.loop import Order, Rule
+    from mpi_pgd.engine.loop import Driver, Update
+    from mpi_pgd.engine.query import Query
     from mpi_pgd.engine.sums import Partial
 
 FACTS = Facts(
@@ -17,7 +18,7 @@ FACTS = Facts(
     synonyms="p2p peer peers peer2peer decentralized decentralised allreduce all-reduce ring",
     servers=0,
     collectives=("allreduce",),
-    messages=lambda partial, order, peaks: (partial,),
+    messages=lambda partial, query, peaks: (partial,),
     algorithms=(LIBRARY_ALLREDUCE, RING, RECURSIVE_DOUBLING, RABENSEIFNER),
     make=lambda team, algorithm: PeerToPeer(team.comm, algorithm),
 )
@@ -26,19 +27,17 @@ FACTS = Facts(
 class PeerToPeer:
     """One collective a round."""
 
-    round = None
-
     def __init__(self, comm: "MPI.Intracomm", algorithm: str = FACTS.names[0]) -> None:
         self.comm = comm
         self.workers, self.worker = FACTS.workers(comm.size), FACTS.worker(comm.rank, comm.size)
         (self.allreduce,) = FACTS.opened(comm, algorithm)
         self.maximum = FACTS.maximum(comm)
 
-    def open(self, rule: "Rule", order: "Order") -> None:
-        """Every peer writes the same first order."""
-        rule.open(order)
+    def open(self, driver: "Driver", query: "Query") -> None:
+        """Every peer writes the same first query."""
+        driver.open(query)
 
-    def step(self, partial: "Partial", rule: "Rule", order: "Order") -> None:
-        """Allreduce, then every peer applies the rule."""
+    def step(self, partial: "Partial", update: "Update", query: "Query") -> None:
+        """Allreduce, then every peer updates."""
         self.allreduce(partial.buffer)
-        rule(partial, order)
+        update()

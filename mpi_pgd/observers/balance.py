@@ -8,23 +8,21 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.data.partition import Owners, rebalanced
-from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Action, Order, Rule
-from mpi_pgd.engine.sums import Partial
-from mpi_pgd.observers.clock import Clock
+from mpi_pgd.engine.loop import Observer
+from mpi_pgd.engine.query import Query
 
 FIRST, SELDOM = 4, 128  # rounds until the first look; each time half as many more, but no more than these
 Move = Callable[[Owners], str]  # has every rank hold the blocks that it owns, or says why all is as before; collective
 
 
-class Balanced:
-    """A topology around the clock: measures how long each worker maps a block, and has blocks moved if that would pay.
+class Balance(Observer):
+    """Measures how long each worker maps a block, and has blocks moved if that would pay.
 
     Args:
         comm: the ranks.
         worker: this rank's number among those that hold blocks, or -1.
         owners: who holds which block, the same on every rank.
-        clock: what is wrapped; the time of a move belongs to no round.
+        crowded: ranks share cores, so others' work is not to count.
         move: moves them.
 
     Attributes:
@@ -33,34 +31,28 @@ class Balanced:
         skipped: how often they could not, as a rank has no room for them, or can't read them; that is said once.
     """
 
-    def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, clock: Clock, move: Move) -> None:
-        self.comm, self.worker, self.owners, self.clock, self.move = comm, worker, owners, clock, move
-        self.now = thread_time if clock.crowded else perf_counter  # where ranks share cores, others' work is not to count
+    def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, crowded: bool, move: Move) -> None:
+        self.comm, self.worker, self.owners, self.move = comm, worker, owners, move
+        self.now = thread_time if crowded else perf_counter
         self.took = np.zeros(SELDOM)
         self.count, self.look = 0, FIRST
         self.moves = self.moved = self.skipped = 0
         self.begun = 0.0
 
-    def open(self, rule: Rule, order: Order) -> None:
-        """The first map begins."""
-        self.clock.open(rule, order)
+    def began(self, query: Query) -> None:
+        """The map begins."""
         self.begun = self.now()
 
-    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
-        """Note how long the map took; after some rounds, look, and move."""
+    def mapped(self, query: Query) -> None:
+        """Note how long it took."""
         self.took[self.count] = self.now() - self.begun
-        self.clock.step(partial, rule, order)
+
+    def between(self, query: Query) -> None:
+        """After some rounds, look, and move. Collective then."""
         self.count += 1
-        if self.count == self.look and order.action != Action.STOP:
+        if self.count == self.look and not query.stop:
             self._balance()
             self.count, self.look = 0, min(self.look * 3 // 2, SELDOM)
-            self.clock.restart()
-        self.begun = self.now()
-
-    def maximum(self, vector: Vector) -> None:
-        """As the topology."""
-        self.clock.maximum(vector)
-        self.begun = self.now()
 
     def _balance(self) -> None:
         mine = np.array([self.worker, np.median(self.took[: self.count])])

@@ -1,12 +1,12 @@
 """Notes when each rank starts, arrives, updates and ends, round by round; rank 0 makes the costs of it.
 
-The clock wraps a topology and a rule from outside; the numerical code has none. It puts no barrier into a round: each rank
-notes its times in memory, and after a window of rounds they go to rank 0, where the latest arrival of each round tells wait
-from wire. Clocks of several nodes are aligned at the start, at the end, and now and then between.
+The numerical code has no clock. This one puts no barrier into a round: each rank notes its times in memory, and after a window
+of rounds they go to rank 0, where the latest arrival of each round tells wait from wire. Clocks of several nodes are aligned at
+the start, at the end, and now and then between.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter, thread_time
 
 import numpy as np
@@ -14,8 +14,8 @@ from mpi4py import MPI
 
 from mpi_pgd.comm.world import anyone
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Order, Rule, Topology
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.loop import Observer
+from mpi_pgd.engine.query import Query
 from mpi_pgd.observers.costs import ARRIVE, BUSY, END, STAMPS, START, UPDATE, UPDATED, Costs
 
 WINDOW = 1024  # rounds at most between two gatherings
@@ -24,17 +24,16 @@ REALIGN = 10.0  # seconds; good clocks drift by microseconds in that time
 PINGS = 8
 
 
-class Clock:
-    """A topology that notes the times of each round of the topology inside it.
+class Clock(Observer):
+    """Notes the times of each round.
 
     Args:
         comm: the ranks.
         nodes: the node of each (``world.nodes``).
         first: the first rank that holds rows.
-        topology, rule: what is timed.
         keep: how many rounds' times rank 0 is to keep.
-        number: gives the number of the round in hand, if ranks that are late skip rounds. Then nobody knows when the others have
-            made how many, and only the last rounds are gathered, at the end.
+        skips: ranks that are late skip rounds. Then nobody knows when the others have made how many, and only the last rounds are
+            gathered, at the end.
         ids: each rank's number at the start of the job, if it may be another now.
 
     Attributes:
@@ -43,58 +42,45 @@ class Clock:
     """
 
     def __init__(
-        self,
-        comm: MPI.Intracomm,
-        nodes: Sequence[str],
-        first: int,
-        topology: Topology,
-        rule: Rule,
-        keep: int = 0,
-        number: Callable[[], int] | None = None,
-        ids: Sequence[int] = (),
+        self, comm: MPI.Intracomm, nodes: Sequence[str], first: int, keep: int = 0, skips: bool = False, ids: Sequence[int] = ()
     ) -> None:
-        self.comm, self.topology, self.rule = comm, topology, rule
+        self.comm = comm
         self.crowded = crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))
         self.costs = Costs(nodes, first, crowded, keep, ids)
         self.window = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
-        self.number, self.numbers = number, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
+        self.skips, self.numbers = skips, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
         self.now = self.stamps[0]
         self.busy = 0.0
         self.processor = thread_time if crowded else float  # a call of the kernel, which is needed there alone
         self._alignment = _Alignment(comm, nodes)
-        self._timed = _TimedRule(self)
 
-    def open(self, rule: Rule, order: Order) -> None:
-        """Start the first round when its order has arrived."""
-        self.topology.open(rule, order)
-        self._start()
+    def began(self, query: Query) -> None:
+        """A round starts."""
+        self.busy = self.processor()
+        self.now[START] = perf_counter()
 
-    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
-        """Note when this rank arrives and when it leaves."""
+    def mapped(self, query: Query) -> None:
+        """This rank arrives."""
         now = self.now
         now[ARRIVE] = perf_counter()
         now[BUSY] = self.processor() - self.busy
         now[UPDATE] = now[UPDATED] = 0.0
-        self.topology.step(partial, self._timed, order)
-        now[END] = perf_counter()
-        self._turn()
-        self._start()
 
-    def maximum(self, vector: Vector) -> None:
-        """An exchange of the bound belongs to no round."""
-        self.topology.maximum(vector)
-        self._start()
+    def reduced(self, query: Query) -> None:
+        """The update begins."""
+        self.now[UPDATE] = perf_counter()
 
-    def restart(self) -> None:
-        """What was done since the last round belongs to none."""
-        self._start()
+    def updated(self, query: Query) -> None:
+        """The update ends."""
+        self.now[UPDATED] = perf_counter()
 
-    def _turn(self) -> None:
-        """Where the stamps of the next round go."""
-        if self.number:
-            self.count = self.number()
+    def asked(self, query: Query) -> None:
+        """The round ends; say where the stamps of the next one go."""
+        self.now[END] = perf_counter()
+        if self.skips:
+            self.count = query.round
             self.numbers[self.count % self.window] = self.count
         else:
             self.count += 1
@@ -102,14 +88,10 @@ class Clock:
                 self._gather()
         self.now = self.stamps[self.count % self.window]
 
-    def _start(self) -> None:
-        self.busy = self.processor()
-        self.now[START] = perf_counter()
-
     def close(self) -> None:
         """The rest, after the last round. Collective."""
         self._alignment.renew(now=True)
-        if self.number:
+        if self.skips:
             self._sort()
         self._gather()
         self.costs.drift = self._alignment.drift
@@ -129,20 +111,6 @@ class Clock:
             self.costs.add(self._alignment.on_one_clock(everyone))
         self.count = 0
         self._alignment.renew()
-
-
-class _TimedRule:
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-
-    def open(self, order: Order) -> None:
-        self.clock.rule.open(order)
-
-    def __call__(self, partial: Partial, order: Order) -> None:
-        now = self.clock.now
-        now[UPDATE] = perf_counter()
-        self.clock.rule(partial, order)
-        now[UPDATED] = perf_counter()
 
 
 class _Alignment:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from time import perf_counter, sleep, thread_time
 
-from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Order, Rule, Topology
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.block import Block
 from mpi_pgd.errors import InputError
 
 FAIL_SLOW = 10.0  # times slower, from the round in which a rank fails slow
@@ -61,7 +59,7 @@ def check(stragglers: Iterable[Straggler | Exponential], ranks: int, first: int)
 
 
 class Delayed:
-    """A topology around a topology: passes time, as if the map had taken longer, before the rank arrives.
+    """Blocks after which time passes, as if their map had taken longer.
 
     ``rank`` is this rank's number as a person names it, at the start of the job; ``worker`` that among the workers now.
 
@@ -69,28 +67,16 @@ class Delayed:
     ranks that share its core as one does that has more to do.
     """
 
-    def __init__(self, topology: Topology, stragglers: list[Straggler | Exponential], rank: int, worker: int) -> None:
-        self.topology = topology
+    def __init__(self, blocks: Iterable[Block], stragglers: list[Straggler | Exponential], rank: int, worker: int) -> None:
+        self.blocks = blocks
         self.lags = [_lag(item, worker) for item in stragglers if _concerns(item, rank, worker)]
-        self.begun = 0.0
 
-    def open(self, rule: Rule, order: Order) -> None:
-        """Nothing is late yet."""
-        self.topology.open(rule, order)
-        self.begun = thread_time()
-
-    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
-        """Be late, then step."""
-        worked = thread_time() - self.begun
+    def __iter__(self) -> Iterator[Block]:
+        begun = thread_time()
+        yield from self.blocks
+        worked = thread_time() - begun
         for lag in self.lags:
             lag(worked)
-        self.topology.step(partial, rule, order)
-        self.begun = thread_time()
-
-    def maximum(self, vector: Vector) -> None:
-        """An exchange is not late."""
-        self.topology.maximum(vector)
-        self.begun = thread_time()
 
 
 def _concerns(item: Straggler | Exponential, rank: int, worker: int) -> bool:

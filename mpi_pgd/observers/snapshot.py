@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.drivers.fit import FitRule, History
+from mpi_pgd.drivers.fit import FitDriver
+from mpi_pgd.drivers.history import History
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Action, Order, Rule, Topology
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.loop import Observer
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
 from mpi_pgd.recovery.checkpoint import Checkpoint
 
@@ -26,9 +28,9 @@ class Snapshot(NamedTuple):
 
     Attributes:
         rounds: updates made.
-        vector: [peaks of the bound | dump of the rule]; empty before the first snapshot.
+        vector: [peaks of the bound | dump of the driver]; empty before the first snapshot.
         history: with a line for each of the rounds.
-        setup: see ``rules.setup.Moments.vector``; None if it is not known yet.
+        setup: see ``drivers.moments.Moments.vector``; None if it is not known yet.
     """
 
     rounds: int
@@ -83,17 +85,17 @@ class Kept:
         self.snapshot = kept
 
 
-class Keeper:
-    """A rule around the rule of a fit: says in the order when the state is to be kept, and keeps it.
+class Snapshots(Observer):
+    """Marks in the query that the state is to be kept, and keeps it.
 
-    Begins by giving the rule and the bound of the sums the state that is kept.
+    Begins by giving the driver and the bound of the sums the state that is kept.
 
     Args:
         kept: where to.
-        rule, partial: whose state it is.
-        updates: this rank applies the rule, so it has the state.
+        driver, sums: whose state it is.
+        updates: this rank updates, so it has the state.
         takes: this rank keeps the state.
-        comm: over which rank 0, which alone applies the rule, gives the state to the others; None if it does not.
+        comm: over which rank 0, which alone updates, gives the state to the others; None if it does not.
         every: also after each so many rounds, if not 0.
         done: called after that.
     """
@@ -101,8 +103,8 @@ class Keeper:
     def __init__(
         self,
         kept: Kept,
-        rule: FitRule,
-        partial: Partial,
+        driver: FitDriver,
+        sums: Sums,
         *,
         updates: bool,
         takes: bool,
@@ -110,54 +112,51 @@ class Keeper:
         every: int,
         done: Callable[[], None],
     ) -> None:
-        self.kept, self.rule, self.partial, self.comm, self.every, self.done = kept, rule, partial, comm, every, done
+        self.kept, self.driver, self.sums, self.comm, self.every, self.done = kept, driver, sums, comm, every, done
         self.updates, self.takes = updates, takes
         self.due = perf_counter() + INTERVAL
-        self.asked = 0.0
+        self.asked_at = 0.0
+        self._bound = 0
         rounds, vector = kept.snapshot[:2]
         kept.history.cut(rounds)
         if rounds:
-            if len(vector) != partial.width + len(rule.dump()):  # on every rank alike
+            if len(vector) != len(sums.peaks) + len(driver.dump()):  # on every rank alike
                 raise InputError("the checkpoint is damaged, its state is not one of this solver and data: take an older copy")
-            partial.peaks[:] = vector[: partial.width]
-            partial.rebound()
-            rule.load(vector[partial.width :], rounds)
+            sums.peaks[:] = vector[: len(sums.peaks)]
+            sums.rebound()
+            driver.load(vector[len(sums.peaks) :], rounds)
 
-    def open(self, order: Order) -> None:
-        """As the rule."""
-        self.rule.open(order)
+    def updated(self, query: Query) -> None:
+        """Whether the state is to be kept. Not before the bound is exchanged: until then the peaks are spread over the ranks."""
+        rounds = self.driver.rounds
+        settled, self._bound = query.bound == self._bound, query.bound
+        due = perf_counter() >= self.due or (self.every > 0 and rounds % self.every == 0)
+        query.snapshot = rounds if due and settled and not query.stop else 0
+        self.asked_at = perf_counter()
 
-    def __call__(self, partial: Partial, order: Order) -> None:
-        """As the rule; then say whether the state is to be kept. Between a round and its repetition there is none."""
-        self.rule(partial, order)
-        rounds = self.rule.rounds
-        wanted = order.action == Action.GO and (perf_counter() >= self.due or (self.every > 0 and rounds % self.every == 0))
-        order.keep = rounds if wanted else 0
-        self.asked = perf_counter()
-
-    def take(self, order: Order) -> None:
-        """Keep the state if the order says so. Collective, if the state has to be given to the others."""
+    def between(self, query: Query) -> None:
+        """Keep the state if the query says so. Collective, if the state has to be given to the others."""
         if not self.takes:
             return
-        if order.keep:
-            begun = self.asked if self.updates else perf_counter()  # with replicas, the late ones are waited for in between
+        if query.snapshot:
+            begun = self.asked_at if self.updates else perf_counter()  # with replicas, the late ones are waited for in between
             vector = self._vector()
             if self.comm:
-                vector = self._given(self.comm, vector, order.keep)
-            self._publish(order.keep, vector)
+                vector = self._given(self.comm, vector, query.snapshot)
+            self._publish(query.snapshot, vector)
             now = perf_counter()
             self.due = now + max(INTERVAL, SELDOM * (now - begun))
-            if self.every and order.keep % self.every == 0:
+            if self.every and query.snapshot % self.every == 0:
                 self.done()
-        elif order.action == Action.STOP and self.updates:
-            self._publish(self.rule.rounds, self._vector())
+        elif query.stop and self.updates:
+            self._publish(self.driver.rounds, self._vector())
 
     def _publish(self, rounds: int, vector: Vector) -> None:
         """The history has these rounds by now."""
         self.kept.snapshot = self.kept.snapshot._replace(rounds=rounds, vector=vector)
 
     def _vector(self) -> Vector:
-        return np.concatenate([self.partial.exchanged, self.rule.dump()])
+        return np.concatenate([self.sums.exchanged, self.driver.dump()])
 
     def _given(self, comm: MPI.Intracomm, vector: Vector, rounds: int) -> Vector:
         """The server's state on every rank, in one message with the lines of the history since the snapshot before. Collective."""
@@ -172,23 +171,3 @@ class Keeper:
             history.extend(before, lines.reshape(len(History.COLUMNS), -1))
             history.first = first.tobytes().hex()
         return vector
-
-
-class Keeping:
-    """A topology around a topology: after each round, the keeper keeps what is to be kept."""
-
-    def __init__(self, topology: Topology, keeper: Keeper) -> None:
-        self.topology, self.keeper = topology, keeper
-
-    def open(self, rule: Rule, order: Order) -> None:
-        """Nothing is to be kept yet."""
-        self.topology.open(rule, order)
-
-    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
-        """Step, then keep."""
-        self.topology.step(partial, rule, order)
-        self.keeper.take(order)
-
-    def maximum(self, vector: Vector) -> None:
-        """As the topology."""
-        self.topology.maximum(vector)

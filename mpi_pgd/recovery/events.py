@@ -26,7 +26,7 @@ class Message(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """Event: what the main thread is doing, as ``observers.pulse.Pulse`` says. Comes before what else is known at that time."""
+    """Event: what the main thread is doing, as ``Heartbeat`` says. Comes before what else is known at that time."""
 
     round: int
     step: str

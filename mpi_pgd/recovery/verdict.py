@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from mpi_pgd.observers.pulse import SUMMING, WAITING
+from mpi_pgd.observers.heartbeat import SUMMING, WAITING
 
 MOST = 8  # groups that are named
 

@@ -15,7 +15,7 @@ from threading import Thread
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING
 
-from mpi_pgd.observers.pulse import Pulse
+from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.recovery.events import Action, Beat, End, Event, Joined, Kill, Save, Saved, Say, Send, Tick, Wanted
 from mpi_pgd.recovery.hang_timeout import HangTimeout
 from mpi_pgd.recovery.saver import Job, Saver, Write
@@ -52,7 +52,7 @@ class Watcher:
 
     def __init__(
         self,
-        pulse: Pulse,
+        pulse: Heartbeat,
         *,
         save: Write | None = None,
         every: float = math.inf,

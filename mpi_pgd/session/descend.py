@@ -1,38 +1,42 @@
 """The rounds: what is minimised and how, and all that goes around a round: the clock, balance, delays, snapshots."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
+from mpi_pgd.config import member
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.drivers.fit import FitRule, History, Watch
+from mpi_pgd.drivers.fit import FitDriver, Watch
+from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.drivers.objective import Objective, Scaling
-from mpi_pgd.engine.loop import Ballot, Map, Order, Rule, Topology, rounds
-from mpi_pgd.engine.sums import Partial
-from mpi_pgd.engine.tasks import GradientMap
-from mpi_pgd.losses.squared import least_squares
+from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.loop import Observer, StopFlags, rounds
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Sums
+from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.losses import LOSSES
 from mpi_pgd.modes.facts import Mode
-from mpi_pgd.observers.balance import Balanced
+from mpi_pgd.observers.balance import Balance
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs
 from mpi_pgd.observers.delay import Delayed, parse
-from mpi_pgd.observers.pulse import Felt
-from mpi_pgd.observers.snapshot import Keeper, Keeping
+from mpi_pgd.observers.snapshot import Snapshots
+from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import move_blocks
-from mpi_pgd.solvers.descent import SOLVERS
-from mpi_pgd.solvers.steps import FixedSteps, LearntSteps, Steps
+from mpi_pgd.solvers import SOLVERS
 
 
 class Descent(NamedTuple):
-    """A descent that has ended; ``rule`` and ``costs`` mean something where the rule is applied and on rank 0."""
+    """A descent that has ended; ``driver`` and ``costs`` mean something where updates are made and on rank 0."""
 
-    rule: FitRule
-    order: Order
+    driver: FitDriver
+    query: Query
     costs: Costs
-    partial: Partial
+    sums: Sums
     moved: int  # blocks, from rank to rank
 
 
@@ -41,99 +45,75 @@ def descend(
     mode: Mode,
     shard: MemoryShard,
     setup: Moments,
-    ballot: Ballot,
+    flags: StopFlags,
     watch: Watch,
     keep: int = 0,
     history: History | None = None,
-    keeper: Callable[[FitRule, Partial], Keeper] | None = None,
+    snapshots: Callable[[FitDriver, Sums], Snapshots] | None = None,
 ) -> Descent:
     """The rounds, timed. Collective.
 
     Args:
         problem: whose settings say what to minimise and how.
         mode, shard, setup: of this problem.
-        ballot: asks for this rank's votes.
+        flags: asks for this rank's stop flags.
         watch: is told of every evaluation.
         keep: how many rounds' times rank 0 is to keep.
         history: where to go on; a new one if not given.
-        keeper: makes what keeps the state between rounds, and gives the rule the state to go on from.
+        snapshots: makes what keeps the state between rounds, and gives the driver the state to go on from.
     """
     comm, chosen = problem.comm, problem.settings
+    goal = objective(problem, setup)
+    task = GradientTask(goal.loss, problem.table.features, problem.partition.block_rows)
+    query = Query([task])
+    sums = sums_of(problem, query)
+    solver = member(SOLVERS[chosen.solver], chosen)
+    driver = FitDriver(goal, task, solver, chosen.rounds, chosen.tol, watch, history or History(perf_counter()))
     first = problem.facts.first_worker(comm.size)
-    stragglers = parse(chosen.delay, chosen.fail_slow)
-    order, partial = Order(problem.table.features), partial_of(problem, problem.table.features + 2)
-    solver, goal = SOLVERS[chosen.solver](chosen.momentum), objective(problem, setup)
-    history = history or History(perf_counter())
-    rule = FitRule(goal, solver, steps(problem, goal), chosen.rounds, chosen.tol, watch, history)
-    keeping = keeper(rule, partial) if keeper else None
-    clock = Clock(comm, problem.nodes, first, mode, keeping or rule, keep, _number(mode), problem.ids)
-    loop: Topology = clock
-    balanced = None
+    clock = Clock(comm, problem.nodes, first, keep, problem.facts.skips, problem.ids)
+    observers: list[Observer] = [problem.pulse, clock]
+    if snapshots:
+        observers.append(snapshots(driver, sums))
+    balance = Balance(comm, mode.worker, shard.owners, clock.crowded, partial(move_blocks, problem, mode, shard))
     if chosen.balance:
-        loop = balanced = Balanced(comm, mode.worker, shard.owners, clock, lambda owners: move_blocks(problem, mode, shard, owners))
-    if stragglers:
-        loop = Delayed(loop, stragglers, problem.ids[comm.rank], comm.rank - first)
-    if keeping:
-        loop = Keeping(loop, keeping)
-    mapping = GradientMap(least_squares, problem.partition.block_rows)
-    go_round(problem, loop, shard, mapping, partial, keeping or rule, order, ballot)
+        observers.append(balance)
+    blocks: Iterable[Block] = shard
+    if stragglers := parse(chosen.delay, chosen.fail_slow):
+        blocks = Delayed(shard, stragglers, problem.ids[comm.rank], comm.rank - first)
+    rounds(mode, blocks, sums, driver, query, observers, flags)
+    problem.pulse.enter("waiting for the end")
     clock.close()
-    return Descent(rule, order, clock.costs, partial, balanced.moved if balanced else 0)
+    return Descent(driver, query, clock.costs, sums, balance.moved)
 
 
 def objective(problem: Problem, moments: Moments) -> Objective:
     """What is minimised."""
     chosen = problem.settings
     scaling = Scaling.of(moments.mean, moments.deviation, moments.peak, chosen.intercept, chosen.standardize)
-    return Objective(problem.rows, scaling, chosen.intercept, chosen.l2)
+    strengths = {name: getattr(chosen, name) for name in PENALTIES}
+    penalties = [PENALTIES[name](strength) for name, strength in strengths.items() if strength]
+    return Objective(problem.rows, scaling, member(LOSSES[chosen.loss], chosen), penalties, chosen.intercept)
 
 
-def steps(problem: Problem, goal: Objective) -> Steps:
-    """As the settings say."""
-    if problem.settings.step == "auto":
-        return LearntSteps(goal.features, *goal.curvature())
-    return FixedSteps(float(problem.settings.step))
+def sums_of(problem: Problem, query: Query) -> Sums:
+    """For the answers to ``query`` over all blocks."""
+    return Sums(query, problem.partition.blocks, problem.settings.sums == "order-free")
 
 
-def partial_of(problem: Problem, width: int) -> Partial:
-    """For the sums of vectors of ``width`` numbers over all blocks."""
-    return Partial(width, problem.partition.blocks, problem.settings.sums == "order-free")
-
-
-def go_round(
-    problem: Problem,
-    topology: Topology,
-    shard: MemoryShard,
-    mapping: Map,
-    partial: Partial,
-    rule: Rule,
-    order: Order,
-    ballot: Ballot,
-) -> None:
-    """The loop, felt by the pulse. Collective."""
-    rounds(Felt(topology, problem.pulse), shard, mapping, partial, rule, order, ballot)
-    problem.pulse.enter("waiting for the end")
-
-
-def votes(
+def stop_flags(
     start: float, max_seconds: float = math.inf, signalled: Callable[[], bool] = lambda: False, ahead: bool = False
-) -> Ballot:
-    """This rank's votes: whether the time since ``start`` is up, whether a signal came.
+) -> StopFlags:
+    """This rank's stop flags: whether the time since ``start`` is up, whether a signal came.
 
-    With ``ahead`` it is up already when another round, as long as the longest so far, would not end in time. The vote is cast
+    With ``ahead`` it is up already when another round, as long as the longest so far, would not end in time. The flag is raised
     within a round, of which most may be to come: waiting and the wire.
     """
     longest, last = 0.0, math.inf
 
-    def ballot() -> tuple[bool, bool]:
+    def flags() -> tuple[bool, bool]:
         nonlocal longest, last
         now = perf_counter()
         longest, last = max(longest, now - last), now
         return now - start + ahead * 2 * longest > max_seconds, signalled()
 
-    return ballot
-
-
-def _number(mode: Mode) -> Callable[[], int] | None:
-    """What gives the number of the round in hand, where ranks skip some."""
-    return None if mode.round is None else lambda: mode.round or 0
+    return flags

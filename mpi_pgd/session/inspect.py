@@ -20,7 +20,7 @@ from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.modes.facts import Facts
 from mpi_pgd.observers.delay import check, parse
-from mpi_pgd.observers.pulse import Pulse
+from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
 
@@ -48,7 +48,7 @@ class Problem:
     ids: Sequence[int]
     shrunk: bool = False
     kernels: str = ""
-    pulse: Pulse = field(default_factory=Pulse)
+    pulse: Heartbeat = field(default_factory=Heartbeat)
 
     @cached_property
     def partition(self) -> Partition:
@@ -65,7 +65,7 @@ class Problem:
         made = replace(self, settings=replace(self.settings, **changes), rows=rows or self.rows)
         if comm is self.comm:
             return made
-        return replace(made, comm=comm, nodes=nodes(comm), ids=range(comm.size), shrunk=False, pulse=Pulse())
+        return replace(made, comm=comm, nodes=nodes(comm), ids=range(comm.size), shrunk=False, pulse=Heartbeat())
 
 
 def inspect_files(
@@ -74,7 +74,7 @@ def inspect_files(
     known: hdf5.Table | None = None,
     ids: Sequence[int] = (),
     shrunk: bool = False,
-    pulse: Pulse | None = None,
+    pulse: Heartbeat | None = None,
 ) -> Problem:
     """One rank looks at the files, and all find out whether they compute alike, before anyone works. Collective.
 
@@ -87,7 +87,7 @@ def inspect_files(
     Raises:
         InputError: the files can't be used, or the ranks don't fit the settings or each other.
     """
-    pulse = pulse or Pulse()
+    pulse = pulse or Heartbeat()
 
     def look() -> hdf5.Table:
         pulse.enter("looking at the files")

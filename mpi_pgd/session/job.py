@@ -17,14 +17,15 @@ from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.drivers.fit import FitRule, History, Status
+from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
-from mpi_pgd.engine.loop import Ballot
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.loop import StopFlags
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Mode
-from mpi_pgd.observers.pulse import Pulse
-from mpi_pgd.observers.snapshot import Keeper, Kept
+from mpi_pgd.observers.heartbeat import Heartbeat
+from mpi_pgd.observers.snapshot import Kept, Snapshots
 from mpi_pgd.recovery import saver
 from mpi_pgd.recovery.checkpoint import Checkpoint
 from mpi_pgd.recovery.hang_timeout import AUTO
@@ -64,7 +65,7 @@ class Job:
         self._begun: Start | None = None
         self.first = False  # this rank is rank 0 of the newest attempt
         self.status: Status | None = None  # of a descent that has ended
-        self.pulse = Pulse()
+        self.pulse = Heartbeat()
         self.kept = Kept(History(start))
         self.table: Table | None = None  # once a rank has looked at the files
         self.shard: MemoryShard | None = None
@@ -167,26 +168,26 @@ class Job:
             self.sentinel.dismiss()
         end(code, f"mpi_pgd: {sentence}\n")
 
-    def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
+    def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, flags: StopFlags) -> Moments:
         """What was kept or saved, or else asked of the data now. Collective."""
         origin = self.begun.origin
         if origin and not anyone(problem.comm, self._verified):
-            self._verify(origin, problem, topology, shard, ballot)
+            self._verify(origin, problem, topology, shard, flags)
         self._verified = True
         if self.kept.snapshot.setup is not None:
             return Moments.of(self.kept.snapshot.setup)
-        setup = take_moments(problem, topology, shard, ballot)
+        setup = take_moments(problem, topology, shard, flags)
         self.kept.prepared(setup.vector())
         return setup
 
-    def _verify(self, origin: Checkpoint, problem: Problem, topology: Mode, shard: MemoryShard, ballot: Ballot) -> None:
+    def _verify(self, origin: Checkpoint, problem: Problem, topology: Mode, shard: MemoryShard, flags: StopFlags) -> None:
         """Whether the checkpoint belongs to these settings and rows. Collective."""
         with agreement(problem.comm):
             check(origin, self.settings.resume, jsonable(self.settings), about(problem))
         if self.sentinel and self.settings.resume == self.settings.checkpoint:
             self.sentinel.note(origin.rounds)
         if len(origin.setup):
-            verify_rows(problem, topology, shard, Moments.of(origin.setup), ballot, origin.first)
+            verify_rows(problem, topology, shard, Moments.of(origin.setup), flags, origin.first)
 
     def ready(self, problem: Problem, shard: MemoryShard) -> None:
         """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""
@@ -219,7 +220,7 @@ class Job:
             for entry in self.losses[told:]:
                 LOG.warning(_lost(entry, problem.comm.size))
 
-    def keeper(self, problem: Problem) -> Callable[[FitRule, Partial], Keeper] | None:
+    def snapshots(self, problem: Problem) -> Callable[[FitDriver, Sums], Snapshots] | None:
         """What keeps the state of a descent; None if nobody will ask for it."""
         comm, lasting = problem.comm, self.team.lasting
         if not (lasting or self.settings.checkpoint or self.settings.resume):
@@ -228,11 +229,11 @@ class Job:
         every = period(self.settings.every)[1] if self.settings.checkpoint else 0
         poke = self.watcher.poke if self.watcher else lambda: None
 
-        def made(rule: FitRule, partial: Partial) -> Keeper:
-            return Keeper(
+        def made(driver: FitDriver, sums: Sums) -> Snapshots:
+            return Snapshots(
                 self.kept,
-                rule,
-                partial,
+                driver,
+                sums,
                 updates=problem.facts.updates(comm.rank),
                 takes=comm.rank == 0 or lasting,
                 comm=comm if serving and lasting else None,

@@ -5,38 +5,39 @@ from mpi4py import MPI
 
 from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.drivers.moments import Moments, MomentsRule, check_range
-from mpi_pgd.engine.loop import Ballot, Order
-from mpi_pgd.engine.tasks import MomentsMap
+from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
+from mpi_pgd.engine.loop import StopFlags, rounds
+from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Mode
-from mpi_pgd.session.descend import descend, go_round, partial_of
+from mpi_pgd.session.descend import descend, sums_of
 from mpi_pgd.session.inspect import Problem
 
 
-def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, ballot: Ballot) -> Moments:
+def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> Moments:
     """Of all columns and the targets, in two passes over the rows. Collective.
 
     Raises:
         InputError: values are so large or small that their squares can't be held.
     """
-    table, block_rows = problem.table, problem.partition.block_rows
     peak = shard.peaks.copy()
     problem.comm.Allreduce(MPI.IN_PLACE, peak, MPI.MAX)
     first = shard.first_row()
     problem.comm.Allreduce(MPI.IN_PLACE, first, MPI.MAX)  # of whoever has read it
-    rule = MomentsRule(problem.rows, first, peak, block_rows)
-    partial = partial_of(problem, 2 * len(peak))
-    partial.peaks[:] = rule.bound()
-    go_round(problem, mode, shard, MomentsMap(block_rows, table.features, rule.unit), partial, rule, Order(table.features), ballot)
-    vector = rule.moments().vector()
+    driver = MomentsDriver(problem.rows, first, peak, problem.partition.block_rows)
+    query = Query([driver.task])
+    sums = sums_of(problem, query)
+    sums.peaks[:] = driver.bound
+    sums.rebound()
+    rounds(mode, shard, sums, driver, query, [problem.pulse], flags)
+    vector = driver.moments().vector()
     problem.comm.Bcast(vector)  # a worker of a server has seen no sums
     moments = Moments.of(vector)
-    check_range(moments, problem.settings.standardize, table.x, table.y)  # on all ranks alike
+    check_range(moments, problem.settings.standardize, problem.table.x, problem.table.y)  # on all ranks alike
     return moments
 
 
-def verify_rows(problem: Problem, mode: Mode, shard: MemoryShard, setup: Moments, ballot: Ballot, first: str) -> None:
+def verify_rows(problem: Problem, mode: Mode, shard: MemoryShard, setup: Moments, flags: StopFlags, first: str) -> None:
     """Whether these are the rows that ``setup`` and the sums at the start came from; ``first`` is the digest of those, if any.
 
     Two passes, to the same bits, whoever makes them. Collective.
@@ -44,11 +45,11 @@ def verify_rows(problem: Problem, mode: Mode, shard: MemoryShard, setup: Moments
     Raises:
         InputError: they are not.
     """
-    moments = take_moments(problem, mode, shard, ballot)
+    moments = take_moments(problem, mode, shard, flags)
     found = ""
     if first:
         still = problem.on(problem.comm, rounds=0, balance=False)
-        found = descend(still, mode, shard, setup, ballot, lambda *_: None).rule.history.first
+        found = descend(still, mode, shard, setup, flags, lambda *_: None).driver.history.first
     with agreement(problem.comm):
         same = np.array_equal(moments.vector(), setup.vector())
         if problem.comm.rank == 0 and not (same and found == first):

@@ -18,10 +18,11 @@ from mpi_pgd.comm.world import agreement, everyone, guard
 from mpi_pgd.config import Settings
 from mpi_pgd.data.foreign import of_arrays
 from mpi_pgd.data.partition import NOBODY
-from mpi_pgd.drivers.fit import FitRule, History, Status
+from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.deadline import Deadline
@@ -32,7 +33,7 @@ from mpi_pgd.report import bundle, rescue
 from mpi_pgd.report.progress import LINE, Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.session import places, provenance
-from mpi_pgd.session.descend import Descent, descend, votes
+from mpi_pgd.session.descend import Descent, descend, stop_flags
 from mpi_pgd.session.inspect import inspect_files, say_warnings
 from mpi_pgd.session.job import Choose, Job, jsonable, outside
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
@@ -191,7 +192,7 @@ class _Fit:
         before = job.topology.worker if job.topology else NOBODY
         # The one before lives until now: unfinished messages may still have read its buffers.
         self.topology = job.topology = choose_mode(self.problem, before)
-        self.ballot = votes(self.start, self.deadline.seconds, job.signalled, ahead=self.deadline.auto)
+        self.flags = stop_flags(self.start, self.deadline.seconds, job.signalled, ahead=self.deadline.auto)
         check_room(self.problem, self.topology)  # the rehearsal makes what is as long as the features
         with agreement(self.comm):
             if first:
@@ -202,13 +203,13 @@ class _Fit:
         if not self.job.losses:
             say_warnings(self.problem)  # not before: what can't be used is one sentence
         self.loaded = perf_counter()
-        setup = self.job.setup(self.problem, self.topology, shard, self.ballot)
+        setup = self.job.setup(self.problem, self.topology, shard, self.flags)
         self.job.ready(self.problem, shard)
         with ExitStack() as stack:
             watch = self._watch(stack)
             keep = rounds_of(self.comm.size) if self.settings.trace else 0
-            history, keeper = self.kept.history, self.job.keeper(self.problem)
-            descent = descend(self.problem, self.topology, shard, setup, self.ballot, watch, keep, history, keeper)
+            history, snapshots = self.kept.history, self.job.snapshots(self.problem)
+            descent = descend(self.problem, self.topology, shard, setup, self.flags, watch, keep, history, snapshots)
         self.solved = perf_counter()
         result = self._result(descent, setup)
         if self.comm.rank == 0:
@@ -224,24 +225,24 @@ class _Fit:
         return progress
 
     def _result(self, descent: Descent, setup: Moments) -> Result:
-        order, rule = descent.order, descent.rule
-        coef, intercept = order.point[:-1].copy(), float(order.point[-1])
+        point, driver = descent.query.point, descent.driver
+        coef, intercept = point[:-1].copy(), float(point[-1])
         found = None
         with agreement(self.comm):
             if self.comm.rank == 0:
-                self.job.status = rule.status
-                with self._nothing_lost(rule, coef, intercept):
+                self.job.status = driver.status
+                with self._nothing_lost(driver, coef, intercept):
                     found = self._written(descent, setup, coef, intercept)
         record, history, r2 = self.comm.bcast(found)
         return Result(coef, intercept, record["status"], history, r2, self.problem.table.names, record)
 
     def _written(self, descent: Descent, setup: Moments, coef: Vector, intercept: float) -> tuple[Any, ...]:
         """Write the bundle and the checkpoint; what the other ranks need for the result."""
-        rule, table = descent.rule, self.problem.table
+        driver, table = descent.driver, self.problem.table
         record = self._record(descent, coef, intercept)
-        history = rule.history.columns()
+        history = driver.history.columns()
         variance = float(setup.deviation[-1]) ** 2
-        r2 = record["r2"] = 1.0 - 2 * rule.loss / table.rows / variance if variance > 0 else None
+        r2 = record["r2"] = driver.of.loss.explained(driver.loss / table.rows, variance)
         if self.job.places.out:
             rounds = rounds_of(self.comm.size, self.solved - self.loaded)
             timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
@@ -250,15 +251,15 @@ class _Fit:
         return record, history, r2
 
     @contextmanager
-    def _nothing_lost(self, rule: FitRule, coef: Vector, intercept: float) -> Iterator[None]:
+    def _nothing_lost(self, driver: FitDriver, coef: Vector, intercept: float) -> Iterator[None]:
         """What goes wrong inside costs no coefficients: those of a run without a checkpoint go into a file of their own."""
         try:
             yield
         except BaseException:
             if not self.job.writer:  # else ``Job.rescue`` writes all there is
-                found = {"status": str(rule.status), "rounds": rule.rounds, "coef": coef.tolist(), "intercept": intercept}
+                found = {"status": str(driver.status), "rounds": driver.rounds, "coef": coef.tolist(), "intercept": intercept}
                 where = rescue.write(found | {"feature_names": self.problem.table.names})
-                LOG.warning(f"the coefficients of {rule.rounds} rounds could not be written as asked; {where}")
+                LOG.warning(f"the coefficients of {driver.rounds} rounds could not be written as asked; {where}")
             raise
 
     def _rehearsal(self) -> bundle.Bundle:
@@ -267,20 +268,20 @@ class _Fit:
         return bundle.Bundle(self._origin(), History(0.0).columns(), coef, 0.0, names)
 
     def _record(self, descent: Descent, coef: Vector, intercept: float) -> dict[str, Any]:
-        rule, costs, table = descent.rule, descent.costs, self.problem.table
+        driver, costs, table = descent.driver, descent.costs, self.problem.table
         return {
-            "status": str(rule.status),
+            "status": str(driver.status),
             "mode": self.settings.mode,
             "algorithm": self.settings.algorithm,
             "ranks": self.comm.size,
             "workers": self.problem.facts.workers(self.comm.size),
             "rows": table.rows,
             "features": table.features,
-            "rounds": rule.rounds,
-            "objective": _finite(rule.objective),
-            "gradient_norm": _finite(rule.gradient_norm),
-            "digits": rule.digits,
-            "step": rule.step,
+            "rounds": driver.rounds,
+            "objective": _finite(driver.objective),
+            "gradient_norm": _finite(driver.gradient_norm),
+            "digits": driver.digits,
+            "step": driver.step,
             "weights_sha256": fingerprint(coef, intercept),
             "seconds": {
                 "total": perf_counter() - self.start,
@@ -289,7 +290,7 @@ class _Fit:
             },
             "seconds_per_round": sum(costs.mean().values()),
             "per_round": costs.median(),
-            "bytes_per_round": self._sent(descent.partial),
+            "bytes_per_round": self._sent(descent.sums),
             "costs": costs.record(),
             "moved_blocks": descent.moved,
             "losses": self.job.losses,
@@ -311,9 +312,9 @@ class _Fit:
         )
         return found
 
-    def _sent(self, sums: Partial) -> int:
+    def _sent(self, sums: Sums) -> int:
         """Bytes that a worker, in peer-to-peer the busiest, hands to MPI in a round."""
-        sizes = self.problem.facts.messages(sums.buffer.nbytes, 0, sums.peaks.nbytes * sums.order_free)
+        sizes = self.problem.facts.messages(sums.bytes, 0, sums.peaks.nbytes * sums.order_free)
         return self.problem.facts.sent_by_worker(self.settings.algorithm, self.comm.size, sizes)
 
 

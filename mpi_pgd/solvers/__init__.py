@@ -1,1 +1,41 @@
-"""How a gradient becomes the next weights. A solver is ``init(weights) -> state`` and ``update(state, gradient) -> state``."""
+"""How a gradient becomes the next weights. A new solver is a file here, and its line in ``SOLVERS``.
+
+A solver is ``init(weights, curvature) -> state`` and ``update(state, evaluation) -> state``. States are NamedTuples of arrays; an
+update may write the next state into the arrays of the one it was given, so that the loop allocates nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.gd import GradientDescent
+from mpi_pgd.solvers.momentum import Momentum
+from mpi_pgd.solvers.nesterov import Nesterov
+
+
+class Solver(Protocol):
+    """One evaluation an update. Its options are its own fields.
+
+    Its state is a NamedTuple of arrays, numbers and other such states, with
+
+    - ``point`` (size,), where the next round evaluates,
+    - ``step``, the length of the last step, 0 before the first,
+    - ``steps``, with ``gain(norm)``, what the first step from a gradient of this norm is to lower the objective by, in order of
+      magnitude, inf if it may rise, as that is mended; and ``sound``, whether it can be gone on from.
+
+    Only the solver knows the rest.
+    """
+
+    def init(self, weights: Vector, curvature: tuple[float, float]) -> Any:
+        """The state before the first round; the largest eigenvalue of the Hessian lies between those of ``curvature``."""
+
+    def update(self, state: Any, evaluation: Evaluation) -> Any:
+        """The state after a round."""
+
+
+SOLVERS: dict[str, Callable[..., Solver]] = {
+    "nesterov": Nesterov,
+    "gd": GradientDescent,
+    "momentum": Momentum,
+}

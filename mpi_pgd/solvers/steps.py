@@ -1,12 +1,11 @@
 """How long a step is: as given, or learnt from the gradients that the rounds have anyway."""
 
 import math
-from typing import Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.errors import InputError
 
 RAISED = 1.01  # times the constant, at least, for another one to be worth a restart
 MOVED = 1e-10  # of the point's length, that it has to have moved by: below it, differences are rounding
@@ -14,51 +13,31 @@ TOLD = 1000.0  # times its rounding error, that the gradient has to have changed
 APART = 1e-3  # of the two last differences: with less, their span is one of a direction and of rounding
 
 
-class Steps(Protocol):
-    """Gives the step of each update. ``dump`` and ``load`` are of one length, for what a later step depends on."""
-
-    def next(self, point: Vector, gradient: Vector, rounding: float) -> tuple[float, bool]:
-        """The step from ``point`` (size,) along ``gradient`` (size,), and whether momentum has to restart.
-
-        ``rounding`` bounds the norm of the gradient's own rounding error.
-        """
-
-    def gain(self, norm: float) -> float:
-        """What the first step from a gradient of this norm is to lower the objective by, in order of magnitude.
-
-        inf if it may rise: that is mended.
-        """
-
-    def dump(self) -> Vector:
-        """All that a later step depends on."""
-
-    def load(self, vector: Vector) -> None:
-        """Go on from what ``dump`` gave."""
-
-
-class FixedSteps:
+class FixedStep(NamedTuple):
     """What the user gave is never changed."""
 
-    def __init__(self, step: float) -> None:
-        self.step = step
+    length: float
 
-    def next(self, point: Vector, gradient: Vector, rounding: float) -> tuple[float, bool]:
+    @property
+    def grown(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def sound(self) -> bool:
+        """Always."""
+        return True
+
+    def next(self, point: Vector, gradient: Vector, rounding: float) -> "FixedStep":
         """The same always."""
-        return self.step, False
+        return self
 
     def gain(self, norm: float) -> float:
         """The first term of Taylor's series."""
-        return self.step * norm * norm
-
-    def dump(self) -> Vector:
-        """Nothing."""
-        return np.empty(0)
-
-    def load(self, vector: Vector) -> None:
-        """Nothing."""
+        return self.length * norm * norm
 
 
-class LearntSteps:
+class LearntStep(NamedTuple):
     """1/L, where L grows to the smallest Lipschitz constant of the gradient that the gradients so far allow.
 
     For any two points |dg|^2 <= L dw'dg (J.-B. Baillon and G. Haddad, "Quelques proprietes des operateurs angle-bornes et
@@ -67,31 +46,46 @@ class LearntSteps:
     being quadratic, that holds for any combination of such differences, too; the largest quotient in the span of the last two
     is taken. No pass over the rows is needed for it.
 
-    Args:
-        size: of the weights.
-        least, most: between which L is known to be.
+    Attributes:
+        lipschitz: L as far as it is known.
+        most: what it can't exceed.
+        begun: there was a round before.
+        grown: L has just grown, so momentum has to restart.
+        point, gradient: (size,) of the round before.
+        moved, changed: (size,) what lies between that and the one before it, of the point and of the gradient.
     """
 
-    def __init__(self, size: int, least: float, most: float) -> None:
-        self.lipschitz, self.most = least, most
-        self._begun = False
-        # The round before; and what lies between it and the one before it, then between it and this one.
-        self._point, self._gradient = np.zeros(size), np.zeros(size)
-        self._moved, self._changed = np.zeros((2, size)), np.zeros((2, size))
+    lipschitz: float
+    most: float
+    begun: bool
+    grown: bool
+    point: Vector
+    gradient: Vector
+    moved: Vector
+    changed: Vector
+    scratch_moved: Vector
+    scratch_changed: Vector
 
-    def next(self, point: Vector, gradient: Vector, rounding: float) -> tuple[float, bool]:
-        """As ``Steps``; momentum restarts when L has grown."""
+    @property
+    def length(self) -> float:
+        """Of the step."""
+        return 1.0 / self.lipschitz
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is a curvature to go on with."""
+        return 0 < self.lipschitz < math.inf
+
+    def next(self, point: Vector, gradient: Vector, rounding: float) -> "LearntStep":
+        """From ``point`` (size,) along ``gradient`` (size,); ``rounding`` bounds the norm of the gradient's own rounding error."""
         found = 0.0
-        if self._begun:
-            np.subtract(point, self._point, out=self._moved[1])
-            np.subtract(gradient, self._gradient, out=self._changed[1])
+        if self.begun:
+            np.subtract(point, self.point, out=self.scratch_moved)
+            np.subtract(gradient, self.gradient, out=self.scratch_changed)
             found = self._quotient(point, rounding)
-        self._begun = True
-        self._point[:], self._gradient[:] = point, gradient
+        self.point[:], self.gradient[:] = point, gradient
         grown = found > RAISED * self.lipschitz
-        if grown:
-            self.lipschitz = min(found, self.most)
-        return 1.0 / self.lipschitz, grown
+        return self._replace(begun=True, grown=grown, lipschitz=min(found, self.most) if grown else self.lipschitz)
 
     def gain(self, norm: float) -> float:
         """A step that was too long is followed by one that is not."""
@@ -99,7 +93,7 @@ class LearntSteps:
 
     def _quotient(self, point: Vector, rounding: float) -> float:
         """The largest |dg|^2 / dw'dg; 0 where the differences are rounding rather than curvature."""
-        (old, moved), (before, changed) = self._moved, self._changed
+        old, before, moved, changed = self.moved, self.changed, self.scratch_moved, self.scratch_changed
         along, squares = float(np.dot(moved, changed)), float(np.dot(changed, changed))
         if not (along > 0 and squares > (TOLD * rounding) ** 2 and np.dot(moved, moved) > MOVED**2 * np.dot(point, point)):
             return 0.0
@@ -115,17 +109,19 @@ class LearntSteps:
         old[:], before[:] = moved, changed
         return found
 
-    def dump(self) -> Vector:
-        """All but what the next round makes anew."""
-        return np.concatenate([[self.lipschitz, self._begun], self._point, self._gradient, self._moved[0], self._changed[0]])
 
-    def load(self, vector: Vector) -> None:
-        """Go on from there.
+Step = FixedStep | LearntStep
 
-        Raises:
-            InputError: no ``dump`` gave it.
-        """
-        self.lipschitz, self._begun = float(vector[0]), bool(vector[1])
-        if not 0 < self.lipschitz < math.inf:
-            raise InputError("the checkpoint is damaged, its state has no curvature to go on with: take an older copy")
-        self._point[:], self._gradient[:], self._moved[0], self._changed[0] = np.split(vector[2:], 4)
+
+def first_step(step: str | float, size: int, curvature: tuple[float, float]) -> Step:
+    """As a solver's option says: a length, or "auto".
+
+    Args:
+        step: that option.
+        size: of the weights.
+        curvature: between which L is known to be.
+    """
+    if step != "auto":
+        return FixedStep(float(step))
+    least, most = curvature
+    return LearntStep(least, most, False, False, *(np.zeros(size) for _ in range(6)))

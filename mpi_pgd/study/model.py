@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
-from mpi_pgd.engine.loop import Order
+from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Vote
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES
@@ -156,9 +156,9 @@ class Model:
 
 
 def sizes(features: int, order_free: bool = True) -> tuple[int, int]:
-    """Bytes of a partial and of an order (see ``sums.Partial`` and ``train.Order``)."""
+    """Bytes of a partial and of a query (see ``engine.sums.Partial`` and ``engine.query.Query``)."""
     width = features + 2
-    return 8 * ((2 if order_free else 1) * width + len(Vote)), 8 * (Order.HEADER + features + 1)
+    return 8 * ((2 if order_free else 1) * width + len(Vote)), 8 * (Query.HEADER + features + 1)
 
 
 def harmonic(count: int) -> float:

@@ -10,7 +10,7 @@ from mpi_pgd import config
 from mpi_pgd.comm import world
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.report.bundle import Source
-from mpi_pgd.session.descend import votes
+from mpi_pgd.session.descend import stop_flags
 from mpi_pgd.session.inspect import inspect_files, say_warnings
 from mpi_pgd.session.run import one_thread
 from mpi_pgd.study import record
@@ -29,7 +29,7 @@ def on_problem(study: Study, comm: MPI.Intracomm, given: Mapping[str, Any], star
                 if claim:
                     record.spare(given["out"], study.name, given["force"], Source.of(problem.table))
             say_warnings(problem)
-            found = study.measure(problem, given, votes(start, signalled=lambda: signal.came))
+            found = study.measure(problem, given, stop_flags(start, signalled=lambda: signal.came))
         stamps = [stamp._asdict() for part in problem.table.parts for stamp in part.files]
         made = found and record.envelope(study.name, problem.nodes, **found, files=stamps)
         return finish(study, comm, made, claim, given["quiet"])

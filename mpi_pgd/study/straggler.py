@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.engine.arrays import Vector
-    from mpi_pgd.engine.loop import Ballot
+    from mpi_pgd.engine.loop import StopFlags
     from mpi_pgd.session.inspect import Problem
 
 
@@ -53,7 +53,7 @@ class Straggler(Study):
             raise InputError(f"--mean was given {mean}: expected a number of seconds above 0")
         return values
 
-    def measure(self, problem: "Problem", given: Mapping[str, Any], ballot: "Ballot") -> dict[str, Any] | None:
+    def measure(self, problem: "Problem", given: Mapping[str, Any], flags: "StopFlags") -> dict[str, Any] | None:
         """For each m from 1 to all ranks, as peers, rounds without delays and rounds with them; None if a signal ended it.
 
         Those without delays tell what the map takes, those with delays how much longer the slowest worker takes, which is held
@@ -66,8 +66,8 @@ class Straggler(Study):
         with Teams(problem.comm) as teams:
             rows = []
             for workers in steps("team", range(1, problem.comm.size + 1), watched(problem)):
-                rows.append(teams.do(workers, partial(_delayed, problem, given["mean"], ballot)))
-                if anyone(problem.comm, ballot()[1]):
+                rows.append(teams.do(workers, partial(_delayed, problem, given["mean"], flags)))
+                if anyone(problem.comm, flags()[1]):
                     return None
         return None if problem.comm.rank else {"rows": rows, "data": described(problem)}
 
@@ -129,12 +129,12 @@ def _straggler(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
     legend(figure, [measured, theory, mean], ["measured", "predicted, Hₘ × mean", "mean delay"], narrow)
 
 
-def _delayed(problem: "Problem", mean: float, ballot: "Ballot", team: "MPI.Intracomm") -> dict[str, Any]:
+def _delayed(problem: "Problem", mean: float, flags: "StopFlags", team: "MPI.Intracomm") -> dict[str, Any]:
     from mpi_pgd.modes import AMONG_PEERS
     from mpi_pgd.study.model import harmonic
 
     plain, late = (
-        _computed(problem.on(team, **AMONG_PEERS, tol=0.0, delay=delay, fail_slow=""), ballot)
+        _computed(problem.on(team, **AMONG_PEERS, tol=0.0, delay=delay, fail_slow=""), flags)
         for delay in ("", f"exponential:{mean!r}")
     )
     if team.rank:
@@ -150,7 +150,7 @@ def _delayed(problem: "Problem", mean: float, ballot: "Ballot", team: "MPI.Intra
     }
 
 
-def _computed(problem: "Problem", ballot: "Ballot") -> "tuple[Vector, float]":
+def _computed(problem: "Problem", flags: "StopFlags") -> "tuple[Vector, float]":
     """Seconds that each worker took to map in each round (workers, rounds), and those of a round; on rank 0."""
     from mpi_pgd.observers.costs import COMPUTE, split
     from mpi_pgd.session.descend import descend
@@ -159,8 +159,8 @@ def _computed(problem: "Problem", ballot: "Ballot") -> "tuple[Vector, float]":
 
     topology = choose_mode(problem)
     shard = load_rows(problem, topology)
-    setup = take_moments(problem, topology, shard, ballot)
-    costs = descend(problem, topology, shard, setup, ballot, lambda *_: None, keep=problem.settings.rounds + 1).costs
+    setup = take_moments(problem, topology, shard, flags)
+    costs = descend(problem, topology, shard, setup, flags, lambda *_: None, keep=problem.settings.rounds + 1).costs
     if not costs.recent:
         return np.zeros((1, 1)), 0.0
     return split(np.concatenate(costs.recent, axis=1))[:, :, COMPUTE], sum(costs.mean().values())

@@ -11,7 +11,7 @@ from mpi_pgd.report.shapes import Record
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from mpi_pgd.engine.loop import Ballot
+    from mpi_pgd.engine.loop import StopFlags
     from mpi_pgd.session.inspect import Problem
 
 
@@ -72,7 +72,7 @@ class Study(Kind):
         """As ``run``, of a study that needs no ranks."""
         raise NotImplementedError
 
-    def measure(self, problem: "Problem", given: Mapping[str, Any], ballot: "Ballot") -> dict[str, Any] | None:
+    def measure(self, problem: "Problem", given: Mapping[str, Any], flags: "StopFlags") -> dict[str, Any] | None:
         """The record, without what all have (see ``record.envelope``), on rank 0; None elsewhere, and if a signal ended it early.
 
         Collective.

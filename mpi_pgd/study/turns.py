@@ -13,7 +13,7 @@ from mpi_pgd.comm.world import agreement, rest
 from mpi_pgd.data.memory import MemoryShard, available_bytes
 from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.moments import Moments
-from mpi_pgd.engine.loop import Ballot
+from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import AMONG_PEERS, WAYS
 from mpi_pgd.report.progress import steps
@@ -95,8 +95,8 @@ class Race:
         stopped: in words, if a signal ended it before all turns were done; the turn in which it came does not count.
     """
 
-    def __init__(self, problem: Problem, ballot: Ballot) -> None:
-        self.problem, self.ballot = problem, ballot
+    def __init__(self, problem: Problem, flags: StopFlags) -> None:
+        self.problem, self.flags = problem, flags
         self.stopped = ""
         self._setups: dict[int, Moments] = {}
         self._shard: tuple[tuple[int, int, int], MemoryShard] | None = None
@@ -135,7 +135,7 @@ class Race:
         """The objective and the step, with the same bits whoever computes them: all ranks together, as peers."""
         problem = self.problem.on(self.problem.comm, rows, **AMONG_PEERS)
         topology = choose_mode(problem)
-        self._setups[rows] = take_moments(problem, topology, load_rows(problem, topology), self.ballot)
+        self._setups[rows] = take_moments(problem, topology, load_rows(problem, topology), self.flags)
 
     def _turn(self, one: Contestant, warm: bool, team: MPI.Intracomm) -> Turn | None:
         delay = self.problem.settings.delay if one.ranks > 1 else ""  # the one rank beside which the others are held
@@ -150,15 +150,15 @@ class Race:
         assert self._shard
         setup, shard = self._setups[one.rows], self._shard[1]
         if warm:
-            descend(problem.on(team, one.rows, rounds=WARM), topology, shard, setup, self.ballot, _unwatched)
-        rule, order, costs, sums, _ = descend(problem, topology, shard, setup, self.ballot, _unwatched)
+            descend(problem.on(team, one.rows, rounds=WARM), topology, shard, setup, self.flags, _unwatched)
+        driver, query, costs, sums, _ = descend(problem, topology, shard, setup, self.flags, _unwatched)
         if team.rank:
             return None
-        sha = fingerprint(order.point[:-1], float(order.point[-1]))
+        sha = fingerprint(query.point[:-1], float(query.point[-1]))
         serving = costs.server_share() if topology.workers < one.ranks else None
-        messages = problem.facts.messages(sums.buffer.nbytes, order.buffer.nbytes, 0)
+        messages = problem.facts.messages(sums.bytes, query.buffer.nbytes, 0)
         wire = WAYS[one.mode, one.algorithm].sent_by_all(one.ranks, messages)
-        return Turn(costs.mean(), serving, topology.workers, wire, sha, rule.status)
+        return Turn(costs.mean(), serving, topology.workers, wire, sha, driver.status)
 
 
 def described(problem: Problem) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The rule of the fit: what is kept of it is enough to go on to the same bits; the history grows and is cut."""
+"""The driver of a fit: what is kept of it is enough to go on to the same bits; the history grows and is cut."""
 
 import math
 from time import perf_counter
@@ -6,52 +6,54 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from mpi_pgd.drivers.fit import FALLEN, IDLE, FitRule, History, Status
+from mpi_pgd.drivers.fit import FALLEN, IDLE, FitDriver, Status
+from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
-from mpi_pgd.engine.loop import Action, Order
+from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial
-from mpi_pgd.solvers.descent import SOLVERS
-from mpi_pgd.solvers.steps import FixedSteps, LearntSteps, Steps
+from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.losses.squared import Squared
+from mpi_pgd.solvers import SOLVERS
+from tests.solvers.made import made
 
 EIGENVALUES = np.array([4.0, 1.0, 0.25])
 AIM = np.array([1.0, -2.0, 0.3])
 LIMIT = 40
 
 
-def rule_of(name: str, history: History, steps: Steps | None = None, limit: int = LIMIT, tol: float = 0.0) -> FitRule:
+def driver_of(name: str, history: History, step: float | str = "auto", limit: int = LIMIT, tol: float = 0.0) -> FitDriver:
     """By default with steps that are learnt: there is more of them to be kept."""
     scaling = Scaling.of(np.zeros(4), np.ones(4), np.ones(4), intercept=False, standardize=False)
-    steps = steps or LearntSteps(3, 1.0, 5.25)
-    objective = Objective(1, scaling, intercept=False, l2=0.0)
-    return FitRule(objective, SOLVERS[name](0.5), steps, limit, tol, lambda *_: None, history)
+    objective = Objective(1, scaling, Squared(), [], intercept=False)
+    return FitDriver(objective, GradientTask(Squared(), 3, 1), made(name, step), limit, tol, lambda *_: None, history)
 
 
 def go(
-    rule: FitRule, until: int = 10**9, signalled: bool = False, more: float = 0.0, noise: np.random.Generator | None = None
-) -> Order:
+    driver: FitDriver, until: int = 10**9, signalled: bool = False, more: float = 0.0, noise: np.random.Generator | None = None
+) -> Query:
     """Round after round, for half the sum of eigenvalue times distance squared, plus a number, and with a noisy gradient."""
-    order, partial = Order(3), Partial(5, 1, order_free=False)
-    rule.open(order)
-    while order.action != Action.STOP and rule.rounds < until:
+    query, partial = Query([driver.task]), Partial(5, 1, order_free=False)
+    driver.open(query)
+    while not query.stop and driver.rounds < until:
         partial.clear()
-        away = order.point[:3] - AIM
+        away = query.point[:3] - AIM
         gradient = EIGENVALUES * away + (1e-7 * noise.normal(size=3) if noise else 0.0)
         partial.slot(1)[:] = [*gradient, 0.0, 0.5 * np.dot(EIGENVALUES * away, away) + more]
         partial.close(late=False, signalled=signalled)
-        rule(partial, order)
-    return order
+        driver.update(partial, query)
+    return query
 
 
 @pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("stop", [0, 1, 17, 39])
 def test_going_on_from_a_dump_gives_the_same_bits(name: str, stop: int) -> None:
-    whole = rule_of(name, History(perf_counter()))
+    whole = driver_of(name, History(perf_counter()))
     end = go(whole)
-    first = rule_of(name, History(perf_counter()))
+    first = driver_of(name, History(perf_counter()))
     go(first, until=stop)
     history = History(perf_counter())
     history.extend(0, first.history.lines(0, stop))
-    second = rule_of(name, history)
+    second = driver_of(name, history)
     second.load(first.dump(), stop)
     again = go(second)
     assert (second.status, second.rounds) == (Status.ROUNDS, LIMIT)
@@ -63,28 +65,28 @@ def test_going_on_from_a_dump_gives_the_same_bits(name: str, stop: int) -> None:
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_stop_leaves_a_state_to_go_on_from(name: str) -> None:
-    end = go(rule_of(name, History(perf_counter())))
-    stopped = rule_of(name, History(perf_counter()))
+    end = go(driver_of(name, History(perf_counter())))
+    stopped = driver_of(name, History(perf_counter()))
     go(stopped, until=12)
     go(stopped, signalled=True)
     assert (stopped.status, stopped.rounds) == (Status.SIGNAL, 12)
     history = History(perf_counter())
     history.extend(0, stopped.history.lines(0, 12))
-    second = rule_of(name, history)
+    second = driver_of(name, history)
     second.load(stopped.dump(), 12)
     assert go(second).point.tobytes() == end.point.tobytes()
 
 
 def test_the_best_point_outlives_a_dump() -> None:
     """A fit that runs away gives the best weights, also if these were seen before it was stopped."""
-    whole = rule_of("gd", History(perf_counter()), FixedSteps(0.52), limit=10_000)
+    whole = driver_of("gd", History(perf_counter()), 0.52, limit=10_000)
     end = go(whole)
     assert whole.status == Status.DIVERGED
-    first = rule_of("gd", History(perf_counter()), FixedSteps(0.52), limit=10_000)
+    first = driver_of("gd", History(perf_counter()), 0.52, limit=10_000)
     go(first, until=whole.rounds - 2)
     history = History(perf_counter())
     history.extend(0, first.history.lines(0, first.rounds))
-    second = rule_of("gd", history, FixedSteps(0.52), limit=10_000)
+    second = driver_of("gd", history, 0.52, limit=10_000)
     second.load(first.dump(), first.rounds)
     again = go(second)
     assert second.status == Status.DIVERGED
@@ -96,9 +98,9 @@ def test_a_rise_is_judged_by_differences() -> None:
     """Half the squares above a huge floor: the same rise is the same divergence, though it is nothing beside the objective."""
     ended = []
     for floor in (0.0, 1e12):
-        rule = rule_of("gd", History(perf_counter()), FixedSteps(0.55), limit=10_000)
-        go(rule, more=floor)
-        ended.append((rule.status, rule.rounds))
+        driver = driver_of("gd", History(perf_counter()), 0.55, limit=10_000)
+        go(driver, more=floor)
+        ended.append((driver.status, driver.rounds))
     assert ended[0] == ended[1]
     assert ended[0][0] == Status.DIVERGED
 
@@ -108,10 +110,10 @@ def test_what_only_rounding_moves_has_reached_its_precision(name: str) -> None:
     """The gradient's noise, here of 1e-7, is below what the rounding of residuals of 1e9 can make; but --tol 0 goes on."""
     ended = {}
     for tol in (1e-12, 0.0):
-        rule = rule_of(name, History(perf_counter()), limit=500, tol=tol)
-        rule.of.scaling.peak[3] = 1e9
-        go(rule, noise=np.random.default_rng(1))
-        ended[tol] = rule
+        driver = driver_of(name, History(perf_counter()), limit=500, tol=tol)
+        driver.of.scaling.peak[3] = 1e9
+        go(driver, noise=np.random.default_rng(1))
+        ended[tol] = driver
     first = ended[1e-12]
     assert (first.status, ended[0.0].status, ended[0.0].rounds) == (Status.PRECISION, Status.ROUNDS, 500)
     norms = np.array(first.history.gradient_norm)
@@ -123,17 +125,17 @@ def test_what_only_rounding_moves_has_reached_its_precision(name: str) -> None:
 
 def test_a_gradient_above_its_rounding_goes_on() -> None:
     """However slowly it falls: 2 % a round."""
-    rule = rule_of("gd", History(perf_counter()), FixedSteps(0.08), limit=5000, tol=1e-9)
-    go(rule)
-    assert (rule.status, rule.rounds > 500) == (Status.CONVERGED, True)
+    driver = driver_of("gd", History(perf_counter()), 0.08, limit=5000, tol=1e-9)
+    go(driver)
+    assert (driver.status, driver.rounds > 500) == (Status.CONVERGED, True)
 
 
 def test_a_dump_before_the_first_round_has_the_length_of_all() -> None:
-    rule = rule_of("nesterov", History(perf_counter()))
-    start = rule.dump()
+    driver = driver_of("nesterov", History(perf_counter()))
+    start = driver.dump()
     assert math.inf in start  # no best point yet
-    go(rule)
-    assert len(rule.dump()) == len(start)
+    go(driver)
+    assert len(driver.dump()) == len(start)
 
 
 def test_lines_of_a_history_replace_those_from_there_on() -> None:

@@ -3,37 +3,29 @@
 import numpy as np
 import pytest
 
-from mpi_pgd.drivers.moments import Moments, MomentsRule, check_range
+from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
 from mpi_pgd.engine.block import Block
-from mpi_pgd.engine.loop import Action, Order
-from mpi_pgd.engine.sums import Partial
-from mpi_pgd.engine.tasks import MomentsMap
+from mpi_pgd.engine.loop import rounds
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
+from tests.engine.alone import Alone
 
 ROWS, BLOCK = 90, 40
 
 
 def moments(x: np.ndarray, y: np.ndarray, order_free: bool = True) -> Moments:
     """As the program finds them, in blocks."""
-    features, table = x.shape[1], np.c_[x, y]
-    rule = MomentsRule(len(x), table[0], np.abs(table).max(axis=0), BLOCK)
-    partial, order = Partial(2 * features + 2, -(-len(x) // BLOCK), order_free), Order(features)
-    partial.peaks[:] = rule.bound()
-    rule.open(order)
-    passes = 0
-    while order.action != Action.STOP:
-        passes += 1
-        if order.action == Action.EXCHANGE:
-            partial.rebound()
-        partial.clear()
-        mapped = MomentsMap(BLOCK, features, rule.unit)(order.point)
-        for start in range(0, len(x), BLOCK):
-            block = Block(x[start : start + BLOCK], y[start : start + BLOCK])
-            mapped(block, partial.slot(len(block.y)))
-        partial.close(late=False, signalled=False)
-        rule(partial, order)
-    assert passes == 2
-    return rule.moments()
+    table = np.c_[x, y]
+    driver = MomentsDriver(len(x), table[0], np.abs(table).max(axis=0), BLOCK)
+    query = Query([driver.task])
+    sums = Sums(query, -(-len(x) // BLOCK), order_free)
+    sums.peaks[:] = driver.bound
+    sums.rebound()
+    blocks = [Block(x[start : start + BLOCK], y[start : start + BLOCK]) for start in range(0, len(x), BLOCK)]
+    rounds(Alone(), blocks, sums, driver, query)
+    assert query.round == 2
+    return driver.moments()
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:

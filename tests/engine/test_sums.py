@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from mpi_pgd.engine.sums import Partial, Vote
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Partial, Sums, Vote
+from mpi_pgd.engine.tasks import Layout
 
 WIDTH = 5
 
@@ -97,3 +99,60 @@ def test_votes_are_counted() -> None:
     partial.close(late=True, signalled=True)
     assert partial.votes[Vote.LATE] == partial.votes[Vote.SIGNALLED] == 1
     assert partial.votes[Vote.NEAR] == partial.votes[Vote.EXCEEDED] == 0
+
+
+class Wide:
+    """A task of so many numbers; what is mapped is the test's business."""
+
+    uneven = False
+
+    def __init__(self, width: int) -> None:
+        self.layout, self.width = Layout({"all": (width,)}), 1
+
+
+def answered(sums: Sums, query: Query, size: float, exchanges: list[np.ndarray]) -> list[Partial]:
+    """A round of one rank; gives the partial if it was judged."""
+    judged: list[Partial] = []
+    partial = sums.begin(query, lambda peaks: exchanges.append(peaks.copy()))
+    partial.slot(1)[:] = size
+    partial.close(late=False, signalled=False)
+    sums.update(lambda partial, _: judged.append(partial), query)
+    return judged
+
+
+def test_tasks_in_turn_have_bounds_of_their_own() -> None:
+    query = Query([Wide(2), Wide(3)])
+    sums, exchanges = Sums(query, 1), []
+    for number, size in ((0, 1e9), (1, 1e-9)):
+        query.number = number
+        assert answered(sums, query, size, exchanges) == []  # no bound yet: to be answered again
+        (partial,) = answered(sums, query, size, exchanges)
+        assert partial.total(np.empty(partial.width)).tolist() == [size] * partial.width
+    assert [peaks.tolist() for peaks in exchanges] == [[1e9, 1e9, 0, 0, 0], [1e9, 1e9, 1e-9, 1e-9, 1e-9]]
+    for number, size in ((0, 2e9), (1, 2e-9), (0, 1e9)):
+        query.number = number
+        assert answered(sums, query, size, exchanges)
+    assert (len(exchanges), query.round) == (2, 7)
+
+
+def test_a_smaller_answer_asks_for_another_bound() -> None:
+    query = Query([Wide(1)])
+    sums, exchanges = Sums(query, 1), []
+    bounds = []
+    for size in (1.0, 1.0, 1e-9, 1e-9):
+        answered(sums, query, size, exchanges)
+        bounds.append(query.bound)
+    assert bounds == [1, 1, 2, 2]
+    assert [peaks.tolist() for peaks in exchanges] == [[1.0], [1e-9]]
+
+
+def test_an_uneven_task_takes_it_anew_each_time() -> None:
+    task = Wide(1)
+    task.uneven = True
+    query = Query([task])
+    sums, exchanges = Sums(query, 1), []
+    for _ in range(3):
+        answered(sums, query, 1.0, exchanges)
+    assert query.bound == 3
+    plain = Sums(Query([task]), 1, order_free=False)
+    assert answered(plain, Query([task]), 1.0, exchanges)

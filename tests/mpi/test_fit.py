@@ -11,7 +11,7 @@ import pytest
 from mpi4py import MPI
 
 from mpi_pgd import InputError, fit
-from mpi_pgd.observers.pulse import WAITING
+from mpi_pgd.observers.heartbeat import WAITING
 from mpi_pgd.session import descend, job
 from mpi_pgd.session.job import Job
 

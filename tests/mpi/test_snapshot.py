@@ -7,18 +7,22 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from mpi_pgd.drivers.fit import FitRule, History
+from mpi_pgd.drivers.fit import FitDriver
+from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
-from mpi_pgd.engine.loop import Action, Order, rounds
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.loop import rounds
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Sums
+from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.losses.squared import Squared
 from mpi_pgd.modes.client_server import ClientServer
 from mpi_pgd.modes.peer_to_peer import PeerToPeer
 from mpi_pgd.observers import snapshot as module
-from mpi_pgd.observers.snapshot import Keeper, Keeping, Kept, Snapshot
-from mpi_pgd.solvers.descent import Nesterov
-from mpi_pgd.solvers.steps import LearntSteps
+from mpi_pgd.observers.snapshot import Kept, Snapshot, Snapshots
+from mpi_pgd.solvers.nesterov import Nesterov
 
-WIDTH, LIMIT = 5, 23
+LIMIT = 23
 AIM = np.array([1.0, -2.0, 0.3])
 FIRST = {4: "04" * 32, 9: "f9" * 32}
 EIGENVALUES = np.array([4.0, 1.0, 0.02])
@@ -74,34 +78,29 @@ def test_a_rank_that_is_new_gets_all(comm: MPI.Intracomm) -> None:
 
 def descend(
     comm: MPI.Intracomm, kept: Kept, serving: bool, lasting: bool = True, every: int = 0, done: Callable[[], None] = lambda: None
-) -> Order:
-    """Some rounds of half the sum of eigenvalue times distance squared, all of it rank 0's, with what is kept."""
+) -> Query:
+    """Some rounds over three rows, each in a block, all of them rank 0's, with what is kept."""
     scaling = Scaling.of(np.zeros(4), np.ones(4), np.ones(4), intercept=False, standardize=False)
-    objective = Objective(1, scaling, intercept=False, l2=0.0)
-    rule = FitRule(objective, Nesterov(0.0), LearntSteps(3, 1.0, 5.25), LIMIT, 0.0, lambda *_: None, kept.history)
-    partial, order = Partial(WIDTH, 1), Order(3)
+    objective, task = Objective(3, scaling, Squared(), [], intercept=False), GradientTask(Squared(), 3, 1)
+    driver = FitDriver(objective, task, Nesterov("auto"), LIMIT, 0.0, lambda *_: None, kept.history)
+    query = Query([task])
+    sums = Sums(query, 3)
     serving = serving and comm.size > 1
-    keeper = Keeper(
+    snapshots = Snapshots(
         kept,
-        rule,
-        partial,
+        driver,
+        sums,
         updates=comm.rank == 0 or not serving,
         takes=comm.rank == 0 or lasting,
         comm=comm if serving and lasting else None,
         every=every,
         done=done,
     )
-    topology = Keeping((ClientServer if serving else PeerToPeer)(comm, "library"), keeper)
-
-    def mapping(point: np.ndarray) -> Callable[..., None]:
-        if comm.rank == 0:
-            away = point[:3] - AIM
-            partial.slot(1)[:] = [*(EIGENVALUES * away), 0.0, 0.5 * np.dot(EIGENVALUES * away, away)]
-        return lambda *_: None
-
-    rounds(topology, [], mapping, partial, keeper, order, lambda: (False, False))
-    assert order.action == Action.STOP
-    return order
+    x = np.diag(np.sqrt(EIGENVALUES))
+    blocks = [Block(x[row : row + 1], x[row : row + 1] @ AIM) for row in range(3)] if comm.rank == 0 else []
+    rounds((ClientServer if serving else PeerToPeer)(comm, "library"), blocks, sums, driver, query, [snapshots])
+    assert query.stop
+    return query
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.observers.pulse import Pulse
+from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.recovery.watcher import Watcher
 
@@ -36,7 +36,7 @@ def main(file: Path, when: str) -> None:
         return str(file)
 
     with SignalFlag() as flag:
-        watcher = Watcher(Pulse(), save=save, flag=flag, say=say)
+        watcher = Watcher(Heartbeat(), save=save, flag=flag, say=say)
         if when == "first":
             watcher.start()
         else:

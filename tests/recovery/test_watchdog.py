@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from mpi_pgd.observers.pulse import COMPUTING, SUMMING
+from mpi_pgd.observers.heartbeat import COMPUTING, SUMMING
 from mpi_pgd.recovery import hang_timeout
 from mpi_pgd.recovery.events import Action, Beat, End, Event, Heard, Joined, Kill, Message, Save, Saved, Say, Send, Tick, Wanted
 from mpi_pgd.recovery.hang_timeout import HangTimeout

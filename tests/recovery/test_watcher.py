@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.observers.pulse import SUMMING, Pulse
+from mpi_pgd.observers.heartbeat import SUMMING, Heartbeat
 from mpi_pgd.recovery.datagrams import decode, encode
 from mpi_pgd.recovery.events import Message
 from mpi_pgd.recovery.members import LOOPBACK, pack, unpack
@@ -54,7 +54,7 @@ class Disk:
         return "saved"
 
     def watcher(self, **more: float) -> Watcher:
-        return Watcher(Pulse(), save=self.save, say=self.said.append, key=KEY, **more)
+        return Watcher(Heartbeat(), save=self.save, say=self.said.append, key=KEY, **more)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_pokes_during_a_slow_save_make_one_more(disk: Disk) -> None:
 
 
 def test_a_rank_without_anything_to_save(disk: Disk) -> None:
-    with Watcher(Pulse(), every=0.01, say=disk.said.append) as watcher:
+    with Watcher(Heartbeat(), every=0.01, say=disk.said.append) as watcher:
         watcher.poke()
         time.sleep(0.05)
         watcher.save = disk.save  # it has become the one that writes
@@ -137,7 +137,7 @@ class Broken(SignalFlag):
 
 def test_after_a_bug_in_the_thread_checkpoints_go_on(disk: Disk) -> None:
     with Broken() as flag:
-        watcher = Watcher(Pulse(), save=disk.save, say=disk.said.append, flag=flag)
+        watcher = Watcher(Heartbeat(), save=disk.save, say=disk.said.append, flag=flag)
         watcher.start()
         os.kill(os.getpid(), signal.SIGUSR1)
         until(lambda: disk.said)
@@ -191,8 +191,8 @@ def test_it_sleeps_while_nothing_happens(disk: Disk) -> None:
 
 def test_it_does_not_keep_a_process_alive() -> None:
     code = (
-        "from mpi_pgd.observers.pulse import Pulse\nfrom mpi_pgd.recovery.watcher import Watcher\n"
-        "Watcher(Pulse(), every=60.0, patience=60.0, say=print).start()"
+        "from mpi_pgd.observers.heartbeat import Heartbeat\nfrom mpi_pgd.recovery.watcher import Watcher\n"
+        "Watcher(Heartbeat(), every=60.0, patience=60.0, say=print).start()"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, cwd=ROOT)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -14,7 +14,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import end, guard
-from mpi_pgd.observers.pulse import COMPUTING, SUMMING, Pulse
+from mpi_pgd.observers.heartbeat import COMPUTING, SUMMING, Heartbeat
 from mpi_pgd.recovery import members
 from mpi_pgd.recovery.watcher import Watcher
 
@@ -32,7 +32,7 @@ def finish(code: int, sentence: str) -> None:
     end(code)
 
 
-def freeze(pulse: Pulse, how: str) -> None:
+def freeze(pulse: Heartbeat, how: str) -> None:
     if how == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
     elif how == "nap":
@@ -53,7 +53,7 @@ def join(comm: MPI.Intracomm, watcher: Watcher) -> None:
     watcher.join(comm.allgather(watcher.card()), comm.rank)
 
 
-def sums(comm: MPI.Intracomm, pulse: Pulse, rank: int, how: str) -> None:
+def sums(comm: MPI.Intracomm, pulse: Heartbeat, rank: int, how: str) -> None:
     while pulse.round < ROUNDS:
         pulse.enter(COMPUTING)
         time.sleep(0.01)
@@ -66,7 +66,7 @@ def sums(comm: MPI.Intracomm, pulse: Pulse, rank: int, how: str) -> None:
 
 
 def main(frozen: str, rank: int, how: str, saver: int, fallback: int) -> None:
-    pulse, comm = Pulse(), WORLD
+    pulse, comm = Heartbeat(), WORLD
     places, key = comm.allgather(members.place()), comm.bcast(os.urandom(32))
     host = members.meeting(places[comm.rank], places)
     watcher = Watcher(pulse, patience=PATIENCE, frozen=frozen, say=say, end=finish, key=key, host=host)

@@ -27,7 +27,7 @@ class Echo(Study):
     shape = {"rows": [{"rank": "whole", "word": "text"}]}  # noqa: RUF012
     flags = (Flag("word", "ho", "WORD", "to be said"),)
 
-    def measure(self, problem: Any, given: Mapping[str, Any], ballot: Any) -> dict[str, Any] | None:
+    def measure(self, problem: Any, given: Mapping[str, Any], flags: Any) -> dict[str, Any] | None:
         rows = problem.comm.gather({"rank": problem.comm.rank, "word": given["word"]})
         return rows and {"rows": rows, "notes": ["nothing was measured"]}
 

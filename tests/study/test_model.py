@@ -6,9 +6,11 @@ import math
 import pytest
 
 from mpi_pgd.data.partition import Partition
-from mpi_pgd.engine.loop import Order
+from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.errors import InputError
+from mpi_pgd.losses.squared import Squared
 from mpi_pgd.study.curves import SHAPES, fitted
 from mpi_pgd.study.model import Model, harmonic, sizes
 from tests.study.synthetic import ALPHA, BETA, OVERHEAD, record, seconds
@@ -24,8 +26,9 @@ def model() -> Model:
 @pytest.mark.parametrize("order_free", [True, False])
 @pytest.mark.parametrize("features", [1, 9, 200])
 def test_the_messages_have_the_sizes_of_the_real_ones(features: int, order_free: bool) -> None:
-    partial, order = Partial(features + 2, 100, order_free), Order(features)
-    assert sizes(features, order_free) == (partial.buffer.nbytes, order.buffer.nbytes)
+    task = GradientTask(Squared(), features, 1)
+    partial, query = Partial(task.layout.width, 100, order_free), Query([task])
+    assert sizes(features, order_free) == (partial.buffer.nbytes, query.buffer.nbytes)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -15,7 +15,7 @@ from mpi_pgd.study.study import Flag
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mpi_pgd.engine.loop import Ballot
+    from mpi_pgd.engine.loop import StopFlags
     from mpi_pgd.session.inspect import Problem
 
 
@@ -31,11 +31,11 @@ class Compare(Rounds):
     flags = (Flag("repeats", "5", "K", "turns of each (default: 5)", int, 1),)
     settings = (*Rounds.settings, "delay")
 
-    def measure(self, problem: "Problem", given: Mapping[str, Any], ballot: "Ballot") -> dict[str, Any] | None:
+    def measure(self, problem: "Problem", given: Mapping[str, Any], flags: "StopFlags") -> dict[str, Any] | None:
         """See ``measure.compare``."""
         from mpi_pgd.study.compare.measure import compare
 
-        return compare(problem, given["repeats"], ballot)
+        return compare(problem, given["repeats"], flags)
 
     def sentence(self, record: Record) -> str:
         """The verdict."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpi_pgd.engine.loop import Ballot
+from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report import units
 from mpi_pgd.session.inspect import Problem
@@ -16,7 +16,7 @@ from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, ro
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
 
 
-def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | None:
+def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] | None:
     """What is particular to compare.json, on rank 0; None elsewhere, and if a signal came before there was anything. Collective.
 
     Raises:
@@ -27,7 +27,7 @@ def compare(problem: Problem, repeats: int, ballot: Ballot) -> dict[str, Any] | 
     everyone = [Contestant(*way, comm.size, problem.rows) for way in WAYS]
     contestants = everyone if comm.size > 1 else everyone[:1]
     measured = around(problem)  # first: it is there, whenever a signal ends the turns
-    race = Race(problem, ballot)
+    race = Race(problem, flags)
     turns = race.run([one, *contestants], repeats)
     found = [row(each, turns[each]) for each in contestants if turns[each]]
     if comm.rank or not found:

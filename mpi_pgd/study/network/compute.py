@@ -11,16 +11,16 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import rest
 from mpi_pgd.data.memory import available_bytes
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
-from mpi_pgd.drivers.fit import FitRule, History
+from mpi_pgd.drivers.fit import FitDriver
+from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
-from mpi_pgd.engine.loop import Order
-from mpi_pgd.engine.sums import Partial, Vote
-from mpi_pgd.engine.tasks import GradientMap
-from mpi_pgd.losses.squared import least_squares
-from mpi_pgd.solvers.descent import GradientDescent
-from mpi_pgd.solvers.steps import LearntSteps
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.losses.squared import Squared
+from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.study.fitting import fit
 
 RANK_BYTES, QUICK_BYTES, SMALL_BYTES = 128 << 20, 64 << 20, 32 << 20  # rows of one rank: more than its share of the caches
@@ -100,19 +100,20 @@ def _timed(once: Callable[[], None], size: int, passes: int, limit: float) -> Ra
 
 
 def _pass(features: int, size: int, block_rows: int = 0) -> Callable[[], None]:
-    """A round's map over ``size`` bytes of rows in memory, with the sums, as the loop of ``train.rounds`` makes it."""
+    """A round's map over ``size`` bytes of rows in memory, with the sums, as the loop of ``engine.loop`` makes it."""
     rows = max(64, size // (8 * (features + 1)))
     step = block_rows or Partition(rows, features).block_rows
     x, y = aligned((rows, features), np.float64), aligned((rows,), np.float64)
     x[:], y[:] = 0.5, 1.0
     blocks = [Block(x[start : start + step], y[start : start + step]) for start in range(0, rows, step)]
-    mapping, partial, point = GradientMap(least_squares, step), Partial(features + 2, len(blocks)), np.full(features + 1, 0.01)
+    task, point = GradientTask(Squared(), features, step), np.full(features + 1, 0.01)
+    partial = Partial(task.layout.width, len(blocks))
 
     def once() -> None:
         partial.clear()
-        mapped = mapping(point)
+        mapped = task.bind(point)
         for block in blocks:
-            mapped(block, partial.slot(len(block.y)))
+            mapped(block, partial.slot(block.rows))
         partial.close(False, False)
 
     once()
@@ -134,7 +135,7 @@ def _small(rate: float) -> tuple[float, float]:
 
 
 def _update() -> tuple[float, float]:
-    """Seconds of an update, and more for each feature: from the rule itself, at few features and at many."""
+    """Seconds of an update, and more for each feature: from the driver itself, at few features and at many."""
     few, many = _updates(WIDE, 50), _updates(LONG, 3)
     per_feature = max(0.0, many - few) / (LONG - WIDE)
     return max(0.0, few - per_feature * WIDE), per_feature
@@ -142,19 +143,18 @@ def _update() -> tuple[float, float]:
 
 def _updates(features: int, count: int) -> float:
     ones = np.ones(features + 1)
-    objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), True, 0.0)
-    steps = LearntSteps(features, *objective.curvature())
-    rule = FitRule(objective, GradientDescent(0.0), steps, count + 9, 0.0, lambda *_: None, History(0.0))
-    partial, order = Partial(features + 2, 1), Order(features)
+    objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
+    task = GradientTask(objective.loss, features, 1)
+    driver = FitDriver(objective, task, GradientDescent("auto"), count + 9, 0.0, lambda *_: None, History(0.0))
+    partial, query = Partial(task.layout.width, 1), Query([task])
     partial.peaks[:] = 1.0
     partial.rebound()
     partial.slot(1)[:] = 1.0
     partial.close(False, False)
-    partial.votes[Vote.ROWS] = 1
-    rule.open(order)
+    driver.open(query)
     seconds = []
     for _ in range(count):
         before = perf_counter()
-        rule(partial, order)
+        driver.update(partial, query)
         seconds.append(perf_counter() - before)
     return float(np.median(seconds))

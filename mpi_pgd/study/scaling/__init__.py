@@ -18,7 +18,7 @@ from mpi_pgd.study.study import Flag
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from mpi_pgd.engine.loop import Ballot
+    from mpi_pgd.engine.loop import StopFlags
     from mpi_pgd.session.inspect import Problem
 
 
@@ -72,11 +72,11 @@ class Scaling(Rounds):
             more = {"ranks": counts(comm.size, given["ranks"]), "largest": sharing(comm.size, given["largest"])}
         return super().run(comm, {**given, **more}, start)
 
-    def measure(self, problem: "Problem", given: Mapping[str, Any], ballot: "Ballot") -> dict[str, Any] | None:
+    def measure(self, problem: "Problem", given: Mapping[str, Any], flags: "StopFlags") -> dict[str, Any] | None:
         """See ``measure.scaling``."""
         from mpi_pgd.study.scaling.measure import scaling
 
-        return scaling(problem, given["repeats"], ballot, given["algorithms"], given["ranks"], given["largest"])
+        return scaling(problem, given["repeats"], flags, given["algorithms"], given["ranks"], given["largest"])
 
     def sentence(self, record: Record) -> str:
         """The first finding, or the best row."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpi_pgd.engine.loop import Ballot
+from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.session.inspect import Problem
@@ -40,14 +40,14 @@ def sharing(size: int, given: int) -> int:
 
 
 def scaling(
-    problem: Problem, repeats: int, ballot: Ballot, algorithms: Sequence[str], ranks: Sequence[int], largest: int
+    problem: Problem, repeats: int, flags: StopFlags, algorithms: Sequence[str], ranks: Sequence[int], largest: int
 ) -> dict[str, Any] | None:
     """What is particular to scaling.json, on rank 0; None elsewhere, and if a signal came before there was anything. Collective.
 
     Args:
         problem: its ``comm`` has all ranks, its rows are those of strong scaling.
         repeats: turns of each contestant.
-        ballot: asks whether a signal came.
+        flags: asks whether a signal came.
         algorithms: each is tried in the modes that have it.
         ranks: how many take part in turn (see ``counts``).
         largest: so many would have all the rows in weak scaling (see ``sharing``).
@@ -56,7 +56,7 @@ def scaling(
     strong, weak = (_contestants(problem, algorithms, ranks, most) for most in (0, largest))
     one = alone(problem)
     measured = around(problem)  # first: it is there, whenever a signal ends the turns
-    race = Race(problem, ballot)
+    race = Race(problem, flags)
     turns = race.run(list(dict.fromkeys([one, *strong, *weak])), repeats)
     beside = [] if race.stopped else baselines.measure(problem, repeats)
     strong, weak = ([each for each in some if turns[each]] for some in (strong, weak))

@@ -2,17 +2,16 @@
 
 from time import perf_counter
 
-from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Order, Rule, Topology
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.loop import Observer
+from mpi_pgd.engine.query import Query
 
 SUMMING = "summing"
 COMPUTING = "computing"
 WAITING = (SUMMING, "waiting")  # a step that begins so is the fault of others
 
 
-class Pulse:
-    """Plain attributes, so that writing them costs some 50 ns.
+class Heartbeat(Observer):
+    """Beats with every round. Plain attributes, so that writing them costs some 50 ns.
 
     Attributes:
         round: the last round that finished; 0 before the first.
@@ -41,28 +40,15 @@ class Pulse:
         self.round = round
         self.finished = now
 
+    def began(self, query: Query) -> None:
+        """The map begins."""
+        self.enter(COMPUTING)
 
-class Felt:
-    """A topology around a topology: tells the pulse of every round."""
+    def mapped(self, query: Query) -> None:
+        """The sums begin, for which the others may have to be waited for."""
+        self.enter(SUMMING)
 
-    def __init__(self, topology: Topology, pulse: Pulse) -> None:
-        self.topology, self.pulse = topology, pulse
-
-    def open(self, rule: Rule, order: Order) -> None:
-        """The first order comes, then the map begins."""
-        self.pulse.enter(SUMMING)
-        self.topology.open(rule, order)
-        self.pulse.enter(COMPUTING)
-
-    def step(self, partial: Partial, rule: Rule, order: Order) -> None:
-        """A round ends, the next map begins."""
-        self.pulse.enter(SUMMING)
-        self.topology.step(partial, rule, order)
-        self.pulse.beat(self.pulse.round + 1)
-        self.pulse.enter(COMPUTING)
-
-    def maximum(self, vector: Vector) -> None:
-        """An exchange is a wait as well."""
-        self.pulse.enter(SUMMING)
-        self.topology.maximum(vector)
-        self.pulse.enter(COMPUTING)
+    def asked(self, query: Query) -> None:
+        """A round has finished; what follows until the next one may be a wait as well."""
+        self.beat(self.round + 1)
+        self.enter(SUMMING)

@@ -1,0 +1,51 @@
+"""What came of the rounds of a fit, line by line."""
+
+from array import array
+from time import perf_counter
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+
+
+class History:
+    """A line a round: objective and gradient's norm at the weights *after* it, its step, and the seconds since the start.
+
+    The first line is the evaluation at the start, before round 1, to which no step led: 0.
+
+    Attributes:
+        start: ``perf_counter()`` when the clock began.
+        first: sha256 of the sums of that evaluation, which tells these rows from others; nothing before it was made.
+    """
+
+    COLUMNS = ("objective", "gradient_norm", "step", "seconds")
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+        self.first = ""
+        self._columns = [array("d") for _ in self.COLUMNS]
+        self.objective, self.gradient_norm, self.step, self.seconds = self._columns
+
+    def add(self, value: float, norm: float, step: float) -> None:
+        """A line, now."""
+        for column, number in zip(self._columns, (value, norm, step, perf_counter() - self.start), strict=True):
+            column.append(number)
+
+    def lines(self, begin: int, end: int) -> Vector:
+        """Some lines: (columns, end - begin) float64."""
+        return np.array([column[begin:end] for column in self._columns])
+
+    def extend(self, begin: int, lines: Vector) -> None:
+        """Have ``lines``, as of ``lines``, from line ``begin`` on, and none after them."""
+        for column, line in zip(self._columns, lines, strict=True):
+            column[begin:] = array("d", line.tobytes())
+
+    def cut(self, end: int) -> None:
+        """Have no lines from ``end`` on."""
+        for column in self._columns:
+            del column[end:]
+
+    def columns(self) -> dict[str, list[float]]:
+        """By name, beside the round, without the evaluation at the start."""
+        lists = [column.tolist()[1:] for column in self._columns]
+        return dict(zip(("round", *self.COLUMNS), [list(range(1, len(lists[0]) + 1)), *lists], strict=True))

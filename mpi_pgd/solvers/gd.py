@@ -1,0 +1,37 @@
+"""Gradient descent."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.steps import Step, first_step
+
+
+class Descent(NamedTuple):
+    """The state of gradient descent."""
+
+    point: Vector
+    steps: Step
+    step: float
+    scratch: Vector
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    """w <- w - step * g."""
+
+    step: str | float
+
+    def init(self, weights: Vector, curvature: tuple[float, float]) -> Descent:
+        """Start at ``weights``."""
+        return Descent(weights.copy(), first_step(self.step, len(weights), curvature), 0.0, np.empty_like(weights))
+
+    def update(self, state: Descent, evaluation: Evaluation) -> Descent:
+        """One step."""
+        point, steps, _, scratch = state
+        steps = steps.next(point, evaluation.gradient, evaluation.rounding)
+        point -= np.multiply(evaluation.gradient, steps.length, out=scratch)
+        return Descent(point, steps, steps.length, scratch)

@@ -1,0 +1,45 @@
+"""Gradient descent with momentum."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.steps import Step, first_step
+
+
+class HeavyBall(NamedTuple):
+    """The state of momentum."""
+
+    point: Vector
+    velocity: Vector
+    steps: Step
+    step: float
+    scratch: Vector
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """The heavy ball: d <- momentum * d - step * g, w <- w + d.
+
+    (B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.)
+    """
+
+    step: str | float
+    momentum: float
+
+    def init(self, weights: Vector, curvature: tuple[float, float]) -> HeavyBall:
+        """Start at ``weights``, at rest."""
+        steps = first_step(self.step, len(weights), curvature)
+        return HeavyBall(weights.copy(), np.zeros_like(weights), steps, 0.0, np.empty_like(weights))
+
+    def update(self, state: HeavyBall, evaluation: Evaluation) -> HeavyBall:
+        """One step."""
+        point, velocity, steps, _, scratch = state
+        steps = steps.next(point, evaluation.gradient, evaluation.rounding)
+        velocity *= 0.0 if steps.grown else self.momentum
+        velocity -= np.multiply(evaluation.gradient, steps.length, out=scratch)
+        point += velocity
+        return HeavyBall(point, velocity, steps, steps.length, scratch)

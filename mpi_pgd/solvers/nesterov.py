@@ -1,0 +1,53 @@
+"""Nesterov's accelerated gradient."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.steps import Step, first_step
+
+
+class Accelerated(NamedTuple):
+    """The state of Nesterov's method: the extrapolated point, the weights, and the momentum's age t."""
+
+    point: Vector
+    weights: Vector
+    t: float
+    steps: Step
+    step: float
+    scratch: Vector
+
+
+@dataclass(frozen=True)
+class Nesterov:
+    """Accelerated gradient with adaptive restart by the gradient scheme.
+
+    w' = y - step * g(y),  y' = w' + (t - 1)/t' (w' - w),  t' = (1 + sqrt(1 + 4 t^2))/2;  t restarts at 1 when g(y)'(w' - w) > 0.
+    (Y. Nesterov 1983; A. Beck and M. Teboulle 2009, section 4; B. O'Donoghue and E. Candes, "Adaptive Restart for Accelerated
+    Gradient Schemes", Foundations of Computational Mathematics 15, 2015, section 3.2.)
+    """
+
+    step: str | float
+
+    def init(self, weights: Vector, curvature: tuple[float, float]) -> Accelerated:
+        """Start at ``weights``, at rest."""
+        steps = first_step(self.step, len(weights), curvature)
+        return Accelerated(weights.copy(), weights.copy(), 1.0, steps, 0.0, np.empty_like(weights))
+
+    def update(self, state: Accelerated, evaluation: Evaluation) -> Accelerated:
+        """One step, one extrapolation, or a restart."""
+        point, old, t, steps, _, new = state
+        gradient = evaluation.gradient
+        steps = steps.next(point, gradient, evaluation.rounding)
+        np.multiply(gradient, -steps.length, out=new)
+        new += point
+        moved = np.subtract(new, old, out=old)
+        restart = steps.grown or float(np.dot(gradient, moved)) > 0
+        later = 1.0 if restart else (1 + math.sqrt(1 + 4 * t * t)) / 2
+        moved *= 0.0 if restart else (t - 1) / later
+        np.add(new, moved, out=point)
+        return Accelerated(point, new, later, steps, steps.length, old)
