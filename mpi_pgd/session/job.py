@@ -27,9 +27,9 @@ from mpi_pgd.modes.facts import Mode
 from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.observers.snapshot import Kept, Snapshots
 from mpi_pgd.recovery import saver
+from mpi_pgd.recovery.attempts import Team
 from mpi_pgd.recovery.checkpoint import Checkpoint
 from mpi_pgd.recovery.hang_timeout import AUTO
-from mpi_pgd.recovery.recovery import Team
 from mpi_pgd.recovery.resume import About, Start, Writer, check
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.recovery.watcher import Watcher
@@ -69,7 +69,7 @@ class Job:
         self.kept = Kept(History(start))
         self.table: Table | None = None  # once a rank has looked at the files
         self.shard: MemoryShard | None = None
-        self.losses: list[dict[str, Any]] = []
+        self.lost: list[dict[str, Any]] = []
         self.watcher: Watcher | None = None
         self.writer: Writer | None = None
         self.sentinel: Sentinel | None = None
@@ -96,10 +96,10 @@ class Job:
         self._take(team.comm)
         chosen = self.settings
         with agreement(team.comm):
-            if not team.lasting and chosen.frozen == "drop":
+            if not team.survives and chosen.frozen == "drop":
                 raise InputError("--frozen drop needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
             if team.comm.rank == 0:
-                self.places.claim(chosen, again=bool(team.losses))
+                self.places.claim(chosen, again=bool(team.lost))
         patience = chosen.patience
         if patience == AUTO and not anyone(team.comm, scheduler.several(os.environ)):
             patience = math.inf
@@ -139,7 +139,7 @@ class Job:
         """Start the watcher, and what writes the checkpoint: on all ranks, as any may become the one that does."""
         chosen = self.settings
         if chosen.checkpoint:
-            if self.team.comm.rank == 0 and not self.team.lasting:
+            if self.team.comm.rank == 0 and not self.team.survives:
                 from mpi_pgd.recovery.sentinel import Sentinel  # and with it subprocess: not on the other ranks
 
                 self.sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
@@ -196,7 +196,7 @@ class Job:
         self.pulse.beat(self.pulse.round)  # patience counts from now
         if self.watcher:
             self.watcher.save = self.writer if problem.comm.rank == 0 else None
-            self.watcher.fallback_save = self.writer if self.team.lasting else None
+            self.watcher.fallback_save = self.writer if self.team.survives else None
         read = np.array(shard.rows_read - self._read)
         problem.comm.Allreduce(MPI.IN_PLACE, read)
         self._read = shard.rows_read
@@ -204,9 +204,9 @@ class Job:
 
     def _tell_losses(self, problem: Problem, read: int) -> None:
         """What was lost since the last attempt, told once; every rank knows it."""
-        told = len(self.losses)
-        for loss in self.team.losses[told:]:
-            self.losses.append(
+        told = len(self.lost)
+        for loss in self.team.lost[told:]:
+            self.lost.append(
                 {
                     "ranks": list(loss.ranks),
                     "nodes": list(loss.nodes),
@@ -217,13 +217,13 @@ class Job:
                 }
             )
         if problem.comm.rank == 0:
-            for entry in self.losses[told:]:
+            for entry in self.lost[told:]:
                 LOG.warning(_lost(entry, problem.comm.size))
 
     def snapshots(self, problem: Problem) -> Callable[[FitDriver, Sums], Snapshots] | None:
         """What keeps the state of a descent; None if nobody will ask for it."""
-        comm, lasting = problem.comm, self.team.lasting
-        if not (lasting or self.settings.checkpoint or self.settings.resume):
+        comm, survives = problem.comm, self.team.survives
+        if not (survives or self.settings.checkpoint or self.settings.resume):
             return None
         serving = problem.facts.servers > 0
         every = period(self.settings.every)[1] if self.settings.checkpoint else 0
@@ -235,8 +235,8 @@ class Job:
                 driver,
                 sums,
                 updates=problem.facts.updates(comm.rank),
-                takes=comm.rank == 0 or lasting,
-                comm=comm if serving and lasting else None,
+                takes=comm.rank == 0 or survives,
+                comm=comm if serving and survives else None,
                 every=every,
                 done=poke,
             )

@@ -25,8 +25,8 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
 from mpi_pgd.recovery import checkpoint
+from mpi_pgd.recovery.attempts import Team, run_attempts
 from mpi_pgd.recovery.deadline import Deadline
-from mpi_pgd.recovery.recovery import Team, lasting
 from mpi_pgd.recovery.resume import Start, carried
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.report import bundle, rescue
@@ -164,7 +164,7 @@ def run(
         # What overflows is voted broken, and ends the fit as diverged; numpy need not say it too, on every rank.
         with np.errstate(over="ignore", invalid="ignore"):
             try:
-                return lasting(world, lambda team: _attempt(job, team, show))
+                return run_attempts(world, lambda team: _attempt(job, team, show))
             except BaseException as failure:
                 job.rescue(failure)
                 raise
@@ -187,7 +187,7 @@ class _Fit:
         self.deadline = Deadline(self.comm, self.start, self.settings.max_seconds)
         self.kept.agree(self.comm)
         first = self.comm.rank == 0 and not job.table
-        self.problem = inspect_files(self.comm, self.settings, job.table, team.ids, bool(team.losses), job.pulse)
+        self.problem = inspect_files(self.comm, self.settings, job.table, team.ids, bool(team.lost), job.pulse)
         job.table = self.problem.table
         before = job.topology.worker if job.topology else NOBODY
         # The one before lives until now: unfinished messages may still have read its buffers.
@@ -200,7 +200,7 @@ class _Fit:
 
     def run(self, show: Show) -> Result:
         self.job.shard = shard = load_rows(self.problem, self.topology, self.job.shard)
-        if not self.job.losses:
+        if not self.job.lost:
             say_warnings(self.problem)  # not before: what can't be used is one sentence
         self.loaded = perf_counter()
         setup = self.job.setup(self.problem, self.topology, shard, self.flags)
@@ -293,7 +293,7 @@ class _Fit:
             "bytes_per_round": self._sent(descent.sums),
             "costs": costs.record(),
             "moved_blocks": descent.moved,
-            "losses": self.job.losses,
+            "losses": self.job.lost,
             **self._origin(),
         }
 

@@ -25,7 +25,7 @@ Done = TypeVar("Done")
 FINALIZING = 5  # seconds for MPI_Finalize, where it may wait for ranks that were lost
 
 
-class Loss(NamedTuple):
+class LostRanks(NamedTuple):
     """Ranks that were lost together: their numbers at the start of the job, their nodes, and when (``perf_counter``)."""
 
     ranks: tuple[int, ...]
@@ -39,17 +39,17 @@ class Team:
     Attributes:
         comm: of these ranks alone.
         ids: each one's number at the start of the job.
-        losses: what was lost until now, on this rank's account.
-        lasting: whether the loss of a rank can be survived.
+        lost: the ranks that were lost until now, on this rank's account.
+        survives: whether the others can go on when a rank is lost.
     """
 
-    def __init__(self, comm: MPI.Intracomm, ids: list[int], lasting: bool) -> None:
-        self.comm, self.ids, self.lasting = comm, ids, lasting
-        self.losses: list[Loss] = []
+    def __init__(self, comm: MPI.Intracomm, ids: list[int], survives: bool) -> None:
+        self.comm, self.ids, self.survives = comm, ids, survives
+        self.lost: list[LostRanks] = []
         self.nodes: list[str] = []
 
 
-def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:
+def run_attempts(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:
     """What ``attempt`` gives, attempted again by those that are left as long as ranks are lost. Collective.
 
     Args:
@@ -62,16 +62,16 @@ def lasting(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:
     if not tolerant():
         comm = world.Dup()  # so that no message of the caller's is mistaken for ours
         try:
-            return attempt(Team(comm, list(range(comm.size)), lasting=False))
+            return attempt(Team(comm, list(range(comm.size)), survives=False))
         finally:
             comm.Free()
     connect(world)  # again, unless this is the command line
     # Shrunk at once: the communicator is then ours alone, and a loss before now is known as any other.
-    team = _survivors(Team(world, list(range(world.size)), lasting=True))
+    team = _survivors(Team(world, list(range(world.size)), survives=True))
     while True:
         done, error = _try(team, attempt)
         if agree(team.comm, done is not None or error is not None):
-            if team.losses:
+            if team.lost:
                 atexit.register(signal.alarm, FINALIZING)  # MPI_Finalize may wait for who was lost
             if error:
                 raise error
@@ -83,7 +83,7 @@ def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, Inpu
     """What came of an attempt, or the input's error; neither if a rank was lost, which all others are then made to notice."""
     try:
         team.nodes = nodes(team.comm)
-        if not team.losses:
+        if not team.lost:
             _warn(team)
         return attempt(team), None
     except InputError as error:
@@ -108,9 +108,9 @@ def _survivors(team: Team) -> Team:
     comm = shrunk(team.comm)
     left = MPI.Group.Translate_ranks(comm.group, list(range(comm.size)), team.comm.group)
     gone = sorted(set(range(team.comm.size)) - set(left))
-    after = Team(comm, [team.ids[rank] for rank in left], lasting=True)
-    after.losses = team.losses
+    after = Team(comm, [team.ids[rank] for rank in left], survives=True)
+    after.lost = team.lost
     if gone:
         names = tuple(team.nodes[rank] if team.nodes else "" for rank in gone)
-        after.losses = [*team.losses, Loss(tuple(team.ids[rank] for rank in gone), names, at)]
+        after.lost = [*team.lost, LostRanks(tuple(team.ids[rank] for rank in gone), names, at)]
     return after
