@@ -1,0 +1,41 @@
+"""What a speedup curve comes to, from rows made up for the purpose."""
+
+from typing import Any
+
+from mpi_pgd.study.scaling.limits import conclusions
+
+
+def row(ranks: int, compute: float, wire: float = 0.0, wait: float = 0.0) -> dict[str, Any]:
+    seconds = compute + wire + wait
+    found: dict[str, Any] = {"scaling": "strong", "mode": "peer-to-peer", "algorithm": "ring", "ranks": ranks}
+    return found | {"compute": compute, "wire": wire, "wait": wait, "seconds_per_round": seconds, "speedup": 1.0 / seconds}
+
+
+def findings(rows: list[dict[str, Any]], nodes: dict[str, int] | None = None, cores: int = 8) -> list[str]:
+    found: list[str] = conclusions(rows, nodes or {"a": 8}, cores)["findings"]
+    return found
+
+
+def test_the_best_is_the_fastest_of_strong_scaling() -> None:
+    weak = row(8, 0.01) | {"scaling": "weak"}
+    found = conclusions([row(1, 1.0), row(4, 0.25, wire=0.01), row(8, 0.2, wire=0.2), weak], {"a": 8}, 8)
+    assert (found["best"]["ranks"], found["best"]["speedup"]) == (4, 1 / 0.26)
+    assert found["findings"][0].startswith("the best number of ranks for this problem is 4: peer-to-peer (ring), 260 ms a round")
+
+
+def test_memory_bandwidth() -> None:
+    assert "memory bandwidth, not the network" in findings([row(1, 1.0), row(4, 0.5)])[1]
+    assert "takes 2.00 times the processor time of one rank when 4 ranks" in findings([row(1, 1.0), row(4, 0.5)])[1]
+    assert len(findings([row(1, 1.0), row(4, 0.26)])) == 1
+
+
+def test_the_network_and_waiting() -> None:
+    assert findings([row(1, 1.0), row(4, 0.25, wire=0.25)])[1] == "the network takes 50% of a round of 4 ranks (peer-to-peer, ring)"
+    assert findings([row(1, 1.0), row(4, 0.25, wait=0.75)])[1].startswith("waiting for the slowest rank takes 75% of a round")
+    assert len(findings([row(1, 1.0), row(4, 0.25, wire=0.05)])) == 1
+
+
+def test_more_ranks_than_cores_are_not_judged() -> None:
+    found = findings([row(1, 1.0), row(2, 0.5), row(8, 0.5, wire=0.5)], {"a": 8}, 2)
+    assert found[1].startswith("ranks outnumber cores: 8 on the 2 of node a")
+    assert len(found) == 2
