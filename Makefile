@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RANKS ?= 4
 
-.PHONY: help run test chaos lint docs dist clean
+.PHONY: help run test chaos mutants lint docs dist clean
 .DELETE_ON_ERROR:
 # Two installs at once would write the same files: of one environment, and of the package's own folder.
 .NOTPARALLEL:
@@ -13,6 +13,7 @@ help:
 	@echo 'make run    install into .venv and fit the shipped data on $(RANKS) ranks  (RANKS=N, ARGS="--mode peer-to-peer")'
 	@echo 'make test   install beside MPICH and Open MPI, and run all tests  (ARGS="-k launch")'
 	@echo 'make chaos  kill ranks, jobs and nodes at random, fill disks, damage files  (ARGS="--kills 20")'
+	@echo 'make mutants make mistakes in a copy of the package, and see that the tests find each  (ARGS="solvers")'
 	@echo 'make lint   style, types, and which module may import which'
 	@echo 'make docs   the documentation, in docs/_build/html; a warning is an error'
 	@echo 'make dist   the wheel and the source distribution, in dist/'
@@ -27,6 +28,9 @@ test: .venv/test.stamp .venv-openmpi/test.stamp
 
 chaos: .venv/test.stamp .venv-openmpi/test.stamp
 	.venv/bin/python -m tests.chaos $(ARGS)
+
+mutants: .venv/test.stamp
+	.venv/bin/python -m tests.mutants $(ARGS)
 
 lint: .venv/lint.stamp
 	.venv/bin/ruff check

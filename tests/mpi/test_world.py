@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
+from mpi_pgd import InputError
+from mpi_pgd.comm.world import agreement, anyone
 from tests.inside import WORLD
 
 
@@ -18,3 +20,18 @@ def test_allreduce_sums_over_all_ranks(comm: MPI.Intracomm) -> None:
     total = np.empty(3)
     comm.Allreduce(np.full(3, comm.rank, dtype=np.float64), total)
     assert total.tolist() == [sum(range(comm.size))] * 3
+
+
+@pytest.mark.ranks(3)
+@pytest.mark.parametrize("wrong", [{1, 2}, {0, 2}, {2}])
+def test_all_raise_what_the_lowest_rank_does(comm: MPI.Intracomm, wrong: set[int]) -> None:
+    def agreed(spoilt: set[int]) -> None:
+        with agreement(comm):
+            if comm.rank in spoilt:
+                raise InputError(f"rank {comm.rank}")
+
+    with pytest.raises(InputError, match=f"^rank {min(wrong)}$"):
+        agreed(wrong)
+    agreed(set())
+    assert anyone(comm, comm.rank in wrong)
+    assert not anyone(comm, False)

@@ -1,0 +1,167 @@
+"""Mistakes that the tests have to find: `make mutants` makes each in a copy of the package, and runs the tests named beside it.
+
+Survivors are told, and then the exit code is 1. A mutant whose old text is not found exactly once has to be written anew.
+`python -m tests.mutants WORD ...` runs those whose file, text or tests have all of the words.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.launch import ROOT
+
+SECONDS = 300  # of one run of pytest: a mutant that hangs is found, too
+LETTER = ("mpi/test_closed_forms.py",)
+FOUND, PASSED = 1, 0  # exit codes of pytest
+
+
+Run = tuple[tuple[str, ...], str]
+
+
+class Mutant(NamedTuple):
+    """``old`` in mpi_pgd/``file`` becomes ``new``; ``tests``, in tests/, have to fail. ``only`` is pytest's -k."""
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    only: str = ""
+
+    @property
+    def run(self) -> Run:
+        return self.tests, self.only
+
+
+MUTANTS = [
+    # The numbers
+    Mutant("losses/squared.py", "sums[1] *= 0.5", "sums[1] *= 5.0", LETTER, "minimum"),
+    Mutant("losses/squared.py", "1.0 - 2 * value / variance", "1.0 - 3 * value / variance", LETTER, "letter"),
+    Mutant("penalties/ridge.py", "0.5 * float(np.dot(weights, out))", "5.0 * float(np.dot(weights, out))", LETTER, "minimum"),
+    Mutant("penalties/ridge.py", "np.multiply(weights, self.curvature, out=out)", "out[:] = 0.0", LETTER, "minimum"),
+    Mutant("drivers/objective.py", 'value = float(sums["value"] / self.rows)', 'value = float(sums["value"])', LETTER, "minimum"),
+    Mutant("drivers/objective.py", "slopes /= self.scaling.scale", "slopes *= self.scaling.scale", LETTER, "letter"),
+    Mutant("drivers/objective.py", "centre - np.dot(self.scaling.mean[:p], point[:p])", "centre", LETTER, "letter"),
+    Mutant("drivers/fit.py", "query.point[: len(self.best)] = self.best", "pass", LETTER, "diverged"),
+    Mutant("drivers/fit.py", "self._smallest <= self.rounding:", "True:", ("drivers/test_fit.py",)),
+    Mutant("drivers/moments.py", "if self._passes == 2:", "if self._passes == 1:", ("drivers/test_moments.py",)),
+    Mutant("solvers/steps.py", "return 1.0 / self.lipschitz", "return 0.2 / self.lipschitz", LETTER, "inverse"),
+    Mutant("solvers/steps.py", "found = max(found, (half + root) / apart)", "pass", ("solvers/test_steps.py",)),
+    Mutant("solvers/momentum.py", "0.0 if steps.grown else self.momentum", "self.momentum * 0.9", LETTER, "letter"),
+    Mutant("solvers/nesterov.py", "float(np.dot(gradient, moved)) > 0", "False", LETTER, "letter"),
+    # The law
+    Mutant("engine/sums.py", "np.ldexp(1.5, exponent + self._bits)", "np.ldexp(1.5, exponent - 20)", ("engine/test_sums.py",)),
+    Mutant("engine/sums.py", "votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()", "pass", ("engine/test_sums.py",)),
+    Mutant(
+        "data/partition.py",
+        "return -(-self.rows // self.block_rows)",
+        "return self.rows // self.block_rows",
+        ("data/test_partition.py",),
+    ),
+    Mutant(
+        "data/partition.py",
+        "self.blocks * (worker + 1) // workers)",
+        "self.blocks * (worker + 1) // workers - 1)",
+        ("data/test_partition.py",),
+    ),
+    Mutant("comm/schedules.py", "step < ranks - 1)", "step < ranks)", ("comm/test_schedules.py",)),
+    Mutant(
+        "comm/collectives.py",
+        "partial(np.add, target, incoming, target)",
+        "partial(np.maximum, target, incoming, target)",
+        ("mpi/test_comm.py",),
+        "sums",
+    ),
+    Mutant("comm/collectives.py", "op=MPI.MAX", "op=MPI.SUM", ("mpi/test_comm.py",), "maximum"),
+    Mutant("comm/kernels.py", "if mine != theirs:", "if False:", ("mpi/test_comm.py",), "named"),
+    Mutant("modes/ledger.py", "and group in self.missing", "", ("modes/test_replicated.py",), "first_of_each"),
+    # Mistakes, and what is lost
+    Mutant(
+        "comm/world.py",
+        "comm.Allreduce(MPI.IN_PLACE, first, MPI.MIN)",
+        "comm.Allreduce(MPI.IN_PLACE, first, MPI.MAX)",
+        ("mpi/test_world.py",),
+        "lowest",
+    ),
+    Mutant("data/memory.py", "if not np.isfinite(self.peaks).all():", "if False:", ("test_errors.py",), "one_sentence and NaN"),
+    Mutant(
+        "recovery/checkpoint.py", 'if _sum(stream) + b"\\n" != digest:', "if False:", ("recovery/test_checkpoint.py",), "flipped"
+    ),
+    Mutant("errors.py", "(1 if len(word) < 6 else 2)", "0", ("test_words.py",), "means"),
+    Mutant("system/scheduler.py", "return min(MARGIN, SHARE * left)", "return 0.0", ("system/test_scheduler.py",), "margin"),
+    # What is told of it
+    Mutant(
+        "observers/costs.py",
+        "wait = np.clip(_awaited(stamps).max(axis=0) - arrive,",
+        "wait = np.clip(0.0 * arrive,",
+        ("observers/test_costs.py",),
+    ),
+    Mutant("observers/costs.py", "SLOW = 1.35", "SLOW = 13.5", ("observers/test_costs.py",)),
+    Mutant(
+        "study/scaling/measure.py",
+        "(1 - 1 / ranks) if ranks > 1",
+        "(1 + 1 / ranks) if ranks > 1",
+        ("study/test_races.py",),
+        "test_scaling and mpich",
+    ),
+    Mutant(
+        "study/scaling/limits.py",
+        'most["compute"] * most["ranks"] / alone',
+        'most["compute"] / alone',
+        ("study/scaling/test_limits.py",),
+    ),
+    Mutant("comm/paths.py", "numbers * NUMBER)", "numbers)", ("comm/test_paths.py",)),
+    Mutant("report/markup.py", "html.escape(text)", "text", ("report/test_markup.py",)),
+]
+
+
+def main(words: Sequence[str]) -> int:
+    chosen = [mutant for mutant in MUTANTS if all(word in repr(mutant) for word in words)]
+    unclear = [mutant for mutant in chosen if (ROOT / "mpi_pgd" / mutant.file).read_text().count(mutant.old) != 1]
+    for mutant in unclear:
+        print(f"{mutant.file} does not have this once: {mutant.old}")
+    if unclear:
+        return 2
+    with tempfile.TemporaryDirectory(prefix="mpi_pgd-mutants-") as scratch:
+        copy = Path(scratch, "copy")
+        shutil.copytree(ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".*", "build", "dist", "__pycache__"))
+        sound = {run: tested(copy, run) == PASSED for run in dict.fromkeys(mutant.run for mutant in chosen)}
+        survived = [mutant for mutant in chosen if not (sound[mutant.run] and found(copy, mutant))]
+    for run in (run for run in sound if not sound[run]):
+        print(f"these tests fail without any mutant: {run}")
+    print(f"{len(chosen) - len(survived)} of {len(chosen)} mutants were found")
+    return 1 if survived else 0
+
+
+def found(copy: Path, mutant: Mutant) -> bool:
+    path = copy / "mpi_pgd" / mutant.file
+    text, start = path.read_text(), time.monotonic()
+    path.write_text(text.replace(mutant.old, mutant.new))
+    code = tested(copy, mutant.run)
+    path.write_text(text)
+    verdict = "found" if code == FOUND else f"SURVIVED, pytest's code is {code},"
+    print(f"{verdict} after {time.monotonic() - start:.0f} s: {mutant.file}: {mutant.old} -> {mutant.new}", flush=True)
+    return code == FOUND
+
+
+def tested(copy: Path, run: Run) -> int:
+    """pytest's exit code; that of a test that failed if it hung."""
+    tests, only = run
+    words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", only, *(f"tests/{test}" for test in tests)]
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *words], cwd=copy, env=environment, capture_output=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return FOUND
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
