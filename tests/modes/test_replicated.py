@@ -1,7 +1,5 @@
 """Replicas: who holds the same blocks, whose partial counts, and fits whose late workers change no bit."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,19 +8,7 @@ from mpi_pgd.data.make import make
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes.ledger import Ledger
 from mpi_pgd.modes.replicas import share_out
-from tests.launch import Library, launch
-
-SCRIPT = Path(__file__).with_name("replicated_script.py")
-
-
-def run(library: Library, ranks: int, replicas: list[int], **options: Any) -> dict[str, Any]:
-    words = json.dumps({"replicas": replicas, "mean": 0.001, **options})
-    result = launch(library, ranks, words, script=SCRIPT)
-    assert result.returncode == 0, result
-    line = next(line for line in result.stdout.splitlines() if line.startswith("FOUND "))
-    found = json.loads(line.removeprefix("FOUND "))
-    assert isinstance(found, dict)
-    return found
+from tests.modes.late_workers import race
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +83,10 @@ def test_a_late_worker_gets_the_newest_order_while_it_can_still_be_first() -> No
 # Fits whose workers are late
 
 
-@pytest.mark.parametrize(("ranks", "replicas"), [(3, [1, 2]), (4, [2, 3]), (5, [2, 3]), (7, [2, 3])])
-def test_late_workers_change_no_bit(library: Library, ranks: int, replicas: list[int], exact: str) -> None:
-    found = run(library, ranks, replicas, data=exact, rounds=200)
+@pytest.mark.ranks(3, 4, 5, 7)
+def test_late_workers_change_no_bit(comm: Any, exact: str) -> None:
+    ranks, replicas = comm.size, [1, 2] if comm.size == 3 else [2, 3]
+    found = race(comm, replicas, data=comm.bcast(exact), rounds=200)
     assert found["none"]["status"] == "converged"
     assert found["none"]["exchanges"] > 50  # orders with a new bound, which a late worker is bound to miss
     for count in replicas:
@@ -111,21 +98,24 @@ def test_late_workers_change_no_bit(library: Library, ranks: int, replicas: list
         assert (sum(one["dropped"]) > 0) == (count > 1)
 
 
-def test_plain_sums_are_added_in_the_order_of_the_groups(library: Library, exact: str) -> None:
+@pytest.mark.ranks(7)
+def test_plain_sums_are_added_in_the_order_of_the_groups(comm: Any, exact: str) -> None:
     # Whoever was first of each group, and whichever group was first.
-    found, again = (run(library, 7, [2], data=exact, rounds=40, sums="plain", mean=mean) for mean in (0.001, 0.0005))
+    found, again = (race(comm, [2], data=comm.bcast(exact), rounds=40, sums="plain", mean=mean) for mean in (0.001, 0.0005))
     assert found["2"]["bits"] == again["2"]["bits"]
     assert found["2"]["rounds"] == 40
 
 
-def test_a_signal_counts_though_the_sums_beside_it_do_not(library: Library, exact: str) -> None:
+@pytest.mark.ranks(4)
+def test_a_signal_counts_though_the_sums_beside_it_do_not(comm: Any, exact: str) -> None:
     # The last worker alone is told to stop, and is never first: only the votes of its dropped partials can end it.
-    found = run(library, 4, [3], data=exact, rounds=1_000_000, tol=0, signal=3, mean=0.0003)
+    found = race(comm, [3], data=comm.bcast(exact), rounds=1_000_000, tol=0, signal=3, mean=0.0003)
     assert found["3"]["status"] == "stopped by signal"
     assert found["3"]["counted"][2] == 0
 
 
-def test_large_messages_and_meetings_of_all(library: Library) -> None:
-    found = run(library, 5, [2, 3], case="wide", mean=0.005)
+@pytest.mark.ranks(5)
+def test_large_messages_and_meetings_of_all(comm: Any) -> None:
+    found = race(comm, [2, 3], case="wide", mean=0.005)
     assert found["2"]["bits"] == found["3"]["bits"] == found["none"]["bits"]
     assert sum(found["2"]["dropped"]) > 0

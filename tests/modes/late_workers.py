@@ -1,8 +1,6 @@
-"""Run by test_replicas.py inside MPI: fits with and without replicas, with workers that are late, and says what came out."""
+"""Fits with and without replicas, with workers that are late, and what came out."""
 
 import hashlib
-import json
-import sys
 from collections.abc import Iterator
 from time import perf_counter, sleep
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import guard, nodes
+from mpi_pgd.comm.world import nodes
 from mpi_pgd.config import member, settings
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
@@ -29,7 +27,7 @@ from mpi_pgd.session.load import load_rows
 from mpi_pgd.session.prepare import take_moments
 from mpi_pgd.solvers import SOLVERS
 
-FEATURES = 1_000_000  # of the wide case: messages of megabytes, which no library sends before they are received
+FEATURES = 200_000  # of the wide case: messages of megabytes, which no library sends before they are received
 
 
 class Late(Observer):
@@ -166,19 +164,17 @@ def contestants(comm: MPI.Intracomm, replicas: list[int]) -> Iterator[tuple[str,
         yield str(count), Replicated(comm, share_out(nodes(comm), count))
 
 
-def main(replicas: list[int], mean: float, signal: int = -1, case: str = "fit", **options: Any) -> None:
-    world = MPI.COMM_WORLD
+def race(
+    comm: MPI.Intracomm, replicas: list[int], mean: float = 0.001, signal: int = -1, case: str = "fit", **options: Any
+) -> dict[str, Any]:
+    """What came out on rank 0, on every rank: by the number of replicas. Collective."""
     found = {}
-    for seed, (name, mode) in enumerate(contestants(world, replicas)):
-        late = Late(world, mode, mean if name != "none" else 0.0, signal > 0, seed)
-        found[name] = wide(world, mode, late) if case == "wide" else fit(world, mode, late, options, world.rank == signal)
+    for seed, (name, mode) in enumerate(contestants(comm, replicas)):
+        late = Late(comm, mode, mean if name != "none" else 0.0, signal > 0, seed)
+        found[name] = wide(comm, mode, late) if case == "wide" else fit(comm, mode, late, options, comm.rank == signal)
         if isinstance(mode, Replicated):
-            assert not world.Iprobe(), "a message was left over"
-            found[name] |= {"counted": mode.board.counted, "dropped": mode.board.dropped}
-    if world.rank == 0:
-        print("FOUND", json.dumps(found))
-
-
-if __name__ == "__main__":
-    with guard(MPI.COMM_WORLD), np.errstate(over="ignore", invalid="ignore"):
-        main(**json.loads(sys.argv[1]))
+            assert not comm.Iprobe(), "a message was left over"
+            ledger = mode.board
+            found[name] |= {"counted": ledger.counted, "dropped": ledger.dropped}
+    told: dict[str, Any] = comm.bcast(found)
+    return told
