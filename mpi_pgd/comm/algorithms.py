@@ -30,7 +30,7 @@ class Algorithm:
         name: as users write it.
         text: what it does, for help and docs.
         synonyms: other programs' words for it, with spaces between them.
-        colour: of its series in pictures, one of ``report.ink.PALETTE``.
+        colour: of its series in pictures, one of ``report.theme.PALETTE``.
         marker: likewise, as matplotlib calls it.
         schedules: one for each collective of a round.
         shapes: what its critical path may be; of several, the one that fits a network best is taken.

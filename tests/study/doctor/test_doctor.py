@@ -62,7 +62,7 @@ def examined(
 
 def seen(comm: Any, *data: object, out: object = "") -> Rows:
     """The findings by check, the same on all ranks of a communicator."""
-    from mpi_pgd.study.doctor import examine
+    from mpi_pgd.study.doctor.examine import examine
 
     rows = [item._asdict() for item in examine(comm, [*map(str, data)], str(out))]
     assert all(each == rows for each in comm.allgather(rows))
