@@ -310,7 +310,7 @@ def test_no_room_at_the_start_is_known_at_the_start(tmp_path: Path) -> None:
 
 
 def test_a_file_for_the_exit_code_that_is_none_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "rows.h5"
     monkeypatch.setenv("MPI_PGD_EXIT", str(path))
@@ -319,4 +319,4 @@ def test_a_file_for_the_exit_code_that_is_none_stays(
         startup.unnoted()
         startup.note(4)
         assert path.read_text() == after
-    assert "can't be written (it holds something else): the code is 4" in capsys.readouterr().err
+    assert "can't be written (it holds something else): the code is 4" in caplog.text
