@@ -4,16 +4,29 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from inspect import signature
-from typing import Any, SupportsIndex, TypeVar
+from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from typing import Any, SupportsIndex
 
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.losses import LOSSES
 from mpi_pgd.modes import ALGORITHMS, MODES, REPLICATED_WAYS, SYNONYMS
+from mpi_pgd.options import (
+    BITS,
+    CARRIED,
+    DATA,
+    MODEL,
+    OUTPUT,
+    RANKS,
+    SOLVER,
+    STRAGGLERS,
+    STUDIES,
+    SURVIVAL,
+    choice,
+    option,
+    options_of,
+)
+from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.solvers import SOLVERS
-
-Check = Callable[[Any], bool]
 
 DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
 LONGEST = 4096  # characters of a text: of a path, by Linux
@@ -25,32 +38,6 @@ WHOLE = "a whole number from 1 to 2**63 - 1"
 FAIL_SLOW = re.compile(r"\d+@\d+")
 
 
-# What a setting says of itself, see ``having``.
-CARRIED, STUDIES = frozenset({"carried"}), frozenset({"studies"})
-BITS = CARRIED | STUDIES | {"bits"}
-DATA, RANKS, SOLVER, MODEL = "data", "ranks and sums", "solver", "model"  # groups in the help
-SURVIVAL, STRAGGLERS, OUTPUT = "checkpoints and lost ranks", "stragglers on purpose", "output"
-
-
-def _option(
-    group: str,
-    default: Any,
-    text: str,
-    expected: str,
-    check: Check = lambda _: True,
-    *,
-    facts: frozenset[str] = frozenset(),
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A field: its group and text in the help, what is expected where the check of a typed value fails, and ``having``'s facts."""
-    metadata = {"group": group, "text": text, "expected": expected, "check": check, "facts": facts, "choices": choices}
-    return field(default=default, metadata=metadata)
-
-
-def _choice(group: str, text: str, *choices: str, facts: frozenset[str] = frozenset()) -> Any:
-    return _option(group, choices[0], text, f"one of {', '.join(choices)}", choices.__contains__, facts=facts, choices=choices)
-
-
 def _counts(number: int) -> bool:
     return 1 <= number < 2**63
 
@@ -59,34 +46,31 @@ def _every_algorithm() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in ALGORITHMS.values() for name in names))
 
 
+# The losses', the penalties' and the solvers' own.
+_MEMBERS = options_of([*LOSSES.values(), *PENALTIES.values(), *SOLVERS.values()])
+_Options: Any = make_dataclass(
+    "_Options",
+    [(name, item.type, field(default=item.default, metadata=item.metadata)) for name, item in _MEMBERS.items()],
+    frozen=True,
+)
+
+
 @dataclass(frozen=True)
-class Settings:
+class Settings(_Options):  # type: ignore[misc]
     """What to fit and how. The defaults are the program's."""
 
-    data: tuple[str, ...] = _option(DATA, (), FILES, "names of HDF5 files", facts=CARRIED)
-    x: str = _option(DATA, "X", "data set with the features, (n, p)", "a name", facts=CARRIED | STUDIES)
-    y: str = _option(DATA, "y", "data set with the targets, (n,) or (n, 1)", "a name", facts=CARRIED | STUDIES)
-    mode: str = _choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
-    algorithm: str = _choice(RANKS, "collective algorithm: the library's own, or one by hand", *_every_algorithm(), facts=CARRIED)
-    replicas: int = _option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
-    loss: str = _choice(MODEL, "what is minimised", *LOSSES, facts=BITS)
-    solver: str = _choice(SOLVER, "how the gradient moves the weights", *SOLVERS, facts=BITS)
-    step: str | float = _option(
-        SOLVER,
-        "auto",
-        "step size, or auto: 1/L, learnt from the gradients",
-        "auto or a number above 0",
-        lambda v: v == "auto" or 0 < v < math.inf,
-        facts=BITS,
-    )
-    momentum: float = _option(SOLVER, 0.9, "of the solver momentum", "a number from 0 to below 1", lambda v: 0 <= v < 1, facts=BITS)
-    l2: float = _option(
-        MODEL, 0.0, "ridge penalty, on the scaled features", "a number of at least 0", lambda v: 0 <= v < math.inf, facts=BITS
-    )
-    intercept: bool = _option(MODEL, True, "fit an intercept", "true or false", facts=BITS)
-    standardize: bool = _option(MODEL, True, "scale the features (weights stay in your units)", "true or false", facts=BITS)
-    rounds: int = _option(SOLVER, 10_000, "at most so many rounds", WHOLE, _counts, facts=CARRIED | STUDIES)
-    tol: float = _option(
+    data: tuple[str, ...] = option(DATA, (), FILES, "names of HDF5 files", facts=CARRIED)
+    x: str = option(DATA, "X", "data set with the features, (n, p)", "a name", facts=CARRIED | STUDIES)
+    y: str = option(DATA, "y", "data set with the targets, (n,) or (n, 1)", "a name", facts=CARRIED | STUDIES)
+    mode: str = choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
+    algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_every_algorithm(), facts=CARRIED)
+    replicas: int = option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
+    loss: str = choice(MODEL, "what is minimised", *LOSSES, facts=BITS)
+    solver: str = choice(SOLVER, "how the gradient moves the weights", *SOLVERS, facts=BITS)
+    intercept: bool = option(MODEL, True, "fit an intercept", "true or false", facts=BITS)
+    standardize: bool = option(MODEL, True, "scale the features (weights stay in your units)", "true or false", facts=BITS)
+    rounds: int = option(SOLVER, 10_000, "at most so many rounds", WHOLE, _counts, facts=CARRIED | STUDIES)
+    tol: float = option(
         SOLVER,
         1e-12,
         "stop when the gradient's norm is below this, relative to the first",
@@ -94,30 +78,30 @@ class Settings:
         lambda v: 0 <= v <= 1,
         facts=CARRIED,
     )
-    max_seconds: str | float = _option(
+    max_seconds: str | float = option(
         SOLVER,
         math.inf,
         "stop after so many seconds, or auto: before the time limit of the SLURM job",
         "auto or a number above 0",
         lambda v: v == "auto" or v > 0,
     )
-    sums: str = _choice(RANKS, "sums that do not depend on the order, or plain ones", "order-free", "plain", facts=BITS)
-    delay: str = _option(
+    sums: str = choice(RANKS, "sums that do not depend on the order, or plain ones", "order-free", "plain", facts=BITS)
+    delay: str = option(
         STRAGGLERS,
         "",
         "stragglers on purpose: RANK:FACTOR, a rank that takes FACTOR times as long, or exponential:MEAN seconds on all workers",
         "RANK:FACTOR with a factor of at least 1, or exponential:MEAN in seconds",
         lambda v: not v or (bool(DELAY.fullmatch(v)) and (v[0] == "e" or float(v.partition(":")[2]) >= 1)),
     )
-    fail_slow: str = _option(
+    fail_slow: str = option(
         STRAGGLERS,
         "",
         "RANK@ROUND: from this round on the rank takes 10 times as long",
         "RANK@ROUND, two whole numbers",
         lambda v: not v or bool(FAIL_SLOW.fullmatch(v)),
     )
-    checkpoint: str = _option(SURVIVAL, "", "file that the state is saved to, now and then and at the end", "a file's name")
-    every: str = _option(
+    checkpoint: str = option(SURVIVAL, "", "file that the state is saved to, now and then and at the end", "a file's name")
+    every: str = option(
         SURVIVAL,
         "60s",
         "how often: so many seconds, or rounds",
@@ -125,8 +109,8 @@ class Settings:
         lambda v: bool(EVERY.fullmatch(v)) and min(period(v)[0], OFTEN) == OFTEN,
         facts=CARRIED,
     )
-    resume: str = _option(SURVIVAL, "", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
-    patience: str | float = _option(
+    resume: str = option(SURVIVAL, "", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
+    patience: str | float = option(
         SURVIVAL,
         "auto",
         "say who keeps all waiting after so many seconds without a round; auto: in a SLURM job of several nodes, end without a "
@@ -134,22 +118,23 @@ class Settings:
         "auto, inf or a number of at least 0.1",
         lambda v: v == "auto" or v >= 0.1,
     )
-    frozen: str = _choice(SURVIVAL, "what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
-    balance: bool = _option(RANKS, False, "move blocks from slow ranks to fast ones between rounds", "true or false")
-    trace: bool = _option(OUTPUT, False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
-    out: str = _option(OUTPUT, "", "folder for the run bundle", "a folder's name")
-    force: bool = _option(
+    frozen: str = choice(SURVIVAL, "what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
+    balance: bool = option(RANKS, False, "move blocks from slow ranks to fast ones between rounds", "true or false")
+    trace: bool = option(OUTPUT, False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
+    out: str = option(OUTPUT, "", "folder for the run bundle", "a folder's name")
+    force: bool = option(
         OUTPUT, False, "let --out and --checkpoint overwrite what is there, but nothing that is read", "true or false"
     )
-    all: bool = _option(OUTPUT, False, "show all coefficients in the end, not the ten largest alone", "true or false")
-    quiet: bool = _option(OUTPUT, False, "print nothing but errors and warnings", "true or false", facts=STUDIES)
+    all: bool = option(OUTPUT, False, "show all coefficients in the end, not the ten largest alone", "true or false")
+    quiet: bool = option(OUTPUT, False, "print nothing but errors and warnings", "true or false", facts=STUDIES)
 
     def as_dict(self) -> dict[str, Any]:
         """For the wire and for records."""
         return asdict(self)
 
 
-OPTIONS = {item.name: item for item in fields(Settings) if item.name != "data"}
+# A member's options stand behind those that choose it.
+OPTIONS = {item.name: item for item in sorted(fields(Settings), key=lambda item: item.name in _MEMBERS) if item.name != "data"}
 
 
 def having(fact: str) -> tuple[str, ...]:
@@ -200,14 +185,6 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
     if chosen.trace and not chosen.out:
         raise InputError(f"{label('trace')} needs {label('out')}: expected a folder for trace.json")
     return chosen
-
-
-Member = TypeVar("Member")
-
-
-def member(make: Callable[..., Member], chosen: Settings) -> Member:
-    """A member of a family, whose fields are options, made as the settings say."""
-    return make(**{name: getattr(chosen, name) for name in signature(make).parameters})
 
 
 def period(every: str) -> tuple[float, int]:

@@ -1,6 +1,6 @@
 """What is added to the mean loss, on the weights of the scaled features. A new one is a file here, and its line in ``PENALTIES``.
 
-Each has one option, its strength, of the name under which it stands in the table; 0 leaves it out.
+All are added, each with the strength that its options say, by default none.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,20 @@ from mpi_pgd.penalties.ridge import Ridge
 
 
 class Penalty(Protocol):
-    """A smooth penalty.
+    """A smooth penalty. Its options are its own fields.
 
     Attributes:
         curvature: the largest second derivative along any one weight.
     """
 
-    curvature: float
+    @property
+    def curvature(self) -> float:
+        """See above."""
 
     def value_and_gradient(self, weights: Vector, out: Vector) -> float:
         """Its value at ``weights`` (p,); its gradient goes into ``out`` (p,)."""
 
 
-PENALTIES: dict[str, Callable[[float], Penalty]] = {
-    "l2": Ridge,
+PENALTIES: dict[str, Callable[..., Penalty]] = {
+    "ridge": Ridge,
 }

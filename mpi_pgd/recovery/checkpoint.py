@@ -22,7 +22,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.system import output
 from mpi_pgd.system.claims import Claim
 
-MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"2"
+MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"3"
 COLUMNS = ("objective", "gradient_norm", "step", "seconds")  # of the history
 ARRAYS = ("setup", "state", *COLUMNS)  # in the order of the file
 HEADER_BYTES = 64 << 20  # at most: the names of a million files

@@ -6,7 +6,6 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
-from mpi_pgd.config import member
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import FitDriver, Watch
 from mpi_pgd.drivers.history import History
@@ -24,6 +23,7 @@ from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs
 from mpi_pgd.observers.delay import Delayed, parse
 from mpi_pgd.observers.snapshot import Snapshots
+from mpi_pgd.options import made
 from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import move_blocks
@@ -67,7 +67,7 @@ def descend(
     task = GradientTask(goal.loss, problem.table.features, problem.partition.block_rows)
     query = Query([task])
     sums = sums_of(problem, query)
-    solver = member(SOLVERS[chosen.solver], chosen)
+    solver = made(SOLVERS[chosen.solver], chosen)
     driver = FitDriver(goal, task, solver, chosen.rounds, chosen.tol, watch, history or History(perf_counter()))
     first = problem.facts.first_worker(comm.size)
     clock = Clock(comm, problem.nodes, first, keep, problem.facts.skips, problem.ids)
@@ -90,9 +90,8 @@ def objective(problem: Problem, moments: Moments) -> Objective:
     """What is minimised."""
     chosen = problem.settings
     scaling = Scaling.of(moments.mean, moments.deviation, moments.peak, chosen.intercept, chosen.standardize)
-    strengths = {name: getattr(chosen, name) for name in PENALTIES}
-    penalties = [PENALTIES[name](strength) for name, strength in strengths.items() if strength]
-    return Objective(problem.rows, scaling, member(LOSSES[chosen.loss], chosen), penalties, chosen.intercept)
+    penalties = [made(penalty, chosen) for penalty in PENALTIES.values()]
+    return Objective(problem.rows, scaling, made(LOSSES[chosen.loss], chosen), penalties, chosen.intercept)
 
 
 def sums_of(problem: Problem, query: Query) -> Sums:

@@ -7,7 +7,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.solvers.evaluation import Evaluation
-from mpi_pgd.solvers.steps import Step, first_step
+from mpi_pgd.solvers.steps import Step, first_step, step_option
 
 
 class Descent(NamedTuple):
@@ -23,7 +23,7 @@ class Descent(NamedTuple):
 class GradientDescent:
     """w <- w - step * g."""
 
-    step: str | float
+    step: str | float = step_option()
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Descent:
         """Start at ``weights``."""

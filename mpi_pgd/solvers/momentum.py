@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.options import BITS, SOLVER, option
 from mpi_pgd.solvers.evaluation import Evaluation
-from mpi_pgd.solvers.steps import Step, first_step
+from mpi_pgd.solvers.steps import Step, first_step, step_option
 
 
 class HeavyBall(NamedTuple):
@@ -27,8 +28,8 @@ class Momentum:
     (B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.)
     """
 
-    step: str | float
-    momentum: float
+    step: str | float = step_option()
+    momentum: float = option(SOLVER, 0.9, "of the solver momentum", "a number from 0 to below 1", lambda v: 0 <= v < 1, facts=BITS)
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> HeavyBall:
         """Start at ``weights``, at rest."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.solvers.evaluation import Evaluation
-from mpi_pgd.solvers.steps import Step, first_step
+from mpi_pgd.solvers.steps import Step, first_step, step_option
 
 
 class Accelerated(NamedTuple):
@@ -31,7 +31,7 @@ class Nesterov:
     Gradient Schemes", Foundations of Computational Mathematics 15, 2015, section 3.2.)
     """
 
-    step: str | float
+    step: str | float = step_option()
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Accelerated:
         """Start at ``weights``, at rest."""

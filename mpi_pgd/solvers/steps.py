@@ -1,11 +1,12 @@
 """How long a step is: as given, or learnt from the gradients that the rounds have anyway."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.options import BITS, SOLVER, option
 
 RAISED = 1.01  # times the constant, at least, for another one to be worth a restart
 MOVED = 1e-10  # of the point's length, that it has to have moved by: below it, differences are rounding
@@ -111,6 +112,12 @@ class LearntStep(NamedTuple):
 
 
 Step = FixedStep | LearntStep
+
+
+def step_option() -> Any:
+    """The field of a solver that says what ``first_step`` is given."""
+    text, expected = "step size, or auto: 1/L, learnt from the gradients", "auto or a number above 0"
+    return option(SOLVER, "auto", text, expected, lambda v: v == "auto" or 0 < v < math.inf, facts=BITS)
 
 
 def first_step(step: str | float, size: int, curvature: tuple[float, float]) -> Step:

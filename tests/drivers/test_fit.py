@@ -14,7 +14,7 @@ from mpi_pgd.engine.sums import Partial
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.losses.squared import Squared
 from mpi_pgd.solvers import SOLVERS
-from tests.solvers.made import made
+from tests.families import solver_of
 
 EIGENVALUES = np.array([4.0, 1.0, 0.25])
 AIM = np.array([1.0, -2.0, 0.3])
@@ -25,7 +25,7 @@ def driver_of(name: str, history: History, step: float | str = "auto", limit: in
     """By default with steps that are learnt: there is more of them to be kept."""
     scaling = Scaling.of(np.zeros(4), np.ones(4), np.ones(4), intercept=False, standardize=False)
     objective = Objective(1, scaling, Squared(), [], intercept=False)
-    return FitDriver(objective, GradientTask(Squared(), 3, 1), made(name, step), limit, tol, lambda *_: None, history)
+    return FitDriver(objective, GradientTask(Squared(), 3, 1), solver_of(name, step=step), limit, tol, lambda *_: None, history)
 
 
 def go(

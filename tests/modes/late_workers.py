@@ -9,7 +9,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import nodes
-from mpi_pgd.config import member, settings
+from mpi_pgd.config import settings
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.engine.arrays import Vector
@@ -21,6 +21,7 @@ from mpi_pgd.engine.tasks import GradientTask, Layout
 from mpi_pgd.modes.client_server import ClientServer
 from mpi_pgd.modes.replicas import share_out
 from mpi_pgd.modes.replicated import Replicated
+from mpi_pgd.options import made
 from mpi_pgd.session.descend import objective, stop_flags
 from mpi_pgd.session.inspect import inspect_files
 from mpi_pgd.session.load import load_rows
@@ -90,7 +91,7 @@ def fit(
     task = GradientTask(goal.loss, problem.table.features, problem.partition.block_rows)
     query = Query([task])
     late.sums = sums = Sums(query, problem.partition.blocks, chosen.sums == "order-free")
-    solver = member(SOLVERS[chosen.solver], chosen)
+    solver = made(SOLVERS[chosen.solver], chosen)
     driver = FitDriver(goal, task, solver, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
     late.exchanges = 0
     rounds(late, shard, sums, driver, query, [Restless(sums.order_free), late], lambda: (False, signalled))

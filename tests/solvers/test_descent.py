@@ -6,7 +6,9 @@ import pytest
 from mpi_pgd.engine.state import dump, load
 from mpi_pgd.solvers import SOLVERS, Solver
 from mpi_pgd.solvers.evaluation import Evaluation
-from tests.solvers.made import made
+from mpi_pgd.solvers.gd import GradientDescent
+from mpi_pgd.solvers.nesterov import Nesterov
+from tests.families import solver_of
 
 SIZE = 5
 EIGENVALUES = np.array([4.0, 2.0, 1.0, 0.1, 0.01])
@@ -25,12 +27,12 @@ def gone(solver: Solver, state: object, steps: int) -> object:
 @pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("stop", [0, 1, 7, 60])
 def test_going_on_from_a_dump_gives_the_same_bits(name: str, stop: int, step: float | str) -> None:
-    solver = made(name, step)
+    solver = solver_of(name, step=step)
     whole = gone(solver, solver.init(np.zeros(SIZE), CURVATURE), 100)
     kept = dump(gone(solver, solver.init(np.zeros(SIZE), CURVATURE), stop))
     assert kept.dtype == np.float64
     before = kept.tobytes()
-    fresh = made(name, step)
+    fresh = solver_of(name, step=step)
     state = gone(fresh, load(kept, fresh.init(np.ones(SIZE), CURVATURE)), 100 - stop)
     assert state.point.tobytes() == whole.point.tobytes()  # type: ignore[attr-defined]
     assert kept.tobytes() == before, "the steps wrote into what was kept"
@@ -39,7 +41,7 @@ def test_going_on_from_a_dump_gives_the_same_bits(name: str, stop: int, step: fl
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_dump_comes_back_as_it_was(name: str, step: float | str) -> None:
-    solver = made(name, step)
+    solver = solver_of(name, step=step)
     kept = dump(gone(solver, solver.init(np.zeros(SIZE), CURVATURE), 9))
     state = load(kept, solver.init(np.zeros(SIZE), CURVATURE))
     assert type(state) is type(solver.init(np.zeros(SIZE), CURVATURE))
@@ -48,14 +50,14 @@ def test_a_dump_comes_back_as_it_was(name: str, step: float | str) -> None:
 
 
 def test_the_momentums_age_stays_a_number() -> None:
-    solver = made("nesterov", 0.24)
+    solver = Nesterov(0.24)
     state = gone(solver, solver.init(np.zeros(SIZE), CURVATURE), 3)
     assert type(load(dump(state), state).t) is float
     assert load(dump(state), state).t == state.t > 1  # type: ignore[attr-defined]
 
 
 def test_a_dump_is_not_the_state_itself() -> None:
-    solver = made("gd", 0.24)
+    solver = GradientDescent(0.24)
     state = solver.init(np.ones(SIZE), CURVATURE)
     kept = dump(state)
     gone(solver, state, 1)

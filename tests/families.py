@@ -1,0 +1,11 @@
+"""Members of families as tests want them."""
+
+from typing import Any
+
+from mpi_pgd.options import options_of
+from mpi_pgd.solvers import SOLVERS, Solver
+
+
+def solver_of(name: str, **options: Any) -> Solver:
+    """With those of the options that it has, and its defaults."""
+    return SOLVERS[name](**{key: value for key, value in options.items() if key in options_of([SOLVERS[name]])})
