@@ -17,7 +17,7 @@ from mpi_pgd.cli.help import first_page
 from mpi_pgd.config import OPTIONS, Settings, settings
 from mpi_pgd.data.opening import opened
 from mpi_pgd.errors import nearest
-from mpi_pgd.session.run import _start
+from mpi_pgd.session.settings import read_options
 from mpi_pgd.synonyms import SYNONYMS
 from tests.launch import Library, launch
 from tests.test_cli import python
@@ -209,7 +209,7 @@ def test_what_a_file_is_called_makes_no_lines() -> None:
 )
 def test_arrays_are_to_be_saved(data: Any, more: Any, options: Any) -> None:
     with pytest.raises(InputError, match=r"fit was given .*: expected the name of an HDF5 file") as raised:
-        _start(data, more, options)
+        read_options(data, more, options)
     assert 'file["X"], file["y"] = X, y' in str(raised.value)
 
 
@@ -226,11 +226,11 @@ def test_arrays_are_to_be_saved(data: Any, more: Any, options: Any) -> None:
 )
 def test_other_data(data: Any, more: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        _start(data, more, {})
+        read_options(data, more, {})
 
 
 def begun(data: Any, more: Any, options: Any) -> Settings:
-    return settings(_start(data, more, options).settings)
+    return settings(read_options(data, more, options).settings)
 
 
 def test_paths_and_scalars_of_numpy() -> None:

@@ -48,10 +48,7 @@ class Writer:
         settings: all of them, JSON types only.
         versions: of what computes; asked when they are needed, as it takes an import.
         written: told of the round after each.
-
-    Attributes:
-        check: raises an InputError where another run has taken the file over.
-        about: nothing is written before it is known, as that might replace the checkpoint that the run is to go on from.
+    Nothing is written before it is ``ready``, as that might replace the checkpoint that the run is to go on from.
     """
 
     def __init__(
@@ -68,6 +65,10 @@ class Writer:
         self.check: Callable[[], None] = lambda: None
         self._one = Lock()  # the watcher's thread and the end of the run may both want to write
         self.last = -1
+
+    def ready(self, about: About, check: Callable[[], None]) -> None:
+        """Write from now on; ``check`` raises an InputError where another run has taken the file over."""
+        self.about, self.check = about, check
 
     def __call__(self) -> str:
         """Write, unless the file has this round already; returns where it is.

@@ -44,10 +44,6 @@ class Watcher:
         say: tells the user a sentence; called in the thread.
         key: what all ranks, and nobody else, know: it signs the datagrams of a patience.
         host: the address at which those are received (``members.meeting``).
-
-    Attributes:
-        save: may be set later, as another rank may become the one that writes.
-        fallback_save: as ``save``, on other ranks: for when the rank that writes does not answer.
     """
 
     def __init__(
@@ -121,6 +117,10 @@ class Watcher:
         os.close(self._theirs)
         if self._bug:
             raise self._bug
+
+    def saves(self, save: Write | None, fallback: Write | None = None) -> None:
+        """Another rank has become the one that writes; ``fallback`` is called on others, when that one does not answer."""
+        self.save, self.fallback_save = save, fallback
 
     def poke(self) -> None:
         """Have a checkpoint written now. For the main thread; one system call, or none if one has been asked for already."""

@@ -1,23 +1,23 @@
-"""What outlives the attempts of a run on one rank: what is kept of the fit, the checkpoint, and the watcher."""
+"""What outlives the attempts of a run on one rank: each step of an attempt begins with what is there of the one before."""
 
 import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd import config
-from mpi_pgd.comm.world import agreement, anyone, end, once
+from mpi_pgd.comm.world import agreement, anyone, once
 from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
 from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.data.partition import NOBODY
+from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.loop import StopFlags
@@ -26,27 +26,22 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Mode
 from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.observers.snapshot import Kept, Snapshots
-from mpi_pgd.recovery import saver
 from mpi_pgd.recovery.attempts import Team
 from mpi_pgd.recovery.checkpoint import Checkpoint
 from mpi_pgd.recovery.hang_timeout import AUTO
-from mpi_pgd.recovery.resume import About, Start, Writer, check
+from mpi_pgd.recovery.resume import About, Start, check
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.recovery.watcher import Watcher
-from mpi_pgd.session import provenance
-from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.places import Places
+from mpi_pgd.session.inspect import Problem, inspect_files
+from mpi_pgd.session.load import choose_mode, load_rows
 from mpi_pgd.session.prepare import take_moments, verify_rows
+from mpi_pgd.session.saving import Saving
+from mpi_pgd.session.settings import jsonable
 from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
 
-if TYPE_CHECKING:
-    from mpi_pgd.recovery.sentinel import Sentinel
-
 Choose = Callable[[], Start]
 BEGINNING = "waiting for the start"
-RESCUE = 30.0  # seconds
-GO_ON = (Status.SIGNAL, Status.TIME, Status.ROUNDS)
 
 
 class Job:
@@ -63,18 +58,14 @@ class Job:
         self.choose, self.flag, self.start, self.stack = choose, flag, start, stack
         self.settings = Settings()
         self._begun: Start | None = None
-        self.first = False  # this rank is rank 0 of the newest attempt
-        self.status: Status | None = None  # of a descent that has ended
         self.pulse = Heartbeat()
         self.kept = Kept(History(start))
         self.table: Table | None = None  # once a rank has looked at the files
         self.shard: MemoryShard | None = None
         self.lost: list[dict[str, Any]] = []
         self.watcher: Watcher | None = None
-        self.writer: Writer | None = None
-        self.sentinel: Sentinel | None = None
-        self.topology: Mode | None = None
-        self.places = Places(stack)
+        self.mode: Mode | None = None  # of the newest attempt
+        self.saving = Saving(self.kept, stack)
         self._verified = False
         self._read = 0
 
@@ -90,7 +81,7 @@ class Job:
 
     def begin(self, team: Team) -> Settings:
         """The settings of an attempt; from now on this rank is watched. Collective."""
-        self.team, self.first = team, team.comm.rank == 0
+        self.team = team
         self.pulse.beat(self.pulse.round)  # patience counts from now
         self.pulse.enter(BEGINNING)
         self._take(team.comm)
@@ -98,8 +89,7 @@ class Job:
         with agreement(team.comm):
             if not team.survives and chosen.frozen == "drop":
                 raise InputError("--frozen drop needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
-            if team.comm.rank == 0:
-                self.places.claim(chosen, again=bool(team.lost))
+            self.saving.claim(chosen, team)
         patience = chosen.patience
         if patience == AUTO and not anyone(team.comm, scheduler.several(os.environ)):
             patience = math.inf
@@ -107,6 +97,7 @@ class Job:
             self._meet(team, patience)
         elif self.watcher is None and (self.flag or chosen.checkpoint):
             self._watch("", patience)
+        self.kept.agree(team.comm)
         return chosen
 
     def _take(self, comm: MPI.Intracomm) -> None:
@@ -138,21 +129,13 @@ class Job:
     def _watch(self, host: str, patience: str | float) -> None:
         """Start the watcher, and what writes the checkpoint: on all ranks, as any may become the one that does."""
         chosen = self.settings
-        if chosen.checkpoint:
-            if self.team.comm.rank == 0 and not self.team.survives:
-                from mpi_pgd.recovery.sentinel import Sentinel  # and with it subprocess: not on the other ranks
-
-                self.sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
-            told = self.sentinel.note if self.sentinel else lambda _: None
-            # It may be resumed elsewhere.
-            settings = jsonable(chosen) | {"out": chosen.out and os.path.abspath(chosen.out)}  # noqa: PTH100
-            self.writer = Writer(chosen.checkpoint, self.kept, settings, provenance.versions, told)
+        self.saving.begin(self.team)
         watcher = Watcher(
             self.pulse,
             every=period(chosen.every)[0],
             patience=patience,
             flag=self.flag,
-            end=self._end,
+            end=self.saving.end,
             frozen=chosen.frozen,
             say=LOG.warning,
             key=self.begun.key,
@@ -162,41 +145,54 @@ class Job:
         if watcher.timeout.automatic and self.team.comm.rank == 0 and not chosen.quiet:
             LOG.info(watcher.timeout.sentence())
 
-    def _end(self, code: int, sentence: str) -> None:
-        """End the job, from the watcher's thread, while the main thread waits in MPI or elsewhere."""
-        if self.sentinel:
-            self.sentinel.dismiss()
-        end(code, f"mpi_pgd: {sentence}\n")
+    def inspect(self, team: Team) -> Problem:
+        """The problem of an attempt; the files are looked at once. Collective."""
+        problem = inspect_files(team.comm, self.settings, self.table, team.ids, bool(team.lost), self.pulse)
+        self.table = problem.table
+        return problem
 
-    def setup(self, problem: Problem, topology: Mode, shard: MemoryShard, flags: StopFlags) -> Moments:
+    def choose_mode(self, problem: Problem) -> Mode:
+        """The mode of an attempt. Collective.
+
+        The one before lives until now: unfinished messages may still have read its buffers.
+        """
+        self.mode = choose_mode(problem, self.mode.worker if self.mode else NOBODY)
+        return self.mode
+
+    def load(self, problem: Problem, mode: Mode) -> MemoryShard:
+        """This rank's rows, of which those are read that nobody holds. Collective."""
+        self.shard = load_rows(problem, mode, self.shard)
+        return self.shard
+
+    def setup(self, problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> Moments:
         """What was kept or saved, or else asked of the data now. Collective."""
         origin = self.begun.origin
         if origin and not anyone(problem.comm, self._verified):
-            self._verify(origin, problem, topology, shard, flags)
+            self._verify(origin, problem, mode, shard, flags)
         self._verified = True
         if self.kept.snapshot.setup is not None:
             return Moments.of(self.kept.snapshot.setup)
-        setup = take_moments(problem, topology, shard, flags)
+        setup = take_moments(problem, mode, shard, flags)
         self.kept.prepared(setup.vector())
         return setup
 
-    def _verify(self, origin: Checkpoint, problem: Problem, topology: Mode, shard: MemoryShard, flags: StopFlags) -> None:
+    def _verify(self, origin: Checkpoint, problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> None:
         """Whether the checkpoint belongs to these settings and rows. Collective."""
         with agreement(problem.comm):
             check(origin, self.settings.resume, jsonable(self.settings), about(problem))
-        if self.sentinel and self.settings.resume == self.settings.checkpoint:
-            self.sentinel.note(origin.rounds)
+        if self.settings.resume == self.settings.checkpoint:
+            self.saving.note(origin.rounds)
         if len(origin.setup):
-            verify_rows(problem, topology, shard, Moments.of(origin.setup), flags, origin.first)
+            verify_rows(problem, mode, shard, Moments.of(origin.setup), flags, origin.first)
 
     def ready(self, problem: Problem, shard: MemoryShard) -> None:
         """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""
-        if self.writer:
-            self.writer.about, self.writer.check = about(problem), self.places.check
+        writer = self.saving.writer
+        if writer:
+            writer.ready(about(problem), self.saving.places.check)
         self.pulse.beat(self.pulse.round)  # patience counts from now
         if self.watcher:
-            self.watcher.save = self.writer if problem.comm.rank == 0 else None
-            self.watcher.fallback_save = self.writer if self.team.survives else None
+            self.watcher.saves(writer if problem.comm.rank == 0 else None, writer if self.team.survives else None)
         read = np.array(shard.rows_read - self._read)
         problem.comm.Allreduce(MPI.IN_PLACE, read)
         self._read = shard.rows_read
@@ -243,55 +239,10 @@ class Job:
 
         return made
 
-    def finish(self) -> None:
-        """The checkpoint of the end, on the rank that has the state.
-
-        Raises:
-            InputError: it can't be written, and who asked the run to stop wants to go on from it.
-        """
-        try:
-            self._save(told=self.status in GO_ON)
-        except InputError as error:
-            if outside(str(self.status), self.settings.max_seconds):
-                raise
-            LOG.warning(str(error))
-
-    def rescue(self, failure: BaseException) -> None:
-        """The newest state that there is, as the run fails: the checkpoint may be as old as --every says."""
-        if not (self.writer and self.writer.about and self.first):
-            return
-        save = saver.Job(partial(self._save, told=True))
-        save.start()
-        save.join(RESCUE)  # a disk may hang, and the others wait
-        if not save.ended:
-            LOG.warning(f"the checkpoint {self.writer.path} could not be written within {RESCUE:g} s")
-        elif save.bug:
-            LOG.warning(f"the checkpoint {self.writer.path} could not be written: {save.bug!r}")
-        elif save.sentence and save.sentence != str(failure):
-            LOG.warning(save.sentence)
-
-    def _save(self, told: bool) -> str:
-        """Nothing, or else raises; what there is to tell is told."""
-        if self.writer and self.status != Status.DIVERGED:
-            where = self.writer()
-            if told and not self.settings.quiet:
-                LOG.info(f"{where}; go on with --resume {self.writer.path}")
-        return ""
-
-
-def outside(status: str, max_seconds: str | float) -> bool:
-    """Whether a run was ended from outside, by a signal or the job's time limit: who does that wants to go on from there."""
-    return status == Status.SIGNAL or (status == Status.TIME and max_seconds == "auto")
-
 
 def about(problem: Problem) -> About:
     """What can be seen of the rows at once; ``verify_rows`` sees the rest."""
     return About({"rows": problem.rows, "features": problem.table.features}, problem.kernels)
-
-
-def jsonable(chosen: Settings) -> dict[str, Any]:
-    """Settings as JSON has them: None for infinity."""
-    return {key: None if value == math.inf else value for key, value in chosen.as_dict().items()}
 
 
 def _lost(loss: dict[str, Any], left: int) -> str:

@@ -1,44 +1,34 @@
-"""One fit from settings to result: the public ``fit``, its ``Result``, and the record of the run."""
+"""One fit from settings to result: the public ``fit`` and its ``Result``, and the course of a run."""
 
-import hashlib
-import math
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import config
 from mpi_pgd.comm.world import agreement, everyone, guard
 from mpi_pgd.config import Settings
-from mpi_pgd.data.foreign import of_arrays
-from mpi_pgd.data.partition import NOBODY
-from mpi_pgd.drivers.fit import FitDriver, Status
-from mpi_pgd.drivers.history import History
-from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.drivers.fit import Status, Watch
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
-from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.attempts import Team, run_attempts
 from mpi_pgd.recovery.deadline import Deadline
-from mpi_pgd.recovery.resume import Start, carried
 from mpi_pgd.recovery.signals import SignalFlag
-from mpi_pgd.report import bundle, rescue
+from mpi_pgd.report import bundle
 from mpi_pgd.report.progress import LINE, Progress
 from mpi_pgd.report.trace import rounds_of
-from mpi_pgd.session import places, provenance
-from mpi_pgd.session.descend import Descent, descend, stop_flags
-from mpi_pgd.session.inspect import inspect_files, say_warnings
-from mpi_pgd.session.job import Choose, Job, jsonable, outside
-from mpi_pgd.session.load import check_room, choose_mode, load_rows
-from mpi_pgd.system import output
-from mpi_pgd.system.log import LOG
+from mpi_pgd.session import places
+from mpi_pgd.session.descend import descend, stop_flags
+from mpi_pgd.session.inspect import Problem, say_warnings
+from mpi_pgd.session.job import Choose, Job
+from mpi_pgd.session.load import check_room
+from mpi_pgd.session.record import Course, bundle_of, coefficients, outside, rehearsal
+from mpi_pgd.session.settings import read_options
 
 Data = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -93,7 +83,7 @@ def fit(data: Data | None = None, *more: Any, comm: MPI.Intracomm | None = None,
     with guard(everyone()):
         world = _ranks(comm)
     with guard(world), one_thread():
-        return run(world, lambda: _start(data, more, options))
+        return run(world, lambda: read_options(data, more, options))
 
 
 def _ranks(comm: MPI.Intracomm | None) -> MPI.Intracomm:
@@ -104,31 +94,6 @@ def _ranks(comm: MPI.Intracomm | None) -> MPI.Intracomm:
     if not isinstance(comm, MPI.Intracomm):
         raise TypeError(f"comm was given {comm!r}: expected an mpi4py.MPI.Intracomm")
     return comm
-
-
-def _start(data: Any, more: Sequence[Any], options: Mapping[str, Any]) -> Start:
-    arrays = [value for value in (data, *more, options.get("X")) if _numbers(value)]
-    if arrays or (more and not all(isinstance(value, str | os.PathLike) for value in more)):
-        what = "arrays" if arrays else f"{len(more) + 1} arguments"
-        words = f"fit was given {what}: expected the name of an HDF5 file, from which each rank reads its own rows; "
-        raise InputError(words + "these three lines make it of arrays X and y (on one rank):", *of_arrays())
-    if more:
-        raise InputError(f"fit was given {len(more) + 1} files one by one: expected them in a list, fit([...])")
-    given = {"quiet": True, **options, **({} if data is None else {"data": data})}
-    path = config.settings({"resume": given.get("resume", "")}).resume
-    origin = checkpoint.read(path) if path else None
-    chosen = config.settings({**(carried(origin, path, given) if origin else {}), **given})
-    if not chosen.data:
-        raise InputError("no data were given: name one or more HDF5 files")
-    return Start(chosen.as_dict(), origin=origin)
-
-
-def _numbers(value: Any) -> bool:
-    """Whether it is an array, a table, or a list of numbers, rather than names."""
-    if isinstance(value, list | tuple):
-        return bool(value) and (isinstance(value[0], int | float) or _numbers(value[0]))
-    names = str(getattr(value, "dtype", "")).startswith(("<U", "object"))
-    return hasattr(value, "__array__") and hasattr(value, "shape") and len(value.shape) > 0 and not names
 
 
 @contextmanager
@@ -166,165 +131,73 @@ def run(
             try:
                 return run_attempts(world, lambda team: _attempt(job, team, show))
             except BaseException as failure:
-                job.rescue(failure)
+                job.saving.rescue(failure)
                 raise
 
 
 def _attempt(job: Job, team: Team, show: Show) -> Result:
     try:
-        return _Fit(job, team).run(show)
+        return _course(job, team, show)
     finally:
         job.pulse.beat(job.pulse.round)  # what is to come has patience of its own
         job.pulse.enter("waiting for the others")  # to end, or to begin again
 
 
-class _Fit:
-    """One attempt at a fit on one rank: its parts, in the order in which they come to be."""
-
-    def __init__(self, job: Job, team: Team) -> None:
-        self.job, self.kept, self.comm, self.start = job, job.kept, team.comm, job.start
-        self.settings = job.begin(team)
-        self.deadline = Deadline(self.comm, self.start, self.settings.max_seconds)
-        self.kept.agree(self.comm)
-        first = self.comm.rank == 0 and not job.table
-        self.problem = inspect_files(self.comm, self.settings, job.table, team.ids, bool(team.lost), job.pulse)
-        job.table = self.problem.table
-        before = job.topology.worker if job.topology else NOBODY
-        # The one before lives until now: unfinished messages may still have read its buffers.
-        self.topology = job.topology = choose_mode(self.problem, before)
-        self.flags = stop_flags(self.start, self.deadline.seconds, job.signalled, ahead=self.deadline.auto)
-        check_room(self.problem, self.topology)  # the rehearsal makes what is as long as the features
-        with agreement(self.comm):
-            if first:
-                places.spare(self.settings, self.problem.table, self._rehearsal)
-
-    def run(self, show: Show) -> Result:
-        self.job.shard = shard = load_rows(self.problem, self.topology, self.job.shard)
-        if not self.job.lost:
-            say_warnings(self.problem)  # not before: what can't be used is one sentence
-        self.loaded = perf_counter()
-        setup = self.job.setup(self.problem, self.topology, shard, self.flags)
-        self.job.ready(self.problem, shard)
-        with ExitStack() as stack:
-            watch = self._watch(stack)
-            keep = rounds_of(self.comm.size) if self.settings.trace else 0
-            history, snapshots = self.kept.history, self.job.snapshots(self.problem)
-            descent = descend(self.problem, self.topology, shard, setup, self.flags, watch, keep, history, snapshots)
-        self.solved = perf_counter()
-        result = self._result(descent, setup)
-        if self.comm.rank == 0:
-            show(result, self.settings, self.job.begun.shipped)
-        return result
-
-    def _watch(self, stack: ExitStack) -> Callable[[int, float, float], None]:
-        if self.settings.quiet or self.comm.rank > 0:
-            return lambda *_: None
-        first = self.kept.history.lines(0, 1)[1].sum()  # of a fit that goes on; else 0
-        progress = Progress(self.settings.rounds, self.settings.tol, self.deadline.wanted, self.deadline.ends, float(first))
-        stack.callback(LINE.clear)
-        return progress
-
-    def _result(self, descent: Descent, setup: Moments) -> Result:
-        point, driver = descent.query.point, descent.driver
-        coef, intercept = point[:-1].copy(), float(point[-1])
-        found = None
-        with agreement(self.comm):
-            if self.comm.rank == 0:
-                self.job.status = driver.status
-                with self._nothing_lost(driver, coef, intercept):
-                    found = self._written(descent, setup, coef, intercept)
-        record, history, r2 = self.comm.bcast(found)
-        return Result(coef, intercept, record["status"], history, r2, self.problem.table.names, record)
-
-    def _written(self, descent: Descent, setup: Moments, coef: Vector, intercept: float) -> tuple[Any, ...]:
-        """Write the bundle and the checkpoint; what the other ranks need for the result."""
-        driver, table = descent.driver, self.problem.table
-        record = self._record(descent, coef, intercept)
-        history = driver.history.columns()
-        variance = float(setup.deviation[-1]) ** 2
-        r2 = record["r2"] = driver.of.loss.explained(driver.loss / table.rows, variance)
-        if self.job.places.out:
-            rounds = rounds_of(self.comm.size, self.solved - self.loaded)
-            timeline = (self.problem.nodes, *descent.costs.kept(rounds)) if self.settings.trace else None
-            bundle.write(self.job.places.out, bundle.Bundle(record, history, coef, intercept, table.names, timeline))
-        self.job.finish()
-        return record, history, r2
-
-    @contextmanager
-    def _nothing_lost(self, driver: FitDriver, coef: Vector, intercept: float) -> Iterator[None]:
-        """What goes wrong inside costs no coefficients: those of a run without a checkpoint go into a file of their own."""
-        try:
-            yield
-        except BaseException:
-            if not self.job.writer:  # else ``Job.rescue`` writes all there is
-                found = {"status": str(driver.status), "rounds": driver.rounds, "coef": coef.tolist(), "intercept": intercept}
-                where = rescue.write(found | {"feature_names": self.problem.table.names})
-                LOG.warning(f"the coefficients of {driver.rounds} rounds could not be written as asked; {where}")
-            raise
-
-    def _rehearsal(self) -> bundle.Bundle:
-        """A bundle as it will be, but for its numbers."""
-        coef, names = np.zeros(self.problem.table.features), self.problem.table.names
-        return bundle.Bundle(self._origin(), History(0.0).columns(), coef, 0.0, names)
-
-    def _record(self, descent: Descent, coef: Vector, intercept: float) -> dict[str, Any]:
-        driver, costs, table = descent.driver, descent.costs, self.problem.table
-        return {
-            "status": str(driver.status),
-            "mode": self.settings.mode,
-            "algorithm": self.settings.algorithm,
-            "ranks": self.comm.size,
-            "workers": self.problem.facts.workers(self.comm.size),
-            "rows": table.rows,
-            "features": table.features,
-            "rounds": driver.rounds,
-            "objective": _finite(driver.objective),
-            "gradient_norm": _finite(driver.gradient_norm),
-            "digits": driver.digits,
-            "step": driver.step,
-            "weights_sha256": fingerprint(coef, intercept),
-            "seconds": {
-                "total": perf_counter() - self.start,
-                "load": self.loaded - self.start,
-                "solve": self.solved - self.loaded,
-            },
-            "seconds_per_round": sum(costs.mean().values()),
-            "per_round": costs.median(),
-            "bytes_per_round": self._sent(descent.sums),
-            "costs": costs.record(),
-            "moved_blocks": descent.moved,
-            "losses": self.job.lost,
-            **self._origin(),
-        }
-
-    def _origin(self) -> dict[str, Any]:
-        """What of the record is known before the work."""
-        found: dict[str, Any] = output.readable(
-            {
-                "versions": provenance.versions(),
-                "machine": provenance.machine(self.problem.nodes),
-                "command": provenance.command(self.comm.size),
-                "hosts": dict(Counter(self.problem.nodes)),
-                "scheduler": self.deadline.record(),
-                "config": jsonable(self.settings),
-                "files": [stamp._asdict() for part in self.problem.table.parts for stamp in part.files],
-            }
-        )
-        return found
-
-    def _sent(self, sums: Sums) -> int:
-        """Bytes that a worker, in peer-to-peer the busiest, hands to MPI in a round."""
-        sizes = self.problem.facts.messages(sums.bytes, 0, sums.peaks.nbytes * sums.order_free)
-        return self.problem.facts.sent_by_worker(self.settings.algorithm, self.comm.size, sizes)
+def _course(job: Job, team: Team, show: Show) -> Result:
+    """From the settings to the result: an attempt by the ranks of a team, which begins with what is there of the one before."""
+    comm, chosen = team.comm, job.begin(team)
+    deadline = Deadline(comm, job.start, chosen.max_seconds)
+    first = comm.rank == 0 and job.table is None
+    problem = job.inspect(team)
+    mode = job.choose_mode(problem)
+    check_room(problem, mode)  # the rehearsal makes what is as long as the features
+    with agreement(comm):
+        if first:
+            places.spare(chosen, problem.table, lambda: rehearsal(problem, deadline))
+    shard = job.load(problem, mode)
+    if not job.lost:
+        say_warnings(problem)  # not before: what can't be used is one sentence
+    loaded = perf_counter()
+    flags = stop_flags(job.start, deadline.seconds, job.signalled, ahead=deadline.auto)
+    setup = job.setup(problem, mode, shard, flags)
+    job.ready(problem, shard)
+    with _watched(job, problem, deadline) as watch:
+        keep = rounds_of(comm.size) if chosen.trace else 0
+        history, snapshots = job.kept.history, job.snapshots(problem)
+        descent = descend(problem, mode, shard, setup, flags, watch, keep, history, snapshots)
+    result = _result(job, Course(problem, deadline, setup, descent, job.lost, job.start, loaded, perf_counter()))
+    if comm.rank == 0:
+        show(result, chosen, job.begun.shipped)
+    return result
 
 
-def fingerprint(coef: Vector, intercept: float) -> str:
-    """The sha256 of coef then intercept as little-endian float64."""
-    return hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest()
+@contextmanager
+def _watched(job: Job, problem: Problem, deadline: Deadline) -> Iterator[Watch]:
+    """What shows the rounds while they go on."""
+    chosen = problem.settings
+    if chosen.quiet or problem.comm.rank > 0:
+        yield lambda *_: None
+        return
+    first = float(job.kept.history.lines(0, 1)[1].sum())  # of a fit that goes on; else 0
+    try:
+        yield Progress(chosen.rounds, chosen.tol, deadline.wanted, deadline.ends, first)
+    finally:
+        LINE.clear()
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _result(job: Job, course: Course) -> Result:
+    """The result on every rank, after rank 0 has written the bundle and the checkpoint. Collective."""
+    comm, found = course.problem.comm, None
+    with agreement(comm):
+        if comm.rank == 0:
+            job.saving.descended(course.descent.driver.status, partial(coefficients, course))
+            made = bundle_of(course)
+            if job.saving.places.out:
+                bundle.write(job.saving.places.out, made)
+            job.saving.finish()
+            found = made.record, made.history
+    record, history = comm.bcast(found)
+    return Result(course.coef, course.intercept, record["status"], history, record["r2"], course.problem.table.names, record)
 
 
 def diverged(result: Result) -> str:

@@ -21,7 +21,7 @@ from mpi_pgd.session.descend import descend
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import choose_mode, load_rows
 from mpi_pgd.session.prepare import take_moments
-from mpi_pgd.session.run import fingerprint
+from mpi_pgd.session.record import fingerprint
 
 Done = TypeVar("Done")
 MEMORY = 0.5  # of what rank 0's node can give, for the rows of one rank alone

@@ -85,7 +85,7 @@ def broken(*_: object) -> str:
 
 @pytest.mark.ranks(1)
 @pytest.mark.parametrize(
-    "failing", ["mpi_pgd.session.run.fingerprint", "mpi_pgd.report.bundle.write", "mpi_pgd.session.job.Job.ready"]
+    "failing", ["mpi_pgd.session.record.fingerprint", "mpi_pgd.report.bundle.write", "mpi_pgd.session.job.Job.ready"]
 )
 def test_what_fails_at_the_end_costs_no_rounds(
     comm: MPI.Intracomm,
@@ -122,7 +122,7 @@ def test_a_signal_before_the_first_snapshot_saves_that_nothing_was_done(comm: MP
     kept.prepared(np.ones(13))
     writer = Writer(str(tmp_path / "fit.ckpt"), kept, {}, dict, lambda _: None)
     assert writer() == "there is no checkpoint yet"
-    writer.about = About({"rows": 3000, "features": 5}, "")
+    writer.ready(About({"rows": 3000, "features": 5}, ""), lambda: None)
     assert writer().endswith("has round 0")
     found = read(writer.path)
     assert (found.rounds, len(found.setup), len(found.state)) == (0, 0, 0)

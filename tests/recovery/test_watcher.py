@@ -95,7 +95,7 @@ def test_a_rank_without_anything_to_save(disk: Disk) -> None:
     with Watcher(Heartbeat(), every=0.01, say=disk.said.append) as watcher:
         watcher.poke()
         time.sleep(0.05)
-        watcher.save = disk.save  # it has become the one that writes
+        watcher.saves(disk.save)  # it has become the one that writes
         until(lambda: disk.saves > 1)
 
 

@@ -74,8 +74,7 @@ def main(frozen: str, rank: int, how: str, saver: int, fallback: int) -> None:
     def save() -> str:
         return f"checkpoint of rank {WORLD.rank} in round {pulse.round}"
 
-    watcher.save = save if WORLD.rank == saver else None
-    watcher.fallback_save = save if WORLD.rank == fallback else None
+    watcher.saves(save if WORLD.rank == saver else None, save if WORLD.rank == fallback else None)
     if frozen == "drop":
         comm.Set_errhandler(MPI.ERRORS_RETURN)
     with watcher:

@@ -1,0 +1,139 @@
+"""The record of a run: what run.json holds, what is written beside it, and what can be known of it before the work."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mpi_pgd.drivers.fit import Status
+from mpi_pgd.drivers.history import History
+from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.recovery.deadline import Deadline
+from mpi_pgd.report.bundle import Bundle
+from mpi_pgd.report.trace import rounds_of
+from mpi_pgd.session import provenance
+from mpi_pgd.session.descend import Descent
+from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.settings import jsonable
+from mpi_pgd.system import output
+
+
+class Course(NamedTuple):
+    """What a run did, step by step; ``start``, ``loaded`` and ``solved`` are by ``perf_counter()``."""
+
+    problem: Problem
+    deadline: Deadline
+    setup: Moments
+    descent: Descent
+    losses: Sequence[dict[str, Any]]
+    start: float
+    loaded: float
+    solved: float
+
+    @property
+    def coef(self) -> Vector:
+        """(features,) float64, in the units of the data."""
+        return self.descent.query.point[:-1].copy()
+
+    @property
+    def intercept(self) -> float:
+        """0 if none was fitted."""
+        return float(self.descent.query.point[-1])
+
+
+def rehearsal(problem: Problem, deadline: Deadline) -> Bundle:
+    """The bundle as it will be, but for its numbers."""
+    coef = np.zeros(problem.table.features)
+    return Bundle(_origin(problem, deadline), History(0.0).columns(), coef, 0.0, problem.table.names)
+
+
+def bundle_of(course: Course) -> Bundle:
+    """The bundle of a run that has ended, on rank 0."""
+    problem, descent = course.problem, course.descent
+    timeline = None
+    if problem.settings.trace:
+        timeline = (problem.nodes, *descent.costs.kept(rounds_of(problem.comm.size, course.solved - course.loaded)))
+    history = descent.driver.history.columns()
+    return Bundle(_record(course), history, course.coef, course.intercept, problem.table.names, timeline)
+
+
+def coefficients(course: Course) -> dict[str, Any]:
+    """What must not be lost, as JSON has it, where the bundle can't be made or written."""
+    driver, coef = course.descent.driver, course.coef.tolist()
+    found = {"status": str(driver.status), "rounds": driver.rounds, "coef": coef, "intercept": course.intercept}
+    return found | {"feature_names": course.problem.table.names}
+
+
+def _record(course: Course) -> dict[str, Any]:
+    problem, descent = course.problem, course.descent
+    driver, costs, table = descent.driver, descent.costs, problem.table
+    return {
+        "status": str(driver.status),
+        "mode": problem.settings.mode,
+        "algorithm": problem.settings.algorithm,
+        "ranks": problem.comm.size,
+        "workers": problem.facts.workers(problem.comm.size),
+        "rows": table.rows,
+        "features": table.features,
+        "rounds": driver.rounds,
+        "objective": _finite(driver.objective),
+        "gradient_norm": _finite(driver.gradient_norm),
+        "digits": driver.digits,
+        "step": driver.step,
+        "weights_sha256": fingerprint(course.coef, course.intercept),
+        "seconds": {
+            "total": perf_counter() - course.start,
+            "load": course.loaded - course.start,
+            "solve": course.solved - course.loaded,
+        },
+        "seconds_per_round": sum(costs.mean().values()),
+        "per_round": costs.median(),
+        "bytes_per_round": _sent(course),
+        "costs": costs.record(),
+        "moved_blocks": descent.moved,
+        "losses": list(course.losses),
+        **_origin(problem, course.deadline),
+        "r2": driver.of.loss.explained(driver.loss / table.rows, float(course.setup.deviation[-1]) ** 2),
+    }
+
+
+def _origin(problem: Problem, deadline: Deadline) -> dict[str, Any]:
+    """What of the record is known before the work."""
+    found: dict[str, Any] = output.readable(
+        {
+            "versions": provenance.versions(),
+            "machine": provenance.machine(problem.nodes),
+            "command": provenance.command(problem.comm.size),
+            "hosts": dict(Counter(problem.nodes)),
+            "scheduler": deadline.record(),
+            "config": jsonable(problem.settings),
+            "files": [stamp._asdict() for part in problem.table.parts for stamp in part.files],
+        }
+    )
+    return found
+
+
+def _sent(course: Course) -> int:
+    """Bytes that a worker, in peer-to-peer the busiest, hands to MPI in a round."""
+    problem, sums = course.problem, course.descent.sums
+    sizes = problem.facts.messages(sums.bytes, 0, sums.peaks.nbytes * sums.order_free)
+    return problem.facts.sent_by_worker(problem.settings.algorithm, problem.comm.size, sizes)
+
+
+def fingerprint(coef: Vector, intercept: float) -> str:
+    """The sha256 of coef then intercept as little-endian float64."""
+    return hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest()
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def outside(status: str, max_seconds: str | float) -> bool:
+    """Whether a run was ended from outside, by a signal or the job's time limit: who does that wants to go on from there."""
+    return status == Status.SIGNAL or (status == Status.TIME and max_seconds == "auto")
