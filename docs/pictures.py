@@ -33,6 +33,10 @@ LINES = {
 
 
 def main(names: list[str]) -> None:
+    if not names or "lecture" in names:
+        lecture()
+    if names == ["lecture"]:
+        return
     python = (sys.executable, "-m", "mpi_pgd")
     with tempfile.TemporaryDirectory() as folder:
 
@@ -46,8 +50,6 @@ def main(names: list[str]) -> None:
             run(*python, "report", name, "--quiet")
             for picture in pictures:
                 shutil.copy(Path(folder, name, "pictures", f"{picture}.png"), PICTURES)
-    if not names or "lecture" in names:
-        lecture()
 
 
 def lecture() -> None:
@@ -63,6 +65,7 @@ def lecture() -> None:
         hosts, seconds = (2, 4, 8), [float(cell.split("/")[0].replace(",", "")) for cell in next(_rows(text, "**1 MB**", name))]
         left.plot(hosts, seconds, style, color=colour, label=label)
         found = list(_rows(text, "**Emulated map**", name))
+        assert found, name
         right.plot([int(cells[0]) for cells in found], [float(cells[6]) for cells in found], style, color=colour, label=label)
     right.plot([1, 8], [1, 8], ":", color="gray", label="ideal, m")
     left.set(xlabel="hosts", ylabel="ms", title="1 MB, summed and sent out again", xticks=(2, 4, 8), ylim=0)
