@@ -155,9 +155,7 @@ def tested(copy: Path, run: Run) -> int:
     words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", only, *(f"tests/{test}" for test in tests)]
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *words], cwd=copy, env=environment, capture_output=True, timeout=SECONDS
-        )
+        done = subprocess.run([sys.executable, *words], cwd=copy, env=environment, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         return FOUND
     return done.returncode
