@@ -1,14 +1,12 @@
-"""The network study under real mpiruns: what is measured is complete, plain, agreed on by all ranks, and enough for the model."""
+"""The network study: what is measured is complete, plain, agreed on by all ranks, and enough for the model."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.launch import Library, launch
+from mpi_pgd.study.model import Model
 
-SCRIPT = Path(__file__).with_name("network_script.py")
 WAYS = {
     ("client-server", "library"),
     ("client-server", "linear"),
@@ -20,17 +18,24 @@ WAYS = {
 SIZES = [8, 4096]
 
 
-def measured(library: Library, ranks: int, **arguments: Any) -> dict[str, Any]:
-    result = launch(library, ranks, json.dumps(arguments), script=SCRIPT, timeout=90)
-    assert result.returncode == 0, result
-    (line,) = [line for line in result.stdout.splitlines() if line.startswith("FOUND ")]
-    return dict(json.loads(line.removeprefix("FOUND ")))
+def measured(comm: Any, **arguments: Any) -> dict[str, Any]:
+    """What rank 0 has, which alone has something, and what the model makes of it. Collective."""
+    from mpi_pgd.study.network.measure import measure
+
+    found = measure(comm, **arguments)
+    assert bool(found) == (comm.rank == 0)
+    if found:
+        model = Model.from_record(json.loads(json.dumps(found, allow_nan=False)))
+        ways = [(mode, algorithm) for _, mode, algorithm in model.curves if mode]
+        found["predicted"] = {" ".join(way): model.round(*way, comm.size, 100_000, 50) for way in ways}
+    return dict(comm.bcast(found))
 
 
 # As many seconds as it needs: on a machine that is busy, sizes would be left out.
-@pytest.mark.parametrize("ranks", [2, 3])
-def test_every_collective_is_measured_at_every_size(library: Library, ranks: int) -> None:
-    found = measured(library, ranks, sizes=SIZES, repeats=2, quick=True, seconds=30)
+@pytest.mark.ranks(2, 3)
+def test_every_collective_is_measured_at_every_size(comm: Any) -> None:
+    ranks = comm.size
+    found = measured(comm, sizes=SIZES, repeats=2, quick=True, seconds=30)
     rows = {(row["mode"], row["algorithm"], row["ranks"], row["bytes"]) for row in found["rows"] if row["mode"]}
     counts = [2, 3][: ranks - 1]
     assert rows == {(*way, count, size) for way in WAYS for count in counts for size in SIZES}
@@ -41,8 +46,9 @@ def test_every_collective_is_measured_at_every_size(library: Library, ranks: int
     assert set(found["predicted"]) == {" ".join(way) for way in WAYS}
 
 
-def test_rows_and_fits_hold_plain_numbers_that_belong_together(library: Library) -> None:
-    found = measured(library, 2, sizes=[8, 512, 4096], repeats=3, quick=True, seconds=30)
+@pytest.mark.ranks(2)
+def test_rows_and_fits_hold_plain_numbers_that_belong_together(comm: Any) -> None:
+    found = measured(comm, sizes=[8, 512, 4096], repeats=3, quick=True, seconds=30)
     for row in found["rows"]:
         assert 0 < row["low"] <= row["seconds"] <= row["high"]
         assert row["residual"] == pytest.approx(row["fitted_seconds"] / row["seconds"] - 1)
@@ -55,13 +61,15 @@ def test_rows_and_fits_hold_plain_numbers_that_belong_together(library: Library)
     assert 0 < found["compute"]["together"]["bytes_per_second"] <= found["compute"]["bytes_per_second"]
 
 
-def test_one_rank_has_no_messages_but_a_rate(library: Library) -> None:
-    found = measured(library, 1, quick=True)
+@pytest.mark.ranks(1)
+def test_one_rank_has_no_messages_but_a_rate(comm: Any) -> None:
+    found = measured(comm, quick=True)
     assert found["rows"] == found["fits"] == []
     assert found["compute"]["bytes_per_second"] > 0
 
 
-def test_without_time_only_the_smallest_size_is_measured(library: Library) -> None:
-    found = measured(library, 2, quick=True, seconds=0.0)
+@pytest.mark.ranks(2)
+def test_without_time_only_the_smallest_size_is_measured(comm: Any) -> None:
+    found = measured(comm, quick=True, seconds=0.0)
     assert {row["bytes"] for row in found["rows"]} == {8}
     assert {(fit["mode"], fit["algorithm"]) for fit in found["fits"]} == WAYS | {(None, "ping-pong")}
