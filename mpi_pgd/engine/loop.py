@@ -23,7 +23,15 @@ class Driver(Protocol):
 
 
 class Mode(Protocol):
-    """How queries and partials travel, and who updates."""
+    """Who holds rows, who updates, and what travels.
+
+    Attributes:
+        workers: how many share the blocks.
+        worker: this rank's number among them; -1 if it holds none.
+    """
+
+    workers: int
+    worker: int
 
     def open(self, driver: Driver, query: Query) -> None:
         """Give everyone the first query."""

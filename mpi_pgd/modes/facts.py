@@ -2,27 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from mpi_pgd.comm.algorithms import Algorithm
-from mpi_pgd.engine import loop
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.comm.collectives import Collective
-
-
-class Mode(loop.Mode, Protocol):
-    """A mode on the ranks of a communicator.
-
-    Attributes:
-        workers: how many share the blocks.
-        worker: this rank's number among them; -1 if it holds none.
-    """
-
-    workers: int
-    worker: int
+    from mpi_pgd.engine.loop import Mode
 
 
 class Team(NamedTuple):
@@ -65,7 +53,7 @@ class Facts:
     collectives: tuple[str, ...]
     messages: Callable[[int, int, int], tuple[int, ...]]
     algorithms: tuple[Algorithm, ...]
-    make: Callable[[Team, str], Mode]
+    make: Callable[[Team, str], "Mode"]
     skips: bool = False
     replicates: str = ""
 

@@ -35,7 +35,7 @@ class Replicated:
     Attributes:
         workers, worker: the number of groups, and this rank's (-1 on the server): who holds which blocks.
         updates: whether this rank is the server.
-        board: on the server, who delivered what.
+        ledger: on the server, who delivered what.
     """
 
     def __init__(self, comm: MPI.Intracomm, groups: Sequence[int]) -> None:
@@ -43,8 +43,8 @@ class Replicated:
         self.workers = max(groups) + 1
         self.updates = comm.rank == 0
         self.worker = -1 if self.updates else groups[comm.rank - 1]
-        self.board = Ledger(groups)
-        self._side = _Server(comm, self.board) if self.updates else _Worker(comm)
+        self.ledger = Ledger(groups)
+        self._side = _Server(comm, self.ledger) if self.updates else _Worker(comm)
 
     def open(self, driver: Driver, query: Query) -> None:
         """Here nobody is late: an ordinary broadcast."""
@@ -104,16 +104,16 @@ class _Worker:
 
 
 class _Server:
-    def __init__(self, comm: MPI.Intracomm, board: Ledger) -> None:
-        self.comm, self.board = comm, board
+    def __init__(self, comm: MPI.Intracomm, ledger: Ledger) -> None:
+        self.comm, self.ledger = comm, ledger
         self.status = MPI.Status()
         self.answer: _PartialMessage | None = None
         self.open()
 
     def open(self) -> None:
-        self.board.open()
+        self.ledger.open()
         self.version = 0
-        self.versions = [0] * len(self.board.groups)
+        self.versions = [0] * len(self.ledger.groups)
         self.sent: dict[int, tuple[MPI.Request, _QueryMessage]] = {}  # by worker, until it has answered
         self.missed = np.zeros(len(Vote))
 
@@ -124,7 +124,7 @@ class _Server:
         update()
         if query.stop or query.snapshot:  # what follows is done by all together
             self._await()
-        idle = self.board.turn()
+        idle = self.ledger.turn()
         self._write(query)
         for worker in idle:
             self._send(worker)
@@ -137,19 +137,19 @@ class _Server:
         self.peaks, self.largest = np.zeros(width), np.zeros(width)  # as exchanged last; of this round
         self.messages = [_QueryMessage(len(query.buffer), width)]
         # Plain sums depend on the order: then that of the groups, not that of arrival.
-        self.held = np.zeros((0 if partial.order_free else max(self.board.groups) + 1, len(partial.buffer)))
+        self.held = np.zeros((0 if partial.order_free else max(self.ledger.groups) + 1, len(partial.buffer)))
 
     def _collect(self, partial: Partial) -> None:
         """Add up one partial of each group."""
         assert self.answer
         self.largest[:] = 0.0
-        while self.board.missing:
+        while self.ledger.missing:
             worker = self._receive()
-            if self.board.take(worker):
+            if self.ledger.take(worker):
                 self._count(worker, partial)
                 continue
             self.missed[CARRIED] += self.answer.sums[-len(Vote) :][CARRIED]
-            if self.board.wanted(worker):
+            if self.ledger.wanted(worker):
                 self._send(worker)
         for sums in self.held:
             partial.buffer += sums
@@ -159,7 +159,7 @@ class _Server:
     def _count(self, worker: int, partial: Partial) -> None:
         assert self.answer
         if len(self.held):
-            self.held[self.board.groups[worker]] = self.answer.sums
+            self.held[self.ledger.groups[worker]] = self.answer.sums
         else:
             partial.buffer += self.answer.sums
         np.maximum(self.largest, self.answer.peaks, out=self.largest)
@@ -167,8 +167,8 @@ class _Server:
     def _await(self) -> None:
         """Until nobody is late."""
         assert self.answer
-        while self.board.owing:
-            self.board.take(self._receive())
+        while self.ledger.owing:
+            self.ledger.take(self._receive())
             self.missed[CARRIED] += self.answer.sums[-len(Vote) :][CARRIED]
 
     def _receive(self) -> int:
@@ -199,11 +199,11 @@ class _Server:
         text = message.query if self.versions[worker] == self.version else message.whole
         self.versions[worker] = self.version
         self.sent[worker] = self.comm.Isend(text, worker + 1, QUERY), message
-        self.board.give(worker)
+        self.ledger.give(worker)
 
     def _part(self) -> None:
         """The last query is not answered."""
         for request, _ in self.sent.values():
             request.Wait()
         self.sent.clear()
-        self.board.owing.clear()
+        self.ledger.owing.clear()

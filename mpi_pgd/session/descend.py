@@ -12,12 +12,11 @@ from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.drivers.objective import Objective, Scaling
 from mpi_pgd.engine.block import Block
-from mpi_pgd.engine.loop import Observer, StopFlags, rounds
+from mpi_pgd.engine.loop import Mode, Observer, StopFlags, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.losses import LOSSES
-from mpi_pgd.modes.facts import Mode
 from mpi_pgd.observers.balance import Balance
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs

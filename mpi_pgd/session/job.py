@@ -20,10 +20,9 @@ from mpi_pgd.data.partition import NOBODY
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
-from mpi_pgd.engine.loop import StopFlags
+from mpi_pgd.engine.loop import Mode, StopFlags
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes.facts import Mode
 from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.observers.snapshot import Kept, Snapshots
 from mpi_pgd.recovery.attempts import Team

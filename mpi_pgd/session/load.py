@@ -7,8 +7,9 @@ from mpi_pgd import modes
 from mpi_pgd.comm.world import agreement, node_total
 from mpi_pgd.data.memory import MemoryShard, available_bytes, granted_bytes, held_bytes
 from mpi_pgd.data.partition import NOBODY, Owners
+from mpi_pgd.engine.loop import Mode
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes.facts import Mode, Team
+from mpi_pgd.modes.facts import Team
 from mpi_pgd.session.inspect import Problem
 
 SPARE = 0.95  # of the memory that the node can give

@@ -6,10 +6,9 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
-from mpi_pgd.engine.loop import StopFlags, rounds
+from mpi_pgd.engine.loop import Mode, StopFlags, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes.facts import Mode
 from mpi_pgd.session.descend import descend, sums_of
 from mpi_pgd.session.inspect import Problem
 

@@ -175,7 +175,7 @@ def race(
         found[name] = wide(comm, mode, late) if case == "wide" else fit(comm, mode, late, options, comm.rank == signal)
         if isinstance(mode, Replicated):
             assert not comm.Iprobe(), "a message was left over"
-            ledger = mode.board
+            ledger = mode.ledger
             found[name] |= {"counted": ledger.counted, "dropped": ledger.dropped}
     told: dict[str, Any] = comm.bcast(found)
     return told
