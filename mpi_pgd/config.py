@@ -133,8 +133,8 @@ class Settings(_Options):  # type: ignore[misc]
         return asdict(self)
 
 
-# A member's options stand behind those that choose it.
-OPTIONS = {item.name: item for item in sorted(fields(Settings), key=lambda item: item.name in _MEMBERS) if item.name != "data"}
+_FIELDS = sorted(fields(Settings), key=lambda item: item.name in _MEMBERS)  # a member's options behind what chooses it
+OPTIONS = {item.name: item for item in _FIELDS if item.name != "data"}
 
 
 def having(fact: str) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def having(fact: str) -> tuple[str, ...]:
         fact: ``bits``, they decide the bits of a round, so a run that goes on from a checkpoint needs the same; ``carried``, it
             takes them from there, unless it is told otherwise; ``studies``, a study reads them, too.
     """
-    return tuple(item.name for item in fields(Settings) if fact in item.metadata["facts"])
+    return tuple(item.name for item in _FIELDS if fact in item.metadata["facts"])
 
 
 def flag(name: str) -> str:

@@ -1,6 +1,5 @@
 """Blocks move from slow ranks to fast ones between rounds. No bit changes by it: a block's vector is the same whoever maps it."""
 
-import sys
 from collections.abc import Callable
 from time import perf_counter, thread_time
 
@@ -10,6 +9,7 @@ from mpi4py import MPI
 from mpi_pgd.data.partition import Owners, rebalanced
 from mpi_pgd.engine.loop import Observer
 from mpi_pgd.engine.query import Query
+from mpi_pgd.system.log import LOG
 
 FIRST, SELDOM = 4, 128  # rounds until the first look; each time half as many more, but no more than these
 Move = Callable[[Owners], str]  # has every rank hold the blocks that it owns, or says why all is as before; collective
@@ -70,6 +70,5 @@ class Balance(Observer):
             self.moves += 1
             self.moved += changed
         if trouble and not self.skipped and self.comm.rank == 0:
-            sys.stderr.write(f"mpi_pgd: the blocks stay where they are, --balance can't move {changed} of them: {trouble}\n")
-            sys.stderr.flush()
+            LOG.warning(f"the blocks stay where they are, --balance can't move {changed} of them: {trouble}")
         self.skipped += bool(trouble)

@@ -394,7 +394,7 @@ def test_blocks_that_can_not_be_moved_stay(
     folder: Path,
     trouble: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The slow rank's blocks are to be moved, when there is no room for them any more, or they can't be read."""
     x, y = problem()
@@ -410,9 +410,8 @@ def test_blocks_that_can_not_be_moved_stay(
         return move(*args)
 
     monkeypatch.setattr(descend, "move_blocks", troubled)
-    capfd.readouterr()
     result = fit(path, rounds=40, tol=0.0, mode="peer-to-peer", balance=True, delay="1:5", comm=comm)
-    said = capfd.readouterr().err
+    said = caplog.text
     assert words, "nothing was to be moved"
     assert (result.record["weights_sha256"], result.record["moved_blocks"]) == (alone.record["weights_sha256"], 0)
     assert said.count("--balance can't move") == (comm.rank == 0)

@@ -105,7 +105,7 @@ def test_the_format(tmp_path: Path) -> None:
     checkpoint.write(tmp_path / "run.ckpt", made())
     magic, digest, rest = (tmp_path / "run.ckpt").read_bytes().split(b"\n", 2)
     header, body = rest.split(b"\n", 1)
-    assert magic == b"mpi_pgd checkpoint 2"
+    assert magic == b"mpi_pgd checkpoint 3"
     assert digest.decode() == hashlib.sha256(rest).hexdigest()
     assert json.loads(header)["arrays"] == {"setup": 9, "state": 21} | dict.fromkeys(checkpoint.COLUMNS, 7)
     assert body == np.concatenate([made().setup, made().state, *made().history]).astype("<f8").tobytes()
@@ -167,9 +167,9 @@ def test_another_file(tmp_path: Path, content: bytes) -> None:
 
 def test_a_newer_format(tmp_path: Path) -> None:
     checkpoint.write(tmp_path / "run.ckpt", made())
-    newer = (tmp_path / "run.ckpt").read_bytes().replace(b"checkpoint 2\n", b"checkpoint 3\n")
+    newer = (tmp_path / "run.ckpt").read_bytes().replace(b"checkpoint 3\n", b"checkpoint 4\n")
     (tmp_path / "run.ckpt").write_bytes(newer)
-    assert "another format (3, expected 2)" in refused(tmp_path / "run.ckpt")
+    assert "another format (4, expected 3)" in refused(tmp_path / "run.ckpt")
 
 
 def test_every_cut_is_seen(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_nonsense_under_a_right_sum(tmp_path: Path, name: str) -> None:
 
 def test_a_header_of_too_many_brackets(tmp_path: Path) -> None:
     body = b"[" * 100_000 + b"\n"
-    head = b"mpi_pgd checkpoint 2\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    head = b"mpi_pgd checkpoint 3\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
     (tmp_path / "run.ckpt").write_bytes(head + body)
     assert "its header can't be used" in refused(tmp_path / "run.ckpt")
 
@@ -246,7 +246,7 @@ def test_a_negative_deviation(tmp_path: Path) -> None:
     path = tmp_path / "run.ckpt"
     checkpoint.write(path, made(setup=np.array([1.0, 2.0, 3.25, 4.0, 5.0, 6.0])))
     whole = path.read_bytes().split(b"\n", 2)[2].replace(np.array(3.25).tobytes(), np.array(-3.25).tobytes())
-    path.write_bytes(b"mpi_pgd checkpoint 2\n" + hashlib.sha256(whole).hexdigest().encode() + b"\n" + whole)
+    path.write_bytes(b"mpi_pgd checkpoint 3\n" + hashlib.sha256(whole).hexdigest().encode() + b"\n" + whole)
     assert "negative deviation" in refused(path)
 
 
@@ -267,7 +267,7 @@ def test_prepare_keeps_an_earlier_checkpoint_and_removes_what_a_killed_run_left(
     assert same(checkpoint.read(path), made())
 
 
-@pytest.mark.parametrize("content", [b"", b"mpi_pgd checkpoint 2\ndamaged"])
+@pytest.mark.parametrize("content", [b"", b"mpi_pgd checkpoint 3\ndamaged"])
 def test_prepare_lets_nothing_and_a_damaged_checkpoint_be_replaced(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run.ckpt").write_bytes(content)
     prepared(str(tmp_path / "run.ckpt"))
