@@ -38,7 +38,7 @@ class Course(NamedTuple):
     @property
     def coef(self) -> Vector:
         """(features,) float64, in the units of the data."""
-        return self.descent.query.point[:-1].copy()
+        return self.descent.query.point[:-1]
 
     @property
     def intercept(self) -> float:

@@ -197,7 +197,7 @@ def _result(job: Job, course: Course) -> Result:
             job.saving.finish()
             found = made.record, made.history
     record, history = comm.bcast(found)
-    return Result(course.coef, course.intercept, record["status"], history, record["r2"], course.problem.table.names, record)
+    return Result(course.coef.copy(), course.intercept, record["status"], history, record["r2"], course.problem.table.names, record)
 
 
 def diverged(result: Result) -> str:
