@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 
 class Ledger:
-    """The server's ledger: who owes an answer to which order, and which groups have delivered.
+    """The server's ledger: who owes an answer to which query, and which groups have delivered.
 
     Args:
         groups: the group of each worker.
 
     Attributes:
-        round: the number of the newest order, 0 being the first.
+        round: the number of the newest query, 0 being the first.
         missing: the groups that have not delivered in this round.
         owing: by worker, the round of the order that it has not answered yet.
         counted, dropped: by worker, how many of its partials were summed, or came too late for it.
@@ -22,19 +22,19 @@ class Ledger:
         self.open()
 
     def open(self) -> None:
-        """Everyone has the first order."""
+        """Everyone has the first query."""
         self.round = 0
         self.missing = set(self.groups)
         self.owing = dict.fromkeys(range(len(self.groups)), 0)
 
     def turn(self) -> list[int]:
-        """Begin the next round: the workers that can have its order at once."""
+        """Begin the next round: the workers that can have its query at once."""
         self.round += 1
         self.missing = set(self.groups)
         return [worker for worker in range(len(self.groups)) if worker not in self.owing]
 
     def give(self, worker: int) -> None:
-        """It has been sent the newest order."""
+        """It has been sent the newest query."""
         self.owing[worker] = self.round
 
     def take(self, worker: int) -> bool:

@@ -24,7 +24,7 @@ def split(stamps: Vector) -> Vector:
 
     Args:
         stamps: (ranks, rounds, 6) seconds on one clock: when a rank starts to map, when it arrives at the collective, when it
-            begins and ends to apply the rule (zeros if it does not), when it has the next order; and the processor's seconds.
+            begins and ends to update (zeros if it does not), when it has the next query; and the processor's seconds.
 
     A rank waits until the last one arrives. A rank that does not update waits through the update of the one that does. Where a
     rank skipped a round, being busy with an earlier one, all its stamps and parts are zero.
@@ -39,7 +39,7 @@ def split(stamps: Vector) -> Vector:
 
 
 def _awaited(stamps: Vector) -> Vector:
-    """When each rank arrived; 0 if it was after the rule was applied, as a replica may that nobody waited for."""
+    """When each rank arrived; 0 if it was after the update, as a replica may that nobody waited for."""
     update, arrive = stamps[:, :, UPDATE].max(axis=0), stamps[:, :, ARRIVE]
     return np.where((arrive <= update) | (update == 0.0), arrive, 0.0)
 

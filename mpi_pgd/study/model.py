@@ -5,7 +5,7 @@
     wait      = (H_m - 1) * jitter, or H_m * mean of a given delay: the slowest of m exponential delays
     latency   = alpha * messages on the critical path + overhead * messages right behind another
     bandwidth = beta * bytes on the critical path
-    update    = the rule's seconds
+    update    = the driver's seconds
 
 The messages and bytes are those of ``comm/paths.py``; alpha, beta and overhead come from a fit over all sizes and numbers of
 ranks. The fit carries a measured point to other sizes and numbers of ranks; how far it was off at the measured ones (caches,
