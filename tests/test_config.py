@@ -8,6 +8,10 @@ import pytest
 from mpi_pgd import InputError
 from mpi_pgd.cli import arguments, fit
 from mpi_pgd.config import OPTIONS, Settings, having, period, settings
+from mpi_pgd.losses import LOSSES
+from mpi_pgd.options import options_of
+from mpi_pgd.penalties import PENALTIES
+from mpi_pgd.solvers import SOLVERS
 
 
 def read(*words: str) -> Settings:
@@ -152,6 +156,7 @@ def test_what_goes_together(words: list[str]) -> None:
 
 
 def test_what_decides_the_bits_is_carried_by_a_resume_and_known_to_studies() -> None:
-    assert set(having("bits")) == {"loss", "solver", "step", "momentum", "l2", "intercept", "standardize", "sums"}
+    members = options_of([*LOSSES.values(), *PENALTIES.values(), *SOLVERS.values()])
+    assert set(having("bits")) == {"loss", "solver", *members, "intercept", "standardize", "sums"}
     assert set(having("bits")) < set(having("carried")) & set(having("studies"))
     assert not {"out", "force", "checkpoint", "resume"} & {*having("carried"), *having("studies")}
