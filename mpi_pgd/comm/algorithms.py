@@ -24,27 +24,16 @@ from mpi_pgd.comm.schedules import (
 
 @dataclass(frozen=True, eq=False)
 class Algorithm:
-    """What users, pictures, records and the cost model have to know of an algorithm.
+    """What users, pictures, records and the cost model have to know of an algorithm."""
 
-    Attributes:
-        name: as users write it.
-        text: what it does, for help and docs.
-        synonyms: other programs' words for it, with spaces between them.
-        colour: of its series in pictures, one of ``report.theme.PALETTE``.
-        marker: likewise, as matplotlib calls it.
-        schedules: one for each collective of a round.
-        shapes: what its critical path may be; of several, the one that fits a network best is taken.
-        library: the MPI library's collectives are called, and the schedules are only counted.
-    """
-
-    name: str
-    text: str
-    synonyms: str
-    colour: str
-    marker: str
-    schedules: tuple[Schedule, ...]
-    shapes: tuple[Shape, ...]
-    library: bool
+    name: str  # as users write it
+    text: str  # what it does, for help and docs
+    synonyms: str  # other programs' words for it, with spaces between them
+    colour: str  # of its series in pictures, one of ``report.theme.PALETTE``
+    marker: str  # likewise, as matplotlib calls it
+    schedules: tuple[Schedule, ...]  # one for each collective of a round
+    shapes: tuple[Shape, ...]  # what its critical path may be; of several, the one that fits a network best is taken
+    library: bool  # the MPI library's collectives are called, and the schedules are only counted
 
     def sent(self, rank: int, ranks: int, sizes: tuple[int, ...]) -> int:
         """Bytes that a rank sends in a round.

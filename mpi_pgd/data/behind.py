@@ -50,11 +50,7 @@ class Behind:
             self.files[stamp] = Span(min(before.first, rows.start), max(before.stop, rows.stop), hdf5)
 
     def item(self, file: h5py.File, path: str, name: str) -> h5py.Dataset | h5py.Group | None:
-        """What has that name, wherever links lead to; None if there is nothing.
-
-        Raises:
-            InputError: a link leads nowhere.
-        """
+        """What has that name, wherever links lead to; None if there is nothing, an InputError if a link leads nowhere."""
         try:
             through = linked(file, path, name)
             item = file[name]
@@ -67,16 +63,12 @@ class Behind:
         return item
 
     def look(self, data_set: h5py.Dataset, need: range, rows: range | None = None, above: Chain = ()) -> list[Source]:
-        """Find out whether the rows ``need`` of a data set can be had; returns what a virtual one is made of.
+        """Refuse a data set of which the rows ``need`` can't be had; returns what a virtual one is made of.
 
         Args:
-            data_set: wherever links led to.
-            need: of its rows.
+            data_set, need: wherever links led to, and those of its rows that matter.
             rows: of the outermost data set that come from this one; as ``need`` if it is the outermost.
             above: the virtual data sets that take rows from this one.
-
-        Raises:
-            InputError: they can't.
         """
         path = os.fsdecode(data_set.file.filename)
         here = (str(Path(path).resolve()), str(data_set.name))
@@ -137,11 +129,7 @@ class Behind:
 
 
 def _check_last(first: str, pattern: str, count: int, what: str) -> None:
-    """HDF5 takes the first of numbered sources that is missing for the end; here it is the end if there are none after it.
-
-    Raises:
-        InputError: there are.
-    """
+    """HDF5 takes the first of numbered sources that is missing for the end: refuse it if there are some after it."""
     before, after = (re.escape(part.replace("%%", "%")) for part in Path(pattern).name.split("%b", 1))
     numbers = [re.fullmatch(f"{before}([0-9]+){after}", file.name) for file in Path(first).parent.iterdir()]
     later = [found for found in numbers if found and int(found[1]) > count]

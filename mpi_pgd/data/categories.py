@@ -13,18 +13,12 @@ ROWS = 8 << 20  # of a mask, that are looked at together
 
 
 class Codes(NamedTuple):
-    """Categories, of which the numbers are but codes.
+    """Categories, of which the numbers are but codes."""
 
-    Attributes:
-        words: what they are.
-        missing: codes that stand for no category.
-        low, high: all others are between these, if known.
-    """
-
-    words: str
-    missing: tuple[int, ...] = ()
-    low: int | None = None
-    high: int | None = None
+    words: str  # what they are
+    missing: tuple[int, ...] = ()  # codes that stand for no category
+    low: int | None = None  # all others are from this
+    high: int | None = None  # to this, if known
 
 
 def text(value: object) -> str:
@@ -88,11 +82,7 @@ def _listed(labels: list[Any], count: int) -> str:
 
 
 def check_mask(data_set: h5py.Dataset, path: str, name: str) -> None:
-    """AnnData keeps beside numbers that may be missing which of them are.
-
-    Raises:
-        InputError: some are.
-    """
+    """Refuse numbers of which some are missing, by the mask that AnnData keeps beside those that may be."""
     group = _group(data_set, "values")
     mask = group.get("mask") if group and text(group.attrs.get("encoding-type")).startswith("nullable") else None
     if not isinstance(mask, h5py.Dataset) or mask.shape != data_set.shape or mask.ndim != 1:

@@ -17,19 +17,13 @@ COUNTED = 256 << 20  # bytes of a data set whose missing values are counted for 
 def read_features(
     data_set: h5py.Dataset, meaning: Meaning, columns: Sequence[int], rows: range, first: int, x: Rows, name: str
 ) -> None:
-    """Fill ``x`` (len(rows), p) with ``rows`` of the file.
+    """Fill ``x`` (len(rows), p) with ``rows`` of the file; refuse a number that stands for no value.
 
     Args:
-        data_set: of the features.
-        meaning: of its numbers.
+        data_set, meaning, name: of the features, of their numbers, and for sentences.
         columns: of the table, for each of the file's; empty if they are the same.
-        rows: of the file.
-        first: the number of the first of them in the table.
+        rows, first: of the file, and the number of the first of them in the table.
         x: of the type of the values, or of a wider one.
-        name: of the data set, for sentences.
-
-    Raises:
-        InputError: a number stands for no value.
     """
     if meaning.plain and not columns:
         data_set.read_direct(x, np.s_[rows.start : rows.stop])

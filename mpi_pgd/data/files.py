@@ -15,39 +15,25 @@ NO_FILES = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCH
 
 
 class Stamp(NamedTuple):
-    """A file as it was when it was looked at.
+    """A file as it was when it was looked at."""
 
-    Attributes:
-        path: absolute, with the links that it was opened through, so that one that leads elsewhere later is noticed.
-        size: bytes.
-        changed: nanoseconds.
-        inode, device: what tells two files apart, whatever their names; they mean something on one node only.
-    """
-
-    path: str
-    size: int
-    changed: int
-    inode: int
+    path: str  # absolute, with the links that it was opened through, so that one that leads elsewhere later is noticed
+    size: int  # bytes
+    changed: int  # nanoseconds
+    inode: int  # with the device it tells two files apart, whatever their names; both mean something on one node only
     device: int
 
     @classmethod
     def of(cls, path: str) -> "Stamp":
-        """As it is now.
-
-        Raises:
-            OSError: it is not there.
-        """
+        """As it is now; an OSError if it is not there."""
         found = Path(path).stat()
         return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)  # noqa: PTH100  (it keeps links)
 
 
 def find(patterns: Sequence[str]) -> list[str]:
-    """The files that the arguments name, globs expanded, in natural order (``part10`` comes after ``part2``).
+    """The files that the arguments name, globs expanded, in natural order (``part10`` comes after ``part2``); each has to have one.
 
     Their names are absolute: found again, they are the same files in the same order, wherever that is done.
-
-    Raises:
-        InputError: a name or a pattern has no file.
     """
     paths: list[str] = []
     for pattern in patterns:
@@ -60,11 +46,7 @@ def find(patterns: Sequence[str]) -> list[str]:
 
 
 def regular(path: str | os.PathLike[str]) -> None:
-    """Refuse what is no file of its own, before it is opened; what is not there, or a folder, is left to whoever opens it.
-
-    Raises:
-        InputError: it is a pipe, a socket or a device.
-    """
+    """Refuse a pipe, a socket or a device, before it is opened; what is not there, or a folder, is left to whoever opens it."""
     try:
         mode = Path(path).stat().st_mode
     except (OSError, ValueError):  # the last: a name with a NUL
@@ -81,14 +63,9 @@ def natural(path: str) -> list[tuple[int, int, str]]:
 
 
 def check_unchanged(stamps: Iterable[Stamp], node: str) -> None:
-    """Rows that are read again, or by another rank, have to be the rows that were there before.
+    """Refuse files that have gone, have changed, or were never on this node: rows that are read again have to be those of before.
 
-    Args:
-        stamps: of all files behind the rows.
-        node: where they were taken. On another one, inodes and devices have other numbers.
-
-    Raises:
-        InputError: a file has gone, has changed, or was never on this node.
+    ``node`` is where the ``stamps`` were taken. On another one, inodes and devices have other numbers.
     """
     here = os.uname().nodename
     for before in stamps:

@@ -78,31 +78,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Table:
-    """The checked description of the input, small enough to be sent to every rank.
+    """The checked description of the input, small enough to be sent to every rank."""
 
-    Attributes:
-        parts: the files in the order of their rows.
-        x, y: names of the data sets with the features (n, p) and the targets (n,) or (n, 1).
-        features: p.
-        x_type, y_type: numpy dtype names in native byte order; ``x_type`` is what a shard keeps in memory.
-        labels: the features' names, a line each, if the input has them: a million in one text, as they are sent to every rank.
-        plugin: whether a filter of hdf5plugin is needed to read it.
-        node: the one that looked at the files.
-        prefixes: where HDF5 looked for files that others name.
-        warnings: sentences on what may not be meant as it is read.
-    """
-
-    parts: tuple[Part, ...]
-    x: str
-    y: str
-    features: int
-    x_type: str
-    y_type: str
-    labels: str
-    plugin: bool
-    node: str
-    prefixes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    parts: tuple[Part, ...]  # the files in the order of their rows
+    x: str  # name of the data set with the features, (n, p)
+    y: str  # and of that with the targets, (n,) or (n, 1)
+    features: int  # p
+    x_type: str  # numpy's name of the type that a shard keeps in memory, in native byte order
+    y_type: str  # likewise, of the targets in the files
+    labels: str  # the features' names, a line each, if the input has them: a million in one text, as they are sent to every rank
+    plugin: bool  # whether a filter of hdf5plugin is needed to read it
+    node: str  # the one that looked at the files
+    prefixes: tuple[str, ...] = ()  # where HDF5 looked for files that others name
+    warnings: tuple[str, ...] = ()  # sentences on what may not be meant as it is read
 
     @property
     def rows(self) -> int:

@@ -48,19 +48,12 @@ PARTS = np.uint64(0x0000_FFFF_0000_FFFF)
 
 
 class Recipe(NamedTuple):
-    """What a file's numbers depend on, apart from how many rows there are.
+    """What a file's numbers depend on, apart from how many rows there are."""
 
-    Attributes:
-        features: number of columns of X, at least 1.
-        condition: condition number of the features' correlation matrix, 1 to 1e24; 1 if there is one feature.
-        noise: standard deviation of the noise in y, in the units of y, 0 to 1e100.
-        seed: 0 to 2**64 - 1.
-    """
-
-    features: int
-    condition: float
-    noise: float
-    seed: int
+    features: int  # number of columns of X, at least 1
+    condition: float  # condition number of the features' correlation matrix, 1 to 1e24; 1 if there is one feature
+    noise: float  # standard deviation of the noise in y, in the units of y, 0 to 1e100
+    seed: int  # 0 to 2**64 - 1
 
 
 def make(
@@ -82,10 +75,7 @@ def make(
     Args:
         path: the file to write; its folder has to exist.
         rows: number of rows, at least 1.
-        features: number of columns of X, at least 1.
-        condition: condition number of the columns' correlation matrix, 1 (uncorrelated) to 1e24.
-        noise: standard deviation of the noise in y, 0 (exact fit) to 1e100.
-        seed: 0 to 2**64 - 1; another seed is another problem.
+        features, condition, noise, seed: see `Recipe`.
         force: a file of that name that was not made here may be overwritten.
         watch: is given the first row of each slab, and gives them back one by one, to tell how far it is.
 
@@ -205,7 +195,6 @@ def _foreign(path: Path) -> str:
 
 
 def _write(path: Path, rows: int, recipe: Recipe, watch: Watch) -> None:
-    """Write `rows` rows of a recipe to the new HDF5 file `path`."""
     height = slab_rows(recipe.features)
     # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
     with h5py.File(path, "w", libver=("earliest", "v108")) as file:
@@ -224,11 +213,6 @@ def _write(path: Path, rows: int, recipe: Recipe, watch: Watch) -> None:
 
 
 def _checked(features: int, condition: float, noise: float, seed: int) -> Recipe:
-    """The recipe that the arguments of `make` ask for.
-
-    Raises:
-        InputError: one of them is out of range.
-    """
     features = _whole("features", features, 1, 2**60)
     condition = _real("condition", condition, 1.0, MAX_CONDITION)
     if features == 1 and condition > 1.0:
@@ -262,11 +246,7 @@ def _real(name: str, value: float, low: float, high: float) -> float:
 
 
 def _check_target(target: Path, rows: int, features: int) -> None:
-    """Find out before the work whether a file of this size can be put at `target`.
-
-    Raises:
-        InputError: its folder is missing or not writable, or has too little room, or `target` is a folder.
-    """
+    """Find out before the work whether a file of this size can be put at `target`."""
     folder = target.parent
     if not os.path.isdir(folder):  # noqa: PTH112  (unlike Path.is_dir, no exception for names that are too long)
         raise InputError(f"{target} can't be written, as there is no folder {folder}: make it, or choose another")

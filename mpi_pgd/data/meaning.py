@@ -20,34 +20,21 @@ SHOWN = 8  # of many
 
 @dataclass(frozen=True)
 class Meaning:
-    """How stored numbers become values.
+    """How stored numbers become values."""
 
-    Attributes:
-        kind: numpy's name of their type, in native byte order; the signedness is the one that counts.
-        missing: numbers that stand for no value, each with what says so.
-        low, high: numbers below or above these stand for none either, if not None; ``bounded`` says so.
-        bounds_values: ``low`` and ``high`` are values, not stored numbers.
-        scale, offset: a value is the number times ``scale``, plus ``offset``.
-        coded: what they are codes of, if of anything.
-        units: of the values, if they are said.
-        resigned: their sign is meant otherwise than their type says.
-        bits: HDF5 won't convert them to other types.
-        turned: columns come before rows.
-    """
-
-    kind: str = "float64"
-    missing: tuple[tuple[Number, str], ...] = ()
-    low: Number | None = None
-    high: Number | None = None
-    bounded: str = ""
-    bounds_values: bool = False
-    scale: float = 1.0
-    offset: float = 0.0
-    coded: str = ""
-    units: str = ""
-    resigned: bool = False
-    bits: bool = False
-    turned: bool = False
+    kind: str = "float64"  # numpy's name of their type, in native byte order; the signedness is the one that counts
+    missing: tuple[tuple[Number, str], ...] = ()  # numbers that stand for no value, each with what says so
+    low: Number | None = None  # numbers below stand for none either
+    high: Number | None = None  # nor do those above
+    bounded: str = ""  # what says so
+    bounds_values: bool = False  # ``low`` and ``high`` are values, not stored numbers
+    scale: float = 1.0  # a value is the number times this
+    offset: float = 0.0  # plus this
+    coded: str = ""  # what they are codes of, if of anything
+    units: str = ""  # of the values, if they are said
+    resigned: bool = False  # their sign is meant otherwise than their type says
+    bits: bool = False  # HDF5 won't convert them to other types
+    turned: bool = False  # columns come before rows
 
     @property
     def packed(self) -> bool:
@@ -117,11 +104,7 @@ def meaning(data_set: h5py.Dataset, path: str, name: str) -> Meaning:
 
 
 def check_units(said: Iterable[tuple[str, str]], name: str) -> None:
-    """Of data sets that are read as one, called ``name``: their files, and the units that they say.
-
-    Raises:
-        InputError: some say other units than others.
-    """
+    """Refuse other units in one file than in another; ``said`` has the files of what is read as one, ``name``, with theirs."""
     first: dict[str, str] = {}
     for path, units in said:
         if units:
@@ -135,11 +118,7 @@ def check_units(said: Iterable[tuple[str, str]], name: str) -> None:
 
 
 def number_type(data_set: h5py.Dataset, path: str, name: str) -> str:
-    """Numpy's name of the type of the stored numbers, in native byte order.
-
-    Raises:
-        InputError: they are no real numbers.
-    """
+    """Numpy's name of the type of the stored numbers, in native byte order; refuses what are no real numbers."""
     stored = data_set.id.get_type().get_class()
     size = data_set.id.get_type().get_size()
     if stored == h5py.h5t.TIME:  # h5py has no type for these
@@ -189,11 +168,7 @@ class _Attributes:
         return text(self.attributes.get(key))
 
     def numbers(self, key: str) -> list[Number]:
-        """All that it holds; none if it is not there.
-
-        Raises:
-            InputError: it holds something else.
-        """
+        """All that it holds; none if it is not there."""
         value = self.attributes.get(key)
         if value is None or isinstance(value, h5py.Empty):
             return []

@@ -17,11 +17,7 @@ LONGEST = 1000  # characters of a name: it stands in tables and pictures
 
 
 def names_of(file: h5py.File, x: h5py.Dataset, features: int, axis: int, path: str, name: str) -> Names:
-    """The names that the file gives to the features, along ``axis`` of ``x``; empty if it gives none.
-
-    Raises:
-        InputError: there are more or fewer than features.
-    """
+    """The names that the file gives to the features, along ``axis`` of ``x``; empty if none, refused if not as many."""
     given = x.attrs.get("feature_names")
     if given is None:
         given = file.get("feature_names")

@@ -16,32 +16,19 @@ RUNS = 10_000  # of rows that are taken from a source, and noted
 
 
 class Source(NamedTuple):
-    """A data set from which a virtual one takes values.
+    """A data set from which a virtual one takes values."""
 
-    Attributes:
-        where, name: its file, and its name there.
-        origin: which it is, whatever leads to it.
-        meaning: of its numbers.
-        names: of its columns, if it has any.
-        columns: how many; 0 if it has no two dimensions.
-        rows: those of which all columns are taken, in runs.
-    """
-
-    where: str
-    name: str
-    origin: Origin
-    meaning: Meaning
-    names: Names
-    columns: int
-    rows: tuple[range, ...]
+    where: str  # its file
+    name: str  # there
+    origin: Origin  # which it is, whatever leads to it
+    meaning: Meaning  # of its numbers
+    names: Names  # of its columns, if it has any
+    columns: int  # how many; 0 if it has no two dimensions
+    rows: tuple[range, ...]  # those of which all columns are taken, in runs
 
     @classmethod
     def of(cls, data_set: h5py.Dataset, where: str, parts: Sequence[Mapping], what: str) -> "Source":
-        """An open data set, from which ``parts`` of a virtual one, ``what``, are taken.
-
-        Raises:
-            InputError: it holds no numbers, or what stands beside them makes no sense.
-        """
+        """An open data set, from which ``parts`` of a virtual one, ``what``, are taken; errors as of ``meaning``."""
         name = str(data_set.name)
         means = meaning(data_set, where, name)
         table = data_set.ndim == 2
@@ -69,10 +56,7 @@ def with_sources(own: Meaning, sources: Sequence[Source], what: str) -> Meaning:
     """What the numbers of a virtual data set, ``what``, stand for, which says ``own`` of them.
 
     What stands for no value in a source stands for none here. How numbers become values, its own attributes say, if it has any;
-    else the sources', which then have to agree.
-
-    Raises:
-        InputError: they don't.
+    else the sources', which then have to agree: an InputError if they don't.
     """
     numbers = {number: (number, why) for source in sources for number, why in source.meaning.missing}
     numbers |= {number: (number, why) for number, why in own.missing}
@@ -104,11 +88,7 @@ def _way(source: Source) -> tuple[object, ...]:
 
 
 def with_names(own: Names, path: str, sources: Sequence[Source], features: int) -> Names:
-    """The features' names of a virtual data set in ``path`` that calls them ``own``; its sources have to call them alike.
-
-    Raises:
-        InputError: they don't.
-    """
+    """The features' names of a virtual data set in ``path`` that calls them ``own``; refuses sources that call them otherwise."""
     wide = [source for source in sources if source.columns == features]
     named = [(own, path)] if own else [(source.names, source.where) for source in wide if source.names][:1]
     if not named:

@@ -14,11 +14,7 @@ from mpi_pgd.errors import InputError
 
 
 def needs_plugin(data_set: h5py.Dataset, path: str) -> bool:
-    """Whether hdf5plugin is needed to read it.
-
-    Raises:
-        InputError: a filter is not installed.
-    """
+    """Whether hdf5plugin is needed to read it; refuses a filter that is not installed."""
     filters = data_set.id.get_create_plist()
     missing = [i for i in range(filters.get_nfilters()) if not h5py.h5z.filter_avail(filters.get_filter(i)[0])]
     if missing and load_plugin():
@@ -44,11 +40,7 @@ def load_plugin() -> bool:
 
 
 def raw_files(data_set: h5py.Dataset, path: str) -> list[str]:
-    """The files of raw numbers that hold its values, if any does. HDF5 reads zeros where one is too short.
-
-    Raises:
-        InputError: one is missing or too short.
-    """
+    """The files of raw numbers that hold its values, if any does; refuses one that is too short, where HDF5 reads zeros."""
     prefix = os.environ.get(RAW, "")
     if prefix.startswith("${ORIGIN}"):
         prefix = os.path.abspath(Path(path).parent) + prefix.removeprefix("${ORIGIN}")  # noqa: PTH100  (it keeps links)
@@ -65,12 +57,9 @@ def raw_files(data_set: h5py.Dataset, path: str) -> list[str]:
 
 
 def check_written(data_set: h5py.Dataset, path: str, need: range) -> None:
-    """Whether the rows ``need`` were ever written: HDF5 gives the fill value, or what the memory holds, for those that were not.
+    """Refuse rows among ``need`` that were never written: HDF5 gives the fill value for them, or what the memory holds.
 
     What was allocated is taken as written; HDF5 keeps no other record of it.
-
-    Raises:
-        InputError: some were not.
     """
     what = f"{data_set.name} in {path}"
     if not need or not data_set.size or data_set.external:

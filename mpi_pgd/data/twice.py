@@ -30,31 +30,18 @@ class Origin(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """Rows that a part of a table takes from a data set.
+    """Rows that a part of a table takes from a data set."""
 
-    Attributes:
-        part: its number.
-        path: of its file, as it was given.
-        of: whose rows.
-        name: of that data set, in words.
-        rows: which.
-        unit: what is counted, if it is not rows.
-    """
-
-    part: int
-    path: str
-    of: Origin
-    name: str
-    rows: range
-    unit: str = "rows"
+    part: int  # its number
+    path: str  # of its file, as it was given
+    of: Origin  # whose rows
+    name: str  # of that data set, in words
+    rows: range  # which
+    unit: str = "rows"  # what is counted, if it is not rows
 
 
 def check_once(taken: Sequence[Taken]) -> None:
-    """Every row of a data set may be in one part of a table only; what a virtual data set does within itself is its own affair.
-
-    Raises:
-        InputError: some rows are in two parts.
-    """
+    """Refuse rows that are in two parts of a table; what a virtual data set does within itself is its own affair."""
     furthest: list[Taken] = []  # that which ends last, and that of the others' which does
     for one in sorted(taken, key=lambda one: (one.of, one.rows.start)):
         furthest = furthest if furthest and furthest[0].of == one.of else []

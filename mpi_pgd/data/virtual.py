@@ -22,18 +22,12 @@ PIECES = 1 << 22  # boxes of a selection, or cells of the grid of all their edge
 
 
 class Mapping(NamedTuple):
-    """A part of a virtual data set and where it comes from.
+    """A part of a virtual data set and where it comes from."""
 
-    Attributes:
-        file, name: of the source; the file is ``.`` for that of the virtual data set itself.
-        boxes: of the virtual data set.
-        space: the selection in the source, of HDF5; its limits may be known only with the source's shape.
-    """
-
-    file: str
-    name: str
-    boxes: Boxes
-    space: h5py.h5s.SpaceID
+    file: str  # of the source; ``.`` is that of the virtual data set itself
+    name: str  # of the source there
+    boxes: Boxes  # of the virtual data set
+    space: h5py.h5s.SpaceID  # the selection in the source, of HDF5; its limits may be known only with the source's shape
 
     @property
     def rows(self) -> range:
@@ -74,8 +68,7 @@ def numbered(data_set: h5py.Dataset) -> Iterator[tuple[str, int]]:
 def boxes(space: h5py.h5s.SpaceID, shape: Shape, what: str) -> Boxes:
     """What is selected of a data set of ``shape``; only what is selected without a limit is cut off there.
 
-    Raises:
-        InputError: it is in too many pieces to be looked at; ``what`` is it of.
+    Refuses more pieces of ``what`` than can be looked at.
     """
     kind = space.get_select_type()
     if kind == h5py.h5s.SEL_ALL:
@@ -122,11 +115,7 @@ def volume(some: Boxes) -> int:
 
 
 def check_covered(some: Sequence[Boxes], shape: Shape, need: range, what: str) -> None:
-    """Every value of the rows ``need`` has to come from one source.
-
-    Raises:
-        InputError: some come from none, or from two. HDF5 does not say which of two counts.
-    """
+    """Refuse values of the rows ``need`` that come from no source, or from two: HDF5 does not say which of them counts."""
     low, high = np.zeros(len(shape), dtype=np.int64), np.array(shape, dtype=np.int64)
     low[0], high[0] = need.start, need.stop
     all_boxes = np.concatenate([np.zeros((0, 2, len(shape)), dtype=np.int64), *some]).clip(low, high)
@@ -157,12 +146,9 @@ def some_rows(first: int, last: int) -> str:
 
 
 def check_source(mapping: Mapping, source: h5py.Dataset, where: str, what: str) -> range:
-    """Hold a mapping against its source as it is; returns the source's rows that it takes.
+    """Refuse a source that has not what a mapping takes from it; returns the source's rows that it takes.
 
     HDF5 itself would read past its end, take other values, or crash.
-
-    Raises:
-        InputError: the source has not what the mapping takes from it.
     """
     shape, wanted = source.shape, volume(mapping.boxes)
     its = f"{source.name} in {where}, which has shape {shape}"

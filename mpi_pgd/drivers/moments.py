@@ -15,17 +15,11 @@ LARGEST, SMALLEST = 1e280, 1e-240  # of what is formed of the data: squares, pro
 
 
 class Moments(NamedTuple):
-    """Of the columns, y last, the same on every rank: each (p + 1,) float64.
+    """Of the columns, y last, the same on every rank: each (p + 1,) float64."""
 
-    Attributes:
-        mean: of the rows.
-        deviation: the root of the mean square about the mean (divided by n); 0 if nothing but rounding varies.
-        peak: the largest magnitude.
-    """
-
-    mean: Vector
-    deviation: Vector
-    peak: Vector
+    mean: Vector  # of the rows
+    deviation: Vector  # the root of the mean square about the mean (divided by n); 0 if nothing but rounding varies
+    peak: Vector  # the largest magnitude
 
     @classmethod
     def of(cls, vector: Vector) -> "Moments":
@@ -93,11 +87,7 @@ def units(peak: Vector) -> Vector:
 
 
 def check_range(moments: Moments, standardize: bool, x: str, y: str) -> None:
-    """Refuse values whose squares, products or weights float64 can't hold, though it holds the values.
-
-    Raises:
-        InputError: names the column (``x``, ``y`` are the data sets' names) and its largest value.
-    """
+    """Refuse values whose squares, products or weights float64 can't hold; ``x`` and ``y`` are the data sets' names."""
     peak, target = moments.peak[:-1], float(moments.peak[-1])
     if target and not SMALLEST**0.5 < target < LARGEST**0.5:
         raise InputError(_beyond(f"{y} has", target, "its squares"))

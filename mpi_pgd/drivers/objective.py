@@ -14,19 +14,12 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Scaling(NamedTuple):
-    """The change of units z = (x - mean) / scale, applied to the weights, never to the rows.
+    """The change of units z = (x - mean) / scale, applied to the weights, never to the rows."""
 
-    Attributes:
-        mean: (p + 1,), y last; zeros without an intercept.
-        scale: (p,); infinite where a column is constant (zero, without an intercept): its weight stays 0.
-        spread: (p,) the root mean square of each z; 0 where it is constant.
-        peak: (p + 1,) the largest magnitudes, in the user's units, y last.
-    """
-
-    mean: Vector
-    scale: Vector
-    spread: Vector
-    peak: Vector
+    mean: Vector  # (p + 1,), y last; zeros without an intercept
+    scale: Vector  # (p,); infinite where a column is constant (zero, without an intercept): its weight stays 0
+    spread: Vector  # (p,) the root mean square of each z; 0 where it is constant
+    peak: Vector  # (p + 1,) the largest magnitudes, in the user's units, y last
 
     @classmethod
     def of(cls, mean: Vector, deviation: Vector, peak: Vector, intercept: bool, standardize: bool) -> "Scaling":

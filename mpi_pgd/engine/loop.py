@@ -23,15 +23,10 @@ class Driver(Protocol):
 
 
 class Mode(Protocol):
-    """Who holds rows, who updates, and what travels.
+    """Who holds rows, who updates, and what travels."""
 
-    Attributes:
-        workers: how many share the blocks.
-        worker: this rank's number among them; -1 if it holds none.
-    """
-
-    workers: int
-    worker: int
+    workers: int  # how many share the blocks
+    worker: int  # this rank's number among them; -1 if it holds none
 
     def open(self, driver: Driver, query: Query) -> None:
         """Give everyone the first query."""

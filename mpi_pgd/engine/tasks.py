@@ -32,18 +32,11 @@ class Layout:
 
 
 class Task(Protocol):
-    """Sums over the rows that a driver can ask for.
+    """Sums over the rows that a driver can ask for."""
 
-    Attributes:
-        layout: what comes back.
-        width: numbers of the point at which it is evaluated.
-        uneven: from one query to the next its parts may shrink in some columns and not in others, so the bound of the sums is
-            taken anew each time; else when they have all shrunk.
-    """
-
-    layout: Layout
-    width: int
-    uneven: bool
+    layout: Layout  # what comes back
+    width: int  # numbers of the point at which it is evaluated
+    uneven: bool  # some parts may shrink while others don't: the bound of the sums is taken anew for each query
 
     def bind(self, point: Vector) -> BlockMap:
         """What maps a block at ``point``, whose first ``width`` numbers count, to its vector (layout.width,)."""

@@ -14,48 +14,28 @@ if TYPE_CHECKING:
 
 
 class Team(NamedTuple):
-    """The ranks that a mode is made for.
+    """The ranks that a mode is made for."""
 
-    Attributes:
-        comm: all of them.
-        nodes: the node of each (``world.nodes``).
-        replicas: how many workers are to hold each block.
-        worker: this rank's number among the workers until now; -1 if it had none.
-    """
-
-    comm: "MPI.Intracomm"
-    nodes: Sequence[str] = ()
-    replicas: int = 1
-    worker: int = -1
+    comm: "MPI.Intracomm"  # all of them
+    nodes: Sequence[str] = ()  # the node of each (``world.nodes``)
+    replicas: int = 1  # how many workers are to hold each block
+    worker: int = -1  # this rank's number among the workers until now; -1 if it had none
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What users, studies, plans and checks have to know of a mode.
+    """What users, studies, plans and checks have to know of a mode."""
 
-    Attributes:
-        name: as users write it.
-        text: what it does, for help.
-        synonyms: other programs' words for it, with spaces between them.
-        servers: ranks that hold no rows, the first ones; one that is alone always holds rows.
-        collectives: one for each message of a round (``comm.collectives.LIBRARY``).
-        messages: their sizes in bytes, of those of a partial, of a query, and of the peaks of the order-free sums.
-        algorithms: those that it offers; the first is the default.
-        make: the mode on the ranks of a team, with one of these. Collective. Imports MPI, which nothing else here does.
-        skips: ranks that are late skip rounds.
-        replicates: the mode that it stands for where each block is held by several workers; else nothing.
-    """
-
-    name: str
-    text: str
-    synonyms: str
-    servers: int
-    collectives: tuple[str, ...]
-    messages: Callable[[int, int, int], tuple[int, ...]]
-    algorithms: tuple[Algorithm, ...]
-    make: Callable[[Team, str], "Mode"]
-    skips: bool = False
-    replicates: str = ""
+    name: str  # as users write it
+    text: str  # what it does, for help
+    synonyms: str  # other programs' words for it, with spaces between them
+    servers: int  # ranks that hold no rows, the first ones; one that is alone always holds rows
+    collectives: tuple[str, ...]  # one for each message of a round (``comm.collectives.LIBRARY``)
+    messages: Callable[[int, int, int], tuple[int, ...]]  # their bytes, of those of a partial, a query, the order-free sums' peaks
+    algorithms: tuple[Algorithm, ...]  # those that it offers; the first is the default
+    make: Callable[[Team, str], "Mode"]  # with one of these. Collective. Imports MPI, which nothing else here does
+    skips: bool = False  # ranks that are late skip rounds
+    replicates: str = ""  # the mode that it stands for where each block is held by several workers; else nothing
 
     def first_worker(self, ranks: int) -> int:
         """The first of so many ranks that holds rows."""

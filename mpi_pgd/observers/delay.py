@@ -45,11 +45,7 @@ def parse(delay: str, fail_slow: str) -> list[Straggler | Exponential]:
 
 
 def check(stragglers: Iterable[Straggler | Exponential], ranks: int, first: int) -> None:
-    """Whether a world of ``ranks``, whose rank ``first`` is the first to hold rows, has these.
-
-    Raises:
-        InputError: a rank that is not there, or that holds no rows.
-    """
+    """Refuse those that are not among ``ranks``, or hold no rows, as ``first`` is the first that does."""
     for item in stragglers:
         if isinstance(item, Straggler) and not first <= item.rank < ranks:
             raise InputError(

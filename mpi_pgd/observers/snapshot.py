@@ -25,18 +25,12 @@ class Snapshot(NamedTuple):
     """A fit between two rounds, published as one object: who takes it at any time, as the watcher does, gets what belongs together.
 
     Nothing in it is written to, but that ``history`` may get lines after those of its rounds.
-
-    Attributes:
-        rounds: updates made.
-        vector: [peaks of the bound | dump of the driver]; empty before the first snapshot.
-        history: with a line for each of the rounds.
-        setup: see ``drivers.moments.Moments.vector``; None if it is not known yet.
     """
 
-    rounds: int
-    vector: Vector
-    history: History
-    setup: Vector | None = None
+    rounds: int  # updates made
+    vector: Vector  # [peaks of the bound | dump of the driver]; empty before the first snapshot
+    history: History  # with a line for each of the rounds
+    setup: Vector | None = None  # see ``drivers.moments.Moments.vector``; None if it is not known yet
 
 
 class Kept:
