@@ -59,20 +59,16 @@ def told(begun: "Start") -> Iterator[str]:
 
 
 def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
-    from mpi_pgd import modes
-    from mpi_pgd.report.beside import Model
-    from mpi_pgd.report.tables import INTRODUCTION, line, saved, summary
     from mpi_pgd.session.run import diverged
-    from mpi_pgd.study.model import sizes
 
     if not chosen.quiet:
+        from mpi_pgd.report.beside import Model
+        from mpi_pgd.report.tables import INTRODUCTION, line, saved, summary
+
         if shipped:
             print(INTRODUCTION.format(features=len(result.coef)))
-        mode = modes.chosen(chosen.mode, chosen.replicas)
-        messages = mode.messages(*sizes(len(result.coef), chosen.sums == "order-free"), 0)
-        resent = mode.sent_by_server(chosen.algorithm, result.record["ranks"], messages)
         model = Model(result.coef, result.intercept, result.feature_names)
-        print(summary(result.record, model, result.r2, resent, chosen.all))
+        print(summary(result.record, model, result.r2, chosen.all))
         print(line("saved", saved(chosen.out, chosen.checkpoint, chosen.trace)), flush=True)
     if result.status == "diverged":
         complain(diverged(result))

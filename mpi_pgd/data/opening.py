@@ -8,7 +8,6 @@ from pathlib import Path
 
 import h5py
 
-from mpi_pgd.data import foreign
 from mpi_pgd.data.files import regular
 from mpi_pgd.errors import InputError, printable
 
@@ -58,6 +57,8 @@ def _why_not_opened(path: str, message: str) -> InputError:
     if "truncated file" in message:
         return InputError(f"{path} is cut short (an HDF5 file, but its end is missing): copy or make it again")
     if "signature not found" in message:
+        from mpi_pgd.data import foreign  # not at start-up: it looks into archives
+
         kind, lines = foreign.recipe(path)
         if lines:
             return InputError(

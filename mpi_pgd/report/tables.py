@@ -20,20 +20,20 @@ added over MPI, and the weights move. No data was given, so here are the diamond
 """
 
 
-def summary(record: Mapping[str, Any], model: Model, r2: float | None, resent: int, every: bool = False) -> str:
+def summary(record: Mapping[str, Any], model: Model, r2: float | None, every: bool = False) -> str:
     """The fit's record (the content of run.json) and what was fitted, as aligned lines.
 
     Args:
         record: as written to run.json.
         model: the coefficients; of many, the largest are shown.
         r2: the coefficient of determination; None if it is not defined.
-        resent: bytes the server broadcasts a round; 0 without a server.
         every: show all coefficients, one a line.
     """
     parts, seconds = record["per_round"], record["seconds"]
     whole = sum(parts.values()) or 1.0
     split = "   ".join(f"{name} {_seconds(value)} ({value / whole:.0%})" for name, value in parts.items())
-    sent = f"{record['bytes_per_round']:,} bytes by each worker" + (f", {resent:,} by the server" if resent else "")
+    served = record["server_bytes_per_round"]
+    sent = f"{record['bytes_per_round']:,} bytes by each worker" + (f", {served:,} by the server" if served else "")
     lines = _fitted(record, model, r2) | {
         "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
         "a round": split,

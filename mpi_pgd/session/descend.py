@@ -17,10 +17,8 @@ from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.losses import LOSSES
-from mpi_pgd.observers.balance import Balance
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs
-from mpi_pgd.observers.delay import Delayed, parse
 from mpi_pgd.observers.snapshot import Snapshots
 from mpi_pgd.options import made
 from mpi_pgd.penalties import PENALTIES
@@ -73,16 +71,21 @@ def descend(
     observers: list[Observer] = [problem.pulse, clock]
     if snapshots:
         observers.append(snapshots(driver, sums))
-    balance = Balance(comm, mode.worker, shard.owners, clock.crowded, partial(move_blocks, problem, mode, shard))
+    balance = None
     if chosen.balance:
+        from mpi_pgd.observers.balance import Balance  # these two not at start-up: hardly anyone asks for them
+
+        balance = Balance(comm, mode.worker, shard.owners, clock.crowded, partial(move_blocks, problem, mode, shard))
         observers.append(balance)
     blocks: Iterable[Block] = shard
-    if stragglers := parse(chosen.delay, chosen.fail_slow):
-        blocks = Delayed(shard, stragglers, problem.ids[comm.rank], comm.rank - first)
+    if chosen.delay or chosen.fail_slow:
+        from mpi_pgd.observers.delay import Delayed, parse
+
+        blocks = Delayed(shard, parse(chosen.delay, chosen.fail_slow), problem.ids[comm.rank], comm.rank - first)
     rounds(mode, blocks, sums, driver, query, observers, flags)
     problem.pulse.enter("waiting for the end")
     clock.close()
-    return Descent(driver, query, clock.costs, sums, balance.moved)
+    return Descent(driver, query, clock.costs, sums, balance.moved if balance else 0)
 
 
 def objective(problem: Problem, moments: Moments) -> Objective:

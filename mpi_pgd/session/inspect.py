@@ -19,7 +19,6 @@ from mpi_pgd.config import Settings
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.modes.facts import Facts
-from mpi_pgd.observers.delay import check, parse
 from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
@@ -102,7 +101,7 @@ def inspect_files(
         warn(comm, problem.nodes)
     with agreement(comm):
         if not shrunk:
-            check(parse(chosen.delay, chosen.fail_slow), comm.size, problem.facts.first_worker(comm.size))
+            _check_stragglers(problem)
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
 
 
@@ -141,3 +140,11 @@ def warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
     if comm.rank == 0:
         for trap in scheduler.traps(os.environ, len(set(names)), cpus.tolist()):
             LOG.warning(f"{trap.words}: {trap.advice}")
+
+
+def _check_stragglers(problem: Problem) -> None:
+    chosen = problem.settings
+    if chosen.delay or chosen.fail_slow:
+        from mpi_pgd.observers.delay import check, parse  # not at start-up: hardly anyone delays
+
+        check(parse(chosen.delay, chosen.fail_slow), problem.comm.size, problem.facts.first_worker(problem.comm.size))

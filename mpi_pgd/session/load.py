@@ -32,12 +32,12 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
     Args:
         problem: says which rows there are.
         mode: says how many workers share the blocks.
-        shard: what this rank holds already; what then nobody holds is shared out, so that little is read.
+        shard: what this rank holds already; what then nobody holds is shared out, so that little is read. If it holds nothing, the
+            room was checked.
 
     Raises:
         InputError: they don't fit into the node's memory, or can't be read.
     """
-    check_room(problem, mode)
     shard = shard or MemoryShard(
         problem.table, problem.partition, lambda rows: problem.pulse.enter(f"reading rows {rows.start} to {rows.stop - 1}")
     )
@@ -98,7 +98,8 @@ def _check_node(problem: Problem, rows: int, fresh: bool = True) -> None:
     wanted = node_total(comm, names, rows) + beside
     held = node_total(comm, names, held_bytes())
     with agreement(comm):
-        there = int(SPARE * available_bytes(held))
+        first = names.index(names[comm.rank]) == comm.rank  # one rank a node looks
+        there = int(SPARE * available_bytes(held)) if first else max(beside, wanted)
         if beside > there:
             chunk = max(part.chunk_bytes for part in table.parts)
             many = f"{table.features:,} features" + f" in chunks of {_giga(chunk)}" * (chunk > 0)

@@ -93,7 +93,7 @@ def _record(course: Course) -> dict[str, Any]:
         },
         "seconds_per_round": sum(costs.mean().values()),
         "per_round": costs.median(),
-        "bytes_per_round": _sent(course),
+        **_sent(course),
         "costs": costs.record(),
         "moved_blocks": descent.moved,
         "losses": list(course.losses),
@@ -118,11 +118,12 @@ def _origin(problem: Problem, deadline: Deadline) -> dict[str, Any]:
     return found
 
 
-def _sent(course: Course) -> int:
-    """Bytes that a worker, in peer-to-peer the busiest, hands to MPI in a round."""
-    problem, sums = course.problem, course.descent.sums
-    sizes = problem.facts.messages(sums.bytes, 0, sums.peaks.nbytes * sums.order_free)
-    return problem.facts.sent_by_worker(problem.settings.algorithm, problem.comm.size, sizes)
+def _sent(course: Course) -> dict[str, int]:
+    """Bytes that the busiest worker and the server, 0 without one, hand to MPI in a round."""
+    problem, sums, query = course.problem, course.descent.sums, course.descent.query
+    sizes = problem.facts.messages(sums.bytes, query.buffer.nbytes, sums.peaks.nbytes * sums.order_free)
+    way = problem.settings.algorithm, problem.comm.size, sizes
+    return {"bytes_per_round": problem.facts.sent_by_worker(*way), "server_bytes_per_round": problem.facts.sent_by_server(*way)}
 
 
 def fingerprint(coef: Vector, intercept: float) -> str:

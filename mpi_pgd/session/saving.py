@@ -14,7 +14,6 @@ from mpi_pgd.observers.snapshot import Kept
 from mpi_pgd.recovery import saver
 from mpi_pgd.recovery.attempts import Team
 from mpi_pgd.recovery.resume import Writer
-from mpi_pgd.report import rescue
 from mpi_pgd.session import provenance
 from mpi_pgd.session.places import Places
 from mpi_pgd.session.record import outside
@@ -104,6 +103,8 @@ class Saving:
     def rescue(self, failure: BaseException) -> None:
         """The newest state that there is, as the run fails: the checkpoint may be as old as --every says. Else the coefficients."""
         if self._found and not self.writer:
+            from mpi_pgd.report import rescue  # nobody hopes to need it
+
             found = self._found()
             LOG.warning(f"the coefficients of {found['rounds']} rounds could not be written as asked; {rescue.write(found)}")
         if not (self.writer and self.writer.about and self._first):

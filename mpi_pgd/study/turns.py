@@ -19,7 +19,7 @@ from mpi_pgd.modes import AMONG_PEERS, WAYS
 from mpi_pgd.report.progress import steps
 from mpi_pgd.session.descend import descend
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.load import choose_mode, load_rows
+from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.session.prepare import take_moments
 from mpi_pgd.session.record import fingerprint
 
@@ -135,6 +135,7 @@ class Race:
         """The objective and the step, with the same bits whoever computes them: all ranks together, as peers."""
         problem = self.problem.on(self.problem.comm, rows, **AMONG_PEERS)
         topology = choose_mode(problem)
+        check_room(problem, topology)
         self._setups[rows] = take_moments(problem, topology, load_rows(problem, topology), self.flags)
 
     def _turn(self, one: Contestant, warm: bool, team: MPI.Intracomm) -> Turn | None:
@@ -146,6 +147,7 @@ class Race:
         team.Allreduce(MPI.IN_PLACE, held, MPI.LAND)  # loading is collective: all do it, or none
         if not held:
             self._shard = None  # the old rows go before the new ones come
+            check_room(problem, topology)
             self._shard = key, load_rows(problem, topology)
         assert self._shard
         setup, shard = self._setups[one.rows], self._shard[1]

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -40,7 +39,7 @@ def replace(contents: Mapping[Path, Content | None]) -> None:
         OSError, RuntimeError, ValueError: that can't be done; the files that were there are as they were, and nothing is left of
             the attempt.
     """
-    token = secrets.token_hex(_TOKEN)
+    token = os.urandom(_TOKEN).hex()
     # What goes is first: as long as there are parts, ``tidy`` knows that an exchange was not finished.
     first = sorted(contents.items(), key=lambda item: item[1] is not None)
     changes = [_change(path, token, content) for path, content in first]
@@ -70,7 +69,7 @@ def create(path: Path, content: Content) -> None:
 
 def rehearse(contents: Mapping[Path, Content]) -> None:
     """Write files aside and remove them: what would fail after the work fails now. Raises what ``replace`` does."""
-    token = secrets.token_hex(_TOKEN)
+    token = os.urandom(_TOKEN).hex()
     for path, content in contents.items():
         part = _change(path, token, content).part
         try:
