@@ -7,7 +7,6 @@ from typing import Any
 
 from mpi_pgd import config
 from mpi_pgd.config import Settings
-from mpi_pgd.data.foreign import of_arrays
 from mpi_pgd.errors import InputError
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.resume import Start, carried
@@ -21,6 +20,8 @@ def read_options(data: Any, more: Sequence[Any], options: Mapping[str, Any]) -> 
     """
     arrays = [value for value in (data, *more, options.get("X")) if _numbers(value)]
     if arrays or (more and not all(isinstance(value, str | os.PathLike) for value in more)):
+        from mpi_pgd.data.foreign import of_arrays  # not at start-up: it looks into archives
+
         what = "arrays" if arrays else f"{len(more) + 1} arguments"
         words = f"fit was given {what}: expected the name of an HDF5 file, from which each rank reads its own rows; "
         raise InputError(words + "these three lines make it of arrays X and y (on one rank):", *of_arrays())
