@@ -36,12 +36,7 @@ class Algorithm:
     library: bool  # the MPI library's collectives are called, and the schedules are only counted
 
     def sent(self, rank: int, ranks: int, sizes: tuple[int, ...]) -> int:
-        """Bytes that a rank sends in a round.
-
-        Args:
-            rank, ranks: which of how many.
-            sizes: bytes of the messages of a round, one for each schedule.
-        """
+        """Bytes that a rank sends in a round whose messages, one for each schedule, have ``sizes`` bytes."""
         return sent(self.schedules, rank, ranks, sizes)
 
     def sent_by_all(self, ranks: int, sizes: tuple[int, ...]) -> int:
@@ -55,13 +50,10 @@ def _own_vector(rank: int, ranks: int, length: int) -> Iterator[Step]:
 
 
 def by_hand(formula: str, *schedules: Schedule, folds: bool = True, **told: str) -> Algorithm:
-    """An algorithm that is its schedules.
+    """An algorithm that is its schedules, one for each collective of a round; ``told`` are its other fields.
 
-    Args:
-        formula: what one of its collectives costs, in words: of m ranks, n bytes, a message's latency alpha, a byte's time beta.
-        schedules: one for each collective of a round.
-        folds: powers of two ranks are a case of their own.
-        told: the other fields of the algorithm.
+    ``formula`` is what one of the collectives costs: of m ranks, n bytes, a message's latency alpha, a byte's time beta; with
+    ``folds``, powers of two ranks are a case of their own.
     """
     reduce, *broadcast = map(form, schedules)
     shape = Shape(told["name"], formula, reduce, broadcast[0] if broadcast else None, folds)

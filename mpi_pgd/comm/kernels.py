@@ -16,10 +16,9 @@ FEATURES = 256  # at most: enough to go through a kernel's main loop and its res
 
 
 def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> str:
-    """Let every rank map the same block, and compare; returns the digest of what came out. Collective.
+    """Refuse ranks that map the same block to other bits; returns the digest of what came out. Collective.
 
-    Raises:
-        InputError: two ranks got other bits. Peers that each make the update would then part, and wait for each other for ever.
+    Peers that each make the update would part, and wait for each other for ever.
     """
     mine = digest(block_rows, features)
     first = comm.bcast(f"{mine} {MPI.Get_processor_name()}")

@@ -56,14 +56,7 @@ def ring(rank: int, ranks: int, length: int) -> Iterator[Step]:
 
 def recursive_doubling(rank: int, ranks: int, length: int) -> Iterator[Step]:
     """Pairs at distance 1, 2, 4 ... exchange all they have: log2(m)(alpha + beta n), and two more if m is no power of two."""
-    whole = range(length)
-    yield from _fold_in(rank, ranks, whole)
-    place = _place(rank, ranks)
-    if place >= 0:
-        for distance in _distances(ranks):
-            partner = _rank(place ^ distance, ranks)
-            yield Step(partner, whole, partner, whole, True)
-    yield from _fold_out(rank, ranks, whole)
+    return _folded(rank, ranks, range(length), _double)
 
 
 def rabenseifner(rank: int, ranks: int, length: int) -> Iterator[Step]:
@@ -71,12 +64,13 @@ def rabenseifner(rank: int, ranks: int, length: int) -> Iterator[Step]:
 
     If m is no power of two, two more messages of n bytes.
     """
-    whole = range(length)
-    yield from _fold_in(rank, ranks, whole)
-    place = _place(rank, ranks)
-    if place >= 0:
-        yield from _halve_and_double(place, ranks, whole)
-    yield from _fold_out(rank, ranks, whole)
+    return _folded(rank, ranks, range(length), _halve_and_double)
+
+
+def _double(place: int, ranks: int, whole: range) -> Iterator[Step]:
+    for distance in _distances(ranks):
+        partner = _rank(place ^ distance, ranks)
+        yield Step(partner, whole, partner, whole, True)
 
 
 def _halve_and_double(place: int, ranks: int, mine: range) -> Iterator[Step]:
@@ -100,29 +94,23 @@ def _extra(ranks: int) -> int:
     return ranks - (1 << (ranks.bit_length() - 1))
 
 
-def _place(rank: int, ranks: int) -> int:
-    """The rank's number among the power of two that exchange; -1 for the silent one of a pair."""
-    extra = _extra(ranks)
-    if rank >= 2 * extra:
-        return rank - extra
-    return rank // 2 if rank % 2 else NOBODY
-
-
 def _rank(place: int, ranks: int) -> int:
     extra = _extra(ranks)
     return place + extra if place >= extra else 2 * place + 1
 
 
-def _fold_in(rank: int, ranks: int, whole: range) -> Iterator[Step]:
-    if rank >= 2 * _extra(ranks):
-        return
-    yield Step(NOBODY, EMPTY, rank - 1, whole, True) if rank % 2 else Step(rank + 1, whole, NOBODY, EMPTY, False)
-
-
-def _fold_out(rank: int, ranks: int, whole: range) -> Iterator[Step]:
-    if rank >= 2 * _extra(ranks):
-        return
-    yield Step(rank - 1, whole, NOBODY, EMPTY, False) if rank % 2 else Step(NOBODY, EMPTY, rank + 1, whole, False)
+def _folded(rank: int, ranks: int, whole: range, exchange: Callable[[int, int, range], Iterator[Step]]) -> Iterator[Step]:
+    """``exchange`` is among a power of two of ranks: the odd one of each pair acts for both, and the even one is silent."""
+    extra = _extra(ranks)
+    if rank >= 2 * extra:
+        yield from exchange(rank - extra, ranks, whole)
+    elif rank % 2:
+        yield Step(NOBODY, EMPTY, rank - 1, whole, True)
+        yield from exchange(rank // 2, ranks, whole)
+        yield Step(rank - 1, whole, NOBODY, EMPTY, False)
+    else:
+        yield Step(rank + 1, whole, NOBODY, EMPTY, False)
+        yield Step(NOBODY, EMPTY, rank + 1, whole, False)
 
 
 @cache

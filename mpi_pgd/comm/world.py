@@ -89,13 +89,8 @@ def guard(comm: MPI.Intracomm) -> Iterator[None]:
     except BaseException:
         if comm.size == 1:
             raise
-        _abort(comm)
-
-
-def _abort(comm: MPI.Intracomm) -> NoReturn:
-    head = f"rank {comm.rank} of {comm.size} on {MPI.Get_processor_name()} failed:\n"
-    sys.stdout.flush()
-    end(1, head + traceback.format_exc())
+        sys.stdout.flush()
+        end(1, f"rank {comm.rank} of {comm.size} on {MPI.Get_processor_name()} failed:\n{traceback.format_exc()}")
 
 
 def end(code: int, words: str = "") -> NoReturn:

@@ -29,18 +29,12 @@ class Span(NamedTuple):
 
 
 class Behind:
-    """What is found behind the data sets of one file.
-
-    Attributes:
-        files: each file, and for which rows it matters.
-        plugin: whether hdf5plugin is needed.
-        chunk_bytes: of the largest chunk, as numbers.
-    """
+    """What is found behind the data sets of one file."""
 
     def __init__(self) -> None:
-        self.files: dict[Stamp, Span] = {}
-        self.plugin = False
-        self.chunk_bytes = 0
+        self.files: dict[Stamp, Span] = {}  # each file, and for which rows it matters
+        self.plugin = False  # whether hdf5plugin is needed
+        self.chunk_bytes = 0  # of the largest chunk, as numbers
 
     def note(self, paths: Iterable[str], rows: range, hdf5: bool = True) -> None:
         """Take the files' stamps, before anything is read from them."""

@@ -53,7 +53,6 @@ def categories(data_set: h5py.Dataset) -> Codes | None:
 
 
 def _group(data_set: h5py.Dataset, own: str) -> h5py.Group | None:
-    """That of a data set whose own name is this one."""
     return data_set.parent if printable(data_set.name).endswith(f"/{own}") else None
 
 

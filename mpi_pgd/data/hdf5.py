@@ -180,8 +180,8 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
         x=x,
         y=y,
         features=first.features,
-        x_type=_common([part.x.type for part in parts]),
-        y_type=_common([part.y.type for part in parts]),
+        x_type=str(np.result_type(*{part.x.type for part in parts})),
+        y_type=str(np.result_type(*{part.y.type for part in parts})),
         labels="".join(f"{name}\n" for name in first.names),
         plugin=any(one.plugin for one in found),
         node=os.uname().nodename,
@@ -289,10 +289,6 @@ def _data_set(behind: Behind, file: h5py.File, path: str, name: str, flag: str) 
     raise InputError(
         f"{path} has no data set {name}{nearest(name, there)}; its data sets are: {listed}; name the right one with {flag}"
     )
-
-
-def _common(types: list[str]) -> str:
-    return str(np.result_type(*types)) if len(set(types)) > 1 else types[0]
 
 
 def _layout(data_set: h5py.Dataset) -> str:

@@ -110,16 +110,9 @@ def truth(recipe: Recipe) -> tuple[Floats, float]:
 
 
 def slab(recipe: Recipe, index: int) -> tuple[Floats, Floats]:
-    """The rows of one slab, global rows `index * slab_rows(features)` and on: X and y.
+    """The rows of slab 0 to 2**64 - 2, global rows `index * slab_rows(features)` and on: X (slab_rows, features), y (slab_rows,).
 
-    A slab is always whole: the last one of a file is cut when it is written.
-
-    Args:
-        recipe: what to make.
-        index: 0 to 2**64 - 2.
-
-    Returns:
-        X: float64 (slab_rows, features), C order; y: float64 (slab_rows,).
+    Both are float64, X in C order. A slab is always whole: the last one of a file is cut when it is written.
     """
     coef, intercept = truth(recipe)
     own, shared = _mixture(recipe)

@@ -164,11 +164,9 @@ class _Attributes:
         self.where, self.attributes = f"{name} in {path}", data_set.attrs
 
     def text(self, key: str) -> str:
-        """Of a text; empty if it is none."""
         return text(self.attributes.get(key))
 
     def numbers(self, key: str) -> list[Number]:
-        """All that it holds; none if it is not there."""
         value = self.attributes.get(key)
         if value is None or isinstance(value, h5py.Empty):
             return []
@@ -184,7 +182,6 @@ class _Attributes:
         return numbers
 
     def one(self, key: str, default: float) -> float:
-        """A single finite number."""
         found = self.numbers(key) or [default]
         if len(found) > 1 or not math.isfinite(found[0]):
             raise InputError(f"{self.where} has the attribute {key} with {found[:SHOWN]}: expected one finite number")

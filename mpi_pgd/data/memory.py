@@ -25,21 +25,14 @@ class MemoryShard:
 
     Rows of another type than float64 stay as small as they are in the file and are widened a block at a time, in cache. So the
     answer has the same bits as for the same numbers stored as float64.
-
-    Attributes:
-        blocks: the numbers of the blocks that it yields, ascending.
-        pieces: what was read together: x (rows, features) and y (rows,) of a run of neighbouring blocks.
-        peaks: (features + 1,) float64, the largest magnitude of each column and of y over all that was read.
-        owners: who holds which block, as far as this rank was told.
-        rows_read: how many that were.
     """
 
     def __init__(self, table: Table, partition: Partition, reading: Callable[[range], None] = lambda _: None) -> None:
         self.table, self.partition, self.reading = table, partition, reading
-        self.blocks = np.zeros(0, dtype=np.int64)
-        self.pieces: list[tuple[Rows, Vector]] = []
-        self.peaks = np.zeros(partition.features + 1)
-        self.owners: Owners = np.zeros(0, dtype=np.int32)
+        self.blocks = np.zeros(0, dtype=np.int64)  # the numbers of those that it yields, ascending
+        self.pieces: list[tuple[Rows, Vector]] = []  # x and y of each run of neighbouring blocks that was read together
+        self.peaks = np.zeros(partition.features + 1)  # the largest magnitudes of the columns, y last, over all that was read
+        self.owners: Owners = np.zeros(0, dtype=np.int32)  # who holds which block, as far as this rank was told
         self.rows_read = 0
         self._read: dict[int, Block] = {}
         self._yielded: list[Block] = []

@@ -65,8 +65,7 @@ def _spelled(signs: Any) -> object:
 def places(names: Names, path: str, first: Names, first_path: str) -> "array[int]":
     """The column of the table, named as in the ``first`` file, for each column of another file; empty if they are the same.
 
-    Raises:
-        InputError: the names don't tell.
+    Refuses names that don't tell.
     """
     if names == first:
         return array("q")

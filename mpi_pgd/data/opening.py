@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +19,12 @@ LINKS = 64  # one behind the other: more are a circle
 
 # What h5py raises when HDF5 can't make sense of a file.
 DAMAGED = (OSError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, MemoryError)
+# Where the operating system does not let it be opened.
+REFUSED: dict[type[Exception], str] = {
+    FileNotFoundError: "there is no file {}: give one or more HDF5 files",
+    PermissionError: "{} may not be read by this user: change its permissions",
+    BlockingIOError: "{} is being written by another program: wait until that has closed it",
+}
 
 
 @contextmanager
@@ -32,28 +38,18 @@ def opened(path: str) -> Iterator[h5py.File]:
     regular(path)
     try:
         file = h5py.File(path, "r", locking="best-effort")
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}: give one or more HDF5 files") from None
-    except PermissionError:
-        raise InputError(f"{path} may not be read by this user: change its permissions") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder: give the files in it, for example {path}/*.h5") from None
-    except BlockingIOError:
-        raise InputError(f"{path} is being written by another program: wait until that has closed it") from None
     except (OSError, ValueError) as error:
-        raise _why_not_opened(path, str(error)) from None
-    try:
-        with file:
-            yield file
-    except InputError:
-        raise
-    except DAMAGED as error:
-        raise InputError(f"{path} is damaged, it can't be read: {brief(str(error))}; copy or make it again") from None
+        raise _why_not_opened(path, error) from None
+    with _sound(f"{path} is damaged, it can't be read", "; copy or make it again"), file:
+        yield file
 
 
-def _why_not_opened(path: str, message: str) -> InputError:
+def _why_not_opened(path: str, error: Exception) -> InputError:
+    if type(error) in REFUSED:
+        return InputError(REFUSED[type(error)].format(path))
     if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises for names that are too long)
         return InputError(f"{path} is a folder: give the files in it, for example {path}/*.h5")
+    message = str(error)
     if "truncated file" in message:
         return InputError(f"{path} is cut short (an HDF5 file, but its end is missing): copy or make it again")
     if "signature not found" in message:
@@ -70,15 +66,19 @@ def _why_not_opened(path: str, message: str) -> InputError:
     return InputError(f"{path} can't be opened as HDF5: {brief(message)}")
 
 
-@contextmanager
-def reading(path: str, rows: range) -> Iterator[None]:
+def reading(path: str, rows: range) -> AbstractContextManager[None]:
     """What HDF5 says while it reads ``rows`` of the file as an InputError."""
+    return _sound(f"rows {rows.start} to {rows.stop - 1} of {path} can't be read")
+
+
+@contextmanager
+def _sound(trouble: str, advice: str = "") -> Iterator[None]:
     try:
         yield
     except InputError:
         raise
     except DAMAGED as error:
-        raise InputError(f"rows {rows.start} to {rows.stop - 1} of {path} can't be read: {brief(str(error))}") from None
+        raise InputError(f"{trouble}: {brief(str(error))}{advice}") from None
 
 
 def brief(message: str) -> str:

@@ -48,15 +48,8 @@ def _by_header(file: h5py.File) -> str:
 def turned(x: Shape, y: Shape, made_by: str, name: str, target: str, path: str) -> bool:
     """Whether the features, of shape ``x`` (two dimensions), are stored with columns before rows.
 
-    Where the length of the targets fits one way alone, that is the way. Where it fits both, ``creator`` decides.
-
-    Args:
-        x, y: shapes of the features and the targets.
-        made_by: what ``creator`` found.
-        name, target, path: of the data sets and the file, for sentences.
-
-    Raises:
-        InputError: the targets fit neither way, or the other way with nothing that tells why.
+    Where the length of the targets, of shape ``y``, fits one way alone, that is the way. Where it fits both, ``made_by`` decides,
+    which is what ``creator`` found. Refuses targets that fit neither way, or the other way with nothing that tells why.
     """
     first, second = x
     upright = y in ((first,), (first, 1))

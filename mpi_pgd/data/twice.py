@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,9 @@ class Taken(NamedTuple):
     unit: str = "rows"  # what is counted, if it is not rows
 
 
+END = attrgetter("rows.stop")
+
+
 def check_once(taken: Sequence[Taken]) -> None:
     """Refuse rows that are in two parts of a table; what a virtual data set does within itself is its own affair."""
     furthest: list[Taken] = []  # that which ends last, and that of the others' which does
@@ -50,11 +54,7 @@ def check_once(taken: Sequence[Taken]) -> None:
                 raise InputError(_twice(before, one))
         mine = [before for before in furthest if before.part == one.part] + [one]
         others = [before for before in furthest if before.part != one.part]
-        furthest = sorted([max(mine, key=_end), *others], key=_end)[:-3:-1]
-
-
-def _end(one: Taken) -> int:
-    return one.rows.stop
+        furthest = sorted([max(mine, key=END), *others], key=END)[:-3:-1]
 
 
 def _twice(one: Taken, other: Taken) -> str:

@@ -81,27 +81,19 @@ def boxes(space: h5py.h5s.SpaceID, shape: Shape, what: str) -> Boxes:
         found[:, 1] += 1
         return found
     sides = [_side(*parts) for parts in zip(*space.get_regular_hyperslab(), shape, strict=True)]
-    _check_pieces(prod(side.runs for side in sides), what)
-    axes = np.meshgrid(*(side.start + side.stride * np.arange(side.runs, dtype=np.int64) for side in sides), indexing="ij")
+    _check_pieces(prod(len(starts) for starts, _ in sides), what)
+    axes = np.meshgrid(*(np.arange(starts.start, starts.stop, starts.step, dtype=np.int64) for starts, _ in sides), indexing="ij")
     lows = np.stack([axis.ravel() for axis in axes], axis=1)
-    return np.stack([lows, lows + np.array([side.length for side in sides], dtype=np.int64)], axis=1)
+    return np.stack([lows, lows + np.array([length for _, length in sides], dtype=np.int64)], axis=1)
 
 
-class _Side(NamedTuple):
-    """What is selected of one dimension: ``runs`` runs of ``length`` indices."""
-
-    start: int
-    stride: int
-    runs: int
-    length: int
-
-
-def _side(start: int, stride: int, count: int, block: int, limit: int) -> _Side:
+def _side(start: int, stride: int, count: int, block: int, limit: int) -> tuple[range, int]:
+    """What is selected of one dimension: where its runs start, and how many indices each has."""
     if block == h5py.h5s.UNLIMITED:
-        return _Side(start, 1, 1, max(0, limit - start))
+        return range(start, start + 1), max(0, limit - start)
     if count == h5py.h5s.UNLIMITED:
         count = max(0, -(-(limit - start) // stride))
-    return _Side(start, 1, 1, count * block) if stride == block else _Side(start, stride, count, block)
+    return (range(start, start + 1), count * block) if stride == block else (range(start, start + stride * count, stride), block)
 
 
 def bounds(some: Boxes) -> range:

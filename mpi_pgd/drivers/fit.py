@@ -42,14 +42,6 @@ class FitDriver:
 
     Each evaluation first judges the weights that it was made at; only if the fit goes on does the solver move them. So what is
     reported belongs to the weights that are returned, and ``rounds`` counts the solver's updates.
-
-    Attributes:
-        task: what it asks for.
-        status: why it ended.
-        rounds: updates made.
-        objective, gradient_norm, loss: at the weights in the last query; the loss is a sum over all rows.
-        step: of the last update; 0 before the first.
-        digits: of the first gradient that are left: by how many powers of ten it fell, but no further than its rounding error.
     """
 
     def __init__(
@@ -62,10 +54,10 @@ class FitDriver:
         self.parts = task.layout.split(self.sums)
         self.best = np.zeros(task.width)
         self.history = history
-        self.status: Status | None = None
-        self.rounds = 0
-        self.objective = self.gradient_norm = self.loss = math.inf
-        self.step = self.rounding = 0.0
+        self.status: Status | None = None  # why it ended
+        self.rounds = 0  # updates made
+        self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a sum over rows
+        self.step = self.rounding = 0.0  # of the last update, and of the gradient
         self._lowest = [math.inf, math.inf, math.inf]
         self._smallest, self._fell = math.inf, 0.0  # of the gradient's norms; the round when it fell last
 
@@ -149,6 +141,6 @@ class FitDriver:
 
     @property
     def digits(self) -> float:
-        """See above."""
+        """By how many powers of ten the gradient fell, but no further than its rounding error."""
         first, left = self.history.gradient_norm[:1], max(self.gradient_norm, self.rounding)
         return math.log10(first[0] / left) if first and 0 < left < first[0] else 0.0

@@ -12,19 +12,23 @@ class History:
     """A line a round: objective and gradient's norm at the weights *after* it, its step, and the seconds since the start.
 
     The first line is the evaluation at the start, before round 1, to which no step led: 0.
-
-    Attributes:
-        start: ``perf_counter()`` when the clock began.
-        first: sha256 of the sums of that evaluation, which tells these rows from others; nothing before it was made.
     """
 
     COLUMNS = ("objective", "gradient_norm", "step", "seconds")
 
     def __init__(self, start: float) -> None:
-        self.start = start
-        self.first = ""
+        self.start = start  # ``perf_counter()`` when the clock began
+        self.first = ""  # sha256 of the sums of that evaluation, once it was made: it tells these rows from others
         self._columns = [array("d") for _ in self.COLUMNS]
         self.objective, self.gradient_norm, self.step, self.seconds = self._columns
+
+    @classmethod
+    def of(cls, start: float, lines: Vector, first: str) -> "History":
+        """With ``lines`` that another had."""
+        made = cls(start)
+        made.extend(0, lines)
+        made.first = first
+        return made
 
     def add(self, value: float, norm: float, step: float) -> None:
         """A line, now."""

@@ -43,10 +43,6 @@ class MomentsDriver:
         first: (p + 1,) the first row, y last.
         peak: (p + 1,) the largest magnitude of each column, and of y, over all rows.
         block_rows: of a full block.
-
-    Attributes:
-        task: what it asks for.
-        bound: on each number of a block's answer, in any of the passes: (2 (p + 1),). So no pass has to be repeated.
     """
 
     def __init__(self, rows: int, first: Vector, peak: Vector, block_rows: int) -> None:
@@ -55,6 +51,7 @@ class MomentsDriver:
         self.task = MomentsTask(self.unit, block_rows)
         self.mean, self.deviation = first.copy(), np.zeros_like(first)
         largest = 2 * peak * self.unit
+        # On each number of a block's answer, in any of the passes, so that no pass has to be repeated: (2 (p + 1),).
         self.bound = np.concatenate([block_rows * largest, block_rows * largest * largest])
         self._passes = 0
 

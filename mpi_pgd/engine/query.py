@@ -1,10 +1,26 @@
 """What is asked of every rank in a round: which task, at which point."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from mpi_pgd.engine.tasks import Task
+
+Kind = TypeVar("Kind", bound=int)
+
+
+class _Field(Generic[Kind]):
+    """A whole number or a flag in the buffer of a query."""
+
+    def __init__(self, place: int, kind: Callable[[float], Kind]) -> None:
+        self.place, self.kind = place, kind
+
+    def __get__(self, query: "Query", owner: object) -> Kind:
+        return self.kind(query.buffer[self.place])
+
+    def __set__(self, query: "Query", value: Kind) -> None:
+        query.buffer[self.place] = value
 
 
 class Query:
@@ -16,6 +32,11 @@ class Query:
         tasks: of the driver; ``task`` is one of them.
     """
 
+    number = _Field(0, int)  # of the task; the first one, unless the driver says another
+    stop = _Field(1, bool)  # nothing more is asked: the point is the answer
+    round = _Field(2, int)  # how many queries were answered before; one that has to be asked again counts again
+    bound = _Field(3, int)  # how often the bound of the sums has been exchanged when this query is answered
+    snapshot = _Field(4, int)  # updates after which the state is to be kept now, in case that a rank is lost; 0 if it is not
     HEADER = 5  # numbers before the point
 
     def __init__(self, tasks: Sequence[Task]) -> None:
@@ -27,48 +48,3 @@ class Query:
     def task(self) -> Task:
         """What is asked."""
         return self.tasks[self.number]
-
-    @property
-    def number(self) -> int:
-        """That of the task; the first one, unless the driver says another."""
-        return int(self.buffer[0])
-
-    @number.setter
-    def number(self, number: int) -> None:
-        self.buffer[0] = number
-
-    @property
-    def stop(self) -> bool:
-        """Nothing more is asked: the point is the answer."""
-        return bool(self.buffer[1])
-
-    @stop.setter
-    def stop(self, stop: bool) -> None:
-        self.buffer[1] = stop
-
-    @property
-    def round(self) -> int:
-        """How many queries were answered before; one that has to be asked again counts again."""
-        return int(self.buffer[2])
-
-    @round.setter
-    def round(self, round: int) -> None:
-        self.buffer[2] = round
-
-    @property
-    def bound(self) -> int:
-        """How often the bound of the sums has been exchanged when this query is answered."""
-        return int(self.buffer[3])
-
-    @bound.setter
-    def bound(self, version: int) -> None:
-        self.buffer[3] = version
-
-    @property
-    def snapshot(self) -> int:
-        """After how many updates the state is to be kept now, in case that a rank is lost; 0 if it is not."""
-        return int(self.buffer[4])
-
-    @snapshot.setter
-    def snapshot(self, updates: int) -> None:
-        self.buffer[4] = updates

@@ -47,23 +47,17 @@ class Sums:
     The bound is their own business: whether a round has to be done again with another one, or the next round needs it, is in the
     votes; that it was exchanged is a version number in the query.
 
-    Args:
-        query: knows the tasks.
-        blocks, order_free: see ``Partial``.
-
-    Attributes:
-        peaks: those of all partials, one after the other.
-        exchanged: the peaks over all blocks that the bound was last taken from.
-        bytes: of the largest partial on the wire.
+    ``query`` knows the tasks; ``blocks`` and ``order_free`` are those of ``Partial``.
     """
 
     def __init__(self, query: Query, blocks: int, order_free: bool = True) -> None:
         widths = [task.layout.width for task in query.tasks]
-        self.peaks, self.exchanged = np.zeros(sum(widths)), np.zeros(sum(widths))
+        self.peaks = np.zeros(sum(widths))  # those of all partials, one after the other
+        self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
         views = np.split(self.peaks, np.cumsum(widths)[:-1])
         self._partials = [Partial(width, blocks, order_free, view) for width, view in zip(widths, views, strict=True)]
         self.order_free = order_free
-        self.bytes = max(partial.buffer.nbytes for partial in self._partials)
+        self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
         self._version = 0
 
     def rebound(self) -> None:

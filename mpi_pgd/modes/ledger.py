@@ -6,26 +6,20 @@ from collections.abc import Sequence
 class Ledger:
     """The server's ledger: who owes an answer to which query, and which groups have delivered.
 
-    Args:
-        groups: the group of each worker.
-
-    Attributes:
-        round: the number of the newest query, 0 being the first.
-        missing: the groups that have not delivered in this round.
-        owing: by worker, the round of the order that it has not answered yet.
-        counted, dropped: by worker, how many of its partials were summed, or came too late for it.
+    ``groups`` are those of each worker.
     """
 
     def __init__(self, groups: Sequence[int]) -> None:
         self.groups = list(groups)
+        # By worker, how many of its partials were summed, or came too late for it.
         self.counted, self.dropped = [0] * len(self.groups), [0] * len(self.groups)
         self.open()
 
     def open(self) -> None:
         """Everyone has the first query."""
-        self.round = 0
-        self.missing = set(self.groups)
-        self.owing = dict.fromkeys(range(len(self.groups)), 0)
+        self.round = 0  # of the newest query
+        self.missing = set(self.groups)  # those that have not delivered in this round
+        self.owing = dict.fromkeys(range(len(self.groups)), 0)  # by worker, the round of the query that it has not answered
 
     def turn(self) -> list[int]:
         """Begin the next round: the workers that can have its query at once."""

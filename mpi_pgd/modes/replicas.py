@@ -32,13 +32,7 @@ def share_out(nodes: Sequence[str], replicas: int) -> list[int]:
 
     The workers, sorted by node, are dealt out like cards. So two of a group share a node only if that node has more workers than
     there are groups, however the launcher placed the ranks. If ``replicas`` does not divide the workers, some groups have more.
-
-    Args:
-        nodes: the node of each rank (``world.nodes``), the server's first.
-        replicas: workers of each group, at least.
-
-    Raises:
-        InputError: there are fewer workers than that.
+    ``nodes`` has the server's first (``world.nodes``). Refuses fewer workers than ``replicas``.
     """
     workers = range(1, len(nodes))
     if not 1 <= replicas <= len(workers):

@@ -31,19 +31,14 @@ class Replicated:
     Args:
         comm: the ranks.
         groups: the group of each worker (``replicas.share_out``); every number from 0 up to the largest is there.
-
-    Attributes:
-        workers, worker: the number of groups, and this rank's (-1 on the server): who holds which blocks.
-        updates: whether this rank is the server.
-        ledger: on the server, who delivered what.
     """
 
     def __init__(self, comm: MPI.Intracomm, groups: Sequence[int]) -> None:
         self.comm = comm
-        self.workers = max(groups) + 1
+        self.workers = max(groups) + 1  # all of a group hold the same blocks
         self.updates = comm.rank == 0
         self.worker = -1 if self.updates else groups[comm.rank - 1]
-        self.ledger = Ledger(groups)
+        self.ledger = Ledger(groups)  # on the server, who delivered what
         self._side = _Server(comm, self.ledger) if self.updates else _Worker(comm)
 
     def open(self, driver: Driver, query: Query) -> None:
@@ -62,63 +57,58 @@ class Replicated:
         vector[:] = self._side.peaks
 
 
-class _QueryMessage:
-    """A query on the wire: ``[query | peaks]``, the last only for those who lack this version of the bound."""
+class _Message:
+    """``[partial | peaks]`` or ``[query | peaks]`` on the wire, the last only for those who lack this version of the bound."""
 
-    def __init__(self, query: int, width: int) -> None:
-        self.whole = np.zeros(query + width)
-        self.query, self.peaks = np.split(self.whole, [query])
+    def __init__(self, content: int, peaks: int) -> None:
+        self.whole = np.zeros(content + peaks)
+        self.content, self.peaks = np.split(self.whole, [content])
+
+    def fits(self, content: int, peaks: int) -> bool:
+        return (len(self.content), len(self.peaks)) == (content, peaks)
 
 
-class _PartialMessage:
-    """A partial on the wire: ``[buffer | peaks]``; plain sums have no use for peaks."""
-
-    def __init__(self, partial: Partial) -> None:
-        self.width = partial.width if partial.order_free else 0
-        self.whole = np.zeros(len(partial.buffer) + self.width)
-        self.sums, self.peaks = np.split(self.whole, [len(partial.buffer)])
-
-    def fits(self, partial: Partial) -> bool:
-        """Whether it was made for such a partial."""
-        return len(self.sums) == len(partial.buffer) and self.width == (partial.width if partial.order_free else 0)
+def _sizes(partial: Partial) -> tuple[int, int]:
+    """Of a partial's message: plain sums have no use for peaks."""
+    return len(partial.buffer), partial.width if partial.order_free else 0
 
 
 class _Worker:
     def __init__(self, comm: MPI.Intracomm) -> None:
         self.comm = comm
-        self.answer: _PartialMessage | None = None
+        self.answer = _Message(0, 0)
 
     def open(self) -> None:
         """Nothing has been sent."""
 
     def step(self, partial: Partial, update: Update, query: Query) -> None:
-        if self.answer is None or not self.answer.fits(partial):
-            self.answer = _PartialMessage(partial)
-            self.asked = _QueryMessage(len(query.buffer), self.answer.width)
+        sizes = _sizes(partial)
+        if not self.answer.fits(*sizes):
+            self.answer, self.asked = _Message(*sizes), _Message(len(query.buffer), sizes[1])
             self.peaks = self.asked.peaks
-        self.answer.sums[:] = partial.buffer
-        self.answer.peaks[:] = partial.peaks[: self.answer.width]
+        self.answer.content[:] = partial.buffer
+        self.answer.peaks[:] = partial.peaks[: sizes[1]]
         self.comm.Send(self.answer.whole, 0, PARTIAL)
         self.comm.Recv(self.asked.whole, 0, QUERY)
-        query.buffer[:] = self.asked.query
+        query.buffer[:] = self.asked.content
 
 
 class _Server:
     def __init__(self, comm: MPI.Intracomm, ledger: Ledger) -> None:
         self.comm, self.ledger = comm, ledger
         self.status = MPI.Status()
-        self.answer: _PartialMessage | None = None
+        self.answer = _Message(0, 0)
         self.open()
 
     def open(self) -> None:
         self.ledger.open()
         self.version = 0
         self.versions = [0] * len(self.ledger.groups)
-        self.sent: dict[int, tuple[MPI.Request, _QueryMessage]] = {}  # by worker, until it has answered
+        self.sent: dict[int, tuple[MPI.Request, _Message]] = {}  # by worker, until it has answered
         self.missed = np.zeros(len(Vote))
 
     def step(self, partial: Partial, update: Update, query: Query) -> None:
-        if self.answer is None or not self.answer.fits(partial):
+        if not self.answer.fits(*_sizes(partial)):
             self._fit(partial, query)
         self._collect(partial)
         update()
@@ -132,23 +122,22 @@ class _Server:
             self._part()
 
     def _fit(self, partial: Partial, query: Query) -> None:
-        self.answer = _PartialMessage(partial)
-        width = self.answer.width
+        content, width = _sizes(partial)
+        self.answer = _Message(content, width)
         self.peaks, self.largest = np.zeros(width), np.zeros(width)  # as exchanged last; of this round
-        self.messages = [_QueryMessage(len(query.buffer), width)]
+        self.messages = [_Message(len(query.buffer), width)]
         # Plain sums depend on the order: then that of the groups, not that of arrival.
-        self.held = np.zeros((0 if partial.order_free else max(self.ledger.groups) + 1, len(partial.buffer)))
+        self.held = np.zeros((0 if partial.order_free else max(self.ledger.groups) + 1, content))
 
     def _collect(self, partial: Partial) -> None:
         """Add up one partial of each group."""
-        assert self.answer
         self.largest[:] = 0.0
         while self.ledger.missing:
             worker = self._receive()
             if self.ledger.take(worker):
                 self._count(worker, partial)
                 continue
-            self.missed[CARRIED] += self.answer.sums[-len(Vote) :][CARRIED]
+            self._miss()
             if self.ledger.wanted(worker):
                 self._send(worker)
         for sums in self.held:
@@ -157,23 +146,23 @@ class _Server:
         self.missed[:] = 0.0
 
     def _count(self, worker: int, partial: Partial) -> None:
-        assert self.answer
         if len(self.held):
-            self.held[self.ledger.groups[worker]] = self.answer.sums
+            self.held[self.ledger.groups[worker]] = self.answer.content
         else:
-            partial.buffer += self.answer.sums
+            partial.buffer += self.answer.content
         np.maximum(self.largest, self.answer.peaks, out=self.largest)
 
     def _await(self) -> None:
         """Until nobody is late."""
-        assert self.answer
         while self.ledger.owing:
             self.ledger.take(self._receive())
-            self.missed[CARRIED] += self.answer.sums[-len(Vote) :][CARRIED]
+            self._miss()
+
+    def _miss(self) -> None:
+        self.missed[CARRIED] += self.answer.content[-len(Vote) :][CARRIED]
 
     def _receive(self) -> int:
         """From whoever comes first. Its query has arrived, as it was answered, so nothing reads that message any more."""
-        assert self.answer
         self.comm.Recv(self.answer.whole, MPI.ANY_SOURCE, PARTIAL, self.status)
         worker = self.status.source - 1
         if worker in self.sent:  # the first query was broadcast
@@ -185,18 +174,18 @@ class _Server:
         reading = [message for request, message in self.sent.values() if not request.Test()]
         free = [message for message in self.messages if all(message is not other for other in reading)]
         if not free:
-            free = [_QueryMessage(len(query.buffer), len(self.peaks))]
+            free = [_Message(len(query.buffer), len(self.peaks))]
             self.messages += free
         self.asked = free[0]
         if query.bound != self.version:
             self.version = query.bound
             self.peaks[:] = self.largest
-        self.asked.query[:] = query.buffer
+        self.asked.content[:] = query.buffer
         self.asked.peaks[:] = self.peaks
 
     def _send(self, worker: int) -> None:
         message = self.asked
-        text = message.query if self.versions[worker] == self.version else message.whole
+        text = message.content if self.versions[worker] == self.version else message.whole
         self.versions[worker] = self.version
         self.sent[worker] = self.comm.Isend(text, worker + 1, QUERY), message
         self.ledger.give(worker)

@@ -24,11 +24,6 @@ class Balance(Observer):
         owners: who holds which block, the same on every rank.
         crowded: ranks share cores, so others' work is not to count.
         move: moves them.
-
-    Attributes:
-        moves: how often blocks have moved.
-        moved: how many blocks did.
-        skipped: how often they could not, as a rank has no room for them, or can't read them; that is said once.
     """
 
     def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, crowded: bool, move: Move) -> None:
@@ -36,7 +31,8 @@ class Balance(Observer):
         self.now = thread_time if crowded else perf_counter
         self.took = np.zeros(SELDOM)
         self.count, self.look = 0, FIRST
-        self.moves = self.moved = self.skipped = 0
+        self.moves = self.moved = 0  # how often blocks have moved, and how many
+        self.skipped = 0  # how often they could not, as a rank has no room for them, or can't read them; that is said once
         self.begun = 0.0
 
     def began(self, query: Query) -> None:

@@ -35,18 +35,14 @@ class Clock(Observer):
         skips: ranks that are late skip rounds. Then nobody knows when the others have made how many, and only the last rounds are
             gathered, at the end.
         ids: each rank's number at the start of the job, if it may be another now.
-
-    Attributes:
-        costs: on rank 0, complete after ``close``.
-        crowded: on some node, ranks outnumber cores.
     """
 
     def __init__(
         self, comm: MPI.Intracomm, nodes: Sequence[str], first: int, keep: int = 0, skips: bool = False, ids: Sequence[int] = ()
     ) -> None:
         self.comm = comm
-        self.crowded = crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))
-        self.costs = Costs(nodes, first, crowded, keep, ids)
+        self.crowded = crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))  # on some node
+        self.costs = Costs(nodes, first, crowded, keep, ids)  # on rank 0, complete after ``close``
         self.window = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
@@ -163,10 +159,10 @@ def offsets(comm: MPI.Intracomm, others: Sequence[int]) -> dict[int, float]:
     Collective; the answer is rank 0's, the others get zeros. An error is at most half of the fastest ping-pong.
     """
     found = dict.fromkeys(others, 0.0)
-    for rank in others:
-        if rank and comm.rank == 0:
+    for rank in filter(None, others):
+        if comm.rank == 0:
             found[rank] = _ping(comm, rank)
-        elif rank and comm.rank == rank:
+        elif comm.rank == rank:
             _pong(comm)
     return found
 

@@ -34,11 +34,7 @@ class Snapshot(NamedTuple):
 
 
 class Kept:
-    """What a rank keeps.
-
-    Attributes:
-        snapshot: the newest.
-    """
+    """What a rank keeps: the newest ``snapshot``."""
 
     def __init__(self, history: History) -> None:
         self.snapshot = Snapshot(0, np.zeros(0), history)
@@ -54,13 +50,12 @@ class Kept:
 
     def restore(self, found: Checkpoint, start: float) -> None:
         """Have what a checkpoint has; ``start`` is when the clock of this run began."""
-        history = History(start - found.elapsed)
+        start -= found.elapsed
         if len(found.setup):
-            history.extend(0, np.array(found.history))
-            history.first = found.first
+            history = History.of(start, np.array(found.history), found.first)
             self.snapshot = Snapshot(found.rounds, found.state, history, found.setup)
         else:
-            self.snapshot = self.snapshot._replace(history=history)
+            self.snapshot = self.snapshot._replace(history=History(start))
 
     def agree(self, comm: MPI.Intracomm) -> None:
         """Let every rank have the newest that any rank has. Collective."""
@@ -72,10 +67,7 @@ class Kept:
         if newest > min(rounds):
             mine = (kept.vector, kept.history.lines(0, newest), kept.history.first)
             vector, lines, first = comm.bcast(mine, rounds.index(newest))
-            history = History(self.history.start)
-            history.extend(0, lines)
-            history.first = first
-            kept = kept._replace(rounds=newest, vector=vector, history=history)
+            kept = kept._replace(rounds=newest, vector=vector, history=History.of(self.history.start, lines, first))
         self.snapshot = kept
 
 
@@ -87,8 +79,7 @@ class Snapshots(Observer):
     Args:
         kept: where to.
         driver, sums: whose state it is.
-        updates: this rank updates, so it has the state.
-        takes: this rank keeps the state.
+        updates, takes: this rank updates, so it has the state; this rank keeps the state.
         comm: over which rank 0, which alone updates, gives the state to the others; None if it does not.
         every: also after each so many rounds, if not 0.
         done: called after that.
@@ -146,7 +137,6 @@ class Snapshots(Observer):
             self._publish(self.driver.rounds, self._vector())
 
     def _publish(self, rounds: int, vector: Vector) -> None:
-        """The history has these rounds by now."""
         self.kept.snapshot = self.kept.snapshot._replace(rounds=rounds, vector=vector)
 
     def _vector(self) -> Vector:
