@@ -74,7 +74,7 @@ def keep(folder: Path, features: int) -> None:
     from mpi_pgd.engine.sums import Sums
     from mpi_pgd.engine.tasks import GradientTask
     from mpi_pgd.losses.squared import Squared
-    from mpi_pgd.observers.snapshot import Kept, Snapshots
+    from mpi_pgd.observers.snapshot import RankState, Snapshots
     from mpi_pgd.solvers.nesterov import Nesterov
 
     comm, history = MPI.COMM_WORLD, History(perf_counter())
@@ -82,8 +82,8 @@ def keep(folder: Path, features: int) -> None:
     objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
     task = GradientTask(objective.loss, features, 1)
     driver = FitDriver(objective, task, Nesterov("auto"), 1, 0.0, lambda *_: None, history)
-    query, kept, updates = Query([task]), Kept(history), comm.rank == 0
-    snapshots = Snapshots(kept, driver, Sums(query, 1), updates=updates, takes=True, comm=comm, every=0, done=lambda: None)
+    query, held, updates = Query([task]), RankState(history), comm.rank == 0
+    snapshots = Snapshots(held, driver, Sums(query, 1), updates=updates, takes=True, comm=comm, every=0, done=lambda: None)
     taken = []
     for number in range(1, TIMES + 1):
         if comm.rank == 0:

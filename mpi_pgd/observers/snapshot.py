@@ -33,8 +33,8 @@ class Snapshot(NamedTuple):
     setup: Vector | None = None  # see ``drivers.moments.Moments.vector``; None if it is not known yet
 
 
-class Kept:
-    """What a rank keeps: the newest ``snapshot``."""
+class RankState:
+    """What a rank holds: the newest ``snapshot``."""
 
     def __init__(self, history: History) -> None:
         self.snapshot = Snapshot(0, np.zeros(0), history)
@@ -59,25 +59,25 @@ class Kept:
 
     def agree(self, comm: MPI.Intracomm) -> None:
         """Let every rank have the newest that any rank has. Collective."""
-        kept = self.snapshot
-        setups, rounds = zip(*comm.allgather((kept.setup is not None, kept.rounds)), strict=True)
+        mine = self.snapshot
+        setups, rounds = zip(*comm.allgather((mine.setup is not None, mine.rounds)), strict=True)
         if any(setups) and not all(setups):
-            kept = kept._replace(setup=comm.bcast(kept.setup, setups.index(True)))
+            mine = mine._replace(setup=comm.bcast(mine.setup, setups.index(True)))
         newest = max(rounds)
         if newest > min(rounds):
-            mine = (kept.vector, kept.history.lines(0, newest), kept.history.first)
-            vector, lines, first = comm.bcast(mine, rounds.index(newest))
-            kept = kept._replace(rounds=newest, vector=vector, history=History.of(self.history.start, lines, first))
-        self.snapshot = kept
+            parts = (mine.vector, mine.history.lines(0, newest), mine.history.first)
+            vector, lines, first = comm.bcast(parts, rounds.index(newest))
+            mine = mine._replace(rounds=newest, vector=vector, history=History.of(self.history.start, lines, first))
+        self.snapshot = mine
 
 
 class Snapshots(Observer):
     """Marks in the query that the state is to be kept, and keeps it.
 
-    Begins by giving the driver and the bound of the sums the state that is kept.
+    Begins by giving the driver and the bound of the sums the state that is held.
 
     Args:
-        kept: where to.
+        held: where to.
         driver, sums: whose state it is.
         updates, takes: this rank updates, so it has the state; this rank keeps the state.
         comm: over which rank 0, which alone updates, gives the state to the others; None if it does not.
@@ -87,7 +87,7 @@ class Snapshots(Observer):
 
     def __init__(
         self,
-        kept: Kept,
+        held: RankState,
         driver: FitDriver,
         sums: Sums,
         *,
@@ -97,13 +97,13 @@ class Snapshots(Observer):
         every: int,
         done: Callable[[], None],
     ) -> None:
-        self.kept, self.driver, self.sums, self.comm, self.every, self.done = kept, driver, sums, comm, every, done
+        self.held, self.driver, self.sums, self.comm, self.every, self.done = held, driver, sums, comm, every, done
         self.updates, self.takes = updates, takes
         self.due = perf_counter() + INTERVAL
         self.asked_at = 0.0
         self._bound = 0
-        rounds, vector = kept.snapshot[:2]
-        kept.history.cut(rounds)
+        rounds, vector = held.snapshot[:2]
+        held.history.cut(rounds)
         if rounds:
             if len(vector) != len(sums.peaks) + len(driver.dump()):  # on every rank alike
                 raise InputError("the checkpoint is damaged, its state is not one of this solver and data: take an older copy")
@@ -137,14 +137,14 @@ class Snapshots(Observer):
             self._publish(self.driver.rounds, self._vector())
 
     def _publish(self, rounds: int, vector: Vector) -> None:
-        self.kept.snapshot = self.kept.snapshot._replace(rounds=rounds, vector=vector)
+        self.held.snapshot = self.held.snapshot._replace(rounds=rounds, vector=vector)
 
     def _vector(self) -> Vector:
         return np.concatenate([self.sums.exchanged, self.driver.dump()])
 
     def _given(self, comm: MPI.Intracomm, vector: Vector, rounds: int) -> Vector:
         """The server's state on every rank, in one message with the lines of the history since the snapshot before. Collective."""
-        history, before = self.kept.history, self.kept.snapshot.rounds
+        history, before = self.held.history, self.held.snapshot.rounds
         parts = [vector, np.empty(len(History.COLUMNS) * (rounds - before)), np.zeros(DIGEST)]
         if self.updates:
             parts[1:] = history.lines(before, rounds).ravel(), np.frombuffer(bytes.fromhex(history.first))

@@ -13,7 +13,7 @@ from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from mpi_pgd.observers.snapshot import Kept
+    from mpi_pgd.observers.snapshot import RankState
 
 
 class Start(NamedTuple):
@@ -40,35 +40,37 @@ class About(NamedTuple):
 
 
 class Writer:
-    """Writes what is kept into the checkpoint file; called by the watcher's thread while the rounds go on, and at the end.
+    """Writes what is held into the checkpoint file; called by the watcher's thread while the rounds go on, and at the end.
+
+    Nothing is written before it is ``ready``, as that might replace the checkpoint that the run is to go on from.
 
     Args:
         path: the file.
-        kept: what is to be written.
+        held: what is to be written.
         settings: all of them, JSON types only.
         versions: of what computes; asked when they are needed, as it takes an import.
+        check: asked before each; raises an InputError where another run has taken the file over.
         written: told of the round after each.
-    Nothing is written before it is ``ready``, as that might replace the checkpoint that the run is to go on from.
     """
 
     def __init__(
         self,
         path: str,
-        kept: "Kept",
+        held: "RankState",
         settings: dict[str, Any],
         versions: Callable[[], dict[str, str]],
+        check: Callable[[], None],
         written: Callable[[int], None],
     ) -> None:
-        self.path, self.kept, self.settings = path, kept, settings
-        self.versions, self.written = versions, written
+        self.path, self.held, self.settings = path, held, settings
+        self.versions, self.check, self.written = versions, check, written
         self.about: About | None = None
-        self.check: Callable[[], None] = lambda: None
         self._one = Lock()  # the watcher's thread and the end of the run may both want to write
         self.last = -1
 
-    def ready(self, about: About, check: Callable[[], None]) -> None:
-        """Write from now on; ``check`` raises an InputError where another run has taken the file over."""
-        self.about, self.check = about, check
+    def ready(self, about: About) -> None:
+        """Write from now on."""
+        self.about = about
 
     def __call__(self) -> str:
         """Write, unless the file has this round already; returns where it is.
@@ -82,22 +84,12 @@ class Writer:
 
     def _write(self) -> None:
         about = self.about
-        rounds, state, history, setup = self.kept.snapshot
+        rounds, state, history, setup = self.held.snapshot
         if about and rounds > self.last:
             if setup is None or not len(state):  # the rounds have not begun, or not come to a snapshot: there is nothing to keep
                 setup = state = np.zeros(0)
-            found = Checkpoint(
-                settings=self.settings,
-                data=about.data,
-                kernels=about.kernels,
-                versions=self.versions(),
-                rounds=rounds,
-                elapsed=perf_counter() - history.start,
-                first=history.first if rounds else "",
-                setup=setup,
-                state=state,
-                history=tuple(history.lines(0, rounds)),
-            )
+            elapsed, first, lines = perf_counter() - history.start, history.first if rounds else "", tuple(history.lines(0, rounds))
+            found = Checkpoint(self.settings, *about, self.versions(), rounds, elapsed, first, setup, state, lines)
             self.check()
             checkpoint.write(self.path, found)
             self.last = rounds

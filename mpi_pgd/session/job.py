@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -24,7 +25,7 @@ from mpi_pgd.engine.loop import Mode, StopFlags
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
 from mpi_pgd.observers.heartbeat import Heartbeat
-from mpi_pgd.observers.snapshot import Kept, Snapshots
+from mpi_pgd.observers.snapshot import RankState, Snapshots
 from mpi_pgd.recovery.attempts import Team
 from mpi_pgd.recovery.checkpoint import Checkpoint
 from mpi_pgd.recovery.hang_timeout import AUTO
@@ -58,13 +59,13 @@ class Job:
         self.settings = Settings()
         self._begun: Start | None = None
         self.pulse = Heartbeat()
-        self.kept = Kept(History(start))
+        self.held = RankState(History(start))
         self.table: Table | None = None  # once a rank has looked at the files
         self.shard: MemoryShard | None = None
         self.lost: list[dict[str, Any]] = []
         self.watcher: Watcher | None = None
         self.mode: Mode | None = None  # of the newest attempt
-        self.saving = Saving(self.kept, stack)
+        self.saving = Saving(self.held, stack)
         self._verified = False
         self._read = 0
 
@@ -96,7 +97,7 @@ class Job:
             self._meet(team, patience)
         elif self.watcher is None and (self.flag or chosen.checkpoint):
             self._watch("", patience)
-        self.kept.agree(team.comm)
+        self.held.agree(team.comm)
         return chosen
 
     def _take(self, comm: MPI.Intracomm) -> None:
@@ -113,7 +114,7 @@ class Job:
         if not known:
             self.settings = config.settings(self.begun.settings)
             if self.begun.origin:
-                self.kept.restore(self.begun.origin, self.start)
+                self.held.restore(self.begun.origin, self.start)
 
     def _meet(self, team: Team, patience: str | float) -> None:
         """Have each rank's watcher know how to ask the others. Collective."""
@@ -169,10 +170,10 @@ class Job:
         if origin and not anyone(problem.comm, self._verified):
             self._verify(origin, problem, mode, shard, flags)
         self._verified = True
-        if self.kept.snapshot.setup is not None:
-            return Moments.of(self.kept.snapshot.setup)
+        if self.held.snapshot.setup is not None:
+            return Moments.of(self.held.snapshot.setup)
         setup = take_moments(problem, mode, shard, flags)
-        self.kept.prepared(setup.vector())
+        self.held.prepared(setup.vector())
         return setup
 
     def _verify(self, origin: Checkpoint, problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> None:
@@ -188,7 +189,7 @@ class Job:
         """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""
         writer = self.saving.writer
         if writer:
-            writer.ready(about(problem), self.saving.places.check)
+            writer.ready(about(problem))
         self.pulse.beat(self.pulse.round)  # patience counts from now
         if self.watcher:
             self.watcher.saves(writer if problem.comm.rank == 0 else None, writer if self.team.survives else None)
@@ -200,19 +201,11 @@ class Job:
     def _tell_losses(self, problem: Problem, read: int) -> None:
         """What was lost since the last attempt, told once; every rank knows it."""
         told = len(self.lost)
-        for loss in self.team.lost[told:]:
-            self.lost.append(
-                {
-                    "ranks": list(loss.ranks),
-                    "nodes": list(loss.nodes),
-                    "seconds": loss.at - self.start,
-                    "round": self.kept.snapshot.rounds,
-                    "cost": perf_counter() - loss.at,
-                    "rows_read": read,
-                }
-            )
-        if problem.comm.rank == 0:
-            for entry in self.lost[told:]:
+        for ranks, nodes, at in self.team.lost[told:]:
+            entry = {"ranks": list(ranks), "nodes": list(nodes), "seconds": at - self.start}
+            entry |= {"round": self.held.snapshot.rounds, "cost": perf_counter() - at, "rows_read": read}
+            self.lost.append(entry)
+            if problem.comm.rank == 0:
                 LOG.warning(_lost(entry, problem.comm.size))
 
     def snapshots(self, problem: Problem) -> Callable[[FitDriver, Sums], Snapshots] | None:
@@ -220,23 +213,15 @@ class Job:
         comm, survives = problem.comm, self.team.survives
         if not (survives or self.settings.checkpoint or self.settings.resume):
             return None
-        serving = problem.facts.servers > 0
-        every = period(self.settings.every)[1] if self.settings.checkpoint else 0
-        poke = self.watcher.poke if self.watcher else lambda: None
-
-        def made(driver: FitDriver, sums: Sums) -> Snapshots:
-            return Snapshots(
-                self.kept,
-                driver,
-                sums,
-                updates=problem.facts.updates(comm.rank),
-                takes=comm.rank == 0 or survives,
-                comm=comm if serving and survives else None,
-                every=every,
-                done=poke,
-            )
-
-        return made
+        return partial(
+            Snapshots,
+            self.held,
+            updates=problem.facts.updates(comm.rank),
+            takes=comm.rank == 0 or survives,
+            comm=comm if problem.facts.servers and survives else None,
+            every=period(self.settings.every)[1] if self.settings.checkpoint else 0,
+            done=self.watcher.poke if self.watcher else lambda: None,
+        )
 
 
 def about(problem: Problem) -> About:

@@ -163,7 +163,7 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     job.ready(problem, shard)
     with _watched(job, problem, deadline) as watch:
         keep = rounds_of(comm.size) if chosen.trace else 0
-        history, snapshots = job.kept.history, job.snapshots(problem)
+        history, snapshots = job.held.history, job.snapshots(problem)
         descent = descend(problem, mode, shard, setup, flags, watch, keep, history, snapshots)
     result = _result(job, Course(problem, deadline, setup, descent, job.lost, job.start, loaded, perf_counter()))
     if comm.rank == 0:
@@ -178,7 +178,7 @@ def _watched(job: Job, problem: Problem, deadline: Deadline) -> Iterator[Watch]:
     if chosen.quiet or problem.comm.rank > 0:
         yield lambda *_: None
         return
-    first = float(job.kept.history.lines(0, 1)[1].sum())  # of a fit that goes on; else 0
+    first = float(job.held.history.lines(0, 1)[1].sum())  # of a fit that goes on; else 0
     try:
         yield Progress(chosen.rounds, chosen.tol, deadline.wanted, deadline.ends, first)
     finally:
@@ -192,8 +192,8 @@ def _result(job: Job, course: Course) -> Result:
         if comm.rank == 0:
             job.saving.descended(course.descent.driver.status, partial(coefficients, course))
             made = bundle_of(course)
-            if job.saving.places.out:
-                bundle.write(job.saving.places.out, made)
+            if job.saving.out:
+                bundle.write(job.saving.out, made)
             job.saving.finish()
             found = made.record, made.history
     record, history = comm.bcast(found)

@@ -10,14 +10,15 @@ from mpi_pgd.comm.world import end
 from mpi_pgd.config import Settings
 from mpi_pgd.drivers.fit import Status
 from mpi_pgd.errors import InputError
-from mpi_pgd.observers.snapshot import Kept
-from mpi_pgd.recovery import saver
+from mpi_pgd.observers.snapshot import RankState
+from mpi_pgd.recovery import checkpoint, saver
 from mpi_pgd.recovery.attempts import Team
 from mpi_pgd.recovery.resume import Writer
+from mpi_pgd.report import bundle
 from mpi_pgd.session import provenance
-from mpi_pgd.session.places import Places
 from mpi_pgd.session.record import outside
 from mpi_pgd.session.settings import jsonable
+from mpi_pgd.system.claims import Claim
 from mpi_pgd.system.log import LOG
 
 if TYPE_CHECKING:
@@ -31,17 +32,18 @@ class Saving:
     """On every rank, as any may become the one that writes.
 
     Args:
-        kept: what the checkpoint is made of.
+        held: what the checkpoint is made of.
         stack: ends what has to be ended.
 
     Attributes:
-        places: where the run writes.
+        out: the claim on the folder, on a rank that writes into one.
         writer: of the checkpoint, once it is known that there is to be one.
     """
 
-    def __init__(self, kept: Kept, stack: ExitStack) -> None:
-        self.kept, self.stack, self.settings = kept, stack, Settings()
-        self.places = Places(stack)
+    def __init__(self, held: RankState, stack: ExitStack) -> None:
+        self.held, self.stack, self.settings = held, stack, Settings()
+        self.out: Claim | None = None
+        self._checkpoint: Claim | None = None
         self.writer: Writer | None = None
         self._sentinel: Sentinel | None = None
         self._first = False  # this rank is rank 0 of the newest attempt
@@ -49,14 +51,21 @@ class Saving:
         self._found: Callable[[], dict[str, Any]] | None = None
 
     def claim(self, chosen: Settings, team: Team) -> None:
-        """Have rank 0 of this attempt write, and no other run.
+        """Have rank 0 of this attempt write, and no other run, until this one has ended.
 
         Raises:
             InputError: another one does, or the places can't be written.
         """
         self.settings, self._first = chosen, team.comm.rank == 0
-        if self._first:
-            self.places.claim(chosen, again=bool(team.lost))
+        again = bool(team.lost)  # a rank that was lost may have claimed them
+        if self._first and chosen.checkpoint and not self._checkpoint:
+            self._checkpoint = self.stack.enter_context(checkpoint.claim(chosen.checkpoint, again=again))
+        if self._first and chosen.out and not self.out:
+            self.out = self.stack.enter_context(bundle.claim(chosen.out, again=again))
+
+    def _check(self) -> None:
+        if self._checkpoint:
+            self._checkpoint.check()
 
     def begin(self, team: Team) -> None:
         """Make what writes the checkpoint, if there is to be one; once."""
@@ -69,7 +78,7 @@ class Saving:
             self._sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
         # It may be resumed elsewhere.
         settings = jsonable(chosen) | {"out": chosen.out and os.path.abspath(chosen.out)}  # noqa: PTH100
-        self.writer = Writer(chosen.checkpoint, self.kept, settings, provenance.versions, self.note)
+        self.writer = Writer(chosen.checkpoint, self.held, settings, provenance.versions, self._check, self.note)
 
     def note(self, rounds: int) -> None:
         """The checkpoint has so many rounds: the sentinel may have to tell of them."""

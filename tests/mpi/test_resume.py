@@ -12,7 +12,7 @@ from mpi4py import MPI
 from mpi_pgd import InputError, fit
 from mpi_pgd.data.make import make
 from mpi_pgd.drivers.fit import History
-from mpi_pgd.observers.snapshot import Kept
+from mpi_pgd.observers.snapshot import RankState
 from mpi_pgd.recovery.checkpoint import read
 from mpi_pgd.recovery.resume import About, Writer
 
@@ -118,11 +118,11 @@ def test_what_fails_at_the_end_costs_no_rounds(
 @pytest.mark.ranks(1)
 def test_a_signal_before_the_first_snapshot_saves_that_nothing_was_done(comm: MPI.Intracomm, tmp_path: Path) -> None:
     """The watcher's thread may write at any time after the setup is known."""
-    kept = Kept(History(0.0))
-    kept.prepared(np.ones(13))
-    writer = Writer(str(tmp_path / "fit.ckpt"), kept, {}, dict, lambda _: None)
+    held = RankState(History(0.0))
+    held.prepared(np.ones(13))
+    writer = Writer(str(tmp_path / "fit.ckpt"), held, {}, dict, lambda: None, lambda _: None)
     assert writer() == "there is no checkpoint yet"
-    writer.ready(About({"rows": 3000, "features": 5}, ""), lambda: None)
+    writer.ready(About({"rows": 3000, "features": 5}, ""))
     assert writer().endswith("has round 0")
     found = read(writer.path)
     assert (found.rounds, len(found.setup), len(found.state)) == (0, 0, 0)
