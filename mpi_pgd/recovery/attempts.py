@@ -9,7 +9,8 @@ none.
 import atexit
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple, TypeVar, cast
 
@@ -28,25 +29,28 @@ FINALIZING = 5  # seconds for MPI_Finalize, where it may wait for ranks that wer
 class LostRanks(NamedTuple):
     """Ranks that were lost together: their numbers at the start of the job, their nodes, and when (``perf_counter``)."""
 
-    ranks: tuple[int, ...]
-    nodes: tuple[str, ...]
+    ranks: list[int]
+    nodes: list[str]
     at: float
 
 
+@dataclass
 class Team:
     """The ranks of an attempt.
 
     Attributes:
         comm: of these ranks alone.
         ids: each one's number at the start of the job.
-        lost: the ranks that were lost until now, on this rank's account.
         survives: whether the others can go on when a rank is lost.
+        lost: the ranks that were lost until now, on this rank's account.
+        nodes: each one's, once they are known.
     """
 
-    def __init__(self, comm: MPI.Intracomm, ids: list[int], survives: bool) -> None:
-        self.comm, self.ids, self.survives = comm, ids, survives
-        self.lost: list[LostRanks] = []
-        self.nodes: list[str] = []
+    comm: MPI.Intracomm
+    ids: Sequence[int]
+    survives: bool
+    lost: Sequence[LostRanks] = ()
+    nodes: Sequence[str] = ()
 
 
 def run_attempts(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:
@@ -62,12 +66,12 @@ def run_attempts(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:
     if not tolerant():
         comm = world.Dup()  # so that no message of the caller's is mistaken for ours
         try:
-            return attempt(Team(comm, list(range(comm.size)), survives=False))
+            return attempt(Team(comm, range(comm.size), survives=False))
         finally:
             comm.Free()
     connect(world)  # again, unless this is the command line
     # Shrunk at once: the communicator is then ours alone, and a loss before now is known as any other.
-    team = _survivors(Team(world, list(range(world.size)), survives=True))
+    team = _survivors(Team(world, range(world.size), survives=True))
     while True:
         done, error = _try(team, attempt)
         if agree(team.comm, done is not None or error is not None):
@@ -83,8 +87,9 @@ def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, Inpu
     """What came of an attempt, or the input's error; neither if a rank was lost, which all others are then made to notice."""
     try:
         team.nodes = nodes(team.comm)
-        if not team.lost:
-            _warn(team)
+        what = components.intolerant(os.environ)
+        if what and team.comm.rank == 0 and not team.lost and len({*team.nodes}) > 1:
+            LOG.warning(f"{what}: start with {components.ADVICE}")
         return attempt(team), None
     except InputError as error:
         return None, error
@@ -95,22 +100,11 @@ def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, Inpu
         return None, None
 
 
-def _warn(team: Team) -> None:
-    """Of what is to be changed before a rank is lost."""
-    what = components.intolerant(os.environ)
-    if what and team.comm.rank == 0 and len({*team.nodes}) > 1:
-        LOG.warning(f"{what}: start with {components.ADVICE}")
-
-
 def _survivors(team: Team) -> Team:
     """The team of those that are left."""
     at = perf_counter()
     comm = shrunk(team.comm)
     left = MPI.Group.Translate_ranks(comm.group, list(range(comm.size)), team.comm.group)
     gone = sorted(set(range(team.comm.size)) - set(left))
-    after = Team(comm, [team.ids[rank] for rank in left], survives=True)
-    after.lost = team.lost
-    if gone:
-        names = tuple(team.nodes[rank] if team.nodes else "" for rank in gone)
-        after.lost = [*team.lost, LostRanks(tuple(team.ids[rank] for rank in gone), names, at)]
-    return after
+    found = LostRanks([team.ids[rank] for rank in gone], [team.nodes[rank] if team.nodes else "" for rank in gone], at)
+    return Team(comm, [team.ids[rank] for rank in left], True, [*team.lost, *([found] if gone else [])])

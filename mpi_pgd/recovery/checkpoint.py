@@ -11,8 +11,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -26,7 +27,6 @@ MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"3"
 COLUMNS = ("objective", "gradient_norm", "step", "seconds")  # of the history
 ARRAYS = ("setup", "state", *COLUMNS)  # in the order of the file
 HEADER_BYTES = 64 << 20  # at most: the names of a million files
-PIECE_BYTES = 1 << 20  # hashed at a time
 SHOWN = 60  # characters of a value that a sentence still shows
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -64,7 +64,17 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
         InputError: the disk is full, or the folder has gone or can't be written; nothing is left of the attempt.
         ValueError: ``read`` would refuse it.
     """
-    content = output.raw(*pieces(checkpoint))
+    flaw = _flaw(checkpoint)
+    if flaw:  # nobody could go on from it, and it would replace one that is good
+        raise ValueError(f"a checkpoint that can't be read again: {flaw}")
+    vectors = (checkpoint.setup, checkpoint.state, *checkpoint.history)
+    header: dict[str, Any] = {name: getattr(checkpoint, name) for name in FIELDS}
+    header["arrays"] = {name: len(vector) for name, vector in zip(ARRAYS, vectors, strict=True)}
+    body = [json.dumps(header, allow_nan=False).encode() + b"\n", *(np.asarray(vector, "<f8").tobytes() for vector in vectors)]
+    digest = hashlib.sha256()
+    for piece in body:
+        digest.update(piece)
+    content = output.raw(MAGIC + FORMAT + b"\n", digest.hexdigest().encode() + b"\n", *body)
     try:
         output.replace({Path(path): content})
     except OSError as error:
@@ -81,25 +91,20 @@ def read(path: str | Path) -> Checkpoint:
             nonsense inside.
     """
     with _opened(path) as stream:
-        return parse(path, stream)
-
-
-def parse(path: str | Path, stream: BinaryIO) -> Checkpoint:
-    """The checkpoint in a stream that holds nothing else; ``path`` is what an error calls it. As ``read``."""
-    _check_format(path, stream.readline(len(MAGIC) + 20))
-    digest, start = stream.readline(65), stream.tell()
-    header = _header(path, stream.readline(HEADER_BYTES))
-    first, size = stream.tell(), stream.seek(0, os.SEEK_END)
-    expected = first + 8 * sum(header["arrays"].values())
-    if size != expected:  # asked first: lengths that lie must not take memory
-        _damaged(path, f"it has {size} bytes of {expected}" + (", it is cut short" if size < expected else ""))
-    stream.seek(start)
-    if _sum(stream) + b"\n" != digest:
-        _damaged(path, "its checksum is another")
-    stream.seek(first)
-    arrays = [_array(stream, header["arrays"][name]) for name in ARRAYS]
-    fields = {name: header[name] for name in FIELDS}
-    found = Checkpoint(**fields, setup=arrays[0], state=arrays[1], history=arrays[2:])
+        _check_format(path, stream.readline(len(MAGIC) + 20))
+        digest, start = stream.readline(65), stream.tell()
+        header = _header(path, stream.readline(HEADER_BYTES))
+        first, size = stream.tell(), stream.seek(0, os.SEEK_END)
+        expected = first + 8 * sum(header["arrays"].values())
+        if size != expected:  # asked first: lengths that lie must not take memory
+            _damaged(path, f"it has {size} bytes of {expected}" + (", it is cut short" if size < expected else ""))
+        stream.seek(start)
+        if hashlib.file_digest(stream, "sha256").hexdigest().encode() + b"\n" != digest:
+            _damaged(path, "its checksum is another")
+        stream.seek(first)
+        lengths = [header["arrays"][name] for name in ARRAYS]
+        setup, state, *history = (np.frombuffer(stream.read(8 * length), "<f8").astype(np.float64) for length in lengths)
+    found = Checkpoint(**{name: header[name] for name in FIELDS}, setup=setup, state=state, history=history)
     flaw = _flaw(found)
     if flaw:
         _damaged(path, flaw)
@@ -172,27 +177,8 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def pieces(checkpoint: Checkpoint) -> list[bytes]:
-    """What the file holds: ``parse`` reads it.
-
-    Raises:
-        ValueError: ``parse`` would refuse it.
-    """
-    flaw = _flaw(checkpoint)
-    if flaw:  # nobody could go on from it, and it would replace one that is good
-        raise ValueError(f"a checkpoint that can't be read again: {flaw}")
-    vectors = (checkpoint.setup, checkpoint.state, *checkpoint.history)
-    header: dict[str, Any] = {name: getattr(checkpoint, name) for name in FIELDS}
-    header["arrays"] = {name: len(vector) for name, vector in zip(ARRAYS, vectors, strict=True)}
-    body = [json.dumps(header, allow_nan=False).encode() + b"\n", *(np.asarray(vector, "<f8").tobytes() for vector in vectors)]
-    digest = hashlib.sha256()
-    for piece in body:
-        digest.update(piece)
-    return [MAGIC + FORMAT + b"\n", digest.hexdigest().encode() + b"\n", *body]
-
-
 @contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[BinaryIO]:
+def _opened(path: str | Path) -> Iterator[BufferedReader]:
     try:
         kind = Path(path).stat().st_mode
         if not stat.S_ISREG(kind):  # opening a pipe would wait for ever
@@ -230,17 +216,6 @@ def _header(path: str | Path, line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # undecodable bytes, too
         _damaged(path, f"its header can't be used ({error})")
     return header
-
-
-def _sum(stream: BinaryIO) -> bytes:
-    digest = hashlib.sha256()
-    while piece := stream.read(PIECE_BYTES):
-        digest.update(piece)
-    return digest.hexdigest().encode()
-
-
-def _array(stream: BinaryIO, length: int) -> Vector:
-    return np.frombuffer(stream.read(8 * length), "<f8").astype(np.float64)
 
 
 def _flaw(checkpoint: Checkpoint) -> str:

@@ -1,5 +1,6 @@
 """Saves in a thread of their own, one at a time: a slow or hung disk does not keep the watcher from listening."""
 
+import re
 from collections.abc import Callable
 from threading import Thread
 
@@ -11,29 +12,31 @@ Write = Callable[[], str]
 class Job:
     """One save: waiting, running or ended.
 
+    Args:
+        save: the saving.
+        wake: called when it has ended.
+
     Attributes:
         ended: it was tried.
         saved: it went well.
         sentence: where the checkpoint is, or what went wrong.
     """
 
-    def __init__(self, save: Write) -> None:
-        self.save = save
+    def __init__(self, save: Write, wake: Callable[[], None] = lambda: None) -> None:
+        self.save, self.wake = save, wake
         self.ended = self.saved = False
         self.sentence = ""
         self.bug: BaseException | None = None
         self._thread: Thread | None = None
-        self.wake: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """In a thread of its own; in the caller's, if the system gives no more of them."""
         thread = Thread(target=self._run, name="save", daemon=True)
         try:
             thread.start()
+            self._thread = thread
         except RuntimeError:
             self._run()
-        else:
-            self._thread = thread
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the thread, at most so long."""
@@ -70,8 +73,7 @@ class Saver:
     def request(self, save: Write) -> Job:
         """A save that begins now, or when the present one has ended: what it writes is never older than the request."""
         if self._next is None or self._next.save != save:
-            self._next = Job(save)
-            self._next.wake = self.wake
+            self._next = Job(save, self.wake)
         job = self._next
         self.advance()
         return job
@@ -80,7 +82,7 @@ class Saver:
         """Take in what has ended, and begin what waits."""
         if self._running and self._running.ended:
             ended, self._running = self._running, None
-            ended.join()  # its thread may be about to wake the watcher, through a pipe that would be closed
+            ended.join()  # its thread may be about to ring the bell of the watcher, which closes it
             self._judge(ended)
         if self._next and not self._running:
             self._running, self._next = self._next, None
@@ -96,12 +98,7 @@ class Saver:
         if job.bug:
             self.note(job.bug)
         elif not job.saved:
-            kind = _kind(job.sentence)
+            kind = re.sub(r"\d", "", job.sentence)  # rounds and bytes change from one failure to the next
             if kind not in self._failures:
                 self._failures.add(kind)
                 self.say(job.sentence)
-
-
-def _kind(sentence: str) -> str:
-    """A failure's sentence without its numbers, such as rounds and bytes that change from one to the next."""
-    return "".join(letter for letter in sentence if not letter.isdigit())

@@ -47,11 +47,8 @@ Answers = Mapping[int, Answer]  # by rank; who does not answer is missing
 
 def frozen(members: Sequence[Member], answers: Answers, patience: float) -> list[Member]:
     """Who does not answer, or has been in a step of its own for longer than ``patience``."""
-    return [member for member in members if member.rank not in answers or _stuck(answers[member.rank], patience)]
-
-
-def _stuck(answer: Answer, patience: float) -> bool:
-    return not answer.waits and answer.inside > patience
+    fine = {rank for rank, answer in answers.items() if answer.waits or answer.inside <= patience}
+    return [member for member in members if member.rank not in fine]
 
 
 def sentence(members: Sequence[Member], answers: Answers, age: float, unknown: Collection[Member] = ()) -> str:
@@ -70,16 +67,12 @@ def sentence(members: Sequence[Member], answers: Answers, age: float, unknown: C
 
 def names(ranks: Sequence[int], host: str = "") -> str:
     """``rank 2``, ``ranks 0 and 3``, ``ranks 1, 3 and 5 to 9 on c2``."""
-    runs = _runs(sorted(ranks))
+    pairs = groupby(enumerate(sorted(ranks)), key=lambda pair: pair[1] - pair[0])
+    runs = [[rank for _, rank in run] for _, run in pairs]
     text = [str(run[0]) if len(run) == 1 else f"{run[0]} {'and' if len(run) == 2 else 'to'} {run[-1]}" for run in runs]
     several = len(text) > 1 and len(runs[-1]) != 2
     joined = ", ".join(text[:-1]) + " and " + text[-1] if several else ", ".join(text)
     return f"rank{'s' if len(ranks) > 1 else ''} {joined}{f' on {host}' if host else ''}"
-
-
-def _runs(ranks: Sequence[int]) -> list[list[int]]:
-    pairs = groupby(enumerate(ranks), key=lambda pair: pair[1] - pair[0])
-    return [[rank for _, rank in run] for _, run in pairs]
 
 
 def _silent(silent: Sequence[Member], unknown: Collection[Member]) -> list[str]:

@@ -8,23 +8,7 @@ round finishes meanwhile, or this process was itself stopped, all is asked anew.
 import math
 from collections.abc import Callable, Generator, Sequence
 
-from mpi_pgd.recovery.events import (
-    Action,
-    Address,
-    Beat,
-    End,
-    Event,
-    Heard,
-    Joined,
-    Kill,
-    Message,
-    Save,
-    Saved,
-    Say,
-    Send,
-    Tick,
-    Wanted,
-)
+from mpi_pgd.recovery.events import Action, Beat, End, Event, Heard, Joined, Kill, Message, Save, Saved, Say, Send, Tick, Wanted
 from mpi_pgd.recovery.hang_timeout import HangTimeout
 from mpi_pgd.recovery.verdict import Answer, Member, frozen, names, sentence
 
@@ -68,7 +52,7 @@ class Watchdog:
         self._turns: dict[bytes, int] = {}  # of each lower rank's newest question
         self._heard: set[bytes] = set()  # whose messages have come here
         self._greetings: list[float] = []  # when to greet those that have not been heard
-        self._suspects: dict[int, tuple[Member, int, Address]] = {}  # by process; the turn, and who asked
+        self._suspects: dict[int, tuple[Member, Heard]] = {}  # by process, with who asked to look
         self._killed: set[int] = set()
         self._saved: str | None = None
         self._said: object = None
@@ -90,7 +74,7 @@ class Watchdog:
             case Joined():
                 self._join(event.members, event.me)
             case Heard():
-                self._hear(*event)
+                self._hear(event)
             case Saved():
                 self._saved = event.sentence
             case Wanted():
@@ -114,10 +98,11 @@ class Watchdog:
         # Those that may come to speak find out whom they can reach; the others hear of it.
         self._greetings = [self._now + later for later in (GREETINGS if members and me < GREETERS else ())]
 
-    def _hear(self, message: Message, sender: bytes, address: Address) -> None:
+    def _hear(self, heard: Heard) -> None:
         """Answer what was asked, and take in what was answered. No message makes this rank do more, whoever wrote it."""
-        self._heard.add(sender)
+        message, sender, address = heard
         turn = message.turn
+        self._heard.add(sender)
         match message.kind:
             case "hello":
                 self._actions.append(Send([address], Message("reply", turn)))
@@ -130,7 +115,7 @@ class Watchdog:
             case "look":
                 for member in self._members:
                     if member.pid == message.pid and member.node == self._me.node:
-                        self._suspects[member.pid] = member, turn, address
+                        self._suspects[member.pid] = member, heard
             case "reply" if turn == self._turn:
                 self._replies |= {member.rank: message.answer for member in self._members if member.cookie == sender}
 
@@ -197,12 +182,12 @@ class Watchdog:
         answers = {rank: answer for rank, answer in replies.items() if answer} | {self._me.rank: self._answer()}
         return dict(sorted(answers.items()))
 
-    def _look(self, suspect: Member, turn: int, address: Address) -> Course:
+    def _look(self, suspect: Member, asked: Heard) -> Course:
         """Another rank holds one of this node to be frozen, and can't end it: see whether it is, and end it then."""
         if self.drops and self._now - self._beat.finished > self._patience:
             answers = yield from self._answers([suspect])
             if frozen([suspect], answers, self.timeout.stuck):
-                self._actions += [Kill(suspect.pid), Send([address], Message("reply", turn))]
+                self._actions += [Kill(suspect.pid), Send([asked.address], Message("reply", asked.message.turn))]
 
     def _inquire(self) -> Course:
         """Ask everyone; say what was found, and act, if that is for this rank to do."""

@@ -81,9 +81,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to watch."""
-        self._ours, self._theirs = os.pipe()
-        for end in (self._ours, self._theirs):
-            os.set_blocking(end, False)
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK)  # rung by other threads
         if self.timeout.after(0.0) < math.inf:
             from mpi_pgd.recovery.datagrams import Datagrams  # hardly anyone asks for it, and it takes an import of sockets
 
@@ -91,10 +89,9 @@ class Watcher:
         self._saver = Saver(self.say, self._wake, self._note)
         self._watchdog = Watchdog(self.every, self.timeout, self.frozen == "drop", perf_counter())
         self._poll = select.poll()
-        self._poll.register(self._ours, select.POLLIN)
-        for source in (self.flag, self._datagrams):
-            if source:
-                self._poll.register(source.fileno(), select.POLLIN)
+        for source in (self._bell, self.flag, self._datagrams):
+            if source is not None:
+                self._poll.register(source, select.POLLIN)
         self._listens = self._datagrams is not None
         self._thread = Thread(target=self._run, name="watcher", daemon=True)
         self._thread.start()
@@ -113,8 +110,7 @@ class Watcher:
         self._thread = None
         if self._datagrams:
             self._datagrams.close()
-        os.close(self._ours)
-        os.close(self._theirs)
+        os.close(self._bell)
         if self._bug:
             raise self._bug
 
@@ -160,8 +156,8 @@ class Watcher:
         """Sleep until something happens or is due, and do what is to be done at once."""
         seconds = min(NAP, self._watchdog.due - perf_counter())
         ready = {number for number, _ in self._poll.poll(max(0, math.ceil(seconds * 1e3)))}
-        if self._ours in ready:
-            self._drain()
+        if self._bell in ready:
+            os.eventfd_read(self._bell)
         pulse = self.pulse
         self._tell(Beat(pulse.round, pulse.step, pulse.since, pulse.finished, pulse.longest))
         self._tell_own()
@@ -228,9 +224,4 @@ class Watcher:
             self.say("this rank neither asks nor answers any more who keeps all waiting (--patience)")
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # the pipe is full: it wakes anyway
-            os.write(self._theirs, b".")
-
-    def _drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # the pipe is empty
-            os.read(self._ours, 4096)
+        os.eventfd_write(self._bell, 1)

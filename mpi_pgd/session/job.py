@@ -202,7 +202,7 @@ class Job:
         """What was lost since the last attempt, told once; every rank knows it."""
         told = len(self.lost)
         for ranks, nodes, at in self.team.lost[told:]:
-            entry = {"ranks": list(ranks), "nodes": list(nodes), "seconds": at - self.start}
+            entry = {"ranks": ranks, "nodes": nodes, "seconds": at - self.start}
             entry |= {"round": self.held.snapshot.rounds, "cost": perf_counter() - at, "rows_read": read}
             self.lost.append(entry)
             if problem.comm.rank == 0:
