@@ -1,11 +1,12 @@
 """The settings of a fit: one field each, from which come the flags, the TOML keys, the checks, and the help."""
 
 import math
+import operator
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
-from typing import Any, SupportsIndex
+from typing import Any
 
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.losses import LOSSES
@@ -24,6 +25,7 @@ from mpi_pgd.options import (
     choice,
     option,
     options_of,
+    switch,
 )
 from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.solvers import SOLVERS
@@ -42,17 +44,11 @@ def _counts(number: int) -> bool:
     return 1 <= number < 2**63
 
 
-def _every_algorithm() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for names in ALGORITHMS.values() for name in names))
-
-
+_ALGORITHMS = dict.fromkeys(name for names in ALGORITHMS.values() for name in names)
 # The losses', the penalties' and the solvers' own.
 _MEMBERS = options_of([*LOSSES.values(), *PENALTIES.values(), *SOLVERS.values()])
-_Options: Any = make_dataclass(
-    "_Options",
-    [(name, item.type, field(default=item.default, metadata=item.metadata)) for name, item in _MEMBERS.items()],
-    frozen=True,
-)
+_OWN = [(name, item.type, field(default=item.default, metadata=item.metadata)) for name, item in _MEMBERS.items()]
+_Options: Any = make_dataclass("_Options", _OWN, frozen=True)
 
 
 @dataclass(frozen=True)
@@ -63,12 +59,12 @@ class Settings(_Options):  # type: ignore[misc]
     x: str = option(DATA, "X", "data set with the features, (n, p)", "a name", facts=CARRIED | STUDIES)
     y: str = option(DATA, "y", "data set with the targets, (n,) or (n, 1)", "a name", facts=CARRIED | STUDIES)
     mode: str = choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
-    algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_every_algorithm(), facts=CARRIED)
+    algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_ALGORITHMS, facts=CARRIED)
     replicas: int = option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
     loss: str = choice(MODEL, "what is minimised", *LOSSES, facts=BITS)
     solver: str = choice(SOLVER, "how the gradient moves the weights", *SOLVERS, facts=BITS)
-    intercept: bool = option(MODEL, True, "fit an intercept", "true or false", facts=BITS)
-    standardize: bool = option(MODEL, True, "scale the features (weights stay in your units)", "true or false", facts=BITS)
+    intercept: bool = switch(MODEL, True, "fit an intercept", facts=BITS)
+    standardize: bool = switch(MODEL, True, "scale the features (weights stay in your units)", facts=BITS)
     rounds: int = option(SOLVER, 10_000, "at most so many rounds", WHOLE, _counts, facts=CARRIED | STUDIES)
     tol: float = option(
         SOLVER,
@@ -119,14 +115,12 @@ class Settings(_Options):  # type: ignore[misc]
         lambda v: v == "auto" or v >= 0.1,
     )
     frozen: str = choice(SURVIVAL, "what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
-    balance: bool = option(RANKS, False, "move blocks from slow ranks to fast ones between rounds", "true or false")
-    trace: bool = option(OUTPUT, False, "write trace.json, a timeline for Perfetto, into the run bundle", "true or false")
+    balance: bool = switch(RANKS, False, "move blocks from slow ranks to fast ones between rounds")
+    trace: bool = switch(OUTPUT, False, "write trace.json, a timeline for Perfetto, into the run bundle")
     out: str = option(OUTPUT, "", "folder for the run bundle", "a folder's name")
-    force: bool = option(
-        OUTPUT, False, "let --out and --checkpoint overwrite what is there, but nothing that is read", "true or false"
-    )
-    all: bool = option(OUTPUT, False, "show all coefficients in the end, not the ten largest alone", "true or false")
-    quiet: bool = option(OUTPUT, False, "print nothing but errors and warnings", "true or false", facts=STUDIES)
+    force: bool = switch(OUTPUT, False, "let --out and --checkpoint overwrite what is there, but nothing that is read")
+    all: bool = switch(OUTPUT, False, "show all coefficients in the end, not the ten largest alone")
+    quiet: bool = switch(OUTPUT, False, "print nothing but errors and warnings", facts=STUDIES)
 
     def as_dict(self) -> dict[str, Any]:
         """For the wire and for records."""
@@ -232,28 +226,14 @@ def _checked(name: str, value: Any, label: Callable[[str], str]) -> Any:
 
 def _typed(wanted: Any, value: Any) -> Any:
     """``value`` as the type of a field; text is read as the type, another type is refused, but a whole number is a number."""
+    if isinstance(value, bool) != (wanted is bool) or (wanted is str and not isinstance(value, str)):
+        raise TypeError
     if wanted is bool:
-        if not isinstance(value, bool):
-            raise TypeError
         return value
-    if isinstance(value, bool):
-        raise TypeError
     if wanted is str:
-        return _text(value)
+        if "\0" in value or len(value) > LONGEST:  # no name of a file or a data set
+            raise ValueError
+        return value
     if wanted is int:
-        return int(value) if isinstance(value, str) else _whole(value)
+        return int(value) if isinstance(value, str) else operator.index(value)
     return value if value == "auto" and wanted is not float else float(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    if "\0" in value or len(value) > LONGEST:  # no name of a file or a data set
-        raise ValueError
-    return value
-
-
-def _whole(value: Any) -> int:
-    if not isinstance(value, SupportsIndex):
-        raise TypeError
-    return int(value.__index__())

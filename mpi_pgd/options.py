@@ -34,6 +34,11 @@ def choice(group: str, text: str, *choices: str, facts: frozenset[str] = frozens
     return option(group, choices[0], text, f"one of {', '.join(choices)}", choices.__contains__, facts=facts, choices=choices)
 
 
+def switch(group: str, default: bool, text: str, facts: frozenset[str] = frozenset()) -> Any:
+    """A field that is on or off."""
+    return option(group, default, text, "true or false", facts=facts)
+
+
 def options_of(members: Iterable[Any]) -> "dict[str, Field[Any]]":
     """The options of members, which are dataclasses, by name; those of one name are one option."""
     return {item.name: item for member in members for item in fields(member)}

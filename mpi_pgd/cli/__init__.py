@@ -8,13 +8,13 @@ from importlib import import_module
 from time import perf_counter, sleep
 
 from mpi_pgd import __version__
-from mpi_pgd.cli.commands import COMMANDS, complain, module, parser
+from mpi_pgd.cli.commands import COMMANDS, module, parser
 from mpi_pgd.comm.startup import limited, note, unnoted
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.report.progress import listen
 from mpi_pgd.study import STUDIES, Command
-from mpi_pgd.system.log import RANK_VARIABLES
+from mpi_pgd.system.log import LOG, RANK_VARIABLES
 
 STOPPED = 75  # by a signal
 Work = Callable[..., int]
@@ -88,7 +88,7 @@ def _alone(work: Work, words: Sequence[str]) -> int:
     try:
         code = work(words)
     except InputError as error:
-        complain(error)
+        LOG.error(error)
         return 2
     sys.stdout.flush()
     return code or (2 if getattr(sys.stdout, "failure", None) else 0)  # what it prints is all that it does
@@ -98,7 +98,7 @@ def _refuse(error: InputError) -> int:
     """Of one process alone, as in world.leave, also where srun started worlds of one rank each; the exit code."""
     if os.environ.get("SLURM_PROCID", "0") != "0":
         return 0
-    complain(error)
+    LOG.error(error)
     note(2)
     return 2
 

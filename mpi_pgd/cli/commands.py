@@ -2,19 +2,15 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.study import STUDIES, Command
-from mpi_pgd.system.log import LOG
 
 if TYPE_CHECKING:
-    from mpi4py import MPI
-
     from mpi_pgd.cli.arguments import Parser
-
 
 COMMANDS = {
     "fit": Command("fit a model (what is done if no command is given)"),
@@ -49,23 +45,3 @@ def unknown(words: Sequence[str]) -> None:
             f"there is no command {word}{nearest(word, [*COMMANDS, 'help'])}: expected one of {known}, or HDF5 files "
             f"(and there is no file {word})"
         )
-
-
-def complain(error: object) -> None:
-    """One line on standard error."""
-    LOG.error(error)
-
-
-def shared(comm: "MPI.Intracomm", read: Callable[[Sequence[str]], Any], words: Sequence[str]) -> Any:
-    """What rank 0 reads from the words, on every rank. Collective.
-
-    Raises:
-        InputError: the words are wrong; on every rank.
-    """
-    from mpi_pgd.comm import world
-
-    found = None
-    with world.agreement(comm):
-        if comm.rank == 0:
-            found = read(words)
-    return comm.bcast(found)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mpi_pgd import config
-from mpi_pgd.cli.commands import complain, unknown
+from mpi_pgd.cli.commands import unknown
+from mpi_pgd.system.log import LOG
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -45,7 +46,7 @@ def read(words: Sequence[str], named: bool = True) -> "Start":
         unknown(words)
     found = begun(parser().read(words))
     for sentence in told(found):
-        complain(sentence)
+        LOG.error(sentence)
     return found
 
 
@@ -71,4 +72,4 @@ def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
         print(summary(result.record, model, result.r2, chosen.all))
         print(line("saved", saved(chosen.out, chosen.checkpoint, chosen.trace)), flush=True)
     if result.status == "diverged":
-        complain(diverged(result))
+        LOG.error(diverged(result))

@@ -9,13 +9,14 @@ from typing import Any
 
 from mpi_pgd import config
 from mpi_pgd.cli import commands, study
-from mpi_pgd.cli.arguments import Parser, begun, number
+from mpi_pgd.cli.arguments import Parser, number, settings
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.modes import MODES
 from mpi_pgd.slurm import script, site, sizing
 from mpi_pgd.slurm.script import Batch
+from mpi_pgd.system import scheduler
 
 PROGRAMS = tuple(dict.fromkeys(kind.program for kind in script.KINDS.values()))
 MINE = {
@@ -60,7 +61,9 @@ def main(words: Sequence[str]) -> int:
         print(shlex.join(site.launcher(*_library()) or ["mpirun"]))
         return 0
     if words[:1] == ["files"] and words[1:2] and words[1] in PROGRAMS:
-        print(*_files(words[1], words[2:]), sep="\n")
+        # For the scripts: the checkpoint and the folder of the result that the words give, and whether the program is to be quiet.
+        chosen = _settings(words[1], words[2:])
+        print(chosen.checkpoint, chosen.out, "quiet" if chosen.quiet else "not quiet", sep="\n")
         return 0
     if not words or words[0] not in PROGRAMS:
         given = words[0] if words else "nothing"
@@ -71,15 +74,9 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _files(program: str, words: Sequence[str]) -> tuple[str, str, str]:
-    """For the scripts: the checkpoint and the folder of the result that the program's words give, and whether it is to be quiet."""
-    chosen = _settings(program, words)
-    return chosen.checkpoint, chosen.out, "quiet" if chosen.quiet else "not quiet"
-
-
 def _settings(program: str, words: Sequence[str]) -> config.Settings:
     if program == "fit":
-        return config.settings(begun(commands.parser(program).read(words)).settings)
+        return settings(commands.parser(program).read(words))
     found = study.read([program, *words])
     return config.settings(found["settings"] | {"out": found["out"]})
 
@@ -97,21 +94,14 @@ def _theirs(words: Sequence[str]) -> Iterator[str]:
 
 
 def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
-    """Look at the data and the site, and settle everything.
-
-    Raises:
-        InputError: something that was given can't be.
-    """
+    """Look at the data and the site, and settle everything."""
     _check(program, arguments)
     chosen = _settings(program, theirs)
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
     kind = script.KINDS[program]
     nodes = _counts(arguments.nodes, kind.array) or (list(kind.nodes) if kind.array else [])
-    asked = sizing.Asked(
-        nodes,
-        0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1),
-        sizing.mebibytes(arguments.memory) if arguments.memory is not None else 0,
-    )
+    ranks = 0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1)
+    asked = sizing.Asked(nodes, ranks, 0 if arguments.memory is None else sizing.mebibytes(arguments.memory))
     node = site.node(arguments.partition or "", asked)
     # compare and scaling try all modes; with a server one rank fewer holds rows.
     mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else (max(MODES, key=lambda name: MODES[name].servers), 1)
@@ -161,7 +151,7 @@ def _counts(text: str | None, several: bool) -> list[int]:
 
 
 def _time(text: str | None) -> float:
-    asked = 0.0 if text is None else sizing.seconds(text)
+    asked = 0.0 if text is None else scheduler.seconds(text)
     if text is not None and not 0 < asked < inf:
         raise InputError(f"--time was given {text!r}: expected a time above 0, and an end")
     return asked

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mpi_pgd.cli.commands import shared
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.study import STUDIES, load
 
@@ -62,7 +61,9 @@ def read(words: Sequence[str]) -> dict[str, Any]:
 
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Measure, print, write. Collective."""
-    given = shared(comm, read, words)
+    from mpi_pgd.comm.world import once
+
+    given = once(comm, None, lambda: read(words))
     return load(given["study"]).run(comm, given, start)
 
 

@@ -11,7 +11,7 @@ from subprocess import DEVNULL, SubprocessError, run
 from typing import NamedTuple
 
 from mpi_pgd.errors import InputError, nearest
-from mpi_pgd.slurm.sizing import MIB, Asked, Node, seconds
+from mpi_pgd.slurm.sizing import MIB, Asked, Node
 from mpi_pgd.system import scheduler
 
 PATIENCE = 10  # seconds for an answer
@@ -58,9 +58,8 @@ def kinds(answer: str) -> list[Kind]:
         nodes, cpus, sockets, cores, threads, memory = map(int, numbers)
         physical = min(cpus, sockets * cores)  # a site may count cores or their threads as processors
         shared = threads if cpus == physical * threads else 1
-        found.append(
-            Kind(name, bool(star), nodes, physical, shared, memory, seconds(limit), float(most) if most.isdigit() else inf)
-        )
+        longest, many = scheduler.seconds(limit), float(most) if most.isdigit() else inf
+        found.append(Kind(name, bool(star), nodes, physical, shared, memory, longest, many))
     return found
 
 

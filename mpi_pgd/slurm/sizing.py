@@ -19,7 +19,6 @@ STEP = 256  # MiB; what is asked for is a multiple of it
 SAFETY = 2.0  # times the predicted time
 START = 300  # seconds to start, to read the rows, and to prepare
 DEFAULT = 3600  # seconds
-TIME = re.compile(r"(?:(\d{1,6})-)?(\d{1,9})(?::(\d{1,9}))?(?::(\d{1,9}))?", re.ASCII)
 MEMORY = re.compile(r"(\d{1,15})([KMGT]?)", re.ASCII)
 UNITS = {"K": 2**-10, "": 1, "M": 1, "G": 2**10, "T": 2**20}  # MiB
 
@@ -159,24 +158,6 @@ def limit(asked: float, predicted: float, node: Node, chain: bool) -> tuple[int,
         seconds, why = node.limit, f"that of {node.where}"
     minutes = int(seconds) // 60 if seconds == node.limit else ceil(seconds / 60)
     return max(1, minutes), f"time    {clock(max(1, minutes))}: {why}"
-
-
-def seconds(text: str) -> float:
-    """A time as SLURM reads and writes it: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S; inf for no limit.
-
-    Raises:
-        InputError: it is none.
-    """
-    if text.lower() in ("infinite", "unlimited"):
-        return inf
-    found = TIME.fullmatch(text)
-    if not found:
-        raise InputError(f"the time {text!r} is none of SLURM's: expected minutes, H:MM:SS, or D-HH:MM:SS")
-    days, *parts = found.groups()
-    first, second, third = (int(part or 0) for part in parts)
-    if days is None and parts[2] is None:  # minutes, or minutes and seconds
-        return 60.0 * first + second
-    return 86400.0 * int(days or 0) + 3600 * first + 60 * second + third
 
 
 def mebibytes(text: str) -> int:

@@ -62,7 +62,7 @@ class Claim:
         Raises:
             InputError: another run has taken it meanwhile, as this one gave no sign of life.
         """
-        found = _read(self.lock)
+        found = output.says(self.lock)
         if found.get("token") not in (self.record["token"], None):
             raise InputError(f"{self.flag} was taken over by {_who(found)}, as this run gave no sign of life: give another place")
 
@@ -74,7 +74,7 @@ class Claim:
     def release(self) -> None:
         """Others may write there again; folders that were made for nothing go."""
         self._ended.set()
-        if _read(self.lock).get("token") == self.record["token"]:
+        if self._ours():
             with suppress(OSError):
                 self.lock.unlink()
         output.unmake(self._made)
@@ -82,7 +82,7 @@ class Claim:
     def _take(self) -> None:
         begun, seen = monotonic(), 0
         while not self._create():
-            found, beat = _read(self.lock), _beaten(self.lock)
+            found, beat = output.says(self.lock), _beaten(self.lock)
             gone = _gone(found, self.record, self.again)
             waited = monotonic() - begun
             if gone or waited > GRACE:
@@ -115,15 +115,17 @@ class Claim:
                     output.create(self.lock, content)
         finally:
             part.unlink(missing_ok=True)
-        # Not by what was raised: an answer of NFS may get lost.
-        return bool(_read(self.lock).get("token") == self.record["token"])
+        return self._ours()  # not by what was raised: an answer of NFS may get lost
+
+    def _ours(self) -> bool:
+        return bool(output.says(self.lock).get("token") == self.record["token"])
 
     def _break(self, judged: dict[str, Any]) -> None:
         """Remove the file of a run that is gone, but not that of one which was quicker to do so, and has it now."""
         aside = self.lock.with_name(f".{self.lock.name}.{secrets.token_hex(8)}.part")
         with suppress(FileNotFoundError):
             self.lock.rename(aside)
-            if _read(aside) != judged:
+            if output.says(aside) != judged:
                 with suppress(FileExistsError):
                     os.link(aside, self.lock)
             aside.unlink()
@@ -131,7 +133,7 @@ class Claim:
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
             with suppress(OSError):  # the next beat may come through; others wait for some
-                if _read(self.lock).get("token") == self.record["token"]:
+                if self._ours():
                     os.utime(self.lock)
 
 
@@ -166,11 +168,6 @@ def _gone(found: dict[str, Any], mine: dict[str, Any], again: bool) -> bool | No
 def _who(found: dict[str, Any]) -> str:
     job = f" of job {found['job']}" if found.get("job") else ""
     return f"process {found['pid']} on {found.get('host')}{job}" if "pid" in found else "another run"
-
-
-def _read(lock: Path) -> dict[str, Any]:
-    """What the file says; nothing if there is none. It is opened anew, as NFS then asks the server."""
-    return dict(output.says(lock))
 
 
 def _beaten(lock: Path) -> int:

@@ -143,8 +143,8 @@ def protect(targets: Sequence[tuple[Path, str]], inputs: Iterable[str | Path]) -
             raise InputError(f"{found[1]} would overwrite {found[0]}, which this run reads: give another place")
 
 
-def says(path: Path) -> Mapping[str, Any]:
-    """The object that a file holds as JSON; an empty one if it is something else."""
+def says(path: Path) -> dict[str, Any]:
+    """The object that a file, opened anew so that NFS asks the server, holds as JSON; an empty one if it is something else."""
     with suppress(OSError, ValueError, RecursionError):
         found = json.loads(path.read_bytes())
         if isinstance(found, dict):

@@ -22,7 +22,7 @@ LAUNCHERS = {"Open MPI": "Open MPI's mpirun", "Hydra": "Hydra (the mpirun of MPI
 PATIENCE = 10  # seconds for squeue
 MARGIN = 30.0  # seconds before the job's end, or
 SHARE = 0.1  # of what is left, if that is less
-LEFT = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", re.ASCII)  # D-HH:MM:SS, HH:MM:SS, MM:SS
+TIME = re.compile(r"(?:(\d{1,6})-)?(\d{1,9})(?::(\d{1,9}))?(?::(\d{1,9}))?", re.ASCII)
 WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -176,21 +176,28 @@ def _end(job: str) -> float:
         words = answer.stdout.strip() or answer.stderr.strip() or f"code {answer.returncode}"
     except (OSError, SubprocessError) as error:
         words = str(error)
-    left = parsed(words)
-    if left is None:
-        raise InputError(f"squeue does not tell the time left of SLURM job {job} ({words}): give a number of seconds")
-    return perf_counter() + left
+    try:
+        return perf_counter() + seconds(words)
+    except InputError:
+        raise InputError(f"squeue does not tell the time left of SLURM job {job} ({words}): give a number of seconds") from None
 
 
-def parsed(words: str) -> float | None:
-    """Seconds, as ``squeue -o %L`` writes them; inf for no limit, None for what is no time."""
-    if words == "UNLIMITED":
+def seconds(text: str) -> float:
+    """A time as SLURM reads and writes it: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S; inf for no limit.
+
+    Raises:
+        InputError: it is none.
+    """
+    if text.lower() in ("infinite", "unlimited"):
         return inf
-    found = LEFT.fullmatch(words)
+    found = TIME.fullmatch(text)
     if not found:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+        raise InputError(f"the time {text!r} is none of SLURM's: expected minutes, H:MM:SS, or D-HH:MM:SS")
+    days, *parts = found.groups()
+    first, second, third = (int(part or 0) for part in parts)
+    if days is None and parts[2] is None:  # minutes, or minutes and seconds
+        return 60.0 * first + second
+    return 86400.0 * int(days or 0) + 3600 * first + 60 * second + third
 
 
 def margin(left: float) -> float:

@@ -317,9 +317,9 @@ def test_differences_are_phrases() -> None:
     )
     assert found == [
         "--solver is nesterov, the checkpoint has gd",
-        "--step is 0.5, the checkpoint has auto",
-        "--l2 is 0.1, the checkpoint has 0",
         "--intercept is false, the checkpoint has true",
+        "--l2 is 0.1, the checkpoint has 0",
+        "--step is 0.5, the checkpoint has auto",
         "the data have 100 rows, the checkpoint's 200",
         'the types of the data is ["float32", "float64"], the checkpoint\'s ["float64", "float64"]',
         "the digest of the data is not the checkpoint's",

@@ -7,7 +7,7 @@ import pytest
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.errors import InputError
 from mpi_pgd.slurm.site import Kind, chosen, kinds, types, words
-from mpi_pgd.slurm.sizing import RANK, Asked, Node, Rows, layout, limit, mebibytes, memory, needed, seconds
+from mpi_pgd.slurm.sizing import RANK, Asked, Node, Rows, layout, limit, mebibytes, memory, needed
 
 NODE = Node(cores=64, threads=2, memory=256_000, where="a node of the partition long (sinfo)", limit=86400.0)
 BIG = Rows(Partition(1_000_000_000, 100), 808, "peer-to-peer")  # 770,569 MiB
@@ -95,28 +95,6 @@ def test_the_time_limit(asked: float, predicted: float, chain: bool, minutes: in
 def test_more_time_than_the_partition_gives_is_refused(asked: float, predicted: float, chain: bool) -> None:
     with pytest.raises(InputError, match=r"expected at most 1-00:00:00"):
         limit(asked, predicted, NODE, chain)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("90", 5400),
-        ("90:30", 5430),
-        ("1:30:00", 5400),
-        ("2-3", 183600),
-        ("2-03:30", 185400),
-        ("2-03:30:10", 185410),
-        ("infinite", math.inf),
-    ],
-)
-def test_times_are_read_as_slurm_reads_them(text: str, found: float) -> None:
-    assert seconds(text) == found
-
-
-@pytest.mark.parametrize("text", ["", "x", "1:2:3:4", "-1", "1h", "٣"])
-def test_other_times_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="none of SLURM's"):
-        seconds(text)
 
 
 def test_memory_is_read_as_sbatch_reads_it() -> None:

@@ -15,7 +15,7 @@ import pytest
 from mpi_pgd import InputError
 from mpi_pgd.comm.world import lonely
 from mpi_pgd.system import scheduler
-from mpi_pgd.system.scheduler import LAUNCHERS, margin, parsed, plugin, read, seconds_left, started, traps
+from mpi_pgd.system.scheduler import LAUNCHERS, margin, plugin, read, seconds, seconds_left, started, traps
 from tests.launch import Library, Result, Running, launch
 
 BATCH = {"SLURM_JOB_ID": "72", "SLURM_JOB_NUM_NODES": "2", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_CPUS_ON_NODE": "4"}
@@ -110,21 +110,30 @@ def test_worlds_of_one(environment: Mapping[str, str], size: int, vendor: str, b
 
 
 @pytest.mark.parametrize(
-    ("words", "seconds"),
+    ("text", "found"),
     [
         ("0:00", 0),
         ("4:59", 299),
+        ("90", 5400),
+        ("90:30", 5430),
+        ("1:30:00", 5400),
         ("01:02:03", 3723),
+        ("2-3", 183600),
+        ("2-03:30", 185400),
+        ("2-03:30:10", 185410),
         ("2-00:00:01", 172_801),
+        ("infinite", math.inf),
         ("UNLIMITED", math.inf),
-        ("INVALID", None),
-        ("NOT_SET", None),
-        ("", None),
-        ("slurm_load_jobs error: Invalid job id specified", None),
     ],
 )
-def test_times(words: str, seconds: float | None) -> None:
-    assert parsed(words) == seconds
+def test_times_are_read_as_slurm_reads_and_writes_them(text: str, found: float) -> None:
+    assert seconds(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "x", "1:2:3:4", "-1", "1h", "٣", "INVALID", "NOT_SET", "error: Invalid job id specified"])
+def test_other_times_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="none of SLURM's"):
+        seconds(text)
 
 
 def test_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
