@@ -58,11 +58,9 @@ def _plain(word: str) -> str:
 
 def _alike(word: str, names: list[str]) -> list[str]:
     """Names within one slip of the hand, or two in a word of six letters and more; or the only one that begins so."""
-    similar = [
-        name for name in names if abs(len(word) - len(name)) <= 2 and len(word) < 100
-    ]  # others can't be close, and take long
-    slips = {name: _slips(word, name) for name in similar}
-    close = [name for name in similar if slips[name] <= (1 if len(word) < 6 else 2) and min(len(word), len(name)) > 2]
+    similar = [name for name in names if abs(len(word) - len(name)) <= 2 and len(word) < 100]  # others take long
+    slips = {name: _slips(word, name) for name in similar if min(len(word), len(name)) > 2}
+    close = [name for name, number in slips.items() if number <= (1 if len(word) < 6 else 2)]
     begins = [name for name in names if len(word) > 2 and name.startswith(word)]
     return sorted(close, key=slips.__getitem__) or (begins if len(begins) == 1 else [])
 

@@ -52,11 +52,7 @@ def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
 
 
 def _load(ranks: bool) -> None:
-    """Import what the program needs, now, where no other rank waits.
-
-    Raises:
-        InputError: it is not there, or can't be loaded.
-    """
+    """Import what the program needs, now, where no other rank waits, or say by an InputError that it can't be loaded."""
     try:
         for name in ("numpy", "h5py"):
             import_module(name)

@@ -1,9 +1,7 @@
 """The files looked at once, by one rank, and what all ranks then know of the problem."""
 
 import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Timer
@@ -14,7 +12,7 @@ from mpi4py import MPI
 
 from mpi_pgd import modes
 from mpi_pgd.comm.kernels import check_kernels
-from mpi_pgd.comm.world import agreement, everyone, nodes, once
+from mpi_pgd.comm.world import agreement, end, everyone, nodes, once
 from mpi_pgd.config import Settings
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
@@ -24,6 +22,7 @@ from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
 
 INSPECTION = 300.0  # seconds for a look at the files, which takes some milliseconds each
+ENDLESS = f"mpi_pgd: HDF5 came to no end with the files in {INSPECTION:g} s: they may be damaged, make them again\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +89,14 @@ def inspect_files(
 
     def look() -> hdf5.Table:
         pulse.enter("looking at the files")
-        with _limited():
-            found = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
-        pulse.enter("waiting for the start")
-        return found
+        timer = Timer(INSPECTION, end, (2, ENDLESS))  # HDF5 can loop for ever over a damaged file
+        timer.daemon = True
+        timer.start()
+        try:
+            return hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
+        finally:
+            timer.cancel()
+            pulse.enter("waiting for the start")
 
     table = once(comm, known, look)
     problem = Problem(comm, chosen, table, table.rows, nodes(comm), ids or range(comm.size), shrunk, pulse=pulse)
@@ -103,24 +106,6 @@ def inspect_files(
         if not shrunk:
             _check_stragglers(problem)
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
-
-
-@contextmanager
-def _limited() -> Iterator[None]:
-    """HDF5 can loop for ever over a damaged file, and the other ranks would wait for it."""
-    timer = Timer(INSPECTION, _endless)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _endless() -> None:
-    sys.stderr.write(f"mpi_pgd: HDF5 came to no end with the files in {INSPECTION:g} s: they may be damaged, make them again\n")
-    sys.stderr.flush()
-    os._exit(2)
 
 
 def say_warnings(problem: Problem) -> None:

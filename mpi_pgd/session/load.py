@@ -88,13 +88,11 @@ def check_room(problem: Problem, mode: Mode) -> None:
 
 
 def _check_node(problem: Problem, rows: int, fresh: bool = True) -> None:
-    """Whether each node has memory for ``rows`` bytes on each rank and, if ``fresh``, for what is beside them. Collective.
-
-    Raises:
-        InputError: one has not.
-    """
+    """Whether each node has memory for ``rows`` bytes on each rank and, if ``fresh``, for what is beside them. Collective."""
     comm, names, table = problem.comm, problem.nodes, problem.table
-    beside = node_total(comm, names, _beside(problem) if fresh else 0)
+    # At most: a block or two for maps, some dozens of vectors, what reading takes.
+    buffers = 8 * table.features * (2 * problem.partition.block_rows + 60) + table.reading_bytes
+    beside = node_total(comm, names, buffers if fresh else 0)
     wanted = node_total(comm, names, rows) + beside
     held = node_total(comm, names, held_bytes())
     with agreement(comm):
@@ -102,27 +100,18 @@ def _check_node(problem: Problem, rows: int, fresh: bool = True) -> None:
         there = int(SPARE * available_bytes(held)) if first else max(beside, wanted)
         if beside > there:
             chunk = max(part.chunk_bytes for part in table.parts)
-            many = f"{table.features:,} features" + f" in chunks of {_giga(chunk)}" * (chunk > 0)
-            raise InputError(
-                _too_little(f"the sums over {many} need", beside, there, held, "use fewer ranks a node, or fewer features")
-            )
+            what = f"the sums over {table.features:,} features" + f" in chunks of {_giga(chunk)}" * (chunk > 0)
+            raise _too_little(f"{what} need", beside, there, held, "use fewer ranks a node, or fewer features")
         if wanted > there:
-            raise InputError(
-                _too_little("the rows need", wanted, there, held, "use more nodes, or store the features in a smaller type")
-            )
+            raise _too_little("the rows need", wanted, there, held, "use more nodes, or store the features in a smaller type")
 
 
-def _beside(problem: Problem) -> int:
-    """Bytes that a rank takes beside its rows, at most: a block or two for maps, some dozens of vectors, what reading takes."""
-    return 8 * problem.table.features * (2 * problem.partition.block_rows + 60) + problem.table.reading_bytes
-
-
-def _too_little(what: str, wanted: int, there: int, held: int, advice: str) -> str:
+def _too_little(what: str, wanted: int, there: int, held: int, advice: str) -> InputError:
     """Why rows are not read; names SLURM where its grant is what is too small."""
     granted, place = granted_bytes(), "which can give"
     if granted and there == int(SPARE * max(0, granted - held)):
         place, advice = f"where SLURM granted {_giga(granted)} and is left with", f"ask for more (sbatch --mem=...), {advice}"
-    return f"{what} {_giga(wanted)} of memory on node {MPI.Get_processor_name()}, {place} {_giga(there)}: {advice}"
+    return InputError(f"{what} {_giga(wanted)} of memory on node {MPI.Get_processor_name()}, {place} {_giga(there)}: {advice}")
 
 
 def _giga(size: int) -> str:

@@ -132,17 +132,14 @@ def text(batch: Batch) -> str:
             raise InputError(f"{given!r} holds a line break, which a batch script can't: rename the file, or leave it out")
     kind = KINDS[batch.kind]
     usage = "" if batch.words or batch.notes else USAGE % (kind.example, batch.kind)
-    lines = ["#!/bin/bash" + kind.head % usage, *_notes(batch), *_directives(batch), "", _part("traps"), *_environment(batch), ""]
+    notes = ["# Where the numbers come from:", *(f"#   {note}" for note in batch.notes)] if batch.notes else []
+    lines = ["#!/bin/bash" + kind.head % usage, *notes, *_directives(batch), "", _part("traps"), *_environment(batch), ""]
     parts = "\n".join(map(_part, ("common", *kind.parts)))
     return "\n".join([*lines, parts.replace("PROGRAM", kind.program).replace("KIND", batch.kind)])
 
 
 def _part(name: str) -> str:
     return (PARTS / f"{name}.sh").read_text()
-
-
-def _notes(batch: Batch) -> list[str]:
-    return ["# Where the numbers come from:", *(f"#   {note}" for note in batch.notes)] if batch.notes else []
 
 
 def _directives(batch: Batch) -> list[str]:

@@ -91,10 +91,10 @@ def layout(rows: Rows, asked: Asked, node: Node) -> Layout:
     nodes, why = (tuple(asked.nodes), "--nodes") if asked.nodes else _nodes(rows, ranks, asked, node)
     fewest = min(nodes)
     if not asked.ranks:
-        ranks = min(ranks, _with_blocks(rows, fewest))
+        ranks = min(ranks, max(1, MODES[rows.mode].ranks(rows.partition.blocks) // fewest))  # so that each worker has a block
     wanted = memory(rows, ranks, fewest)
     if wanted > there and (asked.memory or node.known):
-        raise InputError(_too_small(rows, ranks, fewest, there, node, asked))
+        raise _too_small(rows, ranks, fewest, node, asked)
     cpus, memory_asked = node.threads if ranks <= node.cores else 1, asked.memory or wanted
     if node.nodes:
         _there(max(nodes), ranks, cpus, memory_asked, node, why)
@@ -107,11 +107,7 @@ def layout(rows: Rows, asked: Asked, node: Node) -> Layout:
 
 
 def _there(nodes: int, ranks: int, cpus: int, memory: int, node: Node, why: str) -> None:
-    """Whether the partition has so many nodes that are large enough.
-
-    Raises:
-        InputError: it has not.
-    """
+    """Whether the partition has so many nodes that are large enough."""
     able = sum(count for count, processors, there in node.nodes if processors >= ranks * cpus and there >= memory)
     if nodes > node.most:
         raise InputError(f"{nodes} nodes are asked for ({why}): expected at most {node.most:g}, as {node.where} says for a job")
@@ -176,7 +172,7 @@ def _nodes(rows: Rows, ranks: int, asked: Asked, node: Node) -> tuple[tuple[int,
     there = asked.memory or node.memory
     fewest = needed(rows, ranks, there)
     if not fewest:
-        raise InputError(_too_small(rows, ranks, rows.partition.blocks, there, node, asked))
+        raise _too_small(rows, ranks, rows.partition.blocks, node, asked)
     return (fewest,), f"the fewest that hold the rows, with {there} MiB on a node ({node.where})"
 
 
@@ -187,18 +183,14 @@ def needed(rows: Rows, ranks: int, there: int) -> int:
     return next(nodes for nodes in count(1) if memory(rows, ranks, nodes) <= there)
 
 
-def _with_blocks(rows: Rows, nodes: int) -> int:
-    """Ranks on a node, so that each worker has a block."""
-    return max(1, MODES[rows.mode].ranks(rows.partition.blocks) // nodes)
-
-
-def _too_small(rows: Rows, ranks: int, nodes: int, there: int, node: Node, asked: Asked) -> str:
-    whose = "--memory gives" if asked.memory else f"{node.where} has"
+def _too_small(rows: Rows, ranks: int, nodes: int, node: Node, asked: Asked) -> InputError:
+    whose, there = ("--memory gives", asked.memory) if asked.memory else (f"{node.where} has", node.memory)
     fewest = needed(rows, ranks, there)
     advice = f"{fewest} nodes hold them" if fewest else "no number of nodes holds them so: give fewer --ranks-per-node"
     if rows.whole and not fewest:
         advice = "one rank has to hold them all, for the others to be held against it: take fewer rows"
-    return f"the rows need {memory(rows, ranks, nodes)} MiB on a node with {nodes} of them, and {whose} {there}: {advice}"
+    needs = memory(rows, ranks, nodes)
+    return InputError(f"the rows need {needs} MiB on a node with {nodes} of them, and {whose} {there}: {advice}")
 
 
 def _why(rows: Rows, ranks: int, asked: Asked, node: Node) -> str:

@@ -1,7 +1,7 @@
 """What SLURM says to this process: the one place that reads its environment, and asks it for the time that is left."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import inf
@@ -65,13 +65,14 @@ def read(environment: Mapping[str, str]) -> Scheduler | None:
         return None
     by, tasks = started(environment)
     array, task = environment.get("SLURM_ARRAY_JOB_ID"), environment.get("SLURM_ARRAY_TASK_ID")
+    each = _whole(environment, "SLURM_MEM_PER_CPU") * _whole(environment, "SLURM_CPUS_ON_NODE")
     return Scheduler(
         job=f"{array}_{task}" if array and task else environment["SLURM_JOB_ID"],
         step=environment.get("SLURM_STEP_ID", "") if by == "SLURM" else "",
         nodes=_whole(environment, "SLURM_JOB_NUM_NODES"),
         tasks=tasks if by == "SLURM" else 0,
         cpus_per_task=_whole(environment, "SLURM_CPUS_PER_TASK"),
-        memory=_memory(environment),
+        memory=(_whole(environment, "SLURM_MEM_PER_NODE") or each) << 20,
         restarts=_whole(environment, "SLURM_RESTART_COUNT"),
         partition=environment.get("SLURM_JOB_PARTITION", ""),
         cluster=environment.get("SLURM_CLUSTER_NAME", ""),
@@ -110,7 +111,7 @@ def right_launcher(by: str, vendor: str) -> str:
     return f"use the mpirun of the {vendor} that Python loads (`which mpirun` tells the one in use), or another Python's mpi4py"
 
 
-def traps(environment: Mapping[str, str], nodes: int, cpus: Sequence[int]) -> list[Trap]:
+def traps(environment: Mapping[str, str], nodes: int, cpus: Sequence[int]) -> Iterator[Trap]:
     """What does not stop a run in a SLURM job, but makes it waste what was granted.
 
     Args:
@@ -120,36 +121,22 @@ def traps(environment: Mapping[str, str], nodes: int, cpus: Sequence[int]) -> li
     """
     job = read(environment)
     if job is None:
-        return []
-    found = (_nodes(job, nodes), _cpus(job, environment, cpus), _tasks(environment, len(cpus)))
-    return [trap for trap in found if trap]
-
-
-def _nodes(job: Scheduler, nodes: int) -> Trap | None:
-    if nodes >= job.nodes:
-        return None
-    advice = "start with srun, or with an mpirun that was built to ask SLURM for the nodes"
-    if job.step:
-        advice = "let srun start tasks on all of them (-N, -n), or ask for fewer nodes"
-    return Trap("warning", f"the job has {job.nodes} nodes, but the ranks are on {nodes}", advice)
-
-
-def _cpus(job: Scheduler, environment: Mapping[str, str], cpus: Sequence[int]) -> Trap | None:
-    """An mpirun binds each rank to one core on purpose."""
+        return
+    by, ranks = started(environment)[0], len(cpus)
+    if nodes < job.nodes:
+        advice = "start with srun, or with an mpirun that was built to ask SLURM for the nodes"
+        if job.step:
+            advice = "let srun start tasks on all of them (-N, -n), or ask for fewer nodes"
+        yield Trap("warning", f"the job has {job.nodes} nodes, but the ranks are on {nodes}", advice)
     short = [rank for rank, number in enumerate(cpus) if number < job.cpus_per_task]
-    if not short or started(environment)[0] in ("Open MPI", "Hydra"):
-        return None
-    advice = "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK in the batch script (since 22.05 srun does not inherit it)"
-    advice += " and call srun --cpu-bind=cores" if "SRUN_CPUS_PER_TASK" in environment else ""
-    who = f"{len(short)} of {len(cpus)} ranks (the first is rank {short[0]})" if len(cpus) > 1 else "this rank"
-    return Trap("warning", f"--cpus-per-task={job.cpus_per_task}, but {who} may use {cpus[short[0]]}", advice)
-
-
-def _tasks(environment: Mapping[str, str], ranks: int) -> Trap | None:
+    if short and by not in ("Open MPI", "Hydra"):  # an mpirun binds each rank to one core on purpose
+        advice = "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK in the batch script (since 22.05 srun does not inherit it)"
+        advice += " and call srun --cpu-bind=cores" if "SRUN_CPUS_PER_TASK" in environment else ""
+        who = f"{len(short)} of {ranks} ranks (the first is rank {short[0]})" if ranks > 1 else "this rank"
+        yield Trap("warning", f"--cpus-per-task={job.cpus_per_task}, but {who} may use {cpus[short[0]]}", advice)
     tasks = _whole(environment, "SLURM_NTASKS")
-    if started(environment)[0] or not ranks == 1 < tasks:
-        return None
-    return Trap("note", f"the job has {tasks} tasks, and this is one rank", "start with srun or mpirun to use them")
+    if not by and ranks == 1 < tasks:
+        yield Trap("note", f"the job has {tasks} tasks, and this is one rank", "start with srun or mpirun to use them")
 
 
 def seconds_left(environment: Mapping[str, str]) -> float:
@@ -203,12 +190,6 @@ def seconds(text: str) -> float:
 def margin(left: float) -> float:
     """How many seconds before the end of a job with so many left a run has to stop."""
     return min(MARGIN, SHARE * left)
-
-
-def _memory(environment: Mapping[str, str]) -> int:
-    mebibytes = _whole(environment, "SLURM_MEM_PER_NODE")
-    each = _whole(environment, "SLURM_MEM_PER_CPU") * _whole(environment, "SLURM_CPUS_ON_NODE")
-    return (mebibytes or each) << 20
 
 
 def _whole(environment: Mapping[str, str], name: str) -> int:

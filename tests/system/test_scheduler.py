@@ -9,13 +9,14 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from time import time
+from typing import Any
 
 import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.comm.world import lonely
 from mpi_pgd.system import scheduler
-from mpi_pgd.system.scheduler import LAUNCHERS, margin, plugin, read, seconds, seconds_left, started, traps
+from mpi_pgd.system.scheduler import LAUNCHERS, Trap, margin, plugin, read, seconds, seconds_left, started
 from tests.launch import Library, Result, Running, launch
 
 BATCH = {"SLURM_JOB_ID": "72", "SLURM_JOB_NUM_NODES": "2", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_CPUS_ON_NODE": "4"}
@@ -153,6 +154,10 @@ def test_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_margin() -> None:
     assert (margin(7200), margin(60), margin(0)) == (30, 6, 0)
+
+
+def traps(*given: Any) -> list[Trap]:
+    return list(scheduler.traps(*given))
 
 
 def test_traps() -> None:
