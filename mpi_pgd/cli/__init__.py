@@ -26,26 +26,27 @@ def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
     start = perf_counter()
     listen()
     first = next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), "0") == "0"
+    speaks = first and os.environ.get("SLURM_PROCID", "0") == "0"  # also where srun started worlds of one rank each
     if argv[:1] == ["help"] or (argv[1:2] == ["help"] and argv[0] in COMMANDS):
         argv = [*(word for word in argv[:2] if word != "help"), "--help"]
         if argv[0] not in ("--help", *COMMANDS):
             found = f"help was given {argv[0]}{nearest(argv[0], COMMANDS)}: expected one of {', '.join(COMMANDS)}"
-            return _refuse(InputError(found)) if first else 0
+            return _refuse(InputError(found)) if speaks else 0
     name = argv[0] if argv and argv[0] in COMMANDS else "fit"
     rest = argv[1:] if argv and argv[0] == name else argv
     if any(word in ("-h", "--help", "--version") for word in rest):
         return _describe(name if argv and argv[0] == name else "", rest) if first else 0
-    if COMMANDS[name].ranks and first and os.environ.get("SLURM_PROCID", "0") == "0":
+    if COMMANDS[name].ranks and speaks:
         unnoted()
     try:
         _load(COMMANDS[name].ranks)
     except InputError as error:
-        return _refuse(error) if first else 0
+        return _refuse(error) if speaks else 0
     command = module(name)
     words = argv if name in STUDIES else rest
     if COMMANDS[name].ranks:
         more = {} if name != "fit" or rest is not argv else {"named": False}
-        return _on_ranks(COMMANDS[name], partial(command.main, **more), words, start, early, first)
+        return _on_ranks(COMMANDS[name], partial(command.main, **more), words, start, early, speaks)
     if _stopped(early):
         return STOPPED
     return _alone(command.alone if name in STUDIES else command.main, words) if first else 0
@@ -91,9 +92,7 @@ def _alone(work: Work, words: Sequence[str]) -> int:
 
 
 def _refuse(error: InputError) -> int:
-    """Of one process alone, as in world.leave, also where srun started worlds of one rank each; the exit code."""
-    if os.environ.get("SLURM_PROCID", "0") != "0":
-        return 0
+    """Of one process alone, as in world.leave; the exit code."""
     LOG.error(error)
     note(2)
     return 2
@@ -106,17 +105,18 @@ def _stopped(early: SignalFlag | None) -> bool:
     return early is not None and early.came
 
 
-def _on_ranks(command: Command, work: Work, words: Sequence[str], start: float, early: SignalFlag | None, first: bool) -> int:
+def _on_ranks(command: Command, work: Work, words: Sequence[str], start: float, early: SignalFlag | None, speaks: bool) -> int:
     try:
         with limited():
             from mpi_pgd.comm import world
 
             comm = world.start(alone=command.alone)
     except InputError as error:
-        code = _refuse(error) if first else 0
-        if code:
-            sleep(OTHERS)
-        return code
+        if not speaks:
+            return 0
+        _refuse(error)
+        sleep(OTHERS)
+        return 2
     with world.guard(comm):
         try:
             if command.deaf and world.anyone(comm, _stopped(early)):

@@ -99,8 +99,7 @@ def settings(arguments: argparse.Namespace, **defaults: Any) -> config.Settings:
 
 def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
     """As ``settings``, with the checkpoint to go on from, if it names one: each file is read once."""
-    from mpi_pgd.recovery import checkpoint
-    from mpi_pgd.recovery.resume import Start, carried
+    from mpi_pgd.recovery import resume
 
     given = {name: value for name, value in vars(arguments).items() if value is not None and name in {*config.OPTIONS, "data"}}
     path = arguments.config
@@ -115,17 +114,13 @@ def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
         return f"{name} in {path}" if path else config.flag(name)
 
     told = {**({} if path is None else _toml(path)), **given}
-    resume = config.settings({"resume": told.get("resume", "")}, label).resume
-    origin = checkpoint.read(resume) if resume else None
-    if origin:
-        defaults |= carried(origin, resume, told)
-    chosen = config.settings({**defaults, **told}, label)
+    found = resume.begun(told, defaults, label)
     if path:
         from mpi_pgd.session import places
         from mpi_pgd.system import output
 
-        output.protect(places.targets(chosen), [path])
-    return Start(chosen.as_dict() | ({} if chosen.data else {"data": (shipped(),)}), not chosen.data, origin)
+        output.protect(places.targets(config.settings(found.settings)), [path])
+    return found if found.settings["data"] else found._replace(settings=found.settings | {"data": (shipped(),)}, shipped=True)
 
 
 def _toml(path: str) -> dict[str, Any]:

@@ -96,12 +96,28 @@ class Writer:
             self.written(rounds)
 
 
-def carried(found: Checkpoint, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a checkpoint, read from ``path``, gives to the run that goes on from it; that goes on to write it, too."""
-    settings = {name: found.settings[name] for name in config.having("carried") if found.settings.get(name) is not None}
-    if "mode" in given:
-        settings.pop("algorithm", None)  # it may be none of that mode
-    return {**settings, "checkpoint": path}
+def begun(given: Mapping[str, Any], defaults: Mapping[str, Any], label: Callable[[str], str] = str) -> Start:
+    """What a run begins from: settings, and the checkpoint to go on from, if they name one. The file is read here, once.
+
+    A checkpoint gives some of its settings to the run that goes on from it; that goes on to write it, too.
+
+    Args:
+        given: settings by name, as ``config.settings`` takes them.
+        defaults: where neither ``given`` nor the checkpoint says anything.
+        label: how to name a setting in an error.
+
+    Raises:
+        InputError: they can't be used.
+    """
+    path = config.settings({"resume": given.get("resume", "")}, label).resume
+    origin, carried = None, {}
+    if path:
+        origin = checkpoint.read(path)
+        carried = {name: origin.settings[name] for name in config.having("carried") if origin.settings.get(name) is not None}
+        if "mode" in given:
+            carried.pop("algorithm", None)  # it may be none of that mode
+        carried["checkpoint"] = path
+    return Start(config.settings({**defaults, **carried, **given}, label).as_dict(), origin=origin)
 
 
 def check(found: Checkpoint, path: str, settings: Mapping[str, Any], about: About) -> None:

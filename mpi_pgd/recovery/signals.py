@@ -25,9 +25,6 @@ class SignalFlag:
 
     def __init__(self) -> None:
         self.came = False
-        self._before: dict[signal.Signals, Any] = {}
-        self._pipe = (-1, -1)
-        self._fd_before = -1
         self._first = math.inf
         self._heard = False
 
@@ -36,7 +33,7 @@ class SignalFlag:
         for end in self._pipe:
             os.set_blocking(end, False)
         self._fd_before = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        self._before: dict[int, Any] = {number: signal.signal(number, self._note) for number in SIGNALS}
         outer = getattr(self._before[signal.SIGUSR1], "__self__", None)
         if isinstance(outer, SignalFlag) and outer.came:
             self.came, self._first = True, outer._first

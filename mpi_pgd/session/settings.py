@@ -5,11 +5,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpi_pgd import config
 from mpi_pgd.config import Settings
 from mpi_pgd.errors import InputError
-from mpi_pgd.recovery import checkpoint
-from mpi_pgd.recovery.resume import Start, carried
+from mpi_pgd.recovery.resume import Start, begun
 
 
 def read_options(data: Any, more: Sequence[Any], options: Mapping[str, Any]) -> Start:
@@ -27,13 +25,10 @@ def read_options(data: Any, more: Sequence[Any], options: Mapping[str, Any]) -> 
         raise InputError(words + "these three lines make it of arrays X and y (on one rank):", *of_arrays())
     if more:
         raise InputError(f"fit was given {len(more) + 1} files one by one: expected them in a list, fit([...])")
-    given = {"quiet": True, **options, **({} if data is None else {"data": data})}
-    path = config.settings({"resume": given.get("resume", "")}).resume
-    origin = checkpoint.read(path) if path else None
-    chosen = config.settings({**(carried(origin, path, given) if origin else {}), **given})
-    if not chosen.data:
+    found = begun({"quiet": True, **options, **({} if data is None else {"data": data})}, {})
+    if not found.settings["data"]:
         raise InputError("no data were given: name one or more HDF5 files")
-    return Start(chosen.as_dict(), origin=origin)
+    return found
 
 
 def _numbers(value: Any) -> bool:
