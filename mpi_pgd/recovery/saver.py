@@ -9,7 +9,7 @@ from mpi_pgd.errors import InputError
 Write = Callable[[], str]
 
 
-class Job:
+class Job(Thread):
     """One save: waiting, running or ended.
 
     Args:
@@ -20,30 +20,30 @@ class Job:
         ended: it was tried.
         saved: it went well.
         sentence: where the checkpoint is, or what went wrong.
+        bug: what was raised, if that was no InputError.
     """
 
     def __init__(self, save: Write, wake: Callable[[], None] = lambda: None) -> None:
+        super().__init__(name="save", daemon=True)
         self.save, self.wake = save, wake
         self.ended = self.saved = False
         self.sentence = ""
         self.bug: BaseException | None = None
-        self._thread: Thread | None = None
 
     def start(self) -> None:
         """In a thread of its own; in the caller's, if the system gives no more of them."""
-        thread = Thread(target=self._run, name="save", daemon=True)
         try:
-            thread.start()
-            self._thread = thread
+            super().start()
         except RuntimeError:
-            self._run()
+            self.run()
 
-    def join(self, seconds: float | None = None) -> None:
-        """Wait for the thread, at most so long."""
-        if self._thread:
-            self._thread.join(seconds)
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the thread, if there is one."""
+        if self.ident:
+            super().join(timeout)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Save."""
         try:
             self.sentence = self.save()
             self.saved = True

@@ -5,7 +5,7 @@ Where MPI can't go on without a lost rank, the launcher kills all the others wit
 
 import contextlib
 import shlex
-import subprocess
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
 from mpi_pgd.errors import InputError
 
@@ -41,9 +41,9 @@ class Sentinel:
     def __init__(self, path: str) -> None:
         command = ["/bin/sh", "-c", SCRIPT, "sentinel", shlex.quote(path)]
         # A session of its own: the launchers kill process groups.
-        self._shell = subprocess.Popen(
-            command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, cwd="/"
-        )
+        self._shell = Popen(command, bufsize=0, stdin=PIPE, stdout=DEVNULL, start_new_session=True, cwd="/")
+        assert self._shell.stdin
+        self._input = self._shell.stdin
 
     def __enter__(self) -> "Sentinel":
         return self
@@ -64,17 +64,14 @@ class Sentinel:
         self._end()
 
     def _tell(self, word: str) -> None:
-        stdin = self._shell.stdin
-        assert stdin
         with contextlib.suppress(BrokenPipeError):  # somebody killed it, which is no reason to end the run
-            if not stdin.closed:
-                stdin.write(f"{word}\n".encode())
+            if not self._input.closed:
+                self._input.write(f"{word}\n".encode())
 
     def _end(self) -> None:
-        assert self._shell.stdin
-        self._shell.stdin.close()
+        self._input.close()
         try:
             self._shell.wait(PATIENCE)
-        except subprocess.TimeoutExpired:  # somebody stopped it
+        except TimeoutExpired:  # somebody stopped it
             self._shell.kill()
             self._shell.wait()

@@ -201,8 +201,10 @@ class Watchdog:
             if not guilty:
                 again = self._now + min(self._patience, max(soon, RESEND))
             if guilty or soon > self.timeout.window:  # else all is said then
-                text = sentence(self._members, answers, self._now - self._beat.finished, unknown)
-                self._tell(text, answers, bool(guilty))
+                waiting = [rank for rank, answer in answers.items() if answer.waits]
+                if guilty or self._said != (self._beat.round, waiting):  # a slow round is told once
+                    self._said = (self._beat.round, waiting)
+                    self._actions.append(Say(sentence(self._members, answers, self._now - self._beat.finished, unknown)))
                 yield self._now  # it may be old when it has been said
             if guilty:
                 yield from self._drop(answers, guilty) if self.drops else self._end()
@@ -212,13 +214,6 @@ class Watchdog:
         """Who can't be asked: all ranks elsewhere, if none of them was ever heard. They may be well behind a firewall."""
         elsewhere = [member for member in self._members if member.net != self._me.net]
         return [] if any(member.cookie in self._heard for member in elsewhere) else elsewhere
-
-    def _tell(self, text: str, answers: dict[int, Answer], always: bool) -> None:
-        """Of a round that is only slow, once; again if others are slow then."""
-        said = (self._beat.round, [rank for rank, answer in answers.items() if answer.waits])
-        if always or said != self._said:
-            self._said = said
-            self._actions.append(Say(text))
 
     def _drop(self, answers: dict[int, Answer], guilty: Sequence[Member]) -> Course:
         trouble = "no rank would be left" if len(guilty) == len(self._members) else ""

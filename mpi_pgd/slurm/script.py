@@ -1,4 +1,4 @@
-"""A batch script as text: a pure function of its settings, made of the ``parts``. Those under slurm/ are what it is without any."""
+"""A batch script as text: a pure function of its settings, made of the ``parts``; slurm/ has those of the default settings."""
 
 import shlex
 from dataclasses import dataclass
@@ -48,18 +48,12 @@ class Batch:
 USAGE = """ The program's arguments go behind the script's name, sbatch's own before it:
 #     sbatch %s slurm/%s.sbatch DATA --out DIR"""
 
-PLACE_OF_SETUP = """\
-# What makes `python -m mpi_pgd` work on a node: modules, a virtual environment, or a container.
-# module load openmpi
-# source .venv/bin/activate"""
-
 
 class Kind(NamedTuple):
     """A kind of script.
 
     Attributes:
         program: the command that it runs.
-        head: lines at its top.
         directives: for sbatch.
         parts: behind what all have in common, by their names.
         example: what sbatch may be given.
@@ -68,7 +62,6 @@ class Kind(NamedTuple):
     """
 
     program: str
-    head: str
     directives: tuple[str, ...]
     parts: tuple[str, ...]
     example: str = "--nodes=4"
@@ -79,44 +72,10 @@ class Kind(NamedTuple):
 _USR1, _APPEND = "--signal=B:USR1@%d", "--open-mode=append"
 _FIT, _STUDY = (_USR1, "--requeue", _APPEND), ("--exclusive", _USR1, _APPEND)
 KINDS = {
-    "fit": Kind(
-        "fit",
-        """
-# A fit.%s
-# Some time before the limit SLURM sends USR1: the fit ends with what it has by then, and with code 75.
-# If SLURM loses a node and queues the job again, it goes on from its checkpoint, to the same bits.""",
-        _FIT,
-        ("fit", "once", "end"),
-    ),
-    "chain": Kind(
-        "fit",
-        """
-# A fit that may take longer than a job.%s
-# Some time before the limit SLURM sends USR1: the fit saves a checkpoint and ends with code 75, and the job is queued again.
-# Its next life goes on from there to the same bits, on as many nodes as it then gets, until the fit is done.""",
-        _FIT,
-        ("fit", "chain", "end"),
-        "--nodes=4 --time=4:00:00",
-    ),
-    "compare": Kind(
-        "compare",
-        """
-# Which mode and algorithm is better here.%s
-# Some time before the limit SLURM sends USR1: what is measured by then is kept, and the code is 75.""",
-        _STUDY,
-        ("study",),
-    ),
-    "scaling": Kind(
-        "scaling",
-        """
-# The speedup curve over numbers of nodes: an array with a task for each, one after the other. The last makes a report of all.%s
-# Some time before the limit SLURM sends USR1: what is measured by then is kept, and the code is 75.""",
-        _STUDY,
-        ("scaling",),
-        "--array=1-8%1",
-        (1, 2, 4),
-        array=True,
-    ),
+    "fit": Kind("fit", _FIT, ("fit", "once", "end")),
+    "chain": Kind("fit", _FIT, ("fit", "chain", "end"), "--nodes=4 --time=4:00:00"),
+    "compare": Kind("compare", _STUDY, ("study",)),
+    "scaling": Kind("scaling", _STUDY, ("scaling",), "--array=1-8%1", (1, 2, 4), array=True),
 }
 SHIPPED = tuple(Batch(name, kind.nodes) for name, kind in KINDS.items())
 
@@ -132,8 +91,9 @@ def text(batch: Batch) -> str:
             raise InputError(f"{given!r} holds a line break, which a batch script can't: rename the file, or leave it out")
     kind = KINDS[batch.kind]
     usage = "" if batch.words or batch.notes else USAGE % (kind.example, batch.kind)
+    head = _part(f"{batch.kind}-head").replace("USAGE", usage)
     notes = ["# Where the numbers come from:", *(f"#   {note}" for note in batch.notes)] if batch.notes else []
-    lines = ["#!/bin/bash" + kind.head % usage, *notes, *_directives(batch), "", _part("traps"), *_environment(batch), ""]
+    lines = [*head.splitlines(), *notes, *_directives(batch), "", _part("traps"), *_environment(batch), ""]
     parts = "\n".join(map(_part, ("common", *kind.parts)))
     return "\n".join([*lines, parts.replace("PROGRAM", kind.program).replace("KIND", batch.kind)])
 
@@ -167,7 +127,7 @@ def _directives(batch: Batch) -> list[str]:
 def _environment(batch: Batch) -> list[str]:
     container = "" if batch.python != ("python",) else " # in a container: (apptainer exec mpi_pgd.sif python)"
     lines = [
-        *(batch.setup or [PLACE_OF_SETUP]),
+        *(batch.setup or _part("setup").splitlines()),
         f"python=({shlex.join(batch.python)}){container}",
         "",
         "set -eu",
@@ -177,12 +137,7 @@ def _environment(batch: Batch) -> list[str]:
     if batch.launch:
         lines.append(f"launch=({shlex.join(batch.launch)})")
     else:
-        lines += [
-            "# What starts the ranks: srun --mpi=... or mpirun, by the MPI that this Python loads.",
-            'words=${MPI_PGD_LAUNCH:-$("${python[@]}" -m mpi_pgd slurm launcher)}',
-            "words=$(xargs printf '%s\\n' <<<\"$words\") # with quotes as in a shell",
-            'mapfile -t launch <<<"$words"',
-        ]
+        lines += _part("launcher").splitlines()
     if batch.words:
         lines.append(f'set -- {shlex.join(batch.words)} "$@"')
     return lines
