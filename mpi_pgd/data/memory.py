@@ -35,7 +35,8 @@ class MemoryShard:
         self.owners: Owners = np.zeros(0, dtype=np.int32)  # who holds which block, as far as this rank was told
         self.rows_read = 0
         self._read: dict[int, Block] = {}
-        self._yielded: list[Block] = []
+        self._stored: list[Block] = []
+        self._yielded = self._stored
         same = np.dtype(table.x_type) == np.float64
         self._wide = aligned((0 if same else partition.block_rows, partition.features), np.float64)
 
@@ -66,13 +67,14 @@ class MemoryShard:
         for run in runs(self.missing(blocks)):
             self._fill(run)
         self.blocks = blocks
-        self._yielded = [self._read[block] for block in blocks.tolist()]
+        self._stored = [self._read[block] for block in blocks.tolist()]
+        # All share one room, in which they are widened one by one.
+        self._yielded = [Block(self._wide[: one.rows], one.y) for one in self._stored] if len(self._wide) else self._stored
 
     def _widened(self) -> Iterator[Block]:
-        for x, y in self._yielded:
-            wide = self._wide[: len(x)]
-            np.copyto(wide, x)
-            yield Block(wide, y)
+        for stored, wide in zip(self._stored, self._yielded, strict=True):
+            np.copyto(wide.x, stored.x)
+            yield wide
 
     def _fill(self, run: range) -> None:
         rows, step = self.partition.span(run), self.partition.block_rows
