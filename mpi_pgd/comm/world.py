@@ -123,10 +123,7 @@ def agreement(comm: MPI.Intracomm) -> Iterator[None]:
 def once(comm: MPI.Intracomm, held: Held | None, make: Callable[[], Held]) -> Held:
     """What a rank holds already, or else what rank 0 makes now, on every rank: so it is made once, whoever is lost. Collective.
 
-    Where every rank holds something, that is left as it is.
-
-    Raises:
-        InputError: what ``make`` raised, on every rank.
+    Where every rank holds something, that is left as it is. What ``make`` refuses, every rank does.
     """
     holders = comm.allgather(held is not None)
     if held is not None and all(holders):

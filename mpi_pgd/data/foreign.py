@@ -9,24 +9,29 @@ from pathlib import Path
 LOOKED_AT = 1 << 16  # bytes
 DELIMITERS = (",", ";", "\t", None)  # None is white space, as numpy has it
 TARGETS = ("y", "target", "label", "response")
+# How files with one table begin, what they are, and how Python reads them: with which modules, and by which words.
+TABLES = (
+    ((b"PAR1",), "Parquet", "pandas as pd", "pd.read_parquet({}).to_numpy(float)"),
+    ((b"ARROW1", b"FEA1"), "Feather", "pandas as pd", "pd.read_feather({}).to_numpy(float)"),
+    ((b"\x93NUMPY",), "NumPy's .npy", "numpy as np", "np.load({})"),
+    (
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+        "a pickle",
+        "numpy as np, pandas as pd",
+        "np.asarray(pd.read_pickle({}), float)",
+    ),
+)
 
 
 def recipe(path: str) -> tuple[str, tuple[str, ...]]:
     """What the file is, and the lines that make an HDF5 file of it; ("", ()) if it is nothing that is known."""
     head = _head(path)
-    if head.startswith(b"PAR1"):
-        return "Parquet", _of_table(path, "pandas as pd", f"pd.read_parquet({_quoted(path)}).to_numpy(float)")
-    if head.startswith((b"ARROW1", b"FEA1")):
-        return "Feather", _of_table(path, "pandas as pd", f"pd.read_feather({_quoted(path)}).to_numpy(float)")
-    if head.startswith(b"\x93NUMPY"):
-        return "NumPy's .npy", _of_table(path, "numpy as np", f"np.load({_quoted(path)})")
+    for begins, kind, module, table in TABLES:
+        if head.startswith(begins):
+            return kind, _of_table(path, module, table.format(_quoted(path)))
     if head.startswith(b"MATLAB 5.0"):
         return "MATLAB's before 7.3", _of_names(path, "scipy.io", f"scipy.io.loadmat({_quoted(path)})", ())
-    if head.startswith(b"PK\x03\x04"):
-        return _zipped(path)
-    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return "a pickle", _of_table(path, "numpy as np, pandas as pd", f"np.asarray(pd.read_pickle({_quoted(path)}), float)")
-    return _text(path, head)
+    return _zipped(path) if head.startswith(b"PK\x03\x04") else _text(path, head)
 
 
 def of_arrays() -> tuple[str, ...]:

@@ -137,8 +137,7 @@ class Table:
     def read(self, rows: range, x: Rows, y: Vector) -> None:
         """Fill ``x`` (len(rows), p) and ``y`` (len(rows),) with ``rows``, converting to the arrays' types.
 
-        Raises:
-            InputError: a file has gone, has changed, or can't be read there; or a number there stands for a missing value.
+        Refuses a file that has gone, has changed, or can't be read there, and a number that stands for a missing value.
         """
         if self.plugin:
             load_plugin()
@@ -158,11 +157,7 @@ class Table:
 
 
 def inspect(paths: Sequence[str], x: str, y: str) -> Table:
-    """Check every file and describe them as one table.
-
-    Raises:
-        InputError: anything that makes them unusable, as far as it can be known without reading all rows.
-    """
+    """Describe the files as one table; refuse what makes them unusable, as far as it can be known without reading all rows."""
     found = [_inspect_one(path, x, y) for path in paths]
     first = found[0]
     for other in found[1:]:

@@ -64,8 +64,7 @@ class Meaning:
 def meaning(data_set: h5py.Dataset, path: str, name: str) -> Meaning:
     """Of the numbers in ``data_set``, which the user calls ``name``.
 
-    Raises:
-        InputError: they are no real numbers, are marked as missing, or what stands beside them makes no sense.
+    Refuses what are no real numbers, or marked as missing, and attributes that make no sense.
     """
     attributes = _Attributes(data_set, path, name)
     if attributes.text("MATLAB_class") == "char":

@@ -61,8 +61,7 @@ class MemoryShard:
     def hold(self, blocks: NDArray[np.int64]) -> None:
         """Yield these blocks, ascending, from now on. What is missing is read; what is given away stays, to be taken back.
 
-        Raises:
-            InputError: a value is not finite, or the rows can't be read.
+        Refuses values that are not finite, and rows that can't be read.
         """
         for run in runs(self.missing(blocks)):
             self._fill(run)

@@ -31,9 +31,7 @@ REFUSED: dict[type[Exception], str] = {
 def opened(path: str) -> Iterator[h5py.File]:
     """The file, open for reading only.
 
-    Raises:
-        InputError: it is not there, may not be read, is not HDF5, is cut short, is being written, or turns out to be damaged
-            while it is used.
+    Refuses what is not there, may not be read, is not HDF5, cut short, being written, or found to be damaged while it is used.
     """
     regular(path)
     try:
@@ -89,10 +87,7 @@ def brief(message: str) -> str:
 def search(name: str, parent: str, variable: str) -> str:
     """Where HDF5 finds the file that ``parent`` calls ``name``: the first of some places; beside ``parent`` if it is in none.
 
-    Args:
-        name: as it is written in a link or a virtual data set.
-        parent: the path by which the file that names it was opened.
-        variable: ``VIRTUAL`` or ``LINKED``.
+    ``parent`` is the path by which that file was opened, and ``variable`` is ``VIRTUAL`` or ``LINKED``.
     """
     beside = str(Path(os.path.abspath(parent)).parent)  # noqa: PTH100  (the link's folder, not that of the file it leads to)
     prefixes = os.environ.get(variable, "")

@@ -22,26 +22,21 @@ class Source(NamedTuple):
     name: str  # there
     origin: Origin  # which it is, whatever leads to it
     meaning: Meaning  # of its numbers
-    names: Names  # of its columns, if it has any
-    columns: int  # how many; 0 if it has no two dimensions
-    rows: tuple[range, ...]  # those of which all columns are taken, in runs
+    names: Names = ()  # of its columns, if it has any
+    columns: int = 0  # how many; 0 if it has no two dimensions
+    rows: tuple[range, ...] = ()  # those of which all columns are taken, in runs
 
     @classmethod
     def of(cls, data_set: h5py.Dataset, where: str, parts: Sequence[Mapping], what: str) -> "Source":
         """An open data set, from which ``parts`` of a virtual one, ``what``, are taken; errors as of ``meaning``."""
         name = str(data_set.name)
-        means = meaning(data_set, where, name)
-        table = data_set.ndim == 2
-        rows = tuple(run for part in parts for run in _whole_rows(part, data_set, what)) if table else ()
-        return cls(
-            where=where,
-            name=name,
-            origin=Origin.of(data_set),
-            meaning=means,
-            names=names_of(data_set.file, data_set, data_set.shape[1], 1, where, name) if table else (),
-            columns=data_set.shape[1] if table else 0,
-            rows=rows,
-        )
+        known = cls(where, name, Origin.of(data_set), meaning(data_set, where, name))
+        if data_set.ndim != 2:
+            return known
+        columns = data_set.shape[1]
+        names = names_of(data_set.file, data_set, columns, 1, where, name)
+        rows = tuple(run for part in parts for run in _whole_rows(part, data_set, what))
+        return known._replace(names=names, columns=columns, rows=rows)
 
 
 def _whole_rows(part: Mapping, data_set: h5py.Dataset, what: str) -> list[range]:

@@ -15,19 +15,16 @@ from mpi_pgd.errors import InputError
 
 def needs_plugin(data_set: h5py.Dataset, path: str) -> bool:
     """Whether hdf5plugin is needed to read it; refuses a filter that is not installed."""
-    filters = data_set.id.get_create_plist()
-    missing = [i for i in range(filters.get_nfilters()) if not h5py.h5z.filter_avail(filters.get_filter(i)[0])]
-    if missing and load_plugin():
-        missing = [i for i in missing if not h5py.h5z.filter_avail(filters.get_filter(i)[0])]
-        if not missing:
-            return True
-    if missing:
-        code, _, _, name = filters.get_filter(missing[0])
-        raise InputError(
-            f"{data_set.name} in {path} is compressed with a filter that is not installed ({name.decode() or 'unnamed'}, "
-            f"number {code}): install it, for most with pip install hdf5plugin"
-        )
-    return False
+    plan = data_set.id.get_create_plist()
+    filters = [plan.get_filter(i) for i in range(plan.get_nfilters())]
+    loaded = not all(h5py.h5z.filter_avail(code) for code, *_ in filters) and load_plugin()
+    for code, _, _, name in filters:
+        if not h5py.h5z.filter_avail(code):
+            raise InputError(
+                f"{data_set.name} in {path} is compressed with a filter that is not installed ({name.decode() or 'unnamed'}, "
+                f"number {code}): install it, for most with pip install hdf5plugin"
+            )
+    return loaded
 
 
 def load_plugin() -> bool:

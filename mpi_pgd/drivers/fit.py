@@ -66,11 +66,7 @@ class FitDriver:
         return np.concatenate([dump(self.state), self.best, [*self._lowest, self.step, self._smallest, self._fell]])
 
     def load(self, vector: Vector, rounds: int) -> None:
-        """Go on from what ``dump`` gave after so many ``rounds``; the history must have a line for each of them.
-
-        Raises:
-            InputError: no ``dump`` gave it.
-        """
+        """Go on from what ``dump`` gave after so many ``rounds``; the history must have a line for each. Refuses all else."""
         states, best, mine = np.split(vector, np.cumsum([len(dump(self.state)), len(self.best)]))
         self.state = load(states, self.state)
         if not self.state.steps.sound:

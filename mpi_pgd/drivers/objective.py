@@ -36,16 +36,13 @@ class Objective:
     Where the loss knows the best intercept, mean(y) - mean(x)'w for least squares, it is no unknown: it is kept there, and what is
     descended on is the objective's minimum over it. Hence the first gradient is that of the signal, however far from 0 y lies.
     The penalties act on v, as glmnet's do.
-
-    Attributes:
-        size: of the unknowns: p, and one more for an intercept that has to be found, which is that on centred features.
     """
 
     def __init__(self, rows: int, scaling: Scaling, loss: Loss, penalties: Sequence[Penalty], intercept: bool) -> None:
         self.rows, self.scaling, self.loss, self.penalties, self.intercept = rows, scaling, loss, penalties, intercept
         self.features = len(scaling.scale)
-        self.free = int(intercept and not loss.centred)
-        self.size = self.features + self.free
+        self.free = int(intercept and not loss.centred)  # an intercept that has to be found, which is that on centred features
+        self.size = self.features + self.free  # of the unknowns
         self._scratch = np.empty(self.features)
         self._spread = np.append(scaling.spread, np.ones(self.free))
         away = np.append(EPSILON * scaling.peak[:-1] / scaling.scale, np.zeros(self.free))

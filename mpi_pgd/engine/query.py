@@ -26,10 +26,7 @@ class _Field(Generic[Kind]):
 class Query:
     """One float64 buffer ``[task | stop | round | bound | snapshot | point]``: what travels, the same on every rank once it has.
 
-    ``point`` is where the task is to be evaluated: (width,) float64, of the widest task.
-
-    Args:
-        tasks: of the driver; ``task`` is one of them.
+    ``point`` is where the task, one of the driver's ``tasks``, is to be evaluated: (width,) float64, of the widest of them.
     """
 
     number = _Field(0, int)  # of the task; the first one, unless the driver says another

@@ -87,21 +87,15 @@ class Sums:
 
 
 class Partial:
-    """The sums of one rank's blocks: one float64 buffer ``[hi | lo | votes]``, or ``[sum | votes]`` if plain.
+    """The sums of one rank's blocks: one float64 ``buffer``, [hi | lo | votes] or [sum | votes], to be summed over the ranks.
 
-    Args:
-        width: length of a block's vector.
-        blocks: number of blocks of the whole problem, over all ranks.
-        order_free: split each block's vector, so that the order of the sums does not matter; else just add.
-
-    Attributes:
-        buffer: (2 * width + votes,) or (width + votes,) float64, what goes on the wire, to be summed over the ranks.
-        peaks: (width,) float64, the largest magnitude of each number over this rank's blocks since ``clear``.
+    ``width`` is the length of a block's vector, and ``blocks`` the number of them over all ranks. If ``order_free``, each is split,
+    so that the order of the sums does not matter; else they are just added. ``peaks`` (width,) are the largest magnitudes of each
+    number over this rank's blocks since ``clear``.
     """
 
     def __init__(self, width: int, blocks: int, order_free: bool = True, peaks: Vector | None = None) -> None:
-        self.width = width
-        self.order_free = order_free
+        self.width, self.order_free = width, order_free
         self._bits = max(1, int(blocks - 1).bit_length()) + 1
         self.buffer = np.zeros((2 if order_free else 1) * width + len(Vote))
         self.votes = self.buffer[-len(Vote) :]
@@ -116,8 +110,7 @@ class Partial:
         self._ones, self._sum = np.ones(places), np.empty(stride)
         self._used = self._rows = 0
         self.peaks = np.zeros(width) if peaks is None else peaks
-        self._bound = np.zeros(width)
-        self._near = np.zeros(width)
+        self._bound, self._near = np.zeros(width), np.zeros(width)
         # As large as the ring: numpy would make a temporary array to stretch a row over it, in every round.
         self._first, self._second = np.zeros_like(self._scratch), np.zeros_like(self._scratch)
         self.rebound()

@@ -14,11 +14,7 @@ Loss = Callable[[Vector, Vector, Vector], None]  # of a block's rows; see ``loss
 
 
 class Layout:
-    """The named parts of a block's vector, one after the other.
-
-    Args:
-        shapes: of each part, by its name.
-    """
+    """The named parts of a block's vector, one after the other, each with its shape."""
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.shapes = dict(shapes)

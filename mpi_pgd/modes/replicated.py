@@ -28,9 +28,7 @@ CARRIED = [Vote.LATE, Vote.SIGNALLED]  # votes that count even if the sums besid
 class Replicated:
     """One partial of each group a round; messages go to and from rank 0, the server.
 
-    Args:
-        comm: the ranks.
-        groups: the group of each worker (``replicas.share_out``); every number from 0 up to the largest is there.
+    ``groups`` has that of each worker (``replicas.share_out``); every number from 0 up to the largest is there.
     """
 
     def __init__(self, comm: MPI.Intracomm, groups: Sequence[int]) -> None:

@@ -18,12 +18,8 @@ Move = Callable[[Owners], str]  # has every rank hold the blocks that it owns, o
 class Balance(Observer):
     """Measures how long each worker maps a block, and has blocks moved if that would pay.
 
-    Args:
-        comm: the ranks.
-        worker: this rank's number among those that hold blocks, or -1.
-        owners: who holds which block, the same on every rank.
-        crowded: ranks share cores, so others' work is not to count.
-        move: moves them.
+    ``worker`` is this rank's number among those that hold blocks, or -1, and ``owners`` are the same on every rank. If it is
+    ``crowded``, ranks share cores, so others' work is not to count.
     """
 
     def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, crowded: bool, move: Move) -> None:

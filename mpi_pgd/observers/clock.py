@@ -27,14 +27,8 @@ PINGS = 8
 class Clock(Observer):
     """Notes the times of each round.
 
-    Args:
-        comm: the ranks.
-        nodes: the node of each (``world.nodes``).
-        first: the first rank that holds rows.
-        keep: how many rounds' times rank 0 is to keep.
-        skips: ranks that are late skip rounds. Then nobody knows when the others have made how many, and only the last rounds are
-            gathered, at the end.
-        ids: each rank's number at the start of the job, if it may be another now.
+    Where ranks that are late skip rounds (``skips``), nobody knows when the others have made how many, and only the last rounds are
+    gathered, at the end. The other arguments are those of ``Costs``.
     """
 
     def __init__(

@@ -82,12 +82,12 @@ class Costs:
     """Sums over all rounds, and the times of the last ones; held by rank 0.
 
     Args:
-        nodes: the node of each rank.
+        nodes: the node of each rank (``world.nodes``).
         first: the first rank that holds rows (1 behind a server).
         crowded: ranks outnumber cores. What a rank's clock shows is then as much its neighbours' work as its own, so who is slow
             is told from the processor's seconds.
         keep: how many rounds' times to keep at least, if there are so many.
-        ids: each rank's number as a person knows it, if it is another.
+        ids: each rank's number at the start of the job, as a person knows it, if it may be another now.
     """
 
     def __init__(self, nodes: Sequence[str], first: int, crowded: bool, keep: int, ids: Sequence[int] = ()) -> None:

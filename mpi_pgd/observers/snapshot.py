@@ -75,14 +75,6 @@ class Snapshots(Observer):
     """Marks in the query that the state is to be kept, and keeps it.
 
     Begins by giving the driver and the bound of the sums the state that is held.
-
-    Args:
-        held: where to.
-        driver, sums: whose state it is.
-        updates, takes: this rank updates, so it has the state; this rank keeps the state.
-        comm: over which rank 0, which alone updates, gives the state to the others; None if it does not.
-        every: also after each so many rounds, if not 0.
-        done: called after that.
     """
 
     def __init__(
@@ -91,11 +83,11 @@ class Snapshots(Observer):
         driver: FitDriver,
         sums: Sums,
         *,
-        updates: bool,
-        takes: bool,
-        comm: MPI.Intracomm | None,
-        every: int,
-        done: Callable[[], None],
+        updates: bool,  # this rank does, so it has the state
+        takes: bool,  # this rank keeps it
+        comm: MPI.Intracomm | None,  # over which rank 0, which alone updates, gives the state to the others; None if it does not
+        every: int,  # also after each so many rounds, if not 0
+        done: Callable[[], None],  # called after that
     ) -> None:
         self.held, self.driver, self.sums, self.comm, self.every, self.done = held, driver, sums, comm, every, done
         self.updates, self.takes = updates, takes
