@@ -32,8 +32,7 @@ def name(which: Key) -> str:
 
 def style(which: Key, line: str = "-") -> dict[str, Any]:
     """How a series is drawn: always the same in all pictures."""
-    known = _STYLES.get(which)
-    colour, marker = known if known else ("text", "o")
+    colour, marker = _STYLES.get(which, ("text", "o"))
     edge = {"markeredgecolor": LIGHT["page"], "markeredgewidth": 0.8}
     return {"color": LIGHT[colour], "marker": marker, "linestyle": line, **edge}
 
@@ -48,10 +47,8 @@ def parts_legend(figure: "Figure", rows: Sequence[Record], narrow: bool, *more: 
     """The parts that occur, in the order in which they are stacked."""
     from matplotlib.patches import Patch
 
-    used = [which for which in PARTS if any(row[which] for row in rows)] or list(PARTS[:1])
-    handles = [(Patch(**part(which)), which) for which in used]
-    both = [*handles, *more]
-    legend(figure, [handle for handle, _ in both], [label for _, label in both], narrow)
+    used = [which for which in PARTS if any(row[which] for row in rows)] or PARTS[:1]
+    legend(figure, [*((Patch(**part(which)), which) for which in used), *more], narrow)
 
 
 def timed(axis: "Axis", top: float, label: str) -> None:
@@ -66,14 +63,12 @@ def timed(axis: "Axis", top: float, label: str) -> None:
     axis.set_label_text(label)
 
 
-def shares(axes: "Axes", label: str) -> None:
-    """A linear x axis of shares: up to all that there is, 100 %."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter
-
-    axes.set_xlim(0, 100)
-    axes.xaxis.set_major_locator(FixedLocator(range(0, 101, 25)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
-    axes.set_xlabel(label)
+def listed(axes: "Axes", labels: Sequence[str], **look: Any) -> None:
+    """A y axis of rows that are no numbers, from 0 at the top on, each with its label."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0, **look)
+    axes.grid(visible=False, axis="y")
 
 
 def logarithmic(axes: "Axes", which: str, values: Iterable[float], show: Any, most: int = 6, base: int = 10) -> None:
@@ -111,8 +106,5 @@ def stack(axes: "Axes", rows: Sequence[Record], places: Sequence[float], across:
     for which in PARTS:
         sizes = [row[which] for row in rows]
         if any(sizes):
-            if across:
-                axes.barh(places, sizes, width, ends, **part(which))
-            else:
-                axes.bar(places, sizes, width, ends, **part(which))
+            (axes.barh if across else axes.bar)(places, sizes, width, ends, **part(which))
         ends = [end + size for end, size in zip(ends, sizes, strict=True)]

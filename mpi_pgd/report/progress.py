@@ -13,25 +13,14 @@ from typing import TypeVar
 
 from mpi_pgd.system.log import LOG
 
+Item = TypeVar("Item")
+
 LIVE, LOGGED = 0.1, 5.0  # seconds between lines
 TICK = 1.0  # the same, where a thread writes them beside what is measured
 WIDTH = 80  # columns, where a terminal does not say
 SURE = 1.0  # seconds before the slope of a few rounds tells anything
 EVENLY = 2.0  # times as many rounds to go by one stretch of the past as by another, at most
-LAUNCHERS = (
-    "mpirun",
-    "mpiexec",
-    "mpiexec.hydra",
-    "prterun",
-    "orterun",
-    "hydra_pmi_proxy",
-    "hydra_bstrap_pr",
-    "prted",
-    "orted",
-)
-
-
-Item = TypeVar("Item")
+LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "prterun", "orterun", "hydra_pmi_proxy", "hydra_bstrap_pr", "prted", "orted")
 
 
 class Line(logging.Handler):
@@ -43,11 +32,6 @@ class Line(logging.Handler):
     def begin(self) -> bool:
         """Find out where lines go; whether there is a terminal, on which they are one."""
         self.terminal = terminal()
-        return self.live
-
-    @property
-    def live(self) -> bool:
-        """Whether there is one line."""
         return self.terminal is not None
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -62,12 +46,12 @@ class Line(logging.Handler):
         room = columns(self.terminal) - 1 if self.terminal else math.inf
         while len(_joined(parts)) > room and max(number for _, number in parts) > 0:
             parts.remove(max(parts, key=lambda part: part[1]))
-        self._write(f"\r\x1b[K{_joined(parts)[: int(room)]}" if self.live else f"{_joined(parts)}\n")
+        self._write(f"\r\x1b[K{_joined(parts)[: int(room)]}" if self.terminal else f"{_joined(parts)}\n")
         self.shown = True
 
     def clear(self) -> None:
         """Leave nothing of a live line."""
-        if self.live and self.shown:
+        if self.terminal and self.shown:
             self._write("\r\x1b[K")
         self.shown = False
 
@@ -102,21 +86,17 @@ class Progress:
     def __init__(self, rounds: int, tol: float, until: float, ends: float, first: float) -> None:
         self.limit, self.tol, self.until, self.ends = rounds, tol, until, ends
         self.every = LIVE if LINE.begin() else LOGGED
-        self.begun = perf_counter()
-        self.last = self.begun
+        self.begun = self.last = perf_counter()
         self.norm = first
         self.begin = (-1, 0.0)  # the round, and the gradient's norm, at the first call
-        self.marks = [
-            self.begin,
-            self.begin,
-        ]  # the same after a quarter to a half of the rounds since, and after half to all of them
+        self.marks = [self.begin] * 2  # the same after a quarter to a half of the rounds since, and after half to all of them
 
     def __call__(self, done: int, objective: float, gradient_norm: float) -> None:
         """Print a line if it is time to."""
         now = perf_counter()
         if self.begin[0] < 0:
             self.begin = (done, gradient_norm)  # a fit that goes on does not begin with 0
-            self.marks = [self.begin, self.begin]
+            self.marks = [self.begin] * 2
             self.norm = self.norm or gradient_norm
         if now - self.last < self.every:
             return

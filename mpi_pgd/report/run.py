@@ -10,35 +10,21 @@ from mpi_pgd.report import beside, run_pictures, units
 from mpi_pgd.report.beside import Model
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import PROVENANCE, Kind, way
-from mpi_pgd.report.shapes import SPLIT, Record, check, damaged, document
+from mpi_pgd.report.shapes import SPLIT, Record, check, damaged, document, fields
 from mpi_pgd.report.subjects import Problem
 from mpi_pgd.report.theme import Picture
 
-_RANK = {"rank": "whole", "node": "text", **SPLIT, "slowest_rounds?": "whole", "waited_for?": "number", "slowdown?": "number"}
 SHAPE: dict[str, Any] = {
-    "status": "text",
-    "mode": "text",
-    "algorithm?": "text",
-    **dict.fromkeys(("ranks", "workers", "rows", "features", "rounds"), "whole"),
-    "objective?": "number",
-    "gradient_norm?": "number",
-    "r2?": "number",
-    "weights_sha256": "text",
-    "seconds": dict.fromkeys(("total", "load", "solve"), "number"),
-    "bytes_per_round": "number",
-    "seconds_per_round?": "number",
+    **fields(text="status mode algorithm? weights_sha256", whole="ranks workers rows features rounds"),
+    **fields(number="objective? gradient_norm? r2? bytes_per_round seconds_per_round?"),
+    "seconds": fields(number="total load solve"),
     "config?": {},
-    "losses?": [
-        {"ranks": ["whole"], "nodes": ["text"], "round": "whole", "rows_read": "whole"}
-        | dict.fromkeys(("seconds", "cost"), "number")
-    ],
+    "losses?": [{"ranks": ["whole"], "nodes": ["text"], **fields(whole="round rows_read", number="seconds cost")}],
     "costs": {
-        "rounds": "whole",
-        "ranks": [_RANK],
-        "sentence?": "text",
+        **fields(whole="rounds", text="sentence?", number="clock_drift?"),
+        "ranks": [fields(whole="rank slowest_rounds?", text="node", number="waited_for? slowdown?") | SPLIT],
         "slowdowns?": {"edges": ["number"], "counts": ["whole"]},
-        "timeline?": [{"round": "whole", "rank": "whole", "start": "number", **SPLIT}],
-        "clock_drift?": "number",
+        "timeline?": [fields(whole="round rank", number="start") | SPLIT],
     },
 }
 

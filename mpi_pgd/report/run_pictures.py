@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import printable
 from mpi_pgd.report import units
-from mpi_pgd.report.axes import logarithmic, part, parts_legend, shares, stack, timed
+from mpi_pgd.report.axes import listed, logarithmic, part, parts_legend, stack, timed
 from mpi_pgd.report.beside import Model
 from mpi_pgd.report.export import MOST
 from mpi_pgd.report.shapes import PARTS, Record
@@ -58,25 +58,22 @@ def _bars(figure: "Figure", model: Model, shown: Sequence[int], narrow: bool) ->
     places, values = list(range(len(shown))), [model.coef[column] for column in shown]
     axes.barh(places, values, 0.66, color=LIGHT["muted"])
     axes.axvline(0, color=LIGHT["text"], linewidth=0.8)
-    axes.set_yticks(places, [units.shortened(printable(model.name(column)), 16 if narrow else 32) for column in shown])
-    axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0, labelcolor=LIGHT["text"])
-    axes.grid(visible=False, axis="y")
+    names = [units.shortened(printable(model.name(column)), 16 if narrow else 32) for column in shown]
+    listed(axes, names, labelcolor=LIGHT["text"])
     axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 7))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", "\N{MINUS SIGN}")))
     axes.set_xlabel("coefficient")
 
 
 def _convergence(history: History, lost: Sequence[float]) -> Picture:
-    norms = _curve(history, "gradient_norm")
-    more = " A dotted line is where the run went on after ranks were lost." if lost else ""
+    points = _curve(history, "gradient_norm")
+    (_, first), (turn, last) = points[0], points[-1]
+    words = "Over the rounds, logarithmic: how far the objective lies above the lowest one of the run, and the norm of the gradient"
     return Picture(
         "convergence",
         "Convergence",
-        "Over the rounds, logarithmic: how far the objective lies above the lowest one of the run, and the norm of the gradient."
-        + more,
-        f"The norm of the gradient goes from {units.digits(norms[0][1])} to {units.digits(norms[-1][1])}, "
-        f"in round {norms[-1][0]:,.0f}.",
+        words + (". A dotted line is where the run went on after ranks were lost." if lost else "."),
+        f"The norm of the gradient goes from {units.digits(first)} to {units.digits(last)}, in round {turn:,.0f}.",
         lambda figure, narrow: _curves(figure, history, lost, narrow),
         (330, 520),
     )
@@ -129,16 +126,17 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 def _ranks(record: Record) -> Picture:
     ranks = record["costs"]["ranks"]
-    shown = sorted(ranks, key=lambda rank: -sum(rank[which] for which in PARTS[:1]))[:MOST]
-    shown = sorted(shown, key=lambda rank: int(rank["rank"]))
+    shown = sorted(sorted(ranks, key=lambda rank: -rank["compute"])[:MOST], key=lambda rank: int(rank["rank"]))
     left_out = f" The {MOST} ranks of {len(ranks):,} that computed longest." if len(shown) < len(ranks) else ""
     spoken = "; ".join(f"rank {rank['rank']}: compute {units.seconds(rank['compute'])}" for rank in shown)
     height = 90 + max(26 * len(shown), 60)
-    words = "Left, seconds a round on each rank, mean over all rounds; right, in how many of the rounds it arrived last."
-    words = words if record["workers"] > 1 else "Seconds a round on each rank, mean over all rounds."
+    title, words = "Each rank's round", "Seconds a round on each rank, mean over all rounds."
+    if record["workers"] > 1:
+        title += ", and who came last"
+        words = "Left, seconds a round on each rank, mean over all rounds; right, in how many of the rounds it arrived last."
     return Picture(
         "ranks",
-        "Each rank's round" + (", and who came last" if record["workers"] > 1 else ""),
+        title,
         f"{words}{left_out}",
         f"Bars by rank. {spoken}",
         lambda figure, narrow: _rank_bars(figure, record, shown, narrow),
@@ -157,16 +155,18 @@ def _rank_bars(figure: "Figure", record: Record, ranks: Sequence[Record], narrow
     for right in others:
         _last(right, places, [(rank.get("slowest_rounds") or 0) / every * 100 for rank in ranks])
     for axes in (left, *others):
-        axes.set_yticks(places, [f"rank {rank['rank']}" for rank in ranks])
-        axes.set_ylim(len(ranks) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
+        listed(axes, [f"rank {rank['rank']}" for rank in ranks])
     parts_legend(figure, ranks, narrow)
 
 
 def _last(axes: "Axes", places: Sequence[int], percents: Sequence[float]) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter
+
     axes.barh(places, percents, 0.7, color=LIGHT["muted"])
-    shares(axes, "came last, of the rounds")
+    axes.set_xlim(0, 100)
+    axes.xaxis.set_major_locator(FixedLocator(range(0, 101, 25)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
+    axes.set_xlabel("came last, of the rounds")
     for place, percent in zip(places, percents, strict=True):
         axes.text(1.03, place, f"{percent:.0f} %", transform=axes.get_yaxis_transform(), va="center", fontsize=11)
 
@@ -187,23 +187,16 @@ def _timeline(pieces: Sequence[Record]) -> Picture:
 
 def _tracks(figure: "Figure", pieces: Sequence[Record], ranks: Sequence[int], narrow: bool) -> None:
     axes = panels(figure, 1, narrow)[0]
-    tracks = {rank: place for place, rank in enumerate(ranks)}
     order = ("input", "compute", "wait", "wire", "update")  # in time: rows are read before they are computed with
-    for which in order:
-        for rank, place in tracks.items():
-            spans = [
-                (piece["start"] + sum(piece[earlier] for earlier in order[: order.index(which)]), piece[which])
-                for piece in pieces
-                if piece["rank"] == rank and piece[which]
-            ]
+    for number, which in enumerate(order):
+        for place, rank in enumerate(ranks):
+            mine = [piece for piece in pieces if piece["rank"] == rank and piece[which]]
+            spans = [(piece["start"] + sum(piece[earlier] for earlier in order[:number]), piece[which]) for piece in mine]
             if spans:
                 axes.broken_barh(spans, (place - 0.36, 0.72), **part(which))
     for number in sorted({piece["round"] for piece in pieces}):
         axes.axvline(min(piece["start"] for piece in pieces if piece["round"] == number), color=LIGHT["text"], linewidth=0.8)
-    axes.set_yticks(list(tracks.values()), [f"rank {rank}" for rank in tracks])
-    axes.set_ylim(len(ranks) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
+    listed(axes, [f"rank {rank}" for rank in ranks])
     end = max(piece["start"] + sum(piece[which] for which in PARTS) for piece in pieces)
     axes.set_xlim(min(piece["start"] for piece in pieces), end or 1.0)
     timed(axes.xaxis, end or 1.0, "since the first of these rounds began")

@@ -16,7 +16,14 @@ from mpi_pgd.errors import InputError
 Record = Mapping[str, Any]
 Shape = dict[str, Any]
 PARTS = ("compute", "wait", "wire", "update", "input")  # of a round on one rank; they add up to it
-SPLIT = dict.fromkeys(PARTS, "number")
+
+
+def fields(**keys: str) -> Shape:
+    """A shape from the keys of each kind: ``fields(text="name mode?", whole="ranks")``."""
+    return {key: kind for kind, words in keys.items() for key in words.split()}
+
+
+SPLIT = fields(number=" ".join(PARTS))
 
 
 def document(path: Path) -> Record:

@@ -6,7 +6,7 @@ CSS variables, which the page sets for light and dark.
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,48 +48,30 @@ PALETTE = {
 LIGHT = {name: pair[0] for name, pair in PALETTE.items()}
 WIDE, NARROW = 860, 328  # CSS pixels: the column of a page, and that of a phone of 360
 _FONT = {False: 13.0, True: 12.0}  # of a wide picture, and of a narrow one
-_STYLE: dict[Any, Any] = {
+_STYLE: dict[Any, Any] = {  # beside matplotlib's own defaults
     "svg.fonttype": "none",
-    "text.parse_math": False,  # a name may hold a dollar
     "svg.hashsalt": "mpi_pgd",
-    "font.family": "sans-serif",
+    "text.parse_math": False,  # a name may hold a dollar
     "font.sans-serif": ["DejaVu Sans"],
-    "text.color": LIGHT["text"],
-    "axes.labelcolor": LIGHT["muted"],
-    "axes.labelsize": "medium",
+    **dict.fromkeys(("text.color", "legend.labelcolor"), LIGHT["text"]),
+    **dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), LIGHT["muted"]),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), LIGHT["hatch"]),
+    **dict.fromkeys(("figure.facecolor", "savefig.facecolor"), LIGHT["page"]),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("axes.grid", "axes.axisbelow"), True),
+    "axes.facecolor": "none",
     "axes.titlesize": "medium",
     "axes.titlelocation": "left",
     "axes.titlepad": 10.0,
-    "axes.edgecolor": LIGHT["hatch"],
-    "axes.linewidth": 0.8,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.unicode_minus": True,
     "grid.color": LIGHT["line"],
-    "grid.linewidth": 0.8,
-    "xtick.color": LIGHT["hatch"],
-    "ytick.color": LIGHT["hatch"],
-    "xtick.labelcolor": LIGHT["muted"],
-    "ytick.labelcolor": LIGHT["muted"],
-    "xtick.minor.size": 0.0,
-    "ytick.minor.size": 0.0,
-    "legend.frameon": False,
-    "legend.fontsize": "medium",
+    **dict.fromkeys(("xtick.minor.size", "ytick.minor.size"), 0.0),
     "legend.handlelength": 2.2,
     "legend.columnspacing": 1.6,
-    "legend.labelcolor": LIGHT["text"],
     "lines.linewidth": 1.8,
     "lines.markersize": 6.0,
     "hatch.linewidth": 0.8,
-    "figure.facecolor": LIGHT["page"],
-    "savefig.facecolor": LIGHT["page"],
-    "figure.constrained_layout.h_pad": 0.08,
-    "figure.constrained_layout.w_pad": 0.08,
-    "figure.constrained_layout.hspace": 0.06,
-    "figure.constrained_layout.wspace": 0.06,
+    **dict.fromkeys(("figure.constrained_layout.h_pad", "figure.constrained_layout.w_pad"), 0.08),
+    **dict.fromkeys(("figure.constrained_layout.hspace", "figure.constrained_layout.wspace"), 0.06),
 }
 
 
@@ -179,10 +161,8 @@ def _saved(figure: "Figure", kind: str, **options: Any) -> bytes:
 def _inline(svg: bytes, picture: Picture, variant: str) -> Markup:
     """The SVG as part of a page: no fonts or colours of its own, names that no other picture has, a title and a description."""
     root = ElementTree.fromstring(svg)
-    _clean(root)
-    prefix = f"{picture.name}-{variant}-"
     for element in root.iter():
-        _rename(element, prefix)
+        _adapt(element, f"{picture.name}-{variant}-")
     for parent in [root, *root.iter("defs")]:
         for child in [child for child in parent if child.tag in ("metadata", "style")]:
             parent.remove(child)  # a style sheet would apply to the whole page; the page has its own
@@ -192,33 +172,23 @@ def _inline(svg: bytes, picture: Picture, variant: str) -> Markup:
     box = root.attrib["viewBox"]
     root.attrib.clear()
     root.attrib |= {"viewBox": box, "class": variant, "role": "img", "aria-label": f"{picture.title}. {picture.alt}"}
-    return Markup(_coloured(ElementTree.tostring(root, encoding="unicode")))
+    names = {light: f"var(--{name})" for name, light in LIGHT.items()}
+    return Markup(re.sub("|".join(names), lambda found: names[found[0]], ElementTree.tostring(root, encoding="unicode")))
 
 
-def _clean(root: ElementTree.Element) -> None:
-    """No namespaces: HTML knows SVG's elements without."""
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.attrib = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
-
-
-def _rename(element: ElementTree.Element, prefix: str) -> None:
-    attributes = element.attrib
+def _adapt(element: ElementTree.Element, prefix: str) -> None:
+    """Without namespaces, as HTML knows SVG's elements without; what it names and refers to begins with ``prefix``."""
+    element.tag = element.tag.rpartition("}")[2]
+    attributes = {key.rpartition("}")[2]: value.replace("url(#", f"url(#{prefix}") for key, value in element.attrib.items()}
+    element.attrib = attributes
     if "id" in attributes:
         attributes["id"] = prefix + attributes["id"]
     if attributes.get("href", "").startswith("#"):
         attributes["href"] = f"#{prefix}{attributes['href'][1:]}"
-    for key, value in attributes.items():
-        attributes[key] = value.replace("url(#", f"url(#{prefix}")
     if "d" in attributes:  # a hundredth of a pixel is enough
         attributes["d"] = " ".join(re.sub(r"(\.\d\d)\d+", r"\1", attributes["d"]).split())
     if element.tag == "text":
         attributes["style"] = re.sub(r"font(-family)?: *([\d.]+px)?[^;]*", r"font-size: \2", attributes.get("style", ""))
-
-
-def _coloured(svg: str) -> str:
-    names = {light: f"var(--{name})" for name, light in LIGHT.items()}
-    return re.sub("|".join(names), lambda found: names[found[0]], svg)
 
 
 def panels(figure: "Figure", number: int, narrow: bool, across: int = 2, **options: Any) -> list["Axes"]:
@@ -231,12 +201,8 @@ def panels(figure: "Figure", number: int, narrow: bool, across: int = 2, **optio
     return every[:number]
 
 
-def legend(figure: "Figure", handles: list[Any], labels: list[str], narrow: bool) -> None:
-    """Above the axes, so that it covers no data, in as many columns as have room."""
-    room = (NARROW if narrow else WIDE) / (max(map(len, labels), default=1) * 0.6 * _FONT[narrow] + 50)
+def legend(figure: "Figure", marks: Iterable[tuple[Any, str]], narrow: bool) -> None:
+    """What each mark means, above the axes, so that it covers no data, in as many columns as have room."""
+    handles, labels = zip(*marks, strict=True)
+    room = (NARROW if narrow else WIDE) / (max(map(len, labels)) * 0.6 * _FONT[narrow] + 50)
     figure.legend(handles, labels, loc="outside upper left", ncols=max(1, min(len(labels), int(room))))
-
-
-def note(axes: "Axes", x: float, y: float, text: str, **options: Any) -> None:
-    """A small text at a point of the data."""
-    axes.annotate(text, (x, y), xytext=(6, 0), textcoords="offset points", va="center", **options)

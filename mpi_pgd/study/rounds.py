@@ -5,25 +5,14 @@ from typing import Any, ClassVar
 
 from mpi_pgd.report import units
 from mpi_pgd.report.export import Column, Table
-from mpi_pgd.report.shapes import SPLIT, Record
+from mpi_pgd.report.shapes import SPLIT, Record, Shape, fields
 from mpi_pgd.report.subjects import called
 from mpi_pgd.study.study import Study
 
-ROUND: dict[str, Any] = {
-    "mode": "text",
-    "algorithm": "text",
-    "ranks": "whole",
-    "workers": "whole",
-    "seconds_per_round": "number",
-    "low?": "number",
-    "high?": "number",
+ROUND: Shape = {
+    **fields(text="mode algorithm weights_sha256?", whole="ranks workers", number="seconds_per_round low? high? bytes_per_round"),
+    **fields(number="server_share? speedup? efficiency? predicted_seconds_per_round?"),
     **SPLIT,
-    "bytes_per_round": "number",
-    "server_share?": "number",
-    "speedup?": "number",
-    "efficiency?": "number",
-    "predicted_seconds_per_round?": "number",
-    "weights_sha256?": "text",
 }
 WHO = (Column("mode", "Mode"), Column("algorithm", "Algorithm"), Column("workers", "Workers", "count"))
 TIME = (

@@ -10,7 +10,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.report import units
 from mpi_pgd.report.axes import numbers_axis, style, timed
 from mpi_pgd.report.export import Column, Table
-from mpi_pgd.report.shapes import Record, Shape
+from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
 from mpi_pgd.study.study import Flag, Study
 
@@ -28,11 +28,7 @@ class Straggler(Study):
 
     title, formulas = "Stragglers", ("slowest",)
     shape: ClassVar[Shape] = {
-        "rows": [
-            {"workers": "whole", "rounds?": "whole"}
-            | dict.fromkeys(("mean", "measured_maximum", "theory"), "number")
-            | {"seconds_per_round?": "number"}
-        ]
+        "rows": [fields(whole="workers rounds?", number="mean measured_maximum theory seconds_per_round?")],
     }
     usage = "mpirun -n N python -m mpi_pgd study straggler [DATA ...] [options]"
     description = (
@@ -125,8 +121,7 @@ def _straggler(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
     numbers_axis(axes, workers)
     axes.set_ylim(0, None)
     timed(axes.yaxis, max(max(row["theory"], row["measured_maximum"]) for row in rows) or 1.0, "slowest delay")
-    mean, theory, measured = axes.lines
-    legend(figure, [measured, theory, mean], ["measured", "predicted, Hₘ × mean", "mean delay"], narrow)
+    legend(figure, zip(reversed(axes.lines), ("measured", "predicted, Hₘ × mean", "mean delay"), strict=True), narrow)
 
 
 def _delayed(problem: "Problem", mean: float, flags: "StopFlags", team: "MPI.Intracomm") -> dict[str, Any]:

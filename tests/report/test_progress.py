@@ -143,7 +143,7 @@ def test_one_line_whatever_the_width(
     resize(theirs, width)
     monkeypatch.setattr(sys, "stderr", theirs)
     progress = Progress(10**6, 0.0, math.inf, math.inf, 0.0)
-    assert module.LINE.live
+    assert module.LINE.terminal
     progress(0, 1.0, 1.0)
     progress.begun, progress.last = perf_counter() - 10, 0.0
     progress(12345, 0.123456789, 1e-3)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpi_pgd.report import units
-from mpi_pgd.report.axes import key, name, parts_legend, stack, timed
+from mpi_pgd.report.axes import key, listed, name, parts_legend, stack, timed
 from mpi_pgd.report.export import PART_COLUMNS, Table
 from mpi_pgd.report.kinds import mark
 from mpi_pgd.report.shapes import Record, Shape
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from mpi_pgd.engine.loop import StopFlags
     from mpi_pgd.session.inspect import Problem
+
+
+_DIAMOND: dict[str, Any] = {"color": LIGHT["page"], "mec": LIGHT["text"], "marker": "D", "linestyle": "none", "markersize": 7}
 
 
 class Compare(Rounds):
@@ -53,6 +56,7 @@ class Compare(Rounds):
     def pictures(self, record: Record) -> list[Picture]:
         """What a round is made of, for each mode and algorithm."""
         rows = record["rows"]
+        spoken = "; ".join(f"{name(key(row))}: {units.seconds(row['seconds_per_round'])}" for row in rows)
         predicted = bool(predictions(rows))
         caption = "Seconds a round, mean over the ranks and rounds, measured, as are the figures at the right. "
         caption += "The thin line spans the quartiles over the turns."
@@ -63,16 +67,12 @@ class Compare(Rounds):
                 "compare-cost",
                 "Where a round's time goes",
                 caption,
-                "Stacked bars of compute, wait, wire, update and input: " + _spoken(rows),
+                f"Stacked bars of compute, wait, wire, update and input: {spoken}",
                 lambda figure, narrow: _costs(figure, rows, narrow),
                 (110 + 44 * len(rows), 130 + 52 * len(rows)),
                 mark(record) or ("measured and predicted" if predicted else ""),
             )
         ]
-
-
-def _spoken(rows: Sequence[Record]) -> str:
-    return "; ".join(f"{name(key(row))}: {units.seconds(row['seconds_per_round'])}" for row in rows)
 
 
 def _costs(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
@@ -87,20 +87,12 @@ def _costs(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
         if low is not None and high is not None:
             axes.plot([low, high], [place, place], color=LIGHT["text"], linewidth=1.2, marker="|", markersize=8)
         if guess:
-            axes.plot(guess, place, **_diamond())
+            axes.plot(guess, place, **_DIAMOND)
+        axes.text(1.02, place, units.seconds(row["seconds_per_round"]), transform=axes.get_yaxis_transform(), va="center")
         ends.append(max(filter(None, (row["seconds_per_round"], high, guess)), default=0.0))
     top = max(ends) or 1.0
-    for place, row in zip(places, rows, strict=True):
-        axes.text(1.02, place, units.seconds(row["seconds_per_round"]), transform=axes.get_yaxis_transform(), va="center")
-    axes.set_yticks(places, [name(key(row)).replace(", ", "\n") for row in rows])
-    axes.tick_params(axis="y", length=0, labelcolor=LIGHT["text"])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    listed(axes, [name(key(row)).replace(", ", "\n") for row in rows], labelcolor=LIGHT["text"])
     axes.set_xlim(0, top * 1.04)
-    axes.grid(visible=False, axis="y")
     timed(axes.xaxis, top, "a round")
     predicted = any(row.get("predicted_seconds_per_round") for row in rows)
-    parts_legend(figure, rows, narrow, *([(Line2D([], [], **_diamond()), "predicted")] if predicted else []))
-
-
-def _diamond() -> dict[str, Any]:
-    return {"color": LIGHT["page"], "marker": "D", "markeredgecolor": LIGHT["text"], "linestyle": "none", "markersize": 7}
+    parts_legend(figure, rows, narrow, *([(Line2D([], [], **_DIAMOND), "predicted")] if predicted else []))

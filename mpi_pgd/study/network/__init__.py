@@ -9,7 +9,7 @@ from mpi_pgd.report import units
 from mpi_pgd.report.export import MOST, Column, Table
 from mpi_pgd.report.kinds import mark
 from mpi_pgd.report.records import study
-from mpi_pgd.report.shapes import Record, Shape, check, damaged
+from mpi_pgd.report.shapes import Record, Shape, check, damaged, fields
 from mpi_pgd.report.theme import Picture
 from mpi_pgd.study.curves import LINKS, SHAPES
 from mpi_pgd.study.network import pictures
@@ -18,14 +18,7 @@ from mpi_pgd.study.study import Flag, Study
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-_FIT = {
-    "link": "text",
-    "mode?": "text",
-    "algorithm?": "text",
-    **dict.fromkeys(("alpha", "beta"), "number"),
-    **dict.fromkeys(("alpha_low?", "alpha_high?", "beta_low?", "beta_high?", "rms_residual?", "points?", "overhead?"), "number"),
-}
-_TOGETHER = {"ranks": "whole", "bytes_per_second": "number"}
+_WAY = fields(text="link mode? algorithm?")
 # Beyond what a report needs: all that the cost model is made of.
 _POINT = {"ranks": "whole from 2", "bytes": "whole from 1", "seconds": "number above 0"}
 _SPEED = {"bytes_per_second": "number above 0"}
@@ -44,12 +37,16 @@ class Network(Study):
     title, lead, formulas = "The network", 4, ("cost",)
     shape: ClassVar[Shape] = {
         "rows": [
-            {"kind": "text", "link": "text", "mode?": "text", "algorithm?": "text", "ranks": "whole"}
+            {**fields(text="kind", whole="ranks", number="residual?"), **_WAY}
             | dict.fromkeys(("bytes", "seconds", "low?", "high?", "fitted_seconds?"), "number above 0")
-            | {"residual?": "number"}
         ],
-        "fits?": [_FIT],
-        "compute?": {"bytes_per_second?": "number", "together?": _TOGETHER, "jitter_seconds?": "number"},
+        "fits?": [
+            fields(number="alpha alpha_low? alpha_high? beta beta_low? beta_high? overhead? rms_residual? points?") | _WAY,
+        ],
+        "compute?": {
+            **fields(number="bytes_per_second? jitter_seconds?"),
+            "together?": fields(whole="ranks", number="bytes_per_second"),
+        },
     }
     usage = "mpirun -n N python -m mpi_pgd network [--out DIR] [--largest BYTES]"
     description = (

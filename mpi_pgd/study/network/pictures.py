@@ -1,6 +1,7 @@
 """The pictures of a measured network: time over size with the fitted lines, and what the lines leave."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.report import units
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
 _LINKS = {NODE: "within a node", NETWORK: "between nodes"}
 
 
-def _time(value: float) -> str:
-    return units.tick(value, units.TIME)
-
-
-def _size(value: float) -> str:
-    return units.tick(value, units.SIZE)
-
-
 def network(record: Record) -> list[Picture]:
     """Time over size with the fitted lines, and what the lines leave: ping-pongs, then collectives."""
     label, pictures = mark(record), []
@@ -39,7 +32,7 @@ def network(record: Record) -> list[Picture]:
 
 def _over_size(kind: str, title: str, rows: Sequence[Record], label: str) -> Picture:
     ranks = " and ".join(dict.fromkeys(units.count(row["ranks"], "rank") for row in rows))
-    links = _links(rows)
+    links = [""] if kind == "ping-pong" else list(dict.fromkeys(row["link"] for row in rows))  # ping-pongs share a panel
     spoken = "; ".join(f"{_label(row, kind)}, {units.size(row['bytes'])}: {units.seconds(row['seconds'])}" for row in rows)
     return Picture(
         f"network-{kind}",
@@ -50,11 +43,6 @@ def _over_size(kind: str, title: str, rows: Sequence[Record], label: str) -> Pic
         (520, 80 + 460 * len(links)),
         label,
     )
-
-
-def _links(rows: Sequence[Record]) -> list[str]:
-    """The links that get panels of their own: ping-pongs share one."""
-    return [""] if rows[0]["kind"] == "ping-pong" else list(dict.fromkeys(row["link"] for row in rows))
 
 
 def _label(row: Record, kind: str) -> str:
@@ -86,18 +74,18 @@ def _sizes(figure: "Figure", rows: Sequence[Record], links: Sequence[str], kind:
         _residuals(lower, mine, kind, narrow or columns > 1)
         if link:
             upper.set_title(link_name(link))
-    firsts = {_label(row, kind): row for row in reversed(rows)}
-    handles = [Line2D([], [], **_look(row, kind)) for row in reversed(firsts.values())]
-    legend(figure, handles, list(reversed(firsts)), narrow)
+    legend(figure, [(Line2D([], [], **_look(line[0], kind)), label) for label, line in _series(rows, kind).items()], narrow)
 
 
-def _series(rows: Sequence[Record], kind: str) -> list[list[Record]]:
-    labels = dict.fromkeys(_label(row, kind) for row in rows)
-    return [sorted((row for row in rows if _label(row, kind) == label), key=lambda row: float(row["bytes"])) for label in labels]
+def _series(rows: Sequence[Record], kind: str) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {_label(row, kind): [] for row in rows}
+    for row in sorted(rows, key=lambda row: float(row["bytes"])):
+        found[_label(row, kind)].append(row)
+    return found
 
 
 def _times(axes: "Axes", mine: Sequence[Record], every: Sequence[Record], kind: str, slim: bool) -> None:
-    for line in _series(mine, kind):
+    for line in _series(mine, kind).values():
         look = _look(line[0], kind)
         sizes = [row["bytes"] for row in line]
         below = [max(row["seconds"] - (row.get("low") or row["seconds"]), 0) for row in line]
@@ -106,8 +94,9 @@ def _times(axes: "Axes", mine: Sequence[Record], every: Sequence[Record], kind: 
         fitted = [(row["bytes"], row["fitted_seconds"]) for row in line if row.get("fitted_seconds")]
         if fitted:
             axes.plot(*zip(*fitted, strict=True), **look | {"marker": "", "linewidth": 1.3})
-    logarithmic(axes, "x", [row["bytes"] for row in mine], _size, 5 if slim else 8)
-    logarithmic(axes, "y", [row[which] for row in every for which in ("seconds", "fitted_seconds") if row.get(which)], _time, 7)
+    logarithmic(axes, "x", [row["bytes"] for row in mine], partial(units.tick, units=units.SIZE), 5 if slim else 8)
+    seconds = [row[which] for row in every for which in ("seconds", "fitted_seconds") if row.get(which)]
+    logarithmic(axes, "y", seconds, partial(units.tick, units=units.TIME), 7)
     axes.set_ylabel("time")
 
 
@@ -115,11 +104,11 @@ def _residuals(axes: "Axes", rows: Sequence[Record], kind: str, slim: bool) -> N
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.axhline(0, color=LIGHT["muted"], linewidth=1)
-    for line in _series(rows, kind):
+    for line in _series(rows, kind).values():
         known = [(row["bytes"], row["residual"] * 100) for row in line if row.get("residual") is not None]
         if known:
             axes.plot(*zip(*known, strict=True), **_look(line[0], kind) | {"linestyle": "none"})
-    logarithmic(axes, "x", [row["bytes"] for row in rows], _size, 5 if slim else 8)
+    logarithmic(axes, "x", [row["bytes"] for row in rows], partial(units.tick, units=units.SIZE), 5 if slim else 8)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %".replace("-", "\N{MINUS SIGN}")))
     axes.set(xlabel="message", ylabel="error of the fit")

@@ -13,7 +13,7 @@ from mpi_pgd.report import units
 from mpi_pgd.report.axes import key, logarithmic, name, numbers_axis, style
 from mpi_pgd.report.export import MOST, Column, Table
 from mpi_pgd.report.kinds import flat, way
-from mpi_pgd.report.shapes import Record, Shape
+from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.subjects import Problem
 from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
 from mpi_pgd.study.rounds import TIME, WHO
@@ -33,13 +33,13 @@ class Plan(Study):
     title, lead, formulas = "The plan", 3, ("cost", "slowest")
     shape: ClassVar[Shape] = {
         "rows": [
-            {"mode": "text", "algorithm": "text", "ranks?": "whole", "workers": "whole", "seconds_per_round": "number above 0"}
-            | dict.fromkeys(("compute?", "wait?", "latency?", "bandwidth?", "update?"), "number")
-            | dict.fromkeys(("fit_seconds?", "core_hours?"), "number")
+            fields(text="mode algorithm", whole="ranks? workers")
+            | {"seconds_per_round": "number above 0"}
+            | fields(number="compute? wait? latency? bandwidth? update? fit_seconds? core_hours?")
         ],
-        "best?": {},
         "crossovers?": ["text"],
         "notes?": ["text"],
+        "best?": {},
         "inputs?": {},
     }
     usage = "python -m mpi_pgd plan --network FILE --rows N --features P [--workers 1..4096] [options]"
@@ -207,22 +207,14 @@ def _plan(figure: "Figure", rows: Sequence[Record], best: Record, narrow: bool) 
         every = max(1, len(mine) // 12)
         points = [[row[side] for row in mine] for side in ("workers", "seconds_per_round")]
         axes.plot(*points, **style(which) | {"markevery": every})
-    handles = list(axes.lines)
+    marks = list(zip(axes.lines, map(name, series), strict=True))
     for place in _crossings(rows):
         axes.axvline(place, color=LIGHT["muted"], linewidth=1, linestyle=":")
-    ring: dict[str, Any] = {
-        "marker": "o",
-        "markersize": 15,
-        "markerfacecolor": "none",
-        "markeredgecolor": LIGHT["text"],
-        "markeredgewidth": 1.4,
-    }
-    axes.plot(best["workers"], best["seconds_per_round"], linestyle="none", **ring)
-    workers = [row["workers"] for row in rows]
-    numbers_axis(axes, workers)
+    axes.plot(best["workers"], best["seconds_per_round"], "o", ms=15, mfc="none", mec=LIGHT["text"], mew=1.4)  # a ring
+    numbers_axis(axes, [row["workers"] for row in rows])
     logarithmic(axes, "y", [row["seconds_per_round"] for row in rows], lambda value: units.tick(value, units.TIME), 7)
     axes.set_ylabel("a round")
-    legend(figure, handles, [name(which) for which in series], narrow)
+    legend(figure, marks, narrow)
 
 
 def _crossings(rows: Sequence[Record]) -> list[float]:

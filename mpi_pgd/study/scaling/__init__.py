@@ -9,7 +9,7 @@ from mpi_pgd.modes import SYNONYMS, WAYS
 from mpi_pgd.report import units
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import mark, way
-from mpi_pgd.report.shapes import Record, Shape
+from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.theme import Picture
 from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds
 from mpi_pgd.study.scaling import pictures
@@ -30,12 +30,13 @@ class Scaling(Rounds):
 
     title, formulas = "Speedup", (*Rounds.formulas, "karp-flatt")
     shape: ClassVar[Shape] = {
-        "rows": [ROUND | {"scaling": "text", "rows?": "number", "karp_flatt?": "number"}],
-        "baselines?": [{"name": "text", "seconds_per_round?": "number", "seconds?": "number", "threads?": "whole"}],
+        "rows": [ROUND | fields(text="scaling", number="rows? karp_flatt?")],
+        "baselines?": [fields(text="name", number="seconds_per_round? seconds?", whole="threads?")],
+        "jobs?": [fields(text="folder", whole="ranks")],
+        "findings?": ["text"],
+        "notes?": ["text"],
         "best?": {},
-        **{key: ["text"] for key in ("findings?", "notes?")},
         "data?": {},
-        "jobs?": [{"folder": "text", "ranks": "whole"}],
     }
     usage = "mpirun -n N python -m mpi_pgd scaling [DATA ...] [options]"
     description = (

@@ -1,12 +1,14 @@
 """One speedup curve out of the ``scaling`` studies of several jobs, as those of an array over node counts. Without MPI."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import records, units
-from mpi_pgd.report.shapes import Record, check
+from mpi_pgd.report.shapes import Record, check, fields
 from mpi_pgd.study.record import claim, write
 from mpi_pgd.study.scaling import Scaling
 from mpi_pgd.study.scaling.limits import conclusions
@@ -15,17 +17,14 @@ SCALING = Scaling()
 FILE = f"{SCALING.name}.json"
 # Beyond what a report needs: all that ``scaling`` writes and that is held together here.
 NEEDED = {
+    **fields(whole="rounds repeats largest?", text="command sums?"),
     "rows": [
-        {"rows": "whole", "weights_sha256": "text"} | dict.fromkeys(("seconds_per_round", "compute", "speedup"), "number above 0")
+        fields(whole="rows", text="weights_sha256") | dict.fromkeys(("seconds_per_round", "compute", "speedup"), "number above 0")
     ],
-    "data": {"rows": "whole", "features": "whole"},
-    **dict.fromkeys(("rounds", "repeats"), "whole"),
+    "data": fields(whole="rows features"),
     "baselines": [{"name": "text"}],
     "machine": {"hosts": {"*": "whole"}, "cores": "whole"},
     "versions": {},
-    "command": "text",
-    "sums?": "text",
-    "largest?": "whole",
 }
 
 
@@ -80,7 +79,9 @@ def joined(jobs: Sequence[Job]) -> dict[str, Any]:
     weak = len({_largest(job) for job in jobs}) == 1
     rows = [row for row in _rows(jobs) if weak or row["scaling"] != "weak"]
     first, last = jobs[0].record, jobs[-1].record
-    hosts = {host: max(job.record["machine"]["hosts"].get(host, 0) for job in jobs) for host in _hosts(jobs)}
+    hosts: Counter[str] = Counter()
+    for job in jobs:
+        hosts |= Counter(job.record["machine"]["hosts"])  # the larger of each
     cores = min(job.record["machine"]["cores"] for job in jobs)
     return {
         **first,
@@ -102,28 +103,19 @@ def _rows(jobs: Sequence[Job]) -> list[Mapping[str, Any]]:
     return [found[which] for which in sorted(found)]
 
 
-def _hosts(jobs: Sequence[Job]) -> list[str]:
-    return list(dict.fromkeys(host for job in jobs for host in job.record["machine"]["hosts"]))
-
-
 def _largest(job: Job) -> int:
     return int(job.record.get("largest") or job.ranks)
 
 
 def _check_problems(jobs: Sequence[Job]) -> None:
-    first, *others = ((job.folder, _problem(job.record)) for job in jobs)
-    for folder, problem in others:
-        for name, value in problem.items():
-            if value != first[1][name]:
-                raise InputError(
-                    f"{first[0]} and {folder} can't become one curve: {name}, {first[1][name]} there and {value} here; "
-                    f"make them of the same data with the same settings, or report each folder alone"
-                )
-
-
-def _problem(record: Record) -> dict[str, Any]:
-    data = record["data"]
-    return {"rows": data["rows"], "features": data["features"], "rounds": record["rounds"], "sums": record.get("sums")}
+    first, *others = jobs
+    for other, name in product(others, ("rows", "features", "rounds", "sums")):
+        there, here = ({**job.record, **job.record["data"]}.get(name) for job in (first, other))
+        if there != here:
+            raise InputError(
+                f"{first.folder} and {other.folder} can't become one curve: {name}, {there} there and {here} here; "
+                f"make them of the same data with the same settings, or report each folder alone"
+            )
 
 
 def _check_weights(jobs: Sequence[Job]) -> None:
@@ -144,7 +136,8 @@ def _check_weights(jobs: Sequence[Job]) -> None:
 def _notes(jobs: Sequence[Job], weak: bool) -> Iterator[str]:
     """How the rows were put together, and what in them is not alike."""
     names = ", ".join(f"{job.folder} ({units.count(job.ranks, 'rank')})" for job in jobs)
-    alone = sorted(filter(None, (one.get("seconds_per_round") for job in jobs for one in _one_rank(job))))
+    ones = [one for job in jobs for one in job.record["baselines"] if one["name"] == "one rank"]
+    alone = sorted(filter(None, (one.get("seconds_per_round") for one in ones)))
     took = f", which took {units.seconds(alone[0])} to {units.seconds(alone[-1])} a round" if len(alone) > 1 else ""
     yield (
         f"joined from {units.count(len(jobs), 'job')}, {names}: each speedup is over one rank in its own job{took}; "
@@ -152,17 +145,8 @@ def _notes(jobs: Sequence[Job], weak: bool) -> Iterator[str]:
     )
     if not weak:
         yield "weak scaling is left out, as the jobs' ranks held different numbers of rows: give all of them the same --largest"
-    unlike = ", ".join(_unlike(jobs))
+    first = jobs[0].record
+    facts = [("machine", "cores"), ("machine", "processor"), *(("versions", name) for name in first["versions"])]
+    unlike = [key for part, key in facts if any(job.record[part].get(key) != first[part].get(key) for job in jobs)]
     if unlike:
-        yield f"the jobs differ in {unlike} (what {jobs[0].folder} has is shown): that may be a part of the speedup"
-
-
-def _one_rank(job: Job) -> list[Mapping[str, Any]]:
-    return [one for one in job.record["baselines"] if one["name"] == "one rank"]
-
-
-def _unlike(jobs: Sequence[Job]) -> Iterator[str]:
-    for part, keys in (("machine", ("cores", "processor")), ("versions", jobs[0].record["versions"])):
-        for key in keys:
-            if any(job.record[part].get(key) != jobs[0].record[part].get(key) for job in jobs):
-                yield key
+        yield f"the jobs differ in {', '.join(unlike)} (what {jobs[0].folder} has is shown): that may be a part of the speedup"

@@ -76,7 +76,7 @@ def _speedups(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], na
     marks.append((Line2D([], [], color=LIGHT["muted"], linestyle=":", linewidth=1.4), "ideal"))
     if predictions(rows):
         marks.append((Line2D([], [], color=LIGHT["text"], linestyle="--", linewidth=1.2), "predicted"))
-    legend(figure, [handle for handle, _ in marks], [label for _, label in marks], narrow)
+    legend(figure, marks, narrow)
 
 
 def _speedup_line(axes: "Axes", rows: Sequence[Record], which: Key) -> list[float]:
@@ -135,5 +135,4 @@ def _scatter(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
     for side in "xy":
         logarithmic(axes, side, every, lambda value: units.tick(value, units.TIME), 5 if narrow else 7)
     axes.set(xlabel="measured, a round", ylabel="predicted, a round")
-    handles = list(axes.lines[1:])
-    legend(figure, handles, [name(which) for which in series], narrow)
+    legend(figure, zip(axes.lines[1:], map(name, series), strict=True), narrow)
