@@ -34,11 +34,7 @@ class Model:
 
 
 def history(path: Path) -> dict[str, list[float]]:
-    """The columns of history.csv, of equal lengths.
-
-    Raises:
-        InputError: it can't be read, or is damaged.
-    """
+    """The columns of history.csv, of equal lengths. Raises InputError: it can't be read, or is damaged."""
     regular(path)
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines(), strict=True))
@@ -55,11 +51,7 @@ def history(path: Path) -> dict[str, list[float]]:
 
 
 def model(path: Path, run: Record) -> Model:
-    """The content of model.h5.
-
-    Raises:
-        InputError: it is damaged, or of another run.
-    """
+    """The content of model.h5. Raises InputError: it is damaged, or of another run."""
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             coef, intercept = np.asarray(file["coef"][()], "<f8"), float(file["intercept"][()])
@@ -72,11 +64,7 @@ def model(path: Path, run: Record) -> Model:
 
 
 def events(path: Path) -> int:
-    """How many are in trace.json.
-
-    Raises:
-        InputError: it is damaged.
-    """
+    """How many are in trace.json. Raises InputError: it is damaged."""
     events = document(path).get("traceEvents")
     if not isinstance(events, list):
         damaged(path, "traceEvents", "a list")

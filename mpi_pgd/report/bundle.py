@@ -57,45 +57,32 @@ class Bundle(NamedTuple):
 
 
 def claim(folder: str, names: Sequence[str] = FILES, *, again: bool = False) -> Claim:
-    """Make the folder, and see that it can be written and that nobody else does so: now, not after the hours of work.
-
-    Raises:
-        InputError: that can't be done.
-    """
+    """Make the folder, and see that it can be written, by nobody else: now, not after the work. Raises InputError: it can't."""
     return Claim(f"--out {folder}", Path(folder), names, LOCK, again=again)
 
 
 def spare(folder: str, source: Source, force: bool) -> None:
-    """Whether nothing is lost by writing a bundle there, or only an earlier one of the same rows.
+    """Refuse to write a bundle into the folder over anything but an earlier one of the same rows.
 
-    Args:
-        folder: it exists.
-        source: the rows of the fit.
-        force: the user has said that all may be lost.
-
-    Raises:
-        InputError: something would be.
+    Raises InputError: something would be lost, and the user has not said, by ``force``, that all may be.
     """
+    unknown = "no fit has written"
 
     def model(path: Path) -> str:
         with suppress(*output.FAILURES), h5py.File(path, "r", locking=False) as file:
             if {"coef", "intercept"} <= set(file) <= MODEL and "solver" in file.attrs:
                 return ""
-        return "no fit has written"
+        return unknown
 
-    def history(path: Path) -> str:
-        return "" if output.begins(path, HISTORY) else "no fit has written"
-
-    def timeline(path: Path) -> str:
-        return "" if output.begins(path, trace.HEAD) else "no fit has written"
+    def table(path: Path) -> str:
+        return "" if output.begins(path, trace.HEAD if path.suffix == ".json" else HISTORY) else unknown
 
     def run(path: Path) -> str:
         found = output.says(path)
-        known = {"status", "weights_sha256", "config"} <= set(found)
-        return other_rows(found, source) if known else "no fit has written"
+        return other_rows(found, source) if {"status", "weights_sha256", "config"} <= set(found) else unknown
 
-    judges = dict(zip(FILES, (model, history, timeline, run), strict=True))
-    output.spare(f"--out {folder}", {Path(folder, name): judge for name, judge in judges.items()}, force)
+    judges = zip(FILES, (model, table, table, run), strict=True)
+    output.spare(f"--out {folder}", {Path(folder, name): judge for name, judge in judges}, force)
 
 
 def other_rows(found: Mapping[str, Any], source: Source) -> str:
@@ -111,14 +98,9 @@ def other_rows(found: Mapping[str, Any], source: Source) -> str:
 
 
 def write(claim: Claim, bundle: Bundle) -> None:
-    """Write the bundle over what is there.
+    """Write the bundle over what is there, which may be lost (see ``spare``).
 
-    Args:
-        claim: of the folder, which may be written (see ``spare``).
-        bundle: what to write.
-
-    Raises:
-        InputError: the disk is full, or the folder has gone; what was there is as it was.
+    Raises InputError: the disk is full, or the folder has gone; what was there is as it was.
     """
     gone = {} if bundle.timeline else {"trace.json": None}
     try:
@@ -130,11 +112,7 @@ def write(claim: Claim, bundle: Bundle) -> None:
 
 
 def rehearse(folder: str, bundle: Bundle) -> None:
-    """Write it and remove it again: what of it can't be written is known before the work.
-
-    Raises:
-        InputError: the disk has no room even for this.
-    """
+    """Write it and remove it again: what can't be written is known before the work. Raises InputError: there is no room."""
     try:
         output.rehearse({Path(folder, name): content for name, content in _contents(bundle).items()})
     except (OSError, RuntimeError) as error:

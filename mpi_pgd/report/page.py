@@ -49,17 +49,15 @@ def _body(records: Records, drawn: Mapping[str, Sequence[Drawn]], tables: Mappin
     if explained:
         sections.append(tag("section", tag("h2", "The formulas"), *explained, id="formulas"))
     sections.append(_provenance(records.found))
-    titles = (
-        {name: kinds[name].title for one in found for name in one.names}
-        | ({"formulas": "The formulas"} if explained else {})
-        | {"made": "How it was made"}
-    )
+    titles = {name: kinds[name].title for one in found for name in one.names}
+    titles |= {"formulas": "The formulas", "made": "How it was made"} if explained else {"made": "How it was made"}
     leads = [_lead([(kinds[name], records.found[name]) for name in one.names]) for one in found]
     heading = tag("h1", records.folder.resolve().name or str(records.folder))
     opening = (tag("p", "mpi_pgd report", class_="kicker"), heading, *(tag("p", lead, class_="lead") for lead in leads if lead))
     ending = f"mpi_pgd {mpi_pgd.__version__}. "
     ending += "The pictures lie as PNG and SVG in pictures/, the tables as CSV, Markdown and LaTeX in tables/."
-    header = tag("header", *opening, _navigation(titles))
+    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title in titles.items()]
+    header = tag("header", *opening, tag("nav", tag("ul", *links), aria_label="Sections"))
     return tag("div", header, tag("main", *sections), tag("footer", ending), class_="page")
 
 
@@ -81,11 +79,6 @@ def _sentence(text: str) -> str:
     """With a capital and a full stop; no line ends between a number and its unit."""
     whole = text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
     return re.sub(r"(?<=\d) (?=(?:[nµm]?s|min|h|[KMGT]?B(?:/s)?|%)(?!\w))", "\N{NO-BREAK SPACE}", whole)
-
-
-def _navigation(titles: Mapping[str, str]) -> Markup:
-    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title in titles.items()]
-    return tag("nav", tag("ul", *links), aria_label="Sections")
 
 
 def _section(kind: Kind, record: Record, drawn: Sequence[Drawn], tables: Sequence[Table]) -> Markup:

@@ -16,13 +16,7 @@ FORMAT = 1  # of the study files; a change that a reader would notice raises it
 
 @dataclass(frozen=True)
 class Records:
-    """What one folder holds.
-
-    Attributes:
-        folder: where it lies.
-        found: the records by name: the run, then the studies.
-        kinds: what each of them is, by name.
-    """
+    """What one folder holds: the records by name, the run first, and of which kind each is."""
 
     folder: Path
     found: Mapping[str, Record]
@@ -32,8 +26,7 @@ class Records:
 def read(folder: str, studies: Mapping[str, Kind]) -> Records:
     """Read and check what a run or a study left in a folder.
 
-    Raises:
-        InputError: no such folder; nothing in it to report; a file that is damaged or of another version.
+    Raises InputError: no such folder; nothing in it to report; a file that is damaged or of another version.
     """
     path = Path(folder)
     try:
@@ -55,11 +48,7 @@ def read(folder: str, studies: Mapping[str, Kind]) -> Records:
 
 
 def study(path: Path, kind: Kind) -> Record:
-    """Read and check the record of a study.
-
-    Raises:
-        InputError: it can't be read, or is damaged, of another version, or of another study.
-    """
+    """Read and check a study's record. Raises InputError: it can't be read, or is damaged, of another version or another study."""
     record = document(path)
     if record.get("format") != FORMAT:
         found = f'"format" {json.dumps(record["format"])}' if "format" in record else 'no "format"'

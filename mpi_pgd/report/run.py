@@ -94,11 +94,7 @@ class Run(Kind):
 
 
 def read(path: Path, names: set[str]) -> tuple[Run, Record]:
-    """The run whose record is the file ``path``; ``names``: what else there is in its folder.
-
-    Raises:
-        InputError: a file is damaged or of another version.
-    """
+    """The run of the record ``path``, whose folder holds ``names``. Raises InputError: one is damaged, or of another version."""
     record = document(path)
     if "costs" not in record:
         raise InputError(f'{path} was written by another version of mpi_pgd (no "costs" in it): run the fit again with this one')

@@ -27,11 +27,7 @@ SPLIT = fields(number=" ".join(PARTS))
 
 
 def document(path: Path) -> Record:
-    """The JSON object in a file.
-
-    Raises:
-        InputError: it can't be read, or holds something else.
-    """
+    """The JSON object in a file. Raises InputError: it can't be read, or holds something else."""
     regular(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)

@@ -110,11 +110,7 @@ class Drawn:
 
 
 def need() -> None:
-    """Refuse at once if there is no matplotlib.
-
-    Raises:
-        InputError: which pip command installs it.
-    """
+    """Refuse at once if there is no matplotlib. Raises InputError: which pip command installs it."""
     try:
         import matplotlib  # noqa: F401  # heavy, and only reports need it
     except ImportError:

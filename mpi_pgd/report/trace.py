@@ -35,10 +35,7 @@ def write(path: Path, nodes: Sequence[str], first: int, times: Vector) -> None:
         first: number of the first round, counted from 0.
         times: (ranks, rounds, 6) seconds on one clock: start, arrival, end of the wait, update begins, update ends, end.
     """
-    with path.open("w", encoding="utf-8") as file:
-        file.write(f"{HEAD}\n")
-        file.write(",\n".join(_events(nodes, first, times)))
-        file.write("\n]}\n")
+    path.write_text(f"{HEAD}\n" + ",\n".join(_events(nodes, first, times)) + "\n]}\n", encoding="utf-8")
 
 
 def _events(nodes: Sequence[str], first: int, times: Vector) -> Iterator[str]:
@@ -57,10 +54,8 @@ def _events(nodes: Sequence[str], first: int, times: Vector) -> Iterator[str]:
 def _spans(where: Mapping[str, int], first: int, marks: Vector) -> Iterator[str]:
     """The parts of a rank's rounds, (rounds, 6) microseconds; those of no length are left out."""
     event = EVENT.replace("{pid}", str(where["pid"])).replace("{tid}", str(where["tid"]))
-    begun, lengths = marks[:, :-1].ravel(), np.diff(marks, axis=1).ravel()
-    turns, names = np.divmod(np.flatnonzero(lengths > 0), len(NAMES))
-    chosen = lengths > 0
-    for name, begin, length, turn in zip(
-        names.tolist(), begun[chosen].tolist(), lengths[chosen].tolist(), turns.tolist(), strict=True
-    ):
+    lengths = np.diff(marks, axis=1)
+    there = np.nonzero(lengths > 0)
+    columns = (*there, marks[:, :-1][there], lengths[there])
+    for turn, name, begin, length in zip(*(column.tolist() for column in columns), strict=True):
         yield event % (NAMES[name], begin, length, first + turn)

@@ -127,14 +127,10 @@ def _terms(shape: Shape, row: Mapping[str, Any]) -> Path:
 
 def _entry(key: Key, shape: Shape, found: Fit) -> dict[str, Any]:
     entry: dict[str, Any] = dict(zip(("link", "mode", "algorithm"), key, strict=True)) | {"form": shape.name}
-    for place, term in enumerate(TERMS):
-        low, high = float(found.low[place]), float(found.high[place])
-        entry |= {term: float(found.values[place]), f"{term}_low": _known(low), f"{term}_high": _known(high)}
+    for term, value, *ends in zip(TERMS, found.values.tolist(), found.low.tolist(), found.high.tolist(), strict=True):
+        low, high = (end if math.isfinite(end) else None for end in ends)
+        entry |= {term: value, f"{term}_low": low, f"{term}_high": high}
     return entry | {"rms_residual": found.rms, "points": found.points}
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _by_key(rows: Sequence[dict[str, Any]]) -> dict[Key, list[dict[str, Any]]]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -54,28 +54,22 @@ def fit(terms: ArrayLike, seconds: ArrayLike) -> Fit:
     residuals = scaled[:, kept] @ factors - 1.0
     half = _half_widths(scaled[:, kept], residuals)
     values, low, high = np.zeros(len(sizes)), np.full(len(sizes), np.nan), np.full(len(sizes), np.nan)
-    for place, factor, width in zip(kept, factors, half, strict=True):
-        values[place] = factor / sizes[place]
-        low[place], high[place] = (0.0 if width > factor else factor - width) / sizes[place], (factor + width) / sizes[place]
+    values[kept] = factors / sizes[kept]
+    low[kept], high[kept] = np.maximum(factors - half, 0.0) / sizes[kept], (factors + half) / sizes[kept]
     return Fit(values, low, high, float(np.sqrt(np.mean(residuals**2))) if len(residuals) else 0.0, len(measured))
 
 
 def _best(scaled: Vector, sizes: Vector) -> tuple[list[int], Vector]:
-    there = [int(place) for place in np.flatnonzero(sizes)]
-    best: tuple[float, list[int], Vector] = (math.inf, [], np.zeros(0))
+    there = np.flatnonzero(sizes).tolist()
+    best: tuple[float, list[int], Any] = (math.inf, [], np.zeros(0))
     for count in range(1, len(there) + 1):
         for kept in map(list, combinations(there, count)):
-            factors, rank = _least_squares(scaled[:, kept])
+            factors, _, rank, _ = np.linalg.lstsq(scaled[:, kept], np.ones(len(scaled)), rcond=1e-10)
             error = float(np.sum((scaled[:, kept] @ factors - 1.0) ** 2))
             # A term more has to be worth something: of sets that fit alike, the smallest.
             if rank == count and (factors >= 0).all() and error < best[0] * (1 - 1e-9) - 1e-24:
                 best = (error, kept, factors)
     return best[1], best[2]
-
-
-def _least_squares(scaled: Vector) -> tuple[Vector, int]:
-    found = np.linalg.lstsq(scaled, np.ones(len(scaled)), rcond=1e-10)
-    return found[0].astype(np.float64), int(found[2])
 
 
 def _half_widths(kept: Vector, residuals: Vector) -> Vector:

@@ -8,8 +8,7 @@
     update    = the driver's seconds
 
 The messages and bytes are those of ``comm/paths.py``; alpha, beta and overhead come from a fit over all sizes and numbers of
-ranks. The fit carries a measured point to other sizes and numbers of ranks; how far it was off at the measured ones (caches,
-eager and rendezvous protocols, a library that switches algorithms) is interpolated between them and multiplied on.
+ranks, corrected by how far it was off (see ``curves``).
 
 (R. W. Hockney 1994 and A. Alexandrov et al. 1995, see ``comm/paths.py``; R. Thakur, R. Rabenseifner, W. Gropp, "Optimization of
 Collective Communication Operations in MPICH", International Journal of High Performance Computing Applications 19, 2005. The

@@ -26,19 +26,14 @@ def envelope(study: str, nodes: Sequence[str], /, *, rows: Sequence[Any], **more
 
 
 def claim(folder: str, study: str) -> Claim:
-    """Make the folder, and see that ``FOLDER/STUDY.json`` can be written, and that nobody else does so.
-
-    Raises:
-        InputError: that can't be done.
-    """
+    """Make the folder, and see that ``FOLDER/STUDY.json`` can be written, by nobody else. Raises InputError: it can't."""
     return bundle.claim(folder, [f"{study}.json"])
 
 
 def spare(folder: str, study: str, force: bool, rows: bundle.Source | None = None) -> None:
-    """Whether nothing is lost by writing ``FOLDER/STUDY.json``, or only an earlier one, of the same rows if it is of some.
+    """Refuse to write ``FOLDER/STUDY.json`` over anything but an earlier one, of the same rows if it is of some.
 
-    Raises:
-        InputError: something would be, and the user has not said, by ``force``, that it may.
+    Raises InputError: something would be lost, and the user has not said, by ``force``, that it may.
     """
     path = Path(folder, f"{study}.json")
 
@@ -54,11 +49,7 @@ def spare(folder: str, study: str, force: bool, rows: bundle.Source | None = Non
 
 
 def write(claimed: Claim, record: Mapping[str, Any]) -> Path:
-    """``FOLDER/STUDY.json``, whole or not at all; gives its name.
-
-    Raises:
-        InputError: it can't be written.
-    """
+    """``FOLDER/STUDY.json``, whole or not at all; gives its name. Raises InputError: it can't be written."""
     name = f"{record['study']}.json"
     try:
         claimed.replace({name: output.document(output.readable(record))})

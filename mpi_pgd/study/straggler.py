@@ -39,11 +39,7 @@ class Straggler(Study):
     rounds = 400
 
     def given(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a mean that is none.
-
-        Raises:
-            InputError: it is 0, or endless.
-        """
+        """Refuse a mean that is none. Raises InputError: it is 0, or endless."""
         mean = values["mean"]
         if not 0 < mean < float("inf"):
             raise InputError(f"--mean was given {mean}: expected a number of seconds above 0")

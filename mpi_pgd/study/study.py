@@ -55,11 +55,7 @@ class Study(Kind):
     out: ClassVar[str] = "folder for the study's numbers"
 
     def given(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values of its flags as ``measure`` wants them.
-
-        Raises:
-            InputError: they make no sense.
-        """
+        """The values of its flags as ``measure`` wants them. Raises InputError: they make no sense."""
         return values
 
     def run(self, comm: "MPI.Intracomm", given: Mapping[str, Any], start: float) -> int:

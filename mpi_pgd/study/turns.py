@@ -69,11 +69,7 @@ class Teams:
                 team.Free()
 
     def do(self, ranks: int, work: Callable[[MPI.Intracomm], Done]) -> Done | None:
-        """What ``work`` gives on the first so many ranks; None on the others. Collective over all.
-
-        Raises:
-            InputError: on every rank, if ``work`` raised it on some.
-        """
+        """What ``work`` gives on the first so many ranks; None on the others. Collective over all, as is its InputError."""
         if ranks not in self._made:
             part = self.comm.Split(0 if self.comm.rank < ranks else MPI.UNDEFINED, self.comm.rank)
             self._made[ranks] = cast(MPI.Intracomm, part)
@@ -119,11 +115,7 @@ class Race:
         return turns
 
     def _ended(self, turn: Turn | None) -> bool:
-        """Whether a signal came. Collective.
-
-        Raises:
-            InputError: the descent ran away; its rounds are not those of a fit.
-        """
+        """Whether a signal came. Collective. Raises InputError: the descent ran away; its rounds are not those of a fit."""
         with agreement(self.problem.comm):
             if turn and turn.status == Status.DIVERGED:
                 raise InputError(
@@ -152,8 +144,8 @@ class Race:
         assert self._shard
         setup, shard = self._setups[one.rows], self._shard[1]
         if warm:
-            descend(problem.on(team, one.rows, rounds=WARM), topology, shard, setup, self.flags, _unwatched)
-        driver, query, costs, sums, _ = descend(problem, topology, shard, setup, self.flags, _unwatched)
+            descend(problem.on(team, one.rows, rounds=WARM), topology, shard, setup, self.flags, lambda *_: None)
+        driver, query, costs, sums, _ = descend(problem, topology, shard, setup, self.flags, lambda *_: None)
         if team.rank:
             return None
         sha = fingerprint(query.point[:-1], float(query.point[-1]))
@@ -205,7 +197,3 @@ def baseline(one: Contestant, turns: Sequence[Turn], rows: int) -> dict[str, Any
     found, times = row(one, turns), rows / one.rows
     carried = {key: found[key] * times for key in ("seconds_per_round", "compute")}
     return {"name": "one rank", "threads": 1, "rows": one.rows, "extrapolated": times > 1, **carried}
-
-
-def _unwatched(*_: float) -> None:
-    """Nobody looks on while a turn is timed."""

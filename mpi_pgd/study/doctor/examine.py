@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
 from mpi4py import MPI
 
@@ -30,17 +30,16 @@ Judge = tuple[str, Callable[[], Finding]]  # a check, and what makes its finding
 def examine(
     comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X", y: str = "y", shown: bool = False
 ) -> list[Finding]:
-    """Look at everything. Collective; the findings are the same on every rank.
+    """Look at everything before a fit on these ranks. Collective; the findings are the same on every rank.
+
+    What it finds, it does not raise: that becomes a finding. An exception amid messages ends all ranks.
 
     Args:
-        comm: the ranks of a fit to come.
-        data: its files or globs; with none, the checks that need data become one note.
-        out: its output folder, made if need be; none if empty.
+        comm: the ranks.
+        data: files or globs; with none, the checks that need data become one note.
+        out: the output folder, made if need be; none if empty.
         x, y: names of the data sets.
         shown: whether this rank says how far it is.
-
-    Raises:
-        InputError: never for what it finds: that becomes a finding. An exception amid messages ends all ranks.
     """
     with guard(comm):
         mine = comm.Dup()
@@ -52,11 +51,7 @@ def examine(
 
 
 def usable(comm: MPI.Intracomm, data: Sequence[str]) -> None:
-    """Look whether the data are there at all. Collective.
-
-    Raises:
-        InputError: there are no such files, on no node; what only some nodes lack is a finding.
-    """
+    """Raise InputError if there are no such files, on no node; what only some nodes lack is a finding. Collective."""
     mine = ""
     if comm.rank in leaders(nodes(comm)):
         try:
@@ -75,7 +70,7 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
     line.next()
     firsts = leaders(names)
     clocks = offsets(comm, firsts)
-    me = {key: value for key, value in asdict(about_me(comm, names, crashes)).items() if key not in ("offset", "moved")}
+    me = about_me(comm, names, crashes)
     rest(comm)
     everyone = comm.gather(me) or []
     line.next()
@@ -86,8 +81,9 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
     later = offsets(comm, firsts)
     findings: list[Finding] = []
     if comm.rank == 0:
-        first_of = {names[rank]: rank for rank in firsts}
-        ranks = [_timed(facts, first_of, clocks, later) for facts in everyone]
+        first = {names[rank]: rank for rank in firsts}  # a rank's clock is that of the first rank of its node
+        at = [(facts, first[facts.node]) for facts in everyone]
+        ranks = [replace(facts, offset=clocks[one], moved=later[one] - clocks[one]) for facts, one in at]
         place = Folder("")
         with crashes.part("out"):
             place = files.out_folder(out) if out else place
@@ -100,12 +96,6 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
         broken = {finding.check: finding for finding in told(crashed, names)}
         findings = [broken.pop(finding.check, finding) for finding in findings] + list(broken.values())
     return list(comm.bcast(findings))
-
-
-def _timed(facts: dict[str, Any], first_of: dict[str, int], clocks: dict[int, float], later: dict[int, float]) -> Rank:
-    """A rank's facts with its clock: that of the first rank of its node."""
-    first = first_of[facts["node"]]
-    return Rank(**facts, offset=clocks[first], moved=later[first] - clocks[first])
 
 
 @dataclass(frozen=True)
@@ -163,15 +153,17 @@ def _on_data(seen: _Seen, ranks: Sequence[Rank], data: Sequence[str]) -> Sequenc
         return [("data", lambda: nothing)]
     table = seen.table
     access = ("data", lambda: layout.access(seen.errors, seen.others, table))
-    if table is None:
-        return [access]
-    return [
-        access,
-        ("memory", lambda: layout.room(table, ranks, SPARE)),
-        ("blocks", lambda: layout.blocks(table, len(ranks))),
-        ("chunks", lambda: layout.chunks(table, seen.stores, len(ranks))),
-        ("reading", lambda: layout.reading(*seen.read)),
-    ]
+    return (
+        [access]
+        if table is None
+        else [
+            access,
+            ("memory", lambda: layout.room(table, ranks, SPARE)),
+            ("blocks", lambda: layout.blocks(table, len(ranks))),
+            ("chunks", lambda: layout.chunks(table, seen.stores, len(ranks))),
+            ("reading", lambda: layout.reading(*seen.read)),
+        ]
+    )
 
 
 def _on_folders(seen: _Seen, out: Folder, nodes: int) -> Sequence[Judge]:

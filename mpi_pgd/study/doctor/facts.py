@@ -31,10 +31,7 @@ NOT_LINKS = ("lo", "docker", "virbr", "veth")
 def about_me(comm: MPI.Intracomm, names: Sequence[str], crashes: Crashes) -> Rank:
     """This rank's facts, but for the clock's ``offset`` and ``moved``, which rank 0 measures. Not collective.
 
-    Args:
-        comm: all ranks.
-        names: the nodes of all ranks.
-        crashes: what can't be asked here; that fact is then as of a healthy machine.
+    ``names`` are the nodes of all ranks. What can't be asked here goes to ``crashes``, and is as of a healthy machine.
     """
     node, size = names[comm.rank], everyone().size
     asked: dict[str, tuple[str, Callable[[], Any]]] = {

@@ -19,14 +19,9 @@ MORE, LAST = 0.0, 1.0
 
 
 def pings(comm: MPI.Intracomm, names: Sequence[str], crashes: Crashes) -> list[Ping]:
-    """What rank 0 measured, on rank 0; nothing on the others. Collective.
+    """What rank 0 measured, on rank 0; nothing on the others. Collective; ``names`` are the nodes of the ranks.
 
     The other ranks sleep meanwhile: where ranks outnumber cores, their polling would be measured instead of the network.
-
-    Args:
-        comm: the ranks.
-        names: the node of each rank.
-        crashes: what went wrong on rank 0.
     """
     found = []
     for rank in partners(names):

@@ -1,4 +1,4 @@
-"""The facts from which the doctor judges, as small records that go over the wire as JSON; they know nothing of MPI."""
+"""The facts from which the doctor judges, as small records; they know nothing of MPI."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -63,11 +63,7 @@ class Plan(Study):
     settings, out = (), "folder for plan.json"
 
     def given(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what is missing, and words that are not known.
-
-        Raises:
-            InputError: they are.
-        """
+        """Refuse what is missing, and words that are not known. Raises InputError: they are."""
         if values["network"] is None:
             raise InputError(
                 "plan was given no --network: expected the file that `mpirun -n N python -m mpi_pgd network --out DIR` wrote"

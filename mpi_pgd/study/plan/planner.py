@@ -45,11 +45,7 @@ class Question(NamedTuple):
 
 
 def workers_range(text: str) -> tuple[int, int]:
-    """``"1..4096"``, or one number, as the first and last number of workers.
-
-    Raises:
-        InputError: it is no such range.
-    """
+    """``"1..4096"``, or one number, as the first and last number of workers. Raises InputError: it is no such range."""
     found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text.strip())
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last <= LARGEST:
@@ -71,15 +67,9 @@ def check(question: Question) -> None:
 
 
 def plan(record: Mapping[str, Any], question: Question, told: bool = False) -> dict[str, Any]:
-    """The content of plan.json, but for what all studies have (see ``record.envelope``).
+    """The content of plan.json, but for what all studies have (see ``record.envelope``), from that of a network.json.
 
-    Args:
-        record: the content of a network.json.
-        question: what is to be planned.
-        told: whether to say how far it is.
-
-    Raises:
-        InputError: the record is no such content, the question makes no sense, or nothing that it needs was measured.
+    ``told``: whether to say how far it is. Raises InputError: the question makes no sense, or what it needs was not measured.
     """
     check(question)
     planner = Planner(Model.from_record(record), question)
@@ -120,12 +110,12 @@ class Planner:
     def row(self, mode: str, algorithm: str, workers: int) -> dict[str, Any]:
         """A row of plan.json."""
         found, ranks = self.predict(mode, algorithm, workers), MODES[mode].ranks(workers)
-        rounds = self.question.rounds
-        fit_seconds = None if rounds is None else rounds * found.total
-        hours = None if fit_seconds is None else fit_seconds * ranks / 3600
-        row: dict[str, Any] = {"mode": mode, "algorithm": algorithm, "ranks": ranks, "workers": workers}
-        row |= {"seconds_per_round": found.total} | found._asdict()
-        return row | {"fit_seconds": fit_seconds, "core_hours": hours}
+        whole = None if self.question.rounds is None else self.question.rounds * found.total
+        return {
+            **{"mode": mode, "algorithm": algorithm, "ranks": ranks, "workers": workers},
+            **{"seconds_per_round": found.total, **found._asdict()},
+            **{"fit_seconds": whole, "core_hours": None if whole is None else whole * ranks / 3600},
+        }
 
     def shown(self, mode: str, algorithm: str) -> list[int]:
         """The powers of two, the ends of the range, and the best number of workers."""

@@ -50,11 +50,7 @@ class Scaling(Rounds):
     )
 
     def given(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The lists of algorithms and of ranks.
-
-        Raises:
-            InputError: there is no such algorithm, or no such number.
-        """
+        """The lists of algorithms and of ranks. Raises InputError: there is no such algorithm, or no such number."""
         known = list(dict.fromkeys(name for _, name in WAYS))
         algorithms = [word.strip() for word in values["algorithms"].split(",")]
         for word in algorithms:

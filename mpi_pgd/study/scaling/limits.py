@@ -10,13 +10,7 @@ SHARE = 0.2  # of the round
 
 
 def conclusions(rows: Sequence[Mapping[str, Any]], nodes: Mapping[str, int], cores: int) -> dict[str, Any]:
-    """``best`` and ``findings`` of a scaling study.
-
-    Args:
-        rows: of the study; at least one is of strong scaling.
-        nodes: how many ranks each has.
-        cores: of a node.
-    """
+    """``best`` and ``findings`` of the rows of a study, with at least one of strong scaling, on ``nodes`` of so many ranks each."""
     strong = [one for one in rows if one["scaling"] == "strong"]
     best = min(strong, key=lambda one: one["seconds_per_round"])
     return {

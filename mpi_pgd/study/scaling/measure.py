@@ -17,11 +17,7 @@ from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, describ
 
 
 def counts(size: int, given: Sequence[int] = ()) -> list[int]:
-    """The numbers of ranks: 1, 2, 4 ... and all, or those given.
-
-    Raises:
-        InputError: more ranks than there are.
-    """
+    """The numbers of ranks: 1, 2, 4 ... and all, or those given. Raises InputError: more ranks than there are."""
     for ranks in given:
         if not 1 <= ranks <= size:
             raise InputError(f"scaling was asked for {ranks} ranks: expected 1 to {size}, the ranks that mpirun started")
@@ -31,8 +27,7 @@ def counts(size: int, given: Sequence[int] = ()) -> list[int]:
 def sharing(size: int, given: int) -> int:
     """How many ranks would share the whole table in weak scaling: those given, or all (0).
 
-    Raises:
-        InputError: fewer than there are; their rows would be more than the table has.
+    Raises InputError: fewer than there are; their rows would be more than the table has.
     """
     if 0 < given < size:
         raise InputError(f"scaling was given --largest {given}: expected at least {size}, the ranks that mpirun started")
@@ -49,8 +44,7 @@ def scaling(
         repeats: turns of each contestant.
         flags: asks whether a signal came.
         algorithms: each is tried in the modes that have it.
-        ranks: how many take part in turn (see ``counts``).
-        largest: so many would have all the rows in weak scaling (see ``sharing``).
+        ranks, largest: see ``counts`` and ``sharing``.
     """
     comm = problem.comm
     strong, weak = (_contestants(problem, algorithms, ranks, most) for most in (0, largest))
