@@ -25,7 +25,9 @@ Tables = Mapping[str, Sequence[Table]]
 
 
 def write(folder: str, studies: Mapping[str, Kind], out: str | None = None, force: bool = False, shown: bool = False) -> list[Path]:
-    """Make the report of what lies in ``folder``.
+    """Make the report of a run and studies; returns the files written, the HTML file first: all of them, or none.
+
+    Those of an earlier report that this one has not go.
 
     Args:
         folder: with run.json, history.csv and trace.json, or study files, or both.
@@ -33,9 +35,6 @@ def write(folder: str, studies: Mapping[str, Kind], out: str | None = None, forc
         out: the HTML file; ``folder``/report.html if None. Pictures and tables go to ``folder``/pictures and /tables.
         force: files that no report has written, or that were changed since, may be overwritten.
         shown: whether to say how far it is.
-
-    Returns:
-        The files written, the HTML file first: all of them, or none. Those of an earlier report that this one has not go.
 
     Raises:
         InputError: no such folder; nothing in it; a file that is damaged or of another version; no matplotlib; the
@@ -93,7 +92,7 @@ def _spare(folder: Path, target: Path, planned: Planned, tables: Tables, force: 
     def judge(path: Path) -> str:
         if path == target:
             return "" if TITLE.encode() in path.read_bytes()[:HEAD_BYTES] else "is no report"
-        return "" if before.get(_named(path)) == _sum(path) else "no report has written, or was changed since"
+        return "" if before.get(_named(path)) == _sum(path.read_bytes()) else "no report has written, or was changed since"
 
     with _refusing(target):
         paths = [target, *drawn, *listed]
@@ -104,13 +103,12 @@ def _spare(folder: Path, target: Path, planned: Planned, tables: Tables, force: 
 def _replace(folder: Path, target: Path, contents: dict[Path, bytes]) -> None:
     """Write all; those of an earlier report that have no successor go."""
     before = output.says(folder / MANIFEST)
-    sums = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
     with _refusing(target):
         old = [folder / kind / name for kind, name in map(os.path.split, before) if kind in ("pictures", "tables")]
-        gone = [path for path in old if path not in contents and path.is_file() and before[_named(path)] == _sum(path)]
+        gone = [path for path in old if path not in contents and path.is_file() and before[_named(path)] == _sum(path.read_bytes())]
         for place in {path.parent for path in contents}:
             output.tidy(place, [path.name for path in contents])
-        manifest = {_named(path): value for path, value in sums.items() if path != target}
+        manifest = {_named(path): _sum(content) for path, content in contents.items() if path != target}
         last = {path: output.raw(content) for path, content in reversed(contents.items())}  # the page last
         output.replace({**dict.fromkeys(gone), folder / MANIFEST: output.document(manifest), **last})
 
@@ -119,5 +117,5 @@ def _named(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _sum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

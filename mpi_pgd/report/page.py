@@ -157,20 +157,15 @@ def _cell(text: str, column: Column, place: int) -> Markup:
 
 def _provenance(every: Mapping[str, Record]) -> Markup:
     """The commands; then machine and versions, once for all records that share them."""
-    groups: list[tuple[list[str], list[tuple[str, str]]]] = []
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, record in every.items():
-        pairs = _machine(record)
-        same = [names for names, other in groups if other == pairs]
-        if same:
-            same[0].append(name)
-        elif pairs:
-            groups.append(([name], pairs))
+        groups.setdefault(tuple(_machine(record)), []).append(name)
     commands = [(name, record["command"]) for name, record in every.items() if record.get("command")]
     return tag(
         "section",
         tag("h2", "How it was made"),
         *(join(tag("h3", f"Command: {name}"), tag("pre", command)) for name, command in commands),
-        *(join(tag("h3", f"Machine and versions: {', '.join(names)}"), _list(pairs)) for names, pairs in groups),
+        *(join(tag("h3", f"Machine and versions: {', '.join(names)}"), _list(pairs)) for pairs, names in groups.items() if pairs),
         id="made",
     )
 

@@ -17,6 +17,7 @@ largest of m exponentials has the mean H_m = 1 + 1/2 + ... + 1/m times theirs: A
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
@@ -47,6 +48,7 @@ class Prediction(NamedTuple):
         return sum(self)
 
 
+@dataclass(frozen=True)
 class Model:
     """Predicts rounds. Made by ``from_record``.
 
@@ -56,8 +58,9 @@ class Model:
         curves: by link, mode and algorithm.
     """
 
-    def __init__(self, nodes: Mapping[str, int], compute: Mapping[str, Any], curves: Mapping[Key, Curve]) -> None:
-        self.nodes, self.compute, self.curves = dict(nodes), dict(compute), dict(curves)
+    nodes: Mapping[str, int]
+    compute: Mapping[str, Any]
+    curves: Mapping[Key, Curve]
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Model":

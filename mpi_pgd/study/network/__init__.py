@@ -78,13 +78,11 @@ class Network(Study):
 
     def sentence(self, record: Record) -> str:
         """Latency and bandwidth by the ping-pongs."""
-        fits = [fit for fit in record.get("fits") or [] if not fit.get("mode")]
-        found = "; ".join(
-            f"{pictures.link_name(fit['link'])}: latency {units.seconds(fit['alpha'])}, "
-            + (f"bandwidth {units.rate(1 / fit['beta'])}" if fit["beta"] > 0 else "no cost of bytes at these sizes")
-            for fit in fits
-        )
-        return f"{found}." if found else next(iter(record.get("notes") or []), "No ping-pong was measured.")
+        found = []
+        for fit in [fit for fit in record.get("fits") or [] if not fit.get("mode")]:
+            pace = f"bandwidth {units.rate(1 / fit['beta'])}" if fit["beta"] > 0 else "no cost of bytes at these sizes"
+            found.append(f"{pictures.link_name(fit['link'])}: latency {units.seconds(fit['alpha'])}, {pace}")
+        return f"{'; '.join(found)}." if found else next(iter(record.get("notes") or []), "No ping-pong was measured.")
 
     def facts(self, record: Record) -> list[tuple[str, str]]:
         """How fast rows are mapped."""
@@ -103,7 +101,8 @@ class Network(Study):
     def tables(self, record: Record) -> list[Table]:
         """What was fitted, and all that was measured."""
         link = (Column("link", "Link"), Column("mode", "Mode"), Column("algorithm", "Algorithm"))
-        fits: tuple[Column, ...] = (
+        overhead = any(fit.get("overhead") for fit in record.get("fits") or [])
+        fits = (
             *link,
             Column("alpha", "Latency α", "latency"),
             Column("alpha_low", "from", "latency"),
@@ -111,6 +110,7 @@ class Network(Study):
             Column("bandwidth", "Bandwidth 1/β", "rate", "beta"),
             Column("bandwidth_low", "from", "rate", "beta"),
             Column("bandwidth_high", "to", "rate", "beta"),
+            *([Column("overhead", "Overhead", "latency")] if overhead else []),
             Column("rms_residual", "Residual, rms", "percent"),
             Column("points", "Points", "count"),
         )
@@ -125,16 +125,10 @@ class Network(Study):
             Column("fitted_seconds", "Fitted", "seconds"),
             Column("residual", "Residual", "error"),
         )
-        if any(fit.get("overhead") for fit in record.get("fits") or []):
-            fits = (*fits[:-2], Column("overhead", "Overhead", "latency"), *fits[-2:])
         lines = [_bandwidth(fit) for fit in record.get("fits") or []]
-        found = (
-            [Table("network-fits", "The fitted α of a message and β of a byte, with confidence intervals", fits, lines)]
-            if lines
-            else []
-        )
+        title = "The fitted α of a message and β of a byte, with confidence intervals"
         every = Table("network-measured", "All measurements", rows, record["rows"], mark(record), folded=len(record["rows"]) > MOST)
-        return [*found, every]
+        return [*([Table("network-fits", title, fits, lines)] if lines else []), every]
 
     def pictures(self, record: Record) -> list[Picture]:
         """Ping-pongs, then collectives."""
@@ -142,37 +136,24 @@ class Network(Study):
 
 
 def read(path: str) -> dict[str, Any]:
-    """The content of a network.json, or of that in a folder, with all that the cost model needs.
-
-    Raises:
-        InputError: it can't be read, or is something else.
-    """
-    file = Path(path)
-    network = Network()
+    """The content of a network.json, or of that in a folder, for the cost model. Raises InputError: it can't be read, or used."""
+    file, network = Path(path), Network()
     file = file / f"{network.name}.json" if file.is_dir() else file
     try:
         record = study(file, network)
         check(file, record, NEEDED)
         for name in ("rows", "sums", "fits"):
             for place, one in enumerate(record.get(name) or []):
-                _check_way(file, f"{name}[{place}]", one)
+                forms = [shape.name for shape in SHAPES.get((one.get("mode"), str(one.get("algorithm"))), ())]
+                if one.get("link") not in LINKS or not forms or one.get("form", forms[0]) not in forms:
+                    damaged(file, f"{name}[{place}]", "of a link, a mode, an algorithm and a form that there are")
     except InputError as error:
         command = "mpirun -n N python -m mpi_pgd network --out DIR"
         raise InputError(f"{error}; expected a network.json, which `{command}` makes") from None
     return dict(record)
 
 
-def _check_way(file: Path, where: str, one: Record) -> None:
-    shapes = SHAPES.get((one.get("mode"), str(one.get("algorithm"))))
-    if one.get("link") not in LINKS or not shapes or ("form" in one and one["form"] not in [shape.name for shape in shapes]):
-        damaged(file, where, "of a link, a mode, an algorithm and a form that there are")
-
-
 def _bandwidth(fit: Record) -> dict[str, Any]:
     """β in seconds a byte says little to a person: its reciprocal does, whose interval is turned round."""
-
-    def inverse(key: str) -> float | None:
-        return 1 / fit[key] if fit.get(key) and fit[key] > 0 else None
-
-    upside = {"bandwidth": inverse("beta"), "bandwidth_low": inverse("beta_high"), "bandwidth_high": inverse("beta_low")}
-    return {**fit, **upside}
+    turned = {"bandwidth": "beta", "bandwidth_low": "beta_high", "bandwidth_high": "beta_low"}
+    return {**fit, **{name: 1 / fit[key] if (fit.get(key) or 0) > 0 else None for name, key in turned.items()}}

@@ -22,8 +22,6 @@ from mpi_pgd.study.study import Flag, Study
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mpi_pgd.study.plan.planner import Question
-
 PARTS = ("compute", "wait", "latency", "bandwidth", "update")
 
 
@@ -83,10 +81,13 @@ class Plan(Study):
         from mpi_pgd.session import provenance
         from mpi_pgd.study.network import read
         from mpi_pgd.study.plan.explain import explain
-        from mpi_pgd.study.plan.planner import plan
+        from mpi_pgd.study.plan.planner import Question, plan, workers_range
         from mpi_pgd.study.record import claim, spare, write
 
-        question, measured = _question(given), read(given["network"])
+        first, last = workers_range(given["workers"])
+        known = {field: given[field] for field in Question._fields if field in given}
+        question = Question(**known, first=first, last=last, order_free=given["sums"] == "order-free")
+        measured = read(given["network"])
         with claim(given["out"], self.name) if given["out"] else nullcontext() as claimed:
             if claimed:
                 spare(given["out"], self.name, given["force"])
@@ -166,22 +167,11 @@ class Plan(Study):
         ]
 
 
-def _question(given: Mapping[str, Any]) -> "Question":
-    from mpi_pgd.study.plan.planner import Question, workers_range
-
-    first, last = workers_range(given["workers"])
-    known = {field: given[field] for field in Question._fields if field in given}
-    return Question(**known, first=first, last=last, order_free=given["sums"] == "order-free")
-
-
 def _best(record: Record) -> Record:
     """The study's own choice, or the fastest row."""
     own = record.get("best") or {}
-    complete = (
-        isinstance(own.get("workers"), int)
-        and isinstance(own.get("mode"), str)
-        and isinstance(own.get("seconds_per_round"), int | float)
-    )
+    kinds: dict[str, Any] = {"workers": int, "mode": str, "seconds_per_round": int | float}
+    complete = all(isinstance(own.get(name), kind) for name, kind in kinds.items())
     return own if complete else min(record["rows"], key=lambda row: float(row["seconds_per_round"]))
 
 

@@ -14,30 +14,18 @@ HEAD = """A round takes compute + wait + latency + bandwidth + update. All secon
 holds: alpha (s a message), overhead (s a message right behind another), beta (s a byte), and the rate at which rows are mapped."""
 
 
-def explain(record: Mapping[str, Any], question: Question, workers: int | None = None) -> str:
-    """The formulas with numbers for the best mode, algorithm and number of workers, and for the fastest with ``workers``.
-
-    Raises:
-        InputError: see ``plan.plan``.
-    """
+def explain(record: Mapping[str, Any], question: Question) -> str:
+    """The formulas with numbers for the best mode, algorithm and number of workers. Raises InputError: see ``planner.plan``."""
     check(question)
     planner = Planner(Model.from_record(record), question)
     best = min(((*way, planner.best(*way)) for way in planner.ways), key=lambda row: planner.seconds(*row))
-    shown = [("The fastest", best)]
-    if workers is not None:
-        at = min(((*way, workers) for way in planner.ways), key=lambda row: planner.seconds(*row))
-        shown.append((f"The fastest with {count(workers, 'worker')}", at))
-    parts = ["\n".join([f"{title}: {_title(*row)}", *_lines(planner, *row)]) for title, row in shown]
-    return "\n\n".join([HEAD, *parts, *planner.notes()])
-
-
-def _title(mode: str, algorithm: str, workers: int) -> str:
-    return f"{mode} ({algorithm}), {count(workers, 'worker')}, {count(MODES[mode].ranks(workers), 'rank')}"
+    return "\n\n".join([HEAD, "\n".join(_lines(planner, *best)), *planner.notes()])
 
 
 def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterator[str]:
     found = planner.predict(mode, algorithm, workers)
     ranks = MODES[mode].ranks(workers)
+    yield f"The fastest: {mode} ({algorithm}), {count(workers, 'worker')}, {count(ranks, 'rank')}"
     yield from _compute(planner, ranks, workers, found.compute)
     yield _wait(planner, workers, found.wait)
     if ranks > 1:

@@ -92,18 +92,13 @@ class Scaling(Rounds):
         who = (Column("scaling", "Scaling"), *WHO[:2], Column("ranks", "Ranks", "count"), WHO[2])
         serial = Column("karp_flatt", "Karp-Flatt", "percent")
         folded = len(rows) > MOST
-        found = [
-            Table(
-                "scaling-speedup",
-                "Speedup, efficiency and the serial fraction",
-                (*who, Column("rows", "Rows", "count"), TIME[0], *WORTH[:2], serial, WORTH[2]),
-                rows,
-                label,
-                folded=folded,
-            ),
+        worth = (*who, Column("rows", "Rows", "count"), TIME[0], *WORTH[:2], serial, WORTH[2])
+        return [
+            Table("scaling-speedup", "Speedup, efficiency and the serial fraction", worth, rows, label, folded=folded),
             Table("scaling-time", "A round, and what it is made of", (*who, *TIME, *PART_COLUMNS), rows, label, folded=folded),
+            *self.predicted(rows, who, folded),
+            *_baselines(record),
         ]
-        return [*found, *self.predicted(rows, who, folded), *_baselines(record)]
 
     def pictures(self, record: Record) -> list[Picture]:
         """Speedup, what a round is made of, predicted against measured."""

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.engine.loop import StopFlags
@@ -13,7 +13,7 @@ from mpi_pgd.study.compare.measure import around, predicted
 from mpi_pgd.study.model import Model
 from mpi_pgd.study.scaling import baselines
 from mpi_pgd.study.scaling.limits import conclusions
-from mpi_pgd.study.turns import Contestant, Race, Turn, alone, baseline, described, row
+from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, row
 
 
 def counts(size: int, given: Sequence[int] = ()) -> list[int]:
@@ -57,9 +57,10 @@ def scaling(
     if comm.rank or not strong:
         return None
     first = baseline(one, turns[one], problem.rows)
-    model = Model.from_record(measured)
-    kinds = {"strong": strong, "weak": weak}
-    rows = [one for kind, some in kinds.items() for one in _judged(kind, some, turns, problem, model, first)]
+    model, rows = Model.from_record(measured), []
+    for kind, some in (("strong", strong), ("weak", weak)):
+        found = predicted([{**row(one, turns[one]), "rows": one.rows} for one in some], problem, model, first)
+        rows += [one | {"scaling": kind} for one in _judged(found, {**first, "rows": problem.rows})]
     return {
         "rows": rows,
         "data": {**described(problem), "blocks": problem.partition.blocks},
@@ -85,25 +86,13 @@ def _contestants(problem: Problem, algorithms: Sequence[str], ranks: Sequence[in
     return found
 
 
-def _judged(
-    scaling: str,
-    contestants: Sequence[Contestant],
-    turns: Mapping[Contestant, Sequence[Turn]],
-    problem: Problem,
-    model: Model,
-    first: Mapping[str, Any],
-) -> list[dict[str, Any]]:
+def _judged(rows: Sequence[Mapping[str, Any]], first: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Rows with speedup, efficiency and Karp-Flatt. Weak: so many times the rows of one rank, over so many times its seconds."""
-    found = predicted([{**row(one, turns[one]), "rows": one.rows} for one in contestants], problem, model, first)
-    ones = {(one["mode"], one["algorithm"]): one for one in found if one["ranks"] == 1}
-    for one in found:
-        base = ones.get((one["mode"], one["algorithm"]), {**first, "rows": problem.rows})
-        work = one["rows"] / base["rows"]
-        one["speedup"] = work * base["seconds_per_round"] / one["seconds_per_round"]
-        one["efficiency"] = one["speedup"] / one["ranks"]
-        one["karp_flatt"] = karp_flatt(one["speedup"], one["ranks"])
-        one["scaling"] = scaling
-    return found
+    ones = {(one["mode"], one["algorithm"]): one for one in rows if one["ranks"] == 1}
+    for one in rows:
+        base, ranks = ones.get((one["mode"], one["algorithm"]), first), one["ranks"]
+        speedup = one["rows"] / base["rows"] * base["seconds_per_round"] / one["seconds_per_round"]
+        yield {**one, "speedup": speedup, "efficiency": speedup / ranks, "karp_flatt": karp_flatt(speedup, ranks)}
 
 
 def karp_flatt(speedup: float, ranks: int) -> float | None:

@@ -80,10 +80,9 @@ def test_one_mode_and_one_algorithm_can_be_asked_for() -> None:
 
 
 def test_the_explanation_has_the_numbers_of_the_plan() -> None:
-    text = explain(record(), ASKED, workers=16)
+    text = explain(record(), ASKED)
     best = found()["best"]
     assert f"The fastest: {best['mode']} ({best['algorithm']})" in text
-    assert "The fastest with 16 workers" in text
     assert "alpha * 0.001 s" in text
     assert "beta 8.7e-08 s" in text
     assert "predicted" in text
