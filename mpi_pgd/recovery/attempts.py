@@ -36,21 +36,13 @@ class LostRanks(NamedTuple):
 
 @dataclass
 class Team:
-    """The ranks of an attempt.
+    """The ranks of an attempt."""
 
-    Attributes:
-        comm: of these ranks alone.
-        ids: each one's number at the start of the job.
-        survives: whether the others can go on when a rank is lost.
-        lost: the ranks that were lost until now, on this rank's account.
-        nodes: each one's, once they are known.
-    """
-
-    comm: MPI.Intracomm
-    ids: Sequence[int]
-    survives: bool
-    lost: Sequence[LostRanks] = ()
-    nodes: Sequence[str] = ()
+    comm: MPI.Intracomm  # of these ranks alone
+    ids: Sequence[int]  # each one's number at the start of the job
+    survives: bool  # the others can go on when a rank is lost
+    lost: Sequence[LostRanks] = ()  # until now, on this rank's account
+    nodes: Sequence[str] = ()  # each one's, once they are known
 
 
 def run_attempts(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:

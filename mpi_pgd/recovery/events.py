@@ -11,18 +11,14 @@ Address = tuple[str, int]
 class Message(NamedTuple):
     """What a rank asks or answers.
 
-    Attributes:
-        kind: ``hello``, to find out who can be reached; ``ask``, what it is doing; ``look``, whether a process of its node is
-            frozen, and to end it then; or ``reply``.
-        turn: the question's number, there and back.
-        pid: of the process to look at, or 0.
-        answer: of a reply to ``ask``.
+    It says ``hello``, to find out who can be reached; ``ask``, what it is doing; ``look``, whether a process of its node is frozen,
+    and to end it then; or ``reply``.
     """
 
     kind: str
-    turn: int
-    pid: int = 0
-    answer: Answer | None = None
+    turn: int  # the question's number, there and back
+    pid: int = 0  # of the process to look at
+    answer: Answer | None = None  # of a reply to ``ask``
 
 
 class Beat(NamedTuple):

@@ -17,19 +17,12 @@ if TYPE_CHECKING:
 
 
 class Start(NamedTuple):
-    """What a run begins from: read once, on one rank, and given to all. Nothing of it is read again, whoever is lost.
+    """What a run begins from: read once, on one rank, and given to all. Nothing of it is read again, whoever is lost."""
 
-    Attributes:
-        settings: as ``Settings.as_dict``.
-        shipped: the data are those that come with the program, as none were given.
-        origin: the checkpoint that it goes on from.
-        key: what the ranks of this run know, and nobody else.
-    """
-
-    settings: dict[str, Any]
-    shipped: bool = False
-    origin: Checkpoint | None = None
-    key: bytes = b""
+    settings: dict[str, Any]  # as ``Settings.as_dict``
+    shipped: bool = False  # the data are those that come with the program, as none were given
+    origin: Checkpoint | None = None  # that it goes on from
+    key: bytes = b""  # what the ranks of this run know, and nobody else
 
 
 class About(NamedTuple):

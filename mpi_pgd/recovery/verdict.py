@@ -10,23 +10,16 @@ MOST = 8  # groups that are named
 
 
 class Member(NamedTuple):
-    """A rank as others see it.
-
-    Attributes:
-        cookie: 8 random bytes, by which others know it.
-        node: what shares its process numbers: a member with the same can kill it.
-        net: what shares its loopback.
-        addresses: IPv4, where it listens; if there are several, it is not known which of them others can reach.
-    """
+    """A rank as others see it."""
 
     rank: int
     host: str
     pid: int
-    cookie: bytes
-    node: bytes
-    net: bytes
+    cookie: bytes  # 8 random ones, by which others know it
+    node: bytes  # what shares its process numbers: a member with the same can kill it
+    net: bytes  # what shares its loopback
     port: int
-    addresses: tuple[str, ...]
+    addresses: tuple[str, ...]  # IPv4, where it listens; if there are several, it is not known which of them others can reach
 
 
 class Answer(NamedTuple):

@@ -27,26 +27,17 @@ ENDLESS = f"mpi_pgd: HDF5 came to no end with the files in {INSPECTION:g} s: the
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A table of rows and the settings of a fit, for the ranks of one communicator.
-
-    Attributes:
-        rows: those that take part, from the first; all, unless a study of weak scaling takes fewer.
-        nodes: the name of each rank's node.
-        ids: each rank's number at the start of the job.
-        shrunk: ranks were lost.
-        kernels: the digest of the BLAS kernels, if they were checked.
-        pulse: what this rank is doing, for its watcher.
-    """
+    """A table of rows and the settings of a fit, for the ranks of one communicator."""
 
     comm: MPI.Intracomm
     settings: Settings
     table: hdf5.Table
-    rows: int
-    nodes: Sequence[str]
-    ids: Sequence[int]
-    shrunk: bool = False
-    kernels: str = ""
-    pulse: Heartbeat = field(default_factory=Heartbeat)
+    rows: int  # those that take part, from the first; all, unless a study of weak scaling takes fewer
+    nodes: Sequence[str]  # the name of each rank's
+    ids: Sequence[int]  # each rank's number at the start of the job
+    shrunk: bool = False  # ranks were lost
+    kernels: str = ""  # the digest of the BLAS kernels, if they were checked
+    pulse: Heartbeat = field(default_factory=Heartbeat)  # what this rank is doing, for its watcher
 
     @cached_property
     def partition(self) -> Partition:

@@ -13,35 +13,21 @@ WARNING = 120  # seconds before the limit, SLURM may be 60 early: a round has to
 
 @dataclass(frozen=True)
 class Batch:
-    """What is in a script.
+    """What is in a script."""
 
-    Attributes:
-        kind: one of ``KINDS``.
-        nodes: how many; several in an array, which has a task for each.
-        ranks, cpus: ranks on a node, processors of a rank.
-        minutes: the time limit.
-        memory: MiB on a node, 0: the site's default.
-        partition, account: the site's, "" for its defaults.
-        setup: commands that make Python and the program work on a node.
-        python: the words that start Python.
-        launch: the words that start the ranks; none: found out when the job runs.
-        words: the program's arguments, before those that sbatch is given behind the script's name.
-        notes: lines for the head, where the numbers come from.
-    """
-
-    kind: str
-    nodes: tuple[int, ...] = (2,)
-    ranks: int = 4
-    cpus: int = 1
-    minutes: int = 60
-    memory: int = 0
-    partition: str = ""
-    account: str = ""
-    setup: tuple[str, ...] = ()
-    python: tuple[str, ...] = ("python",)
-    launch: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    kind: str  # one of ``KINDS``
+    nodes: tuple[int, ...] = (2,)  # how many; several in an array, which has a task for each
+    ranks: int = 4  # on a node
+    cpus: int = 1  # of a rank
+    minutes: int = 60  # the time limit
+    memory: int = 0  # MiB on a node; 0: the site's default
+    partition: str = ""  # "": the site's default
+    account: str = ""  # the same
+    setup: tuple[str, ...] = ()  # commands that make Python and the program work on a node
+    python: tuple[str, ...] = ("python",)  # the words that start Python
+    launch: tuple[str, ...] = ()  # the words that start the ranks; none: found out when the job runs
+    words: tuple[str, ...] = ()  # the program's arguments, before those that sbatch is given behind the script's name
+    notes: tuple[str, ...] = ()  # lines for the head, where the numbers come from
 
 
 # For those that are shipped.
@@ -50,23 +36,14 @@ USAGE = """ The program's arguments go behind the script's name, sbatch's own be
 
 
 class Kind(NamedTuple):
-    """A kind of script.
+    """A kind of script."""
 
-    Attributes:
-        program: the command that it runs.
-        directives: for sbatch.
-        parts: behind what all have in common, by their names.
-        example: what sbatch may be given.
-        nodes: of the shipped one.
-        array: it has a task for each number of nodes.
-    """
-
-    program: str
-    directives: tuple[str, ...]
-    parts: tuple[str, ...]
-    example: str = "--nodes=4"
-    nodes: tuple[int, ...] = (2,)
-    array: bool = False
+    program: str  # the command that it runs
+    directives: tuple[str, ...]  # for sbatch
+    parts: tuple[str, ...]  # behind what all have in common, by their names
+    example: str = "--nodes=4"  # what sbatch may be given
+    nodes: tuple[int, ...] = (2,)  # of the shipped one
+    array: bool = False  # it has a task for each number of nodes
 
 
 _USR1, _APPEND = "--signal=B:USR1@%d", "--open-mode=append"

@@ -25,26 +25,16 @@ UNITS = {"K": 2**-10, "": 1, "M": 1, "G": 2**10, "T": 2**20}  # MiB
 
 @dataclass(frozen=True)
 class Node:
-    """What one node is like.
+    """What one node is like."""
 
-    Attributes:
-        cores, threads: physical cores, and hardware threads of each.
-        memory: MiB.
-        where: whose, in words.
-        limit: seconds that a job may take there.
-        known: told by the site; else a guess, on which nothing is refused.
-        nodes: that there are: how many, with how many processors and MiB.
-        most: nodes that a job may have.
-    """
-
-    cores: int
-    threads: int
-    memory: int
-    where: str
-    limit: float = inf
-    known: bool = True
-    nodes: tuple[tuple[int, int, int], ...] = ()
-    most: float = inf
+    cores: int  # physical ones
+    threads: int  # of the hardware, of each core
+    memory: int  # MiB
+    where: str  # whose, in words
+    limit: float = inf  # seconds that a job may take there
+    known: bool = True  # told by the site; else a guess, on which nothing is refused
+    nodes: tuple[tuple[int, int, int], ...] = ()  # that there are: how many, with how many processors and MiB
+    most: float = inf  # nodes that a job may have
 
 
 class Rows(NamedTuple):

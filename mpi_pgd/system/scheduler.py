@@ -28,25 +28,15 @@ WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
 @dataclass(frozen=True)
 class Scheduler:
-    """A job of SLURM, as one of its processes sees it. What is not known is 0 or empty.
+    """A job of SLURM, as one of its processes sees it. What is not known, asked for or limited is 0 or empty."""
 
-    Attributes:
-        job: its number; ``123_4`` in an array.
-        step: in which ``srun`` started this process itself; empty where mpirun did, whose daemons may be in a step of their own.
-        nodes: of the job.
-        tasks: of the step.
-        cpus_per_task: 0 if not asked for.
-        memory: bytes granted on this node; 0 if no limit is known.
-        restarts: how often the job was requeued.
-    """
-
-    job: str
-    step: str
-    nodes: int
-    tasks: int
+    job: str  # its number; ``123_4`` in an array
+    step: str  # in which srun started this process itself; empty where mpirun did, whose daemons may be in a step of their own
+    nodes: int  # of the job
+    tasks: int  # of the step
     cpus_per_task: int
-    memory: int
-    restarts: int
+    memory: int  # bytes granted on this node
+    restarts: int  # how often the job was requeued
     partition: str
     cluster: str
 
