@@ -24,12 +24,6 @@ class Deadline:
         start: when it began, by ``perf_counter()``.
         max_seconds: since then, or ``auto``: some time before the job's end.
 
-    Attributes:
-        auto: whether it is.
-        seconds: when the run has to end, since ``start``.
-        wanted: when the user wants it to end, by ``perf_counter()``; inf if that is left to the job.
-        ends: when the job ends, by ``perf_counter()``; inf without a limit, or if nobody knows.
-
     Raises:
         InputError: it is ``auto``, and nobody knows how much time is left; on all ranks.
     """
@@ -37,8 +31,8 @@ class Deadline:
     def __init__(self, comm: MPI.Intracomm, start: float, max_seconds: str | float) -> None:
         self.auto = max_seconds == AUTO
         self._left = self._ask(comm)
-        now = perf_counter()
-        self.ends = now + self._left
+        self.ends = perf_counter() + self._left  # the job, by ``perf_counter()``; inf without a limit, or if nobody knows
+        # When the run has to end, since ``start``, and when the user wants it to, by ``perf_counter()``.
         self.seconds = self.ends - scheduler.margin(self._left) - start if self.auto else float(max_seconds)
         self.wanted = math.inf if self.auto else start + self.seconds
 

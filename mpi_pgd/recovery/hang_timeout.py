@@ -19,17 +19,12 @@ class HangTimeout:
 
     Args:
         given: without a finished round, until everyone is asked what they wait for; inf for never; or ``auto``.
-
-    Attributes:
-        automatic: whether it is.
-        stuck: in a step of its own, until a rank that answers is taken for frozen.
-        window: for the answers.
     """
 
     def __init__(self, given: str | float) -> None:
         self.automatic = given == AUTO
-        self.stuck = math.inf if self.automatic else float(given)
-        self.window = WINDOW if self.automatic else min(5.0, max(1.0, self.stuck / 2))
+        self.stuck = math.inf if self.automatic else float(given)  # in a step of its own, a rank that answers is frozen then
+        self.window = WINDOW if self.automatic else min(5.0, max(1.0, self.stuck / 2))  # for the answers
 
     def after(self, longest: float) -> float:
         """Without a finished round, until everyone is asked; ``longest`` is the longest round so far, 0 before the first."""

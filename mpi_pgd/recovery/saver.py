@@ -15,20 +15,14 @@ class Job(Thread):
     Args:
         save: the saving.
         wake: called when it has ended.
-
-    Attributes:
-        ended: it was tried.
-        saved: it went well.
-        sentence: where the checkpoint is, or what went wrong.
-        bug: what was raised, if that was no InputError.
     """
 
     def __init__(self, save: Write, wake: Callable[[], None] = lambda: None) -> None:
         super().__init__(name="save", daemon=True)
         self.save, self.wake = save, wake
-        self.ended = self.saved = False
-        self.sentence = ""
-        self.bug: BaseException | None = None
+        self.ended = self.saved = False  # it was tried; it went well
+        self.sentence = ""  # where the checkpoint is, or what went wrong
+        self.bug: BaseException | None = None  # what was raised, if that was no InputError
 
     def start(self) -> None:
         """In a thread of its own; in the caller's, if the system gives no more of them."""

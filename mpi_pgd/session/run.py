@@ -161,28 +161,24 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     flags = stop_flags(job.start, deadline.seconds, job.signalled, ahead=deadline.auto)
     setup = job.setup(problem, mode, shard, flags)
     job.ready(problem, shard)
-    with _watched(job, problem, deadline) as watch:
-        keep = rounds_of(comm.size) if chosen.trace else 0
-        history, snapshots = job.held.history, job.snapshots(problem)
-        descent = descend(problem, mode, shard, setup, flags, watch, keep, history, snapshots)
+    watch, keep = _watch(job, problem, deadline), rounds_of(comm.size) if chosen.trace else 0
+    try:
+        descent = descend(problem, mode, shard, setup, flags, watch, keep, job.held.history, job.snapshots(problem))
+    finally:
+        LINE.clear()
     result = _result(job, Course(problem, deadline, setup, descent, job.lost, job.start, loaded, perf_counter()))
     if comm.rank == 0:
         show(result, chosen, job.begun.shipped)
     return result
 
 
-@contextmanager
-def _watched(job: Job, problem: Problem, deadline: Deadline) -> Iterator[Watch]:
+def _watch(job: Job, problem: Problem, deadline: Deadline) -> Watch:
     """What shows the rounds while they go on."""
     chosen = problem.settings
     if chosen.quiet or problem.comm.rank > 0:
-        yield lambda *_: None
-        return
+        return lambda *_: None
     first = float(job.held.history.lines(0, 1)[1].sum())  # of a fit that goes on; else 0
-    try:
-        yield Progress(chosen.rounds, chosen.tol, deadline.wanted, deadline.ends, first)
-    finally:
-        LINE.clear()
+    return Progress(chosen.rounds, chosen.tol, deadline.wanted, deadline.ends, first)
 
 
 def _result(job: Job, course: Course) -> Result:

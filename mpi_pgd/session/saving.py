@@ -34,17 +34,13 @@ class Saving:
     Args:
         held: what the checkpoint is made of.
         stack: ends what has to be ended.
-
-    Attributes:
-        out: the claim on the folder, on a rank that writes into one.
-        writer: of the checkpoint, once it is known that there is to be one.
     """
 
     def __init__(self, held: RankState, stack: ExitStack) -> None:
         self.held, self.stack, self.settings = held, stack, Settings()
-        self.out: Claim | None = None
+        self.out: Claim | None = None  # on the folder, on the rank that writes into it
         self._checkpoint: Claim | None = None
-        self.writer: Writer | None = None
+        self.writer: Writer | None = None  # of the checkpoint, if there is to be one
         self._sentinel: Sentinel | None = None
         self._first = False  # this rank is rank 0 of the newest attempt
         self._status: Status | None = None  # of a descent that has ended

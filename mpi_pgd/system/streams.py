@@ -10,13 +10,9 @@ from mpi_pgd.system.log import LOG
 
 
 class Stream(io.TextIOWrapper):
-    """One of the two. When it can't be written any more, what is written goes nowhere.
+    """One of the two. When it can't be written any more, what is written goes nowhere."""
 
-    Attributes:
-        failure: why it can't be; None as long as it can, or if the reader has gone, who has then seen enough.
-    """
-
-    failure: OSError | None = None
+    failure: OSError | None = None  # why it can't be; None as long as it can, or if the reader has gone, who has then seen enough
 
     def write(self, text: str) -> int:
         """As of any file, but it does not fail."""
