@@ -30,19 +30,25 @@ from mpi_pgd.options import (
 from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.solvers import SOLVERS
 
-DELAY = re.compile(r"\d+:\d+(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?")
 LONGEST = 4096  # characters of a text: of a path, by Linux
-EVERY = re.compile(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds")
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
 FILES = "HDF5 files or globs, one long table; default: the shipped data"
-WHOLE = "a whole number from 1 to 2**63 - 1"
-FAIL_SLOW = re.compile(r"\d+@\d+")
 
-
-def _counts(number: int) -> bool:
-    return 1 <= number < 2**63
-
+# What a setting is expected to be, and whether it is.
+COUNT = ("a whole number from 1 to 2**63 - 1", lambda v: 1 <= v < 2**63)
+FRACTION = ("a number from 0 to 1", lambda v: 0 <= v <= 1)
+LIMIT = ("auto or a number above 0", lambda v: v == "auto" or v > 0)
+PATIENCE = ("auto, inf or a number of at least 0.1", lambda v: v == "auto" or v >= 0.1)
+EVERY = (
+    f"a time of at least {OFTEN} s as in 60s, or a number of rounds as in 20rounds",
+    lambda v: bool(re.fullmatch(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds", v)) and min(period(v)[0], OFTEN) == OFTEN,
+)
+FAIL_SLOW = ("RANK@ROUND, two whole numbers", lambda v: bool(re.fullmatch(r"(\d+@\d+)?", v)))
+DELAY = (
+    "RANK:FACTOR with a factor of at least 1, or exponential:MEAN in seconds",
+    lambda v: bool(re.fullmatch(r"(\d+:0*[1-9]\d*(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?)?", v)),
+)
 
 _ALGORITHMS = dict.fromkeys(name for names in ALGORITHMS.values() for name in names)
 # The losses', the penalties' and the solvers' own.
@@ -60,59 +66,35 @@ class Settings(_Options):  # type: ignore[misc]
     y: str = option(DATA, "y", "data set with the targets, (n,) or (n, 1)", "a name", facts=CARRIED | STUDIES)
     mode: str = choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
     algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_ALGORITHMS, facts=CARRIED)
-    replicas: int = option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", WHOLE, _counts)
+    replicas: int = option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", *COUNT)
     loss: str = choice(MODEL, "what is minimised", *LOSSES, facts=BITS)
     solver: str = choice(SOLVER, "how the gradient moves the weights", *SOLVERS, facts=BITS)
     intercept: bool = switch(MODEL, True, "fit an intercept", facts=BITS)
     standardize: bool = switch(MODEL, True, "scale the features (weights stay in your units)", facts=BITS)
-    rounds: int = option(SOLVER, 10_000, "at most so many rounds", WHOLE, _counts, facts=CARRIED | STUDIES)
+    rounds: int = option(SOLVER, 10_000, "at most so many rounds", *COUNT, facts=CARRIED | STUDIES)
     tol: float = option(
-        SOLVER,
-        1e-12,
-        "stop when the gradient's norm is below this, relative to the first",
-        "a number from 0 to 1",
-        lambda v: 0 <= v <= 1,
-        facts=CARRIED,
+        SOLVER, 1e-12, "stop when the gradient's norm is below this, relative to the first", *FRACTION, facts=CARRIED
     )
     max_seconds: str | float = option(
-        SOLVER,
-        math.inf,
-        "stop after so many seconds, or auto: before the time limit of the SLURM job",
-        "auto or a number above 0",
-        lambda v: v == "auto" or v > 0,
+        SOLVER, math.inf, "stop after so many seconds, or auto: before the time limit of the SLURM job", *LIMIT
     )
     sums: str = choice(RANKS, "sums that do not depend on the order, or plain ones", "order-free", "plain", facts=BITS)
     delay: str = option(
         STRAGGLERS,
         "",
         "stragglers on purpose: RANK:FACTOR, a rank that takes FACTOR times as long, or exponential:MEAN seconds on all workers",
-        "RANK:FACTOR with a factor of at least 1, or exponential:MEAN in seconds",
-        lambda v: not v or (bool(DELAY.fullmatch(v)) and (v[0] == "e" or float(v.partition(":")[2]) >= 1)),
+        *DELAY,
     )
-    fail_slow: str = option(
-        STRAGGLERS,
-        "",
-        "RANK@ROUND: from this round on the rank takes 10 times as long",
-        "RANK@ROUND, two whole numbers",
-        lambda v: not v or bool(FAIL_SLOW.fullmatch(v)),
-    )
+    fail_slow: str = option(STRAGGLERS, "", "RANK@ROUND: from this round on the rank takes 10 times as long", *FAIL_SLOW)
     checkpoint: str = option(SURVIVAL, "", "file that the state is saved to, now and then and at the end", "a file's name")
-    every: str = option(
-        SURVIVAL,
-        "60s",
-        "how often: so many seconds, or rounds",
-        f"a time of at least {OFTEN} s as in 60s, or a number of rounds as in 20rounds",
-        lambda v: bool(EVERY.fullmatch(v)) and min(period(v)[0], OFTEN) == OFTEN,
-        facts=CARRIED,
-    )
+    every: str = option(SURVIVAL, "60s", "how often: so many seconds, or rounds", *EVERY, facts=CARRIED)
     resume: str = option(SURVIVAL, "", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
     patience: str | float = option(
         SURVIVAL,
         "auto",
         "say who keeps all waiting after so many seconds without a round; auto: in a SLURM job of several nodes, end without a "
         "rank that is not heard of for a minute or more; inf: wait for ever",
-        "auto, inf or a number of at least 0.1",
-        lambda v: v == "auto" or v >= 0.1,
+        *PATIENCE,
     )
     frozen: str = choice(SURVIVAL, "what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
     balance: bool = switch(RANKS, False, "move blocks from slow ranks to fast ones between rounds")
