@@ -6,8 +6,9 @@ seen, so its schedules are only what is counted of it: a server's messages one b
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from mpi_pgd.comm.paths import Form, Shape, form, halves, scatter, switched, tree
+from mpi_pgd.comm.paths import Form, Shape, halves, scatter, switched, tree, walked
 from mpi_pgd.comm.schedules import (
     EMPTY,
     NOBODY,
@@ -55,7 +56,7 @@ def by_hand(formula: str, *schedules: Schedule, folds: bool = True, **told: str)
     ``formula`` is what one of the collectives costs: of m ranks, n bytes, a message's latency alpha, a byte's time beta; with
     ``folds``, powers of two ranks are a case of their own.
     """
-    reduce, *broadcast = map(form, schedules)
+    reduce, *broadcast = (partial(walked, each) for each in schedules)
     shape = Shape(told["name"], formula, reduce, broadcast[0] if broadcast else None, folds)
     return Algorithm(**told, schedules=schedules, shapes=(shape,), library=False)
 

@@ -21,9 +21,8 @@ def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> str:
     Peers that each make the update would part, and wait for each other for ever.
     """
     mine = digest(block_rows, features)
-    first = comm.bcast(f"{mine} {MPI.Get_processor_name()}")
+    theirs, node = comm.bcast((mine, MPI.Get_processor_name()))
     with agreement(comm):
-        theirs, node = first.split(" ", 1)
         if mine != theirs:
             raise InputError(
                 f"rank {comm.rank} on node {MPI.Get_processor_name()} computes a block to other bits than rank 0 on node {node}: "

@@ -84,11 +84,6 @@ def switched(short: Form, long: Form) -> Form:
     return path
 
 
-def form(schedule: Schedule) -> Form:
-    """The form of a schedule."""
-    return lambda ranks, size: walked(schedule, ranks, size)
-
-
 class Shape(NamedTuple):
     """How a collective grows: its sum, and (with a server) the broadcast after it; the formula for one of them, in words."""
 

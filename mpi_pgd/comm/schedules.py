@@ -60,10 +60,7 @@ def recursive_doubling(rank: int, ranks: int, length: int) -> Iterator[Step]:
 
 
 def rabenseifner(rank: int, ranks: int, length: int) -> Iterator[Step]:
-    """Halves of what is left are exchanged and added, then gathered back: 2 log2(m) alpha + 2 (m - 1)/m beta n.
-
-    If m is no power of two, two more messages of n bytes.
-    """
+    """Halves of what is left are exchanged and added, then gathered: 2 log2(m) alpha + 2 (m - 1)/m beta n, and two more as well."""
     return _folded(rank, ranks, range(length), _halve_and_double)
 
 

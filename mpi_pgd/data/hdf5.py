@@ -181,7 +181,7 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
         plugin=any(one.plugin for one in found),
         node=os.uname().nodename,
         prefixes=prefixes(),
-        warnings=(*_doubled(first), *_warnings(found)),
+        warnings=tuple(_warnings(found)),
     )
     if table.rows == 0:
         raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to fit")
@@ -201,6 +201,9 @@ class _Seen(NamedTuple):
 
 def _warnings(found: Sequence[_Seen]) -> Iterator[str]:
     """Each once, however many files it is about."""
+    first = found[0]
+    if twice := repeated(first.names):
+        yield f"{first.part.path} has two features {twice}: which is which, only their order tells"
     about: dict[tuple[str, str], list[str]] = {}
     for one in found:
         for warning in one.warnings:
@@ -264,11 +267,6 @@ def _in_order(one: _Seen, first: _Seen) -> Part:
     if not columns:
         return one.part
     return replace(one.part, columns=columns, layout=f"{one.part.layout}, columns in another order (matched by their names)")
-
-
-def _doubled(first: _Seen) -> list[str]:
-    twice = repeated(first.names)
-    return [f"{first.part.path} has two features {twice}: which is which, only their order tells"] if twice else []
 
 
 def _data_set(behind: Behind, file: h5py.File, path: str, name: str, flag: str) -> h5py.Dataset:

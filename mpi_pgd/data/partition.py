@@ -73,10 +73,7 @@ def rebalanced(owners: Owners, seconds: NDArray[np.float64]) -> Owners:
     """Who should hold which block, as a new array; the same one if moving would not pay.
 
     Each worker's share should be in proportion to its speed. It goes ``DAMPING`` of the way there, as what was measured is noisy.
-
-    Args:
-        owners: who holds which block now; all are held.
-        seconds: (workers,), how long each takes to map what it holds.
+    All blocks are held by their ``owners`` now; ``seconds`` (workers,) is how long each takes to map what it holds.
     """
     held = np.bincount(owners, minlength=len(seconds))
     each = np.divide(seconds, held, out=np.zeros(len(seconds)), where=held > 0)

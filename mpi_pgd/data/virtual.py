@@ -176,8 +176,7 @@ def _unlimited(space: h5py.h5s.SpaceID) -> int | None:
 
 def _clipped(some: Boxes, shape: Shape) -> Boxes:
     cut = some.clip(0, np.array(shape, dtype=np.int64))
-    kept: Boxes = cut[(cut[:, 1] > cut[:, 0]).all(axis=1)]
-    return kept
+    return cut[(cut[:, 1] > cut[:, 0]).all(axis=1)]
 
 
 def _numbered(name: str, number: int) -> str:

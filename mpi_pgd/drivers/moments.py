@@ -38,11 +38,8 @@ class MomentsDriver:
     The values are multiplied by a power of two for each column, ``unit``, that brings its peak near 1: so no square over- or
     underflows.
 
-    Args:
-        rows: n.
-        first: (p + 1,) the first row, y last.
-        peak: (p + 1,) the largest magnitude of each column, and of y, over all rows.
-        block_rows: of a full block.
+    ``first`` is the first of n ``rows``, and ``peak`` the largest magnitudes over all of them: (p + 1,), y last. A full block has
+    ``block_rows``.
     """
 
     def __init__(self, rows: int, first: Vector, peak: Vector, block_rows: int) -> None:

@@ -50,10 +50,9 @@ class Balance(Observer):
         mine = np.array([self.worker, np.median(self.took[: self.count])])
         everyone = np.empty((self.comm.size, 2))
         self.comm.Allgather(mine, everyone)
-        seconds = np.zeros(int(everyone[:, 0].max()) + 1)  # the last workers may hold nothing
-        for worker, median in everyone:
-            if worker >= 0:
-                seconds[int(worker)] = median
+        workers, medians = everyone[everyone[:, 0] >= 0].T
+        seconds = np.zeros(int(workers.max()) + 1)  # the last workers may hold nothing
+        seconds[workers.astype(int)] = medians
         after = rebalanced(self.owners, seconds)
         changed = int((after != self.owners).sum())
         trouble = self.move(after) if changed else ""

@@ -34,8 +34,7 @@ def split(stamps: Vector) -> Vector:
     changing = np.minimum(np.where(update > 0, own, own.max(axis=0, keepdims=True)), end - arrive)
     rest = end - arrive - changing
     wait = np.clip(_awaited(stamps).max(axis=0) - arrive, 0.0, np.maximum(rest, 0.0))
-    parts: Vector = np.stack([arrive - start, wait, rest - wait, changing, np.zeros_like(wait)], axis=-1)
-    return parts
+    return np.stack([arrive - start, wait, rest - wait, changing, np.zeros_like(wait)], axis=-1)
 
 
 def _awaited(stamps: Vector) -> Vector:
@@ -47,8 +46,7 @@ def _awaited(stamps: Vector) -> Vector:
 def _carried(times: Vector, stamps: Vector) -> Vector:
     """For a rank that skipped a round, the time of the round that it was still busy with: (ranks, rounds)."""
     last = np.maximum.accumulate(np.where(stamps[:, :, END] > 0, np.arange(stamps.shape[1]), 0), axis=1)
-    carried: Vector = np.take_along_axis(times, last, axis=1)
-    return carried
+    return np.take_along_axis(times, last, axis=1)
 
 
 def boundaries(stamps: Vector) -> Vector:
@@ -57,8 +55,7 @@ def boundaries(stamps: Vector) -> Vector:
     start, update, end = stamps[:, :, START], stamps[:, :, UPDATE], stamps[:, :, END]
     arrive = start + compute
     begun = np.clip(np.where(update > 0, update, update.max(axis=0)), arrive + wait, end - changing)
-    marks: Vector = np.stack([start, arrive, arrive + wait, begun, begun + changing, end], axis=-1)
-    return marks
+    return np.stack([start, arrive, arrive + wait, begun, begun + changing, end], axis=-1)
 
 
 def others(compute: Vector) -> Vector:
