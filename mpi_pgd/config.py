@@ -66,7 +66,7 @@ class Settings(_Options):  # type: ignore[misc]
     y: str = option(DATA, "y", "data set with the targets, (n,) or (n, 1)", "a name", facts=CARRIED | STUDIES)
     mode: str = choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
     algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_ALGORITHMS, facts=CARRIED)
-    replicas: int = option(RANKS, 1, "hold each block on so many ranks: whoever is first counts", *COUNT)
+    replicas: int = option(RANKS, 1, "hold each block on so many ranks: the first partial of it counts", *COUNT)
     loss: str = choice(MODEL, "what is minimised", *LOSSES, facts=BITS)
     solver: str = choice(SOLVER, "how the gradient moves the weights", *SOLVERS, facts=BITS)
     intercept: bool = switch(MODEL, True, "fit an intercept", facts=BITS)
@@ -86,7 +86,7 @@ class Settings(_Options):  # type: ignore[misc]
         *DELAY,
     )
     fail_slow: str = option(STRAGGLERS, "", "RANK@ROUND: from this round on the rank takes 10 times as long", *FAIL_SLOW)
-    checkpoint: str = option(SURVIVAL, "", "file that the state is saved to, now and then and at the end", "a file's name")
+    checkpoint: str = option(SURVIVAL, "", "file that the state is saved to, at intervals and at the end", "a file's name")
     every: str = option(SURVIVAL, "60s", "how often: so many seconds, or rounds", *EVERY, facts=CARRIED)
     resume: str = option(SURVIVAL, "", "checkpoint to go on from, to the same bits, with any number of ranks", "a file's name")
     patience: str | float = option(

@@ -2,7 +2,7 @@
 
 The numerical code has no clock. This one puts no barrier into a round: each rank notes its times in memory, and after a window
 of rounds they go to rank 0, where the latest arrival of each round tells wait from wire. Clocks of several nodes are aligned at
-the start, at the end, and now and then between.
+the start, at the end, and at intervals between.
 """
 
 import os

@@ -21,7 +21,7 @@ KIND = re.compile(r"(\S+?)(\*?)" + r"\|(\d+)\+?" * 6 + r"\|([\d:-]+|infinite)(?:
 BINDING = re.compile(r"^TaskPlugin\s*=.*\baffinity\b", re.MULTILINE)
 SRUN = ("--kill-on-bad-exit=1",)  # else a step that pmi2 started hangs when a rank is killed
 # SLURM's pmi2 (seen with 22.05) reads what a rank tells it 1,024 bytes at a time. Over UCX, MPICH 5.0 tells its address with what
-# lies behind it in memory, now and then in longer lines, and MPI_Init fails; over libfabric it does not.
+# lies behind it in memory, sometimes in longer lines, and MPI_Init fails; over libfabric it does not.
 SHORT = ("--export=ALL,MPIR_CVAR_CH4_NETMOD=ofi",)
 
 
