@@ -2,14 +2,14 @@
 
 import math
 import os
-from contextlib import nullcontext
+from contextlib import suppress
 from dataclasses import asdict
 from time import perf_counter
 from typing import Any
 
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import agreement
+from mpi_pgd.comm.world import once
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import scheduler
 
@@ -37,15 +37,15 @@ class Deadline:
         self.wanted = math.inf if self.auto else start + self.seconds
 
     def _ask(self, comm: MPI.Intracomm) -> float:
-        left = math.inf
-        try:
-            with agreement(comm) if self.auto else nullcontext():
-                if comm.rank == 0 and (self.auto or scheduler.read(os.environ)):
-                    left = scheduler.seconds_left(os.environ)
-        except InputError as error:
-            if self.auto:
+        if self.auto:
+            try:
+                return once(comm, None, lambda: scheduler.seconds_left(os.environ))
+            except InputError as error:
                 raise InputError(f"--max-seconds was given 'auto': {error}") from None
-        return float(comm.bcast(left)) if self.auto else left
+        with suppress(InputError):
+            if comm.rank == 0 and scheduler.read(os.environ):
+                return scheduler.seconds_left(os.environ)
+        return math.inf
 
     def record(self) -> dict[str, Any] | None:
         """The job, for the record of the run, on rank 0; None outside a job."""

@@ -27,7 +27,6 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.observers.snapshot import RankState, Snapshots
 from mpi_pgd.recovery.attempts import Team
-from mpi_pgd.recovery.checkpoint import Checkpoint
 from mpi_pgd.recovery.hang_timeout import AUTO
 from mpi_pgd.recovery.resume import About, Start, check
 from mpi_pgd.recovery.signals import SignalFlag
@@ -90,8 +89,8 @@ class Job:
             if not team.survives and chosen.frozen == "drop":
                 raise InputError("--frozen drop needs an MPI that goes on without a lost rank: Open MPI, and mpirun --with-ft ulfm")
             self.saving.claim(chosen, team)
-        patience = chosen.patience
-        if patience == AUTO and not anyone(team.comm, scheduler.several(os.environ)):
+        patience, batch = chosen.patience, scheduler.read(os.environ)
+        if patience == AUTO and not anyone(team.comm, batch is not None and batch.nodes > 1):  # then no node can be lost alone
             patience = math.inf
         if patience != math.inf:
             self._meet(team, patience)
@@ -165,25 +164,21 @@ class Job:
         return self.shard
 
     def setup(self, problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> Moments:
-        """What was kept or saved, or else asked of the data now. Collective."""
+        """What is held, or in a checkpoint of these settings and rows, or else asked of the data now. Collective."""
         origin = self.begun.origin
         if origin and not anyone(problem.comm, self._verified):
-            self._verify(origin, problem, mode, shard, flags)
+            with agreement(problem.comm):
+                check(origin, self.settings.resume, jsonable(self.settings), about(problem))
+            if self.settings.resume == self.settings.checkpoint:
+                self.saving.note(origin.rounds)
+            if len(origin.setup):
+                verify_rows(problem, mode, shard, Moments.of(origin.setup), flags, origin.first)
         self._verified = True
         if self.held.snapshot.setup is not None:
             return Moments.of(self.held.snapshot.setup)
         setup = take_moments(problem, mode, shard, flags)
         self.held.prepared(setup.vector())
         return setup
-
-    def _verify(self, origin: Checkpoint, problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> None:
-        """Whether the checkpoint belongs to these settings and rows. Collective."""
-        with agreement(problem.comm):
-            check(origin, self.settings.resume, jsonable(self.settings), about(problem))
-        if self.settings.resume == self.settings.checkpoint:
-            self.saving.note(origin.rounds)
-        if len(origin.setup):
-            verify_rows(problem, mode, shard, Moments.of(origin.setup), flags, origin.first)
 
     def ready(self, problem: Problem, shard: MemoryShard) -> None:
         """All is there for the rounds: from now on the checkpoint may be written. Tells what was lost before. Collective."""

@@ -83,12 +83,6 @@ def started(environment: Mapping[str, str]) -> tuple[str, int]:
     return "", 1
 
 
-def several(environment: Mapping[str, str]) -> bool:
-    """Whether this process is in a job of several nodes, of which one may be lost."""
-    job = read(environment)
-    return job is not None and job.nodes > 1
-
-
 def plugin(vendor: str) -> str:
     """What ``srun --mpi`` has to be for an MPI library: pmi2 for MPICH, Intel MPI, and what derives from MPICH."""
     return "pmix" if vendor == "Open MPI" else "pmi2"
