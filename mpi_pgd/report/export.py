@@ -94,14 +94,8 @@ def _column(column: Column, values: Sequence[Any], together: Sequence[Any]) -> t
         if shared:
             factor, unit = shared
             return unit, _aligned([None if value is None else value / factor for value in values], 3 if column.group else 6)
-    show = _ALONE.get(column.kind, str)
-    return "", [_alone(value, show, column.kind in _SCALED) for value in values]
-
-
-def _alone(value: Any, show: Callable[[Any], str], scaled: bool) -> str:
-    if value is None:
-        return units.NONE
-    return show(value) if value or not scaled else "0"
+    show, zeros = _ALONE.get(column.kind, str), column.kind in _SCALED
+    return "", [units.NONE if value is None else "0" if zeros and not value else show(value) for value in values]
 
 
 def _shared(values: Sequence[float | None], together: Sequence[float | None], table: tuple[units.Scale, ...]) -> units.Scale | None:

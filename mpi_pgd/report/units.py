@@ -24,8 +24,7 @@ def digits(value: float, most: int = 3) -> str:
         return "0"
     if not 1e-3 <= abs(value) < 1e6:
         return power(value, most)
-    text = f"{value:,.{decimals(value, most)}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return f"{value:,.{decimals(value, most)}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def decimals(value: float, most: int = 3) -> int:
@@ -80,8 +79,7 @@ def percent(value: float | None, sign: bool = False) -> str:
     """0.0523 is "5.2 %"."""
     if value is None:
         return NONE
-    text = f"{value * 100:{'+' if sign else ''},.1f} %"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return f"{value * 100:{'+' if sign else ''},.1f} %".replace("-", "\N{MINUS SIGN}")
 
 
 def tick(value: float, units: tuple[Scale, ...]) -> str:

@@ -102,7 +102,8 @@ class Model:
         alone = self.seconds(workers, rows, features, seconds_per_row)
         compute = alone * self.slowdown(self.busy(workers, ranks, fill))
         delay = self._wait(workers, compute) if wait is None else harmonic(workers) * wait
-        return Prediction(compute, delay, latency, bandwidth, self._update(features))
+        update, feature = (self.compute.get(key, 0.0) for key in ("update_seconds", "feature_seconds"))
+        return Prediction(compute, delay, latency, bandwidth, update + (features + 2) * feature)
 
     @property
     def fill(self) -> int:
@@ -152,9 +153,6 @@ class Model:
         """The measured jitter; the rate has one worker's own share of it. Of independent disturbances the variances add up."""
         jitter, length = self.compute.get("jitter_seconds", 0.0), self.compute.get("pass_seconds", 0.0)
         return float((harmonic(workers) - 1) * jitter * math.sqrt(compute / length)) if length else 0.0
-
-    def _update(self, features: int) -> float:
-        return float(self.compute.get("update_seconds", 0.0) + (features + 2) * self.compute.get("feature_seconds", 0.0))
 
 
 def sizes(features: int, order_free: bool = True) -> tuple[int, int]:

@@ -73,8 +73,7 @@ class Study(Kind):
 
         Collective.
 
-        Raises:
-            InputError: the rows don't fit into the memory, or the fit diverges.
+        Raises InputError: the rows don't fit into the memory, or the fit diverges.
         """
         raise NotImplementedError
 

@@ -19,8 +19,7 @@ CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: do
 def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] | None:
     """What is particular to compare.json, on rank 0; None elsewhere, and if a signal came before there was anything. Collective.
 
-    Raises:
-        InputError: the rows don't fit into the memory, or the fit diverges.
+    Raises InputError: the rows don't fit into the memory, or the fit diverges.
     """
     comm = problem.comm
     one = alone(problem)
@@ -35,6 +34,7 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
     first = baseline(one, turns[one], problem.rows)
     rows = predicted(found, problem, Model.from_record(measured), first)
     best = min(rows, key=lambda one: one["seconds_per_round"])
+    crowded = max(Counter(problem.nodes).values()) > (os.cpu_count() or 1)
     return {
         "rows": rows,
         "data": {**described(problem), "blocks": problem.partition.blocks},
@@ -44,13 +44,8 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
         "winner": {"mode": best["mode"], "algorithm": best["algorithm"]},
         "verdict": verdict(rows),
         "stopped": race.stopped,
-        "notes": [CROWDED] * crowded(problem) + [race.stopped] * bool(race.stopped),
+        "notes": [CROWDED] * crowded + [race.stopped] * bool(race.stopped),
     }
-
-
-def crowded(problem: Problem) -> bool:
-    """Whether a node has more ranks than this one has cores."""
-    return max(Counter(problem.nodes).values()) > (os.cpu_count() or 1)
 
 
 def around(problem: Problem) -> dict[str, Any]:
@@ -64,14 +59,14 @@ def around(problem: Problem) -> dict[str, Any]:
 def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, first: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows with the speedup over one rank (``first``), and what the cost model makes of the network and of that rank's map."""
     order_free, rate = problem.settings.sums == "order-free", first["compute"] / problem.rows
-
-    def beside(one: Mapping[str, Any]) -> dict[str, Any]:
+    judged = []
+    for one in found:
         rows, features = one.get("rows", problem.rows), problem.table.features
         guess = model.round(one["mode"], one["algorithm"], one["ranks"], rows, features, order_free, seconds_per_row=rate)
         speedup = first["seconds_per_round"] / one["seconds_per_round"]
-        return {**one, "speedup": speedup, "efficiency": speedup / one["ranks"], "predicted_seconds_per_round": guess.total}
-
-    return [beside(one) for one in found]
+        worth = {"speedup": speedup, "efficiency": speedup / one["ranks"]}
+        judged.append({**one, **worth, "predicted_seconds_per_round": guess.total})
+    return judged
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:

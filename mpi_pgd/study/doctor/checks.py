@@ -43,11 +43,8 @@ def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[tuple[str, Calla
         "processors": processors,
         "clocks": clocks,
     }
-    both = {"shared memory": node_network, "network": network}
-    return [
-        *((name, partial(check, ranks)) for name, check in alone.items()),
-        *((name, partial(check, ranks, found)) for name, check in both.items()),
-    ]
+    both = {"shared memory": partial(node_network, ranks, found), "network": partial(network, ranks, found)}
+    return [*((name, partial(check, ranks)) for name, check in alone.items()), *both.items()]
 
 
 def mismatched(by: str, vendor: str) -> bool:
@@ -59,14 +56,13 @@ def world(ranks: Sequence[Rank]) -> Finding:
     """Worlds of one rank by mistake."""
     first = ranks[0]
     by, tasks = started(first.environment)
-    nodes = len(_by_node(ranks))
     if first.world < tasks:
         words = f"{LAUNCHERS[by]} started {count(tasks, 'rank')}, but this MPI world has {first.world}: each fits alone"
-        return Finding("world", "warning", words, right_launcher(by, first.vendor))
-    if first.world == 1 and first.twins > 1:
+    elif first.world == 1 and first.twins > 1:
         words = f"{first.twins} processes with this command run side by side, each an MPI world of one rank"
-        return Finding("world", "warning", words, right_launcher(by, first.vendor))
-    return Finding("world", "ok", f"{count(len(ranks), 'rank')} on {count(nodes, 'node')}")
+    else:
+        return Finding("world", "ok", f"{count(len(ranks), 'rank')} on {count(len(_by_node(ranks)), 'node')}")
+    return Finding("world", "warning", words, right_launcher(by, first.vendor))
 
 
 def launcher(ranks: Sequence[Rank]) -> Finding:
@@ -152,9 +148,8 @@ def threads(ranks: Sequence[Rank]) -> Finding:
     set_by = ", ".join(f"{name}={value}" for name, value in most.environment.items() if name.endswith("_NUM_THREADS"))
     words = f"{count(most.threads, 'BLAS thread')} in rank {most.rank} ({set_by or 'no variable says how many'})"
     if most.threads > 1:
-        return Finding(
-            "threads", "warning", f"{words}: they and the other ranks fight over the cores, and the bits change", THREADS
-        )
+        words += ": they and the other ranks fight over the cores, and the bits change"
+        return Finding("threads", "warning", words, THREADS)
     return Finding("threads", "ok", words if len(ranks) == 1 else f"1 BLAS thread a rank ({set_by or 'no variable says so'})")
 
 
@@ -241,9 +236,8 @@ def network(ranks: Sequence[Rank], found: Sequence[Ping]) -> Finding:
         return Finding("network", "warning", f"{words}: {slowest.bandwidth / link:.0%} of it", advice)
     uneven = max(ping.bandwidth for ping in others) > 2 * slowest.bandwidth
     if uneven or not link:
-        what = (
-            f"look at node {slowest.node}, others are twice as fast" if uneven else "compare that with what the network should give"
-        )
+        fair = "compare that with what the network should give"
+        what = f"look at node {slowest.node}, others are twice as fast" if uneven else fair
         level = "warning" if uneven or kind(slowest) == SLOWEST else "note"
         return Finding("network", level, words, f"{what}; {advice}")
     return Finding("network", "ok", words)

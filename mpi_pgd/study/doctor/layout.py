@@ -208,10 +208,8 @@ def locking(folders: Sequence[Folder], nodes: int) -> Finding:
         advice += "HDF5_USE_FILE_LOCKING=BEST_EFFORT"
         level = "warning" if "answer" in broken[0].lock else "note"
         return Finding("locking", level, words, advice)
-    local = [folder for folder in usable if nodes > 1 and not folder.system.startswith(SHARED)]
-    if local:
-        words = f"locks work; {where}, which is not known as a file system that nodes share"
-        return Finding("locking", "ok", words)
+    if nodes > 1 and not all(folder.system.startswith(SHARED) for folder in usable):
+        where += ", which is not known as a file system that nodes share"
     return Finding("locking", "ok", f"locks work; {where}" if usable else "no folder to look at")
 
 

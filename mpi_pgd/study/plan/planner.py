@@ -1,8 +1,9 @@
 """The plan: what a fit should take with each mode, algorithm and number of workers, from a measured network. Nothing is run."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from functools import cache
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report.progress import steps
-from mpi_pgd.study.curves import LINKS, NETWORK
+from mpi_pgd.study.curves import NETWORK
 from mpi_pgd.study.model import Model, Prediction, sizes
 
 LARGEST = 1 << 20  # workers
@@ -90,8 +91,8 @@ class Planner:
 
     def __init__(self, model: Model, question: Question) -> None:
         self.model, self.question = model, question
-        alone = question.last == 1
-        self.ways = [way for way in _asked(question) if alone or self._measured(way)]
+        measured = {(mode, algorithm) for _, mode, algorithm in model.curves}
+        self.ways = [way for way in _asked(question) if question.last == 1 or way in measured]
         if not self.ways:
             way = next(_asked(question))
             model.curve(*way, 2, self.fill)  # says what is missing
@@ -152,9 +153,10 @@ class Planner:
         grid = [workers for workers in self.grid() if workers > 1]
         if not grid or len(self.modes) < 2:
             return
-        turns = [_first(low, high, partial(self._differs, low)) for low, high in pairwise(grid) if self._differs(low, high)]
+        turns = [self._turn(low, high) for low, high in pairwise(grid) if self._winner(low) != self._winner(high)]
         if not turns:
-            yield f"{self._name(grid[-1])} is faster with {_up_to(grid)}, as far as powers of two and the ends tell"
+            reach = " to ".join(map(str, dict.fromkeys((grid[0], grid[-1]))))
+            yield f"{self._name(grid[-1])} is faster with {reach} workers, as far as powers of two and the ends tell"
         for turn in turns:
             yield f"{self._name(turn - 1)} is faster up to {turn - 1} workers, {self._name(turn)} from {turn} on"
 
@@ -180,9 +182,6 @@ class Planner:
         ranks = MODES[mode].ranks(workers)
         return self.model.round(mode, algorithm, ranks, q.rows, q.features, q.order_free, q.ranks_per_node, q.wait)
 
-    def _measured(self, way: tuple[str, str]) -> bool:
-        return any((link, *way) in self.model.curves for link in LINKS)
-
     def _largest(self, way: tuple[str, str]) -> int:
         found = [curve.largest for (_, *known), curve in self.model.curves.items() if tuple(known) == way]
         return max(found, default=0)
@@ -190,8 +189,10 @@ class Planner:
     def _winner(self, workers: int) -> str:
         return min(self.modes, key=lambda mode: self.seconds(mode, self.fastest(mode, workers), workers))
 
-    def _differs(self, some: int, others: int) -> bool:
-        return self._winner(some) != self._winner(others)
+    def _turn(self, low: int, high: int) -> int:
+        """The first number of workers above ``low`` at which another mode wins, as it does at ``high``."""
+        winner = self._winner(low)
+        return bisect_left(range(high), True, low + 1, key=lambda workers: self._winner(workers) != winner)
 
     def _name(self, workers: int) -> str:
         mode = self._winner(workers)
@@ -202,15 +203,3 @@ def _asked(question: Question) -> Iterator[tuple[str, str]]:
     for mode, algorithm in WAYS:
         if question.mode in (None, mode) and question.algorithm in (None, algorithm):
             yield mode, algorithm
-
-
-def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The first number above ``low`` for which it holds, by halving; it does not for ``low``, it does for ``high``."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
-
-
-def _up_to(grid: list[int]) -> str:
-    return f"{grid[0]} to {grid[-1]} workers" if len(grid) > 1 else f"{grid[0]} workers"

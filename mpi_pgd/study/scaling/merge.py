@@ -41,8 +41,7 @@ def merge(folder: str) -> Path | None:
 
     Nor is anything done where the folder has a run or a measured scaling study of its own: that is what is reported.
 
-    Raises:
-        InputError: one of them can't be used; they are not of the same problem; it can't be written.
+    Raises InputError: one of them can't be used; they are not of the same problem; it can't be written.
     """
     path = Path(folder)
     files = sorted(path.glob(f"*/{FILE}"))
@@ -70,8 +69,7 @@ def _job(file: Path) -> Job:
 def joined(jobs: Sequence[Job]) -> dict[str, Any]:
     """The content of the one scaling.json. What several jobs measured is taken from the smallest of them.
 
-    Raises:
-        InputError: the jobs are not of the same problem.
+    Raises InputError: the jobs are not of the same problem.
     """
     jobs = sorted(jobs, key=lambda job: (job.ranks, job.folder))
     _check_problems(jobs)
