@@ -74,6 +74,7 @@ class Run(Kind):
         """Figures that are no table."""
         seconds, costs = record["seconds"], record["costs"]
         solver = (record.get("config") or {}).get("solver")
+        sent = f"{units.size(record['bytes_per_round'])} by each worker"
         found = {
             "data": self.problem(record).title(),
             "mode": f"{way(record)}; {units.count(record['ranks'], 'rank')}, {units.count(record['workers'], 'worker')}",
@@ -83,9 +84,7 @@ class Run(Kind):
             "R²": _r2(record),
             "intercept": units.digits(self.model.intercept, 6) if self.model else None,
             "time": ", ".join(f"{key} {units.seconds(seconds[key])}" for key in ("load", "solve", "total")),
-            "sent a round": f"{units.size(record['bytes_per_round'])} by each worker"
-            if record["ranks"] > 1
-            else "nothing, there is one rank",
+            "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
             "clock drift": units.seconds(costs["clock_drift"]) if costs.get("clock_drift") is not None else None,
             "trace": f"{self.trace:,} events in trace.json, for Perfetto (ui.perfetto.dev)" if self.trace is not None else None,
             "weights": f"sha256 {record['weights_sha256']}",
@@ -117,8 +116,8 @@ def _lost(record: Record) -> str:
     number = sum(len(loss["ranks"]) for loss in lost)
     if not lost:
         return ""
-    verb = "was" if number == 1 else "were"
-    return f"{units.count(number, 'rank')} {verb} lost on the way, which cost {units.seconds(sum(loss['cost'] for loss in lost))}"
+    ranks = f"{units.count(number, 'rank')} {'was' if number == 1 else 'were'}"
+    return f"{ranks} lost on the way, which cost {units.seconds(sum(loss['cost'] for loss in lost))}"
 
 
 def _r2(record: Record) -> str | None:

@@ -85,15 +85,11 @@ def _curve(history: History, column: str) -> list[tuple[float, float]]:
     return [(turn, value) for turn, value in pairs if 1e-280 < value < 1e280]
 
 
-def _gap(history: History) -> list[tuple[float, float]]:
-    finite = [value for value in history["objective"] if math.isfinite(value)]
-    lowest = min(finite, default=0.0)
-    return _curve({"round": history["round"], "gap": [value - lowest for value in history["objective"]]}, "gap")
-
-
 def _curves(figure: "Figure", history: History, lost: Sequence[float], narrow: bool) -> None:
     left, right = panels(figure, 2, narrow)
-    _one_curve(left, _gap(history), "objective above its lowest")
+    lowest = min(filter(math.isfinite, history["objective"]), default=0.0)
+    gap = _curve({**history, "gap": [value - lowest for value in history["objective"]]}, "gap")
+    _one_curve(left, gap, "objective above its lowest")
     _one_curve(right, _curve(history, "gradient_norm"), "gradient norm")
     for turn in lost:
         for axes in (left, right):

@@ -91,11 +91,9 @@ def saved(out: str, checkpoint: str, trace: bool) -> str:
 
 def _coefficients(model: Model) -> str:
     """With their names, or x and their numbers from 0; of many the largest, in the order of the columns."""
-    order = model.largest()[:LARGEST]
-    told = []
-    for place in sorted(order):
-        name = model.name(place)
-        told.append(f"{name if len(name) <= NAME else f'{name[:NAME]}...'} {model.coef[place]:.6g}")
+    order = sorted(model.largest()[:LARGEST])
+    names = [name if len(name) <= NAME else f"{name[:NAME]}..." for name in map(model.name, order)]
+    told = [f"{name} {model.coef[place]:.6g}" for name, place in zip(names, order, strict=True)]
     head = f"the {LARGEST} largest of {len(model.coef):,}: " if len(order) < len(model.coef) else ""
     return head + ", ".join(told)
 

@@ -38,11 +38,6 @@ class Prediction(NamedTuple):
     update: float
 
     @property
-    def wire(self) -> float:
-        """What the messages take."""
-        return self.latency + self.bandwidth
-
-    @property
     def total(self) -> float:
         """The round."""
         return sum(self)

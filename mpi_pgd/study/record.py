@@ -50,10 +50,9 @@ def spare(folder: str, study: str, force: bool, rows: bundle.Source | None = Non
 
 def write(claimed: Claim, record: Mapping[str, Any]) -> Path:
     """``FOLDER/STUDY.json``, whole or not at all; gives its name. Raises InputError: it can't be written."""
-    name = f"{record['study']}.json"
+    path = claimed.folder / f"{record['study']}.json"
     try:
-        claimed.replace({name: output.document(output.readable(record))})
+        claimed.replace({path.name: output.document(output.readable(record))})
     except (OSError, RuntimeError) as error:
-        where = claimed.folder / name
-        raise InputError(f"{where} can't be written ({output.reason(error)}), what was there is as it was: make room") from None
-    return claimed.folder / name
+        raise InputError(f"{path} can't be written ({output.reason(error)}), what was there is as it was: make room") from None
+    return path

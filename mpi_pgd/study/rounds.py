@@ -54,9 +54,7 @@ class Rounds(Study):
 
     def predicted(self, rows: Sequence[Record], who: Sequence[Column], folded: bool = False) -> list[Table]:
         """A table of the predicted times beside the measured ones, if there are any."""
-        title = "Predicted by the cost model beside measured"
-        both = predictions(rows)
-        name = f"{self.name}-predicted"
+        both, name, title = predictions(rows), f"{self.name}-predicted", "Predicted by the cost model beside measured"
         return [Table(name, title, (*who, *_PREDICTED), both, "measured and predicted", folded=folded)] if both else []
 
 

@@ -60,8 +60,7 @@ class Compare(Rounds):
         predicted = bool(predictions(rows))
         caption = "Seconds a round, mean over the ranks and rounds, measured, as are the figures at the right. "
         caption += "The thin line spans the quartiles over the turns."
-        if predicted:
-            caption += " The diamond is what the cost model predicted."
+        caption += " The diamond is what the cost model predicted." if predicted else ""
         return [
             Picture(
                 "compare-cost",

@@ -47,11 +47,6 @@ def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[tuple[str, Calla
     return [*((name, partial(check, ranks)) for name, check in alone.items()), *both.items()]
 
 
-def mismatched(by: str, vendor: str) -> bool:
-    """Whether a launcher belongs to another library; srun belongs to all."""
-    return by in ("Open MPI", "Hydra") and (by == "Open MPI") != (vendor == "Open MPI")
-
-
 def world(ranks: Sequence[Rank]) -> Finding:
     """Worlds of one rank by mistake."""
     first = ranks[0]
@@ -71,7 +66,7 @@ def launcher(ranks: Sequence[Rank]) -> Finding:
     by, _ = started(first.environment)
     library = first.software.get("mpi", first.vendor)
     words = f"the library is {library}, started by {LAUNCHERS.get(by, 'no launcher that is known')}"
-    if mismatched(by, first.vendor):
+    if by in ("Open MPI", "Hydra") and (by == "Open MPI") != (first.vendor == "Open MPI"):  # srun belongs to all
         return Finding("launcher", "warning", words + ": they do not belong together", right_launcher(by, first.vendor))
     return Finding("launcher", "ok", words)
 

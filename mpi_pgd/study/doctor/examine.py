@@ -87,7 +87,9 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
         place = Folder("")
         with crashes.part("out"):
             place = files.out_folder(out) if out else place
-        for check, judge in [*checks.setup(ranks, found), *_on_data(seen, ranks, data), *_on_folders(seen, place, len(firsts))]:
+        folders = [folder for folder in (seen.folder, place if place.path else None) if folder]
+        on_folders = (("locking", lambda: layout.locking(folders, len(firsts))), ("out", lambda: layout.output(place)))
+        for check, judge in [*checks.setup(ranks, found), *_on_data(seen, ranks, data), *on_folders]:
             with crashes.part(check):
                 findings.append(judge())
     rest(comm)
@@ -164,8 +166,3 @@ def _on_data(seen: _Seen, ranks: Sequence[Rank], data: Sequence[str]) -> Sequenc
             ("reading", lambda: layout.reading(*seen.read)),
         ]
     )
-
-
-def _on_folders(seen: _Seen, out: Folder, nodes: int) -> Sequence[Judge]:
-    folders = [folder for folder in (seen.folder, out if out.path else None) if folder]
-    return [("locking", lambda: layout.locking(folders, nodes)), ("out", lambda: layout.output(out))]

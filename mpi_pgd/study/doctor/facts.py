@@ -19,9 +19,7 @@ from mpi_pgd.system import scheduler
 
 # What a launcher or a user says to a rank, as far as a check reads it.
 HEARD = (
-    *scheduler.HEARD,
-    *("PMI_RANK", "PMI_FD", "PMIX_RANK"),
-    *components.HEARD,
+    *(*scheduler.HEARD, "PMI_RANK", "PMI_FD", "PMIX_RANK", *components.HEARD),
     *("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
 )
 SHAPE = (512, 256)  # rows and features of the block whose bits are compared

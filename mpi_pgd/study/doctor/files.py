@@ -4,6 +4,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import prod
@@ -93,12 +94,9 @@ def _stores(data_set: h5py.Dataset, name: str, path: str, file: h5py.File, virtu
         yield _store(data_set, name, path, virtual)
         return
     for source, inner in {(part.file, part.name): None for part in islice(mappings(data_set, path), FILES)}:
-        if source == ".":
-            yield from _stores(file[inner], name, path, file, True)
-        else:
-            where = search(source, path, VIRTUAL)
-            with opened(where) as other:
-                yield from _stores(other[inner], name, where, other, True)
+        where = path if source == "." else search(source, path, VIRTUAL)
+        with nullcontext(file) if source == "." else opened(where) as other:
+            yield from _stores(other[inner], name, where, other, True)
 
 
 def _store(data_set: h5py.Dataset, name: str, path: str, virtual: bool) -> Store:
@@ -162,8 +160,7 @@ def _lock(opening: Callable[[], IO[bytes]], kind: int) -> str:
 
 def file_system(path: str) -> str:
     """The type of the file system that holds ``path``, as the kernel names it: ext4, nfs4, lustre."""
-    lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
-    return mounted(os.path.realpath(path), lines)
+    return mounted(os.path.realpath(path), Path("/proc/self/mountinfo").read_text(errors="replace").splitlines())
 
 
 def mounted(path: str, lines: Sequence[str]) -> str:

@@ -31,10 +31,9 @@ def text(findings: Sequence[Finding]) -> str:
 
 def _lines(item: Finding, width: int) -> str:
     start = f"{item.level:<9}{item.check:<{width}}  "
-    lines = [_filled(item.finding, start, " " * len(start))]
-    if item.advice:
-        lines.append(_filled(item.advice, " " * len(start) + "-> ", " " * (len(start) + 3)))
-    return "\n".join(lines)
+    rest = " " * len(start)
+    found = _filled(item.finding, start, rest)
+    return f"{found}\n{_filled(item.advice, f'{rest}-> ', f'{rest}   ')}" if item.advice else found
 
 
 def _filled(words: str, first: str, rest: str) -> str:

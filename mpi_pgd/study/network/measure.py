@@ -90,16 +90,13 @@ def measure(
     groups = list(_groups(comm, nodes, quick))
     stage = _Stage(limit, repeats or (QUICK_BATCHES if quick else BATCHES), shown)
     points = list(stage.points(comm, groups, fitting))
-    for group in groups:
-        for contest in group[:1]:
-            contest.comm.Free()
+    for group in filter(None, groups):
+        group[0].comm.Free()
     if comm.rank:
         return {}
-    found["rows"] = [point for point in points if point["what"] == ALL]
-    found["sums"] = [point for point in points if point["what"] == SUM_ONLY]
-    found["seconds"] = limit
-    found["notes"] = [LONELY] if comm.size == 1 else []
-    return fitted(found)
+    for name, what in (("rows", ALL), ("sums", SUM_ONLY)):
+        found[name] = [point for point in points if point["what"] == what]
+    return fitted(found | {"seconds": limit, "notes": [LONELY] if comm.size == 1 else []})
 
 
 def _sizes(largest: int, factor: int) -> Iterator[int]:
@@ -138,10 +135,9 @@ def _groups(comm: MPI.Intracomm, nodes: list[int], quick: bool) -> Iterator[list
 
 
 def _partners(nodes: list[int]) -> dict[str, int]:
-    """The first rank of rank 0's node, and of another, if there are such."""
-    links = {NODE: [rank for rank, node in enumerate(nodes) if rank and node == nodes[0]]}
-    links[NETWORK] = [rank for rank, node in enumerate(nodes) if node != nodes[0]]
-    return {link: ranks[0] for link, ranks in links.items() if ranks}
+    """The next rank of rank 0's node, and the first of another, if there are such."""
+    last_wins = {NODE if node == nodes[0] else NETWORK: rank for rank, node in reversed(list(enumerate(nodes))) if rank}
+    return {link: last_wins[link] for link in (NODE, NETWORK) if link in last_wins}
 
 
 def _part(comm: MPI.Intracomm, inside: bool) -> MPI.Intracomm | None:
@@ -233,9 +229,8 @@ class _Stage:
         samples = np.array(_samples(contest.comm, contest.prepare(size), limit, self.batches)) / contest.messages
         low, middle, high = map(float, np.quantile(samples, (0.25, 0.5, 0.75)))
         self._note(contest, size, float(samples.min()) * contest.messages)
-        point = contest._asdict() | {"kind": "collective" if contest.mode else "ping-pong"}
-        for key in ("comm", "prepare", "messages"):
-            del point[key]
+        point = {key: getattr(contest, key) for key in ("link", "mode", "algorithm", "what")}
+        point["kind"] = "collective" if contest.mode else "ping-pong"
         return point | {"ranks": contest.comm.size, "bytes": size, "seconds": middle, "low": low, "high": high}
 
     def _note(self, contest: Contest, size: int, seconds: float) -> None:

@@ -104,7 +104,12 @@ class Plan(Study):
 
     def brief(self, record: Record) -> Record:
         """The fastest algorithm of each mode, where the number of workers is a power of two."""
-        return {**record, "rows": _fastest(record["rows"])}
+        found: dict[tuple[str, int], Record] = {}
+        for row in record["rows"]:
+            which = (row["mode"], row["workers"])
+            if row["workers"].bit_count() == 1:
+                found[which] = min(found.get(which, row), row, key=lambda one: float(one["seconds_per_round"]))
+        return {**record, "rows": list(found.values())}
 
     def problem(self, record: Record) -> Problem:
         """The data that it is for."""
@@ -173,16 +178,6 @@ def _best(record: Record) -> Record:
     kinds: dict[str, Any] = {"workers": int, "mode": str, "seconds_per_round": int | float}
     complete = all(isinstance(own.get(name), kind) for name, kind in kinds.items())
     return own if complete else min(record["rows"], key=lambda row: float(row["seconds_per_round"]))
-
-
-def _fastest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of a plan's many rows, the fastest algorithm of each mode, where the number of workers is a power of two."""
-    found: dict[tuple[str, int], Mapping[str, Any]] = {}
-    for row in rows:
-        key = (row["mode"], row["workers"])
-        if row["workers"].bit_count() == 1 and (key not in found or row["seconds_per_round"] < found[key]["seconds_per_round"]):
-            found[key] = row
-    return list(found.values())
 
 
 def _plan(figure: "Figure", rows: Sequence[Record], best: Record, narrow: bool) -> None:

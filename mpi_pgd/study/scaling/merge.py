@@ -43,19 +43,13 @@ def merge(folder: str) -> Path | None:
 
     Raises InputError: one of them can't be used; they are not of the same problem; it can't be written.
     """
-    path = Path(folder)
-    files = sorted(path.glob(f"*/{FILE}"))
-    if not files or _own(path):
+    own = Path(folder, FILE)
+    files = sorted(Path(folder).glob(f"*/{FILE}"))
+    if not files or Path(folder, "run.json").exists() or (own.exists() and "jobs" not in records.study(own, SCALING)):
         return None
     record = joined([_job(file) for file in files])
     with claim(folder, SCALING.name) as claimed:
         return write(claimed, record)
-
-
-def _own(path: Path) -> bool:
-    if (path / "run.json").exists():
-        return True
-    return (path / FILE).exists() and "jobs" not in records.study(path / FILE, SCALING)
 
 
 def _job(file: Path) -> Job:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_IDEAL: dict[str, Any] = {"color": LIGHT["muted"], "linestyle": ":", "linewidth": 1.4}
+
+
 def scaling(record: Record) -> list[Picture]:
     """Speedup with the ideal line, what a round is made of at each number of workers, predicted against measured."""
     rows, label = record["rows"], mark(record)
@@ -63,7 +66,7 @@ def _speedups(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], na
     for axes, kind in zip(panels(figure, len(kinds), narrow), kinds, strict=True):
         mine = [row for row in rows if row["scaling"] == kind]
         every = [row["ranks"] for row in mine]
-        axes.plot([min(every), most], [min(every), most], color=LIGHT["muted"], linestyle=":", linewidth=1.4)
+        axes.plot([min(every), most], [min(every), most], **_IDEAL)
         heights = [_speedup_line(axes, mine, which) for which in _distinct(map(key, mine))]
         axes.set_title(f"{kind} scaling")
         axes.set_ylabel("speedup")
@@ -72,11 +75,9 @@ def _speedups(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], na
             logarithmic(axes, "y", [1, most, *(height for line in heights for height in line)], "{:g}".format, 7, 2)
         else:
             axes.set_ylim(0, None)
-    marks = [(Line2D([], [], **style(which)), name(which)) for which in _distinct(map(key, rows))]
-    marks.append((Line2D([], [], color=LIGHT["muted"], linestyle=":", linewidth=1.4), "ideal"))
-    if predictions(rows):
-        marks.append((Line2D([], [], color=LIGHT["text"], linestyle="--", linewidth=1.2), "predicted"))
-    legend(figure, marks, narrow)
+    looks = {name(which): style(which) for which in _distinct(map(key, rows))} | {"ideal": _IDEAL}
+    looks |= {"predicted": {"color": LIGHT["text"], "linestyle": "--", "linewidth": 1.2}} if predictions(rows) else {}
+    legend(figure, [(Line2D([], [], **look), label) for label, look in looks.items()], narrow)
 
 
 def _speedup_line(axes: "Axes", rows: Sequence[Record], which: Key) -> list[float]:
@@ -85,8 +86,7 @@ def _speedup_line(axes: "Axes", rows: Sequence[Record], which: Key) -> list[floa
     points = [(row["ranks"], row["speedup"]) for row in mine]
     guesses = [(row["ranks"], row["speedup"] / (1 + row["error"])) for row in predictions(mine)]
     if guesses:
-        look = style(which, "--") | {"marker": "", "linewidth": 1.2}
-        axes.plot(*zip(*guesses, strict=True), **look)
+        axes.plot(*zip(*guesses, strict=True), **style(which, "--") | {"marker": "", "linewidth": 1.2})
     if points:
         axes.plot(*zip(*points, strict=True), **style(which))
     return [height for _, height in [*points, *guesses] if height]
