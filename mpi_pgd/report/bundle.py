@@ -106,9 +106,8 @@ def write(claim: Claim, bundle: Bundle) -> None:
     try:
         claim.replace({**_contents(bundle), **gone})
     except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"the run could not be written to {claim.folder} ({output.reason(error)}), what was there is as it was: make room"
-        ) from None
+        words = f"the run could not be written to {claim.folder} ({output.reason(error)}), what was there is as it was"
+        raise InputError(f"{words}: make room") from None
 
 
 def rehearse(folder: str, bundle: Bundle) -> None:

@@ -112,10 +112,8 @@ def _list(pairs: Sequence[tuple[str, str | Markup]]) -> Markup | str:
 
 def _figure(drawn: Drawn) -> Markup:
     picture = drawn.picture
-    heading = tag("h3", picture.title, _mark(picture.mark))
-    return tag(
-        "figure", heading, drawn.wide, drawn.narrow, tag("figcaption", _sentence(picture.caption)), id=f"figure-{picture.name}"
-    )
+    heading, caption = tag("h3", picture.title, _mark(picture.mark)), tag("figcaption", _sentence(picture.caption))
+    return tag("figure", heading, drawn.wide, drawn.narrow, caption, id=f"figure-{picture.name}")
 
 
 def _table(table: Table) -> Markup:

@@ -147,10 +147,9 @@ def _losses(record: Record) -> list[Table]:
         Column("cost", "Cost", "seconds"),
         Column("rows_read", "Rows read again", "count"),
     )
-    rows = [
-        {**loss, "ranks": ", ".join(map(str, loss["ranks"])), "nodes": ", ".join(dict.fromkeys(loss["nodes"]))}
-        for loss in record.get("losses") or []
-    ]
+    lost = record.get("losses") or []
+    words = [{"ranks": ", ".join(map(str, loss["ranks"])), "nodes": ", ".join(dict.fromkeys(loss["nodes"]))} for loss in lost]
+    rows = [{**loss, **told} for loss, told in zip(lost, words, strict=True)]
     return [Table("run-losses", "Ranks that were lost, and what it cost", columns, rows)] if rows else []
 
 

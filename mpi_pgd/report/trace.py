@@ -30,7 +30,7 @@ def write(path: Path, nodes: Sequence[str], first: int, times: Vector) -> None:
     """Write the file.
 
     Args:
-        path: of the file.
+        path: where.
         nodes: the node of each rank.
         first: number of the first round, counted from 0.
         times: (ranks, rounds, 6) seconds on one clock: start, arrival, end of the wait, update begins, update ends, end.

@@ -82,10 +82,8 @@ class Straggler(Study):
             Column("error", "Error", "error"),
             Column("seconds_per_round", "Round", "seconds"),
         )
-        rows = [
-            {**row, "error": row["theory"] / row["measured_maximum"] - 1 if row["measured_maximum"] else None}
-            for row in record["rows"]
-        ]
+        pairs = [(row, row["measured_maximum"]) for row in record["rows"]]
+        rows = [{**row, "error": row["theory"] / measured - 1 if measured else None} for row, measured in pairs]
         return [Table(self.name, "The slowest worker's delay, mean over the rounds", columns, rows, "measured and predicted")]
 
     def pictures(self, record: Record) -> list[Picture]:

@@ -118,9 +118,8 @@ class Race:
         """Whether a signal came. Collective. Raises InputError: the descent ran away; its rounds are not those of a fit."""
         with agreement(self.problem.comm):
             if turn and turn.status == Status.DIVERGED:
-                raise InputError(
-                    f"the fit diverged with --step {self.problem.settings.step}, so there is nothing to compare: use --step auto"
-                )
+                step = self.problem.settings.step
+                raise InputError(f"the fit diverged with --step {step}, so there is nothing to compare: use --step auto")
         return bool(self.problem.comm.bcast(turn and turn.status) == Status.SIGNAL)
 
     def _prepare(self, rows: int) -> None:

@@ -14,6 +14,7 @@ from mpi_pgd.study.network import measure as network
 from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, row, watched
 
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
+OTHERS = ("wire", "update", "input")  # parts of a round beside the map and the wait for the slowest
 
 
 def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] | None:
@@ -89,12 +90,10 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cause(best: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """The part that differs most; computing and waiting together are what the slowest rank computes."""
-    parts = [
-        {"the map of the slowest rank": one["compute"] + one["wait"], **{part: one[part] for part in ("wire", "update", "input")}}
-        for one in (best, other)
-    ]
-    part = max(parts[0], key=lambda name: parts[1][name] - parts[0][name])
-    words = f"{part}, {units.seconds(parts[0][part])} in place of {units.seconds(parts[1][part])}"
-    if part == "the map of the slowest rank" and best["workers"] > other["workers"]:
+    slowest = "the map of the slowest rank"
+    here, there = ({slowest: one["compute"] + one["wait"]} | {part: one[part] for part in OTHERS} for one in (best, other))
+    part = max(here, key=lambda name: there[name] - here[name])
+    words = f"{part}, {units.seconds(here[part])} in place of {units.seconds(there[part])}"
+    if part == slowest and best["workers"] > other["workers"]:
         words += f", as {best['workers']} ranks share the rows in place of {other['workers']} (a server holds none)"
     return words

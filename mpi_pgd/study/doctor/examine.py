@@ -35,7 +35,6 @@ def examine(
     What it finds, it does not raise: that becomes a finding. An exception amid messages ends all ranks.
 
     Args:
-        comm: the ranks.
         data: files or globs; with none, the checks that need data become one note.
         out: the output folder, made if need be; none if empty.
         x, y: names of the data sets.
@@ -93,10 +92,9 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
             with crashes.part(check):
                 findings.append(judge())
     rest(comm)
-    crashed = comm.gather(crashes.found)
-    if crashed:  # what a check makes of facts that a crash left out says nothing
-        broken = {finding.check: finding for finding in told(crashed, names)}
-        findings = [broken.pop(finding.check, finding) for finding in findings] + list(broken.values())
+    crashed = comm.gather(crashes.found) or []
+    broken = {finding.check: finding for finding in told(crashed, names)}  # a check of facts that a crash left out says nothing
+    findings = [broken.pop(finding.check, finding) for finding in findings] + list(broken.values())
     return list(comm.bcast(findings))
 
 

@@ -51,12 +51,9 @@ class Rates(NamedTuple):
 
 
 def measure(comm: MPI.Intracomm, nodes: list[int], quick: bool = False) -> dict[str, Any]:
-    """What network.json holds under "compute"; the same on every rank. Collective.
+    """What network.json holds under "compute"; the same on every rank. Collective; ``nodes``: the number of each rank's node.
 
-    Args:
-        comm: the ranks.
-        nodes: the number of each rank's node.
-        quick: fewer and smaller passes, and nothing about narrow rows and small blocks.
+    ``quick``: fewer and smaller passes, and nothing about narrow rows and small blocks.
     """
     together = max(map(nodes.count, nodes))
     first = nodes.index(nodes[comm.rank]) == comm.rank

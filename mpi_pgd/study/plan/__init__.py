@@ -63,9 +63,8 @@ class Plan(Study):
     def given(self, values: dict[str, Any]) -> dict[str, Any]:
         """Refuse what is missing, and words that are not known. Raises InputError: they are."""
         if values["network"] is None:
-            raise InputError(
-                "plan was given no --network: expected the file that `mpirun -n N python -m mpi_pgd network --out DIR` wrote"
-            )
+            command = "mpirun -n N python -m mpi_pgd network --out DIR"
+            raise InputError(f"plan was given no --network: expected the file that `{command}` wrote")
         for flag in ("rows", "features"):
             if values[flag] is None:
                 raise InputError(f"plan was given no --{flag}: expected the number of the data's {flag}")

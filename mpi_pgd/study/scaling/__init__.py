@@ -55,9 +55,8 @@ class Scaling(Rounds):
         algorithms = [word.strip() for word in values["algorithms"].split(",")]
         for word in algorithms:
             if word not in known:
-                raise InputError(
-                    f"--algorithms was given {word!r}{nearest(word, known, SYNONYMS)}: expected some of {', '.join(known)}"
-                )
+                hint = nearest(word, known, SYNONYMS)
+                raise InputError(f"--algorithms was given {word!r}{hint}: expected some of {', '.join(known)}")
         return {**values, "algorithms": algorithms, "ranks": [_whole(word) for word in values["ranks"].split(",") if word]}
 
     def run(self, comm: "MPI.Intracomm", given: Mapping[str, Any], start: float) -> int:

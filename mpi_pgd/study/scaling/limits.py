@@ -49,9 +49,8 @@ def _limit(strong: Sequence[Mapping[str, Any]], most: Mapping[str, Any]) -> list
                 f"memory bandwidth, not the network, is the limit: the map takes {grown:.2f} times the processor time of one rank "
                 f"when {most['ranks']} ranks read their rows at once"
             )
+    who = f"{most['ranks']} ranks ({most['mode']}, {most['algorithm']})"
     for part, words in (("wire", "the network"), ("wait", "waiting for the slowest rank")):
         if most[part] > SHARE * whole:
-            found.append(
-                f"{words} takes {most[part] / whole:.0%} of a round of {most['ranks']} ranks ({most['mode']}, {most['algorithm']})"
-            )
+            found.append(f"{words} takes {most[part] / whole:.0%} of a round of {who}")
     return found

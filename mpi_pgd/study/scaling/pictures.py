@@ -28,7 +28,7 @@ def scaling(record: Record) -> list[Picture]:
     caption = "Measured, and the ideal line, on which m ranks are m times as fast as one."
     caption += " Weak scaling has more rows with more ranks, and its speedup is per row." if "weak" in kinds else ""
     caption += " Dashed: predicted by the cost model." if both else ""
-    pictures = [
+    return [
         Picture(
             "scaling-speedup",
             "Speedup over one rank",
@@ -47,8 +47,8 @@ def scaling(record: Record) -> list[Picture]:
             (80 + 230 * -(-count // 2), 90 + 220 * count),
             label,
         ),
+        *([_against(both)] if len(both) > 1 else []),
     ]
-    return pictures + ([_against(both)] if len(both) > 1 else [])
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
