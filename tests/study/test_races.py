@@ -58,7 +58,7 @@ def test_compare(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) ->
         assert row["speedup"] == pytest.approx(record["baseline"]["seconds_per_round"] / row["seconds_per_round"])
     if ranks > 1:
         sent = {row["algorithm"]: row["bytes_per_round"] for row in rows}
-        partial, order = 8 * (2 * 25 + 6), 8 * 26  # the diamonds have 23 features
+        partial, order = 8 * (2 * 25 + 6), 8 * (5 + 24)  # the diamonds have 23 features
         assert sent["linear"] == (ranks - 1) * (partial + order)
         assert sent["ring"] == 2 * (ranks - 1) * partial
         best = min(rows, key=lambda row: row["seconds_per_round"])
@@ -149,12 +149,12 @@ SIGNAL = """
 import os, runpy, signal, threading
 # Launchers hand it to all ranks. It is sent when the work has begun: before, nobody is there to take it.
 from mpi_pgd.session import descend
-steps = descend.steps
+rounds = descend.rounds
 def signalled(*words):
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
-    descend.steps = steps
-    return steps(*words)
-descend.steps = signalled
+    descend.rounds = rounds
+    return rounds(*words)
+descend.rounds = signalled
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 BUG = """
