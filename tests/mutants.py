@@ -90,7 +90,11 @@ MUTANTS = [
     ),
     Mutant("data/memory.py", "if not np.isfinite(self.peaks).all():", "if False:", ("test_errors.py",), "one_sentence and NaN"),
     Mutant(
-        "recovery/checkpoint.py", 'if _sum(stream) + b"\\n" != digest:', "if False:", ("recovery/test_checkpoint.py",), "flipped"
+        "recovery/checkpoint.py",
+        'if hashlib.file_digest(stream, "sha256").hexdigest().encode() + b"\\n" != digest:',
+        "if False:",
+        ("recovery/test_checkpoint.py",),
+        "flipped",
     ),
     Mutant("errors.py", "(1 if len(word) < 6 else 2)", "0", ("test_words.py",), "means"),
     Mutant("system/scheduler.py", "return min(MARGIN, SHARE * left)", "return 0.0", ("system/test_scheduler.py",), "margin"),

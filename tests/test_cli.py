@@ -34,10 +34,7 @@ def test_importing_the_package_starts_nothing() -> None:
 
 @pytest.mark.parametrize("words", [["--help"], ["help"], ["help", "fit"], ["fit", "--help"], ["data", "--help"], ["--version"]])
 def test_help_does_not_start_mpi(words: list[str]) -> None:
-    code = (
-        "import sys\nfrom mpi_pgd.cli import main\ncode = main(sys.argv[1:])\n"
-        "assert not {'mpi4py', 'numpy'} & set(sys.modules)\nsys.exit(code)"
-    )
+    code = "import sys\nfrom mpi_pgd.cli import main\ncode = main(sys.argv[1:])\nassert 'mpi4py' not in sys.modules\nsys.exit(code)"
     result = python("-c", code, *words)
     assert (result.returncode, result.stderr) == (0, "")
     assert "mpi_pgd" in result.stdout

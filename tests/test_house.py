@@ -24,6 +24,7 @@ ELSEWHERE = {
     "slurm/script.py": {"compare": "a kind of script", "scaling": "a kind of script"},
     "synonyms.py": dict.fromkeys(("compare", "scaling", "network", "doctor"), "a command, meant by other words"),
     "study/scaling/__init__.py": {"scaling": "strong or weak, of a row"},
+    "study/scaling/measure.py": {"scaling": "strong or weak, of a row"},
     "study/plan/__init__.py": {"network": "a flag"},
     "study/plan/planner.py": {"network": "the nodes, in the record"},
     "cli/slurm.py": {"network": "a flag"},
