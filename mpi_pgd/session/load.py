@@ -32,12 +32,13 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
     Args:
         problem: says which rows there are.
         mode: says how many workers share the blocks.
-        shard: what this rank holds already; what then nobody holds is shared out, so that little is read. If it holds nothing, the
-            room was checked.
+        shard: what this rank holds already; what then nobody holds is shared out, so that little is read. At first there is none,
+            on no rank, and ``check_room`` has said that all will fit.
 
     Raises:
         InputError: they don't fit into the node's memory, or can't be read.
     """
+    checked = shard is None and not problem.shrunk
     shard = shard or MemoryShard(
         problem.table, problem.partition, lambda rows: problem.pulse.enter(f"reading rows {rows.start} to {rows.stop - 1}")
     )
@@ -46,7 +47,7 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
         owners[shard.blocks] = mode.worker
     problem.comm.Allreduce(MPI.IN_PLACE, owners, MPI.MAX)
     problem.partition.share_out(owners, mode.workers)
-    _own(problem, mode, shard, owners)
+    _own(problem, mode, shard, owners, checked)
     return shard
 
 
@@ -65,10 +66,11 @@ def move_blocks(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners
     return ""
 
 
-def _own(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners) -> None:
+def _own(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners, checked: bool = False) -> None:
     """Have each rank hold what it owns. Collective; errors as of ``load_rows``."""
     blocks = np.flatnonzero(owners == mode.worker)
-    _check_node(problem, shard.bytes(shard.missing(blocks)), fresh=not shard.pieces)
+    if not checked:
+        _check_node(problem, shard.bytes(shard.missing(blocks)), fresh=not shard.pieces)
     problem.comm.Barrier()  # nobody takes memory before all have looked how much there is
     with agreement(problem.comm):
         shard.hold(blocks)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mpi4py import MPI
 
@@ -14,13 +14,15 @@ from mpi_pgd.session.descend import stop_flags
 from mpi_pgd.session.inspect import inspect_files, say_warnings
 from mpi_pgd.session.run import one_thread
 from mpi_pgd.study import record
-from mpi_pgd.study.study import Study
 from mpi_pgd.system.claims import Claim
+
+if TYPE_CHECKING:
+    from mpi_pgd.study.study import Study
 
 SIGNALLED = 75
 
 
-def on_problem(study: Study, comm: MPI.Intracomm, given: Mapping[str, Any], start: float) -> int:
+def on_problem(study: "Study", comm: MPI.Intracomm, given: Mapping[str, Any], start: float) -> int:
     """Inspect, measure, print on rank 0, and write. Collective."""
     with claimed(study, comm, given) as claim:
         with SignalFlag() as signal, one_thread():
@@ -36,7 +38,7 @@ def on_problem(study: Study, comm: MPI.Intracomm, given: Mapping[str, Any], star
 
 
 @contextmanager
-def claimed(study: Study, comm: MPI.Intracomm, given: Mapping[str, Any]) -> Iterator[Claim | None]:
+def claimed(study: "Study", comm: MPI.Intracomm, given: Mapping[str, Any]) -> Iterator[Claim | None]:
     """Find out now whether the folder can be written, and have it; for rank 0, which alone writes. Collective."""
     with ExitStack() as stack:
         claim = None
@@ -46,7 +48,7 @@ def claimed(study: Study, comm: MPI.Intracomm, given: Mapping[str, Any]) -> Iter
         yield claim
 
 
-def finish(study: Study, comm: MPI.Intracomm, made: Mapping[str, Any] | None, claim: Claim | None, quiet: bool) -> int:
+def finish(study: "Study", comm: MPI.Intracomm, made: Mapping[str, Any] | None, claim: Claim | None, quiet: bool) -> int:
     """Print and write what rank 0 has; the exit code, 75 if a signal came before all was measured. Collective."""
     done = ""
     with world.agreement(comm):
