@@ -1,6 +1,6 @@
 """The commands of the studies: flags from each study's own, and settings of a fit where it takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import InputError, nearest
@@ -34,8 +34,8 @@ def parser(name: str) -> "Parser":
     return made
 
 
-def read(words: Sequence[str]) -> dict[str, Any]:
-    """What was typed, the study's name first, for all ranks: JSON.
+def read(words: Sequence[str], among: Collection[str] = STUDIES) -> dict[str, Any]:
+    """What was typed, the name of a study ``among`` these first, for all ranks: JSON.
 
     Raises:
         InputError: it can't be.
@@ -43,7 +43,7 @@ def read(words: Sequence[str]) -> dict[str, Any]:
     from mpi_pgd.cli.arguments import number, settings
 
     name, *rest = words or ["nothing"]
-    if name not in STUDIES:
+    if name not in among:
         known = [one for one, command in STUDIES.items() if command.under]
         raise InputError(f"study was given {name}{nearest(name, known)}: expected one of {', '.join(known)}")
     study, arguments = load(name), parser(name).read(rest)
@@ -63,7 +63,7 @@ def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Measure, print, write. Collective."""
     from mpi_pgd.comm.world import once
 
-    given = once(comm, None, lambda: read(words))
+    given = once(comm, None, lambda: read(words, [name for name, command in STUDIES.items() if command.ranks]))
     return load(given["study"]).run(comm, given, start)
 
 

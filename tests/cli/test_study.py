@@ -87,6 +87,17 @@ def test_mistakes(words: list[str], told: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_study_without_ranks_is_not_run_on_ranks() -> None:
+    with pytest.raises(InputError, match="study was given plan: expected one of straggler"):
+        study.read([*PLAN], ["compare", "straggler"])
+
+
+@pytest.mark.ranks(1, 2)
+def test_a_plan_typed_after_study_is_refused(comm: Any) -> None:
+    with pytest.raises(InputError, match="study was given plan: expected one of straggler"):
+        study.main(comm, [*PLAN], 0.0)
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_has_a_command_with_a_page_of_help(name: str) -> None:
     command = STUDIES[name].under or name

@@ -456,4 +456,4 @@ def test_the_parts_of_a_round_add_up(comm: MPI.Intracomm, folder: Path, mode: st
     parts = result.record["per_round"]
     assert parts["input"] == 0.0
     assert min(parts.values()) >= -1e-6
-    assert sum(parts.values()) <= result.record["seconds"]["solve"]
+    assert 0 < 200 * result.record["seconds_per_round"] <= result.record["seconds"]["solve"]
