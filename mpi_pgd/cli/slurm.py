@@ -12,6 +12,7 @@ from mpi_pgd.cli import commands, study
 from mpi_pgd.cli.arguments import Parser, number, settings
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.modes import MODES
 from mpi_pgd.slurm import script, site, sizing
@@ -157,7 +158,7 @@ def _time(text: str | None) -> float:
     return asked
 
 
-def _predicted(network: str, chosen: config.Settings, table: hdf5.Table, layout: sizing.Layout) -> float:
+def _predicted(network: str, chosen: config.Settings, table: Table, layout: sizing.Layout) -> float:
     """Seconds that all rounds should take."""
     from mpi_pgd.study.network import read
     from mpi_pgd.study.plan.planner import Question, plan

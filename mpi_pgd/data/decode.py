@@ -39,16 +39,23 @@ def read_features(
         x[:, np.asarray(columns[strip]) if columns else strip] = values
 
 
-def read_targets(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: int, y: Vector, name: str) -> None:
-    """Fill ``y`` (len(rows),) with ``rows`` of the file; the arguments are those of ``read_features``."""
+def read_column(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: int, out: Vector, name: str) -> None:
+    """Fill ``out`` with ``rows`` of what is beside the features: (len(rows),), or (k, len(rows)) where it is (n, k).
+
+    The other arguments are those of ``read_features``.
+    """
     here = np.s_[rows.start : rows.stop]
-    place = (here,) if data_set.ndim == 1 else (0, here) if meaning.turned else (here, 0)
+    columns = np.s_[:] if out.ndim > 1 else 0
+    place = (here,) if data_set.ndim == 1 else (columns, here) if meaning.turned else (here, columns)
     numbers = _numbers(data_set, meaning, *place)
+    if out.ndim > 1 and not meaning.turned:
+        numbers = numbers.T
     values, bad = decoded(numbers, meaning)
     if bad is not None and bad.any():
-        row = int(np.argmax(bad))
-        raise _missing(f"row {first + row} of {name}", numbers[row], data_set, meaning)
-    y[:] = values
+        row, *column = (int(found) for found in np.argwhere(bad.T)[0])
+        where = f"row {first + row}" + "".join(f", column {number}" for number in column)
+        raise _missing(f"{where} of {name}", numbers[*column, row], data_set, meaning)
+    out[:] = values
 
 
 def _numbers(data_set: h5py.Dataset, meaning: Meaning, *place: slice | int) -> Rows:

@@ -1,175 +1,51 @@
-"""HDF5 files as one long table of rows: found and checked by one rank, read by each rank for itself.
-
-Only the serial h5py is needed: files are opened read-only, and disjoint rows are read independently.
-"""
+"""HDF5 files found and checked by one rank, as one long table of rows."""
 
 import os
 import sys
-from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 
-from mpi_pgd.data.behind import Behind, Span
+from mpi_pgd.data.behind import Behind
 from mpi_pgd.data.categories import in_place_of
-from mpi_pgd.data.decode import STRIP, read_features, read_targets
-from mpi_pgd.data.files import Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning, check_units, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
-from mpi_pgd.data.opening import data_sets, linked, opened, prefixes, reading, search_as
-from mpi_pgd.data.orientation import creator, turned
+from mpi_pgd.data.opening import data_sets, linked, opened, prefixes
+from mpi_pgd.data.orientation import creator, of_rows, turned
 from mpi_pgd.data.sources import Source, with_names, with_sources
-from mpi_pgd.data.storage import load_plugin, raw_files
+from mpi_pgd.data.storage import raw_files
+from mpi_pgd.data.table import Part, Table
 from mpi_pgd.data.twice import Origin, Taken, check_once
-from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError, nearest
 
-FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one
 
+def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str = "", weighted: bool = False) -> Table:
+    """Describe the files as one table; refuse what makes them unusable, as far as it can be known without reading all rows.
 
-@dataclass(frozen=True)
-class Part:
-    """One file of a table: its rows come after those of the parts before it."""
-
-    path: str
-    rows: int
-    chunk_rows: int  # rows that are stored, and so have to be read, together; 1 if contiguous
-    layout: str  # what `data info` says of it
-    files: tuple[Stamp, ...] = ()  # those that its rows come from: several, if its data sets are links or virtual
-    spans: tuple[Span, ...] = ()  # of each of them: for which rows
-    chunk_bytes: int = 0  # of the largest chunk, which is in memory while rows of it are read
-    columns: "array[int]" = field(default_factory=lambda: array("q"))  # of the table, for each of its own; empty: as they are
-    x: Meaning = PLAIN
-    y: Meaning = PLAIN
-
-    @property
-    def decoding_bytes(self) -> int:
-        """Memory that numbers take on their way to values, at most, if chunks are no larger."""
-        return 0 if self.x.plain and not self.columns else 3 * STRIP
-
-    def behind(self, rows: range) -> Iterator[tuple[Stamp, Span]]:
-        """The files that ``rows`` of this part come from."""
-        for stamp, span in zip(self.files, self.spans, strict=True):
-            if span.first < rows.stop and rows.start < span.stop:
-                yield stamp, span
-
-    def runs(self, rows: range) -> Iterator[range]:
-        """``rows`` in runs that come from few files each."""
-        if len(rows) > 1 and sum(1 for _ in self.behind(rows)) > FILES:
-            middle = (rows.start + rows.stop) // 2
-            yield from self.runs(range(rows.start, middle))
-            yield from self.runs(range(middle, rows.stop))
-        else:
-            yield rows
-
-    @contextmanager
-    def opened(self, rows: range) -> Iterator[h5py.File]:
-        """The file, while ``rows`` are read. HDF5 reads zeros where it can't open a source, so they are opened before."""
-        with ExitStack() as sources:
-            for stamp, span in self.behind(rows):
-                if span.hdf5 and stamp.path != self.files[0].path:
-                    sources.enter_context(opened(stamp.path))
-            yield sources.enter_context(opened(self.path))
-
-
-@dataclass(frozen=True)
-class Table:
-    """The checked description of the input, small enough to be sent to every rank."""
-
-    parts: tuple[Part, ...]  # the files in the order of their rows
-    x: str  # name of the data set with the features, (n, p)
-    y: str  # and of that with the targets, (n,) or (n, 1)
-    features: int  # p
-    x_type: str  # numpy's name of the type that a shard keeps in memory, in native byte order
-    y_type: str  # likewise, of the targets in the files
-    labels: str  # the features' names, a line each, if the input has them: a million in one text, as they are sent to every rank
-    plugin: bool  # whether a filter of hdf5plugin is needed to read it
-    node: str  # the one that looked at the files
-    prefixes: tuple[str, ...] = ()  # where HDF5 looked for files that others name
-    warnings: tuple[str, ...] = ()  # sentences on what may not be meant as it is read
-
-    @property
-    def rows(self) -> int:
-        """n, over all parts."""
-        return sum(part.rows for part in self.parts)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The features' names, if the input has them."""
-        return tuple(self.labels.split("\n")[:-1])
-
-    @property
-    def reading_bytes(self) -> int:
-        """Memory that reading takes beside the rows: two of a chunk, and numbers on their way to values."""
-        return max(2 * part.chunk_bytes + part.decoding_bytes for part in self.parts)
-
-    def bytes(self, rows: int) -> int:
-        """Memory that a shard of so many rows takes."""
-        return rows * (self.features * np.dtype(self.x_type).itemsize + 8)
-
-    def pieces(self, rows: range) -> Iterator[tuple[Part, range]]:
-        """The parts that hold ``rows``, each with the run of its own rows."""
-        start = 0
-        for part in self.parts:
-            here = range(max(rows.start - start, 0), min(rows.stop - start, part.rows))
-            if len(here):
-                yield from ((part, run) for run in part.runs(here))
-            start += part.rows
-
-    def slabs(self, rows: range, size: int) -> Iterator[range]:
-        """``rows`` in runs of about ``size`` bytes that end where chunks end, so that no chunk is decompressed twice."""
-        row_bytes = self.features * np.dtype(self.x_type).itemsize
-        offset = rows.start
-        for part, here in self.pieces(rows):
-            shift = offset - here.start
-            step = max(1, size // row_bytes // part.chunk_rows) * part.chunk_rows
-            start = here.start
-            while start < here.stop:
-                stop = min((start // part.chunk_rows) * part.chunk_rows + step, here.stop)
-                yield range(start + shift, stop + shift)
-                start = stop
-            offset += len(here)
-
-    def read(self, rows: range, x: Rows, y: Vector) -> None:
-        """Fill ``x`` (len(rows), p) and ``y`` (len(rows),) with ``rows``, converting to the arrays' types.
-
-        Refuses a file that has gone, has changed, or can't be read there, and a number that stands for a missing value.
-        """
-        if self.plugin:
-            load_plugin()
-        search_as(self.prefixes)
-        done = 0
-        for part, here in self.pieces(rows):
-            self._check_unchanged(part, here)
-            with part.opened(here) as file, reading(part.path, here):
-                target, first = slice(done, done + len(here)), rows.start + done
-                read_features(file[self.x], part.x, part.columns, here, first, x[target], self.x)
-                read_targets(file[self.y], part.y, here, first, y[target], self.y)
-            self._check_unchanged(part, here)
-            done += len(here)
-
-    def _check_unchanged(self, part: Part, rows: range) -> None:
-        check_unchanged((stamp for stamp, _ in part.behind(rows)), self.node)
-
-
-def inspect(paths: Sequence[str], x: str, y: str) -> Table:
-    """Describe the files as one table; refuse what makes them unusable, as far as it can be known without reading all rows."""
-    found = [_inspect_one(path, x, y) for path in paths]
+    All are names of data sets; ``weights`` and ``offset`` may be empty. ``weighted``: rows get weights in any case.
+    """
+    found = [_inspect_one(path, x, y, weights, offset) for path in paths]
     first = found[0]
     for other in found[1:]:
-        if other.features != first.features:
-            raise InputError(
-                f"{other.part.path} has {other.features} features and {first.part.path} has {first.features}: "
-                f"files read as one table need the same number"
-            )
+        for what, its, that in (("features", other.features, first.features), ("targets a row", other.targets, first.targets)):
+            if its != that:
+                raise InputError(
+                    f"{other.part.path} has {its} {what} and {first.part.path} has {that}: "
+                    f"files read as one table need the same number"
+                )
     check_once([taken._replace(part=number) for number, one in enumerate(found) for taken in one.taken])
     parts = [_in_order(one, first) for one in found]
-    check_units([(part.path, part.x.units) for part in parts], x)
-    check_units([(part.path, part.y.units) for part in parts], y)
+    for name, meant in (
+        (x, [part.x for part in parts]),
+        (y, [part.y for part in parts]),
+        (weights, [part.weights for part in parts]),
+        (offset, [part.offset for part in parts]),
+    ):
+        check_units([(part.path, its.units) for part, its in zip(parts, meant, strict=True)], name)
     table = Table(
         parts=tuple(parts),
         x=x,
@@ -182,6 +58,10 @@ def inspect(paths: Sequence[str], x: str, y: str) -> Table:
         node=os.uname().nodename,
         prefixes=prefixes(),
         warnings=tuple(_warnings(found)),
+        targets=first.targets,
+        weights=weights,
+        offset=offset,
+        weighted=weighted or bool(weights),
     )
     if table.rows == 0:
         raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to fit")
@@ -193,6 +73,7 @@ class _Seen(NamedTuple):
 
     part: Part
     features: int
+    targets: int
     names: Names
     plugin: bool
     warnings: list[tuple[str, str]]
@@ -213,12 +94,12 @@ def _warnings(found: Sequence[_Seen]) -> Iterator[str]:
         yield f"{name} in {paths[0]}{more} {words}"
 
 
-def _inspect_one(path: str, x: str, y: str) -> _Seen:
+def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
     behind = Behind()
     with opened(path) as file:
         behind.note([path], range(0, sys.maxsize))
         features, target = (_data_set(behind, file, path, name, flag) for name, flag in ((x, "--x"), (y, "--y")))
-        means, meant = meaning(features, path, x), meaning(target, path, y)
+        means = meaning(features, path, x)
         if features.ndim != 2:
             raise InputError(f"{x} in {path} has shape {features.shape}: expected two dimensions, rows and features")
         made_by = creator(features, target)
@@ -226,8 +107,13 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
         rows, columns = features.shape[::-1] if across else features.shape
         if columns == 0:
             raise InputError(f"{x} in {path} has no features: expected at least one column")
-        sources, behind_y = (behind.look(data_set, range(len(data_set))) for data_set in (features, target))
-        means, meant = with_sources(means, sources, f"{x} in {path}"), with_sources(meant, behind_y, f"{y} in {path}")
+        sources = behind.look(features, range(len(features)))
+        means = with_sources(means, sources, f"{x} in {path}")
+        meant = [_column(behind, target, path, y, across and target.ndim == 2 and target.shape != (rows, 1))]
+        for name, flag in ((weights, "--weights"), (offset, "--offset")):
+            column = _data_set(behind, file, path, name, flag) if name else None
+            way = column is not None and of_rows(column.shape, rows, across, f"{name} in {path}", x)
+            meant.append(PLAIN if column is None else _column(behind, column, path, name, way))
         with suppress(KeyError):
             linked(file, path, "feature_names")
         part = Part(
@@ -239,16 +125,27 @@ def _inspect_one(path: str, x: str, y: str) -> _Seen:
             spans=tuple(span._replace(first=0, stop=rows) if across else span for span in behind.files.values()),
             chunk_bytes=behind.chunk_bytes,
             x=replace(means, turned=across),
-            y=replace(meant, turned=target.ndim == 2 and target.shape != (rows, 1)),
+            y=meant[0],
+            weights=meant[1],
+            offset=meant[2],
         )
         codes = "holds codes of {}, which are no quantities: they are taken as the numbers that they are"
-        warnings = [(name, codes.format(of.coded)) for name, of in ((x, means), (y, meant)) if of.coded]
-        if rows == columns > 1:
-            way = f"read transposed, as it is {made_by}" if across else "read with rows first"
-            warnings.append((x, f"is square, so its shape can't tell rows from features: it is {way}"))
+        warnings = [(name, codes.format(of.coded)) for name, of in ((x, means), (y, part.y)) if of.coded]
+        alike = features.shape == target.shape and columns > 1
+        if rows == columns > 1 or alike:
+            why = f"has the shape of {y}" if alike else "is square"
+            read = f"read transposed, as it is {made_by}" if across else "read with rows first"
+            warnings.append((x, f"{why}, so its shape can't tell rows from features: it is {read}"))
         sources = [] if across else sources
         names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
-        return _Seen(part, columns, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)))
+        targets = target.size // rows if rows else 1
+        return _Seen(part, columns, targets, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)))
+
+
+def _column(behind: Behind, data_set: h5py.Dataset, path: str, name: str, across: bool) -> Meaning:
+    """What the numbers stand for of a data set with one or more for each row; ``across``: in the other direction than down."""
+    meant = with_sources(meaning(data_set, path, name), behind.look(data_set, range(len(data_set))), f"{name} in {path}")
+    return replace(meant, turned=across)
 
 
 def _taken(path: str, features: h5py.Dataset, sources: Sequence[Source], rows: int) -> Iterator[Taken]:

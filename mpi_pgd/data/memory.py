@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mpi_pgd.data.hdf5 import Table
+from mpi_pgd.data.labels import Labels
 from mpi_pgd.data.partition import Owners, Partition, runs
-from mpi_pgd.engine.arrays import Rows, Vector, aligned
+from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.table import Table
+from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import scheduler
@@ -30,8 +32,11 @@ class MemoryShard:
     def __init__(self, table: Table, partition: Partition, reading: Callable[[range], None] = lambda _: None) -> None:
         self.table, self.partition, self.reading = table, partition, reading
         self.blocks = np.zeros(0, dtype=np.int64)  # the numbers of those that it yields, ascending
-        self.pieces: list[tuple[Rows, Vector]] = []  # x and y of each run of neighbouring blocks that was read together
-        self.peaks = np.zeros(partition.features + 1)  # the largest magnitudes of the columns, y last, over all that was read
+        self.pieces: list[Piece] = []  # runs of neighbouring blocks that were read together
+        self.peaks = np.zeros(partition.features + table.targets)  # the largest magnitudes, targets last, over all that was read
+        self.heaviest = 0.0 if table.weighted else 1.0  # the largest weight of a row, likewise
+        self.farthest = 0.0  # the largest magnitude of an offset
+        self.labels = Labels(table.targets)  # what the targets are in the files
         self.owners: Owners = np.zeros(0, dtype=np.int32)  # who holds which block, as far as this rank was told
         self.rows_read = 0
         self._read: dict[int, Block] = {}
@@ -44,10 +49,10 @@ class MemoryShard:
         return self._widened() if len(self._wide) else iter(self._yielded)
 
     def first_row(self) -> Vector:
-        """Row 0 as (features + 1,) float64, y last; -inf everywhere on a rank that has not read it."""
-        row = np.full(self.partition.features + 1, -np.inf)
+        """Row 0 as (features + targets,) float64, targets last; -inf everywhere on a rank that has not read it."""
+        row, features = np.full(len(self.peaks), -np.inf), self.partition.features
         if 0 in self._read:
-            row[:-1], row[-1] = self._read[0].x[0], self._read[0].y[0]
+            row[:features], row[features:] = self._read[0].x[0], self._read[0].y[..., 0]
         return row
 
     def missing(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -77,52 +82,69 @@ class MemoryShard:
 
     def _fill(self, run: range) -> None:
         rows, step = self.partition.span(run), self.partition.block_rows
-        x, y = self._room(len(rows))
+        piece = Piece.room(self.table, len(rows))
         for slab in self.table.slabs(rows, SLAB_BYTES):
             self.reading(slab)
-            here = slice(slab.start - rows.start, slab.stop - rows.start)
-            self.table.read(slab, x[here], y[here])
-            self._check(slab.start, x[here], y[here])
-        self.pieces.append((x, y))
+            part = piece.part(slice(slab.start - rows.start, slab.stop - rows.start))
+            self.table.read(slab, *part)
+            self._note(slab.start, part)
+        self.pieces.append(piece)
         self.rows_read += len(rows)
         for place, block in enumerate(run):
-            part = slice(place * step, (place + 1) * step)
-            self._read[block] = Block(x[part], y[part])
+            self._read[block] = piece.part(slice(place * step, (place + 1) * step)).block()
 
-    def _room(self, rows: int) -> tuple[Rows, Vector]:
-        try:
-            x, y = aligned((rows, self.partition.features), self.table.x_type), aligned((rows,), np.float64)
-        except MemoryError:
-            raise InputError(
-                f"{rows} rows need {self.table.bytes(rows) / 2**30:.3g} GiB of memory, which this process was not given: raise its "
-                f"limit (ulimit -v), or use more nodes"
-            ) from None
-        for memory in (x, y):
-            if memory.dtype.kind == "f":
-                memory.fill(np.nan)  # what is not read would else be what was there before
-        return x, y
-
-    def _check(self, first: int, x: Rows, y: Vector) -> None:
-        """Note the columns' peaks; complain about the first value that is not finite."""
-        for peaks, values in ((self.peaks[:-1], x), (self.peaks[-1:], y[:, None])):
+    def _note(self, first: int, part: Piece) -> None:
+        """Note the peaks and what the targets are; complain about the first value that can't be used."""
+        features = self.partition.features
+        for peaks, values in ((self.peaks[:features], part.x), (self.peaks[features:], part.y.T)):
             for extreme in (np.maximum.reduce(values, axis=0), np.minimum.reduce(values, axis=0)):
                 np.maximum(peaks, np.abs(extreme.astype(np.float64)), out=peaks)
         if not np.isfinite(self.peaks).all():
-            raise InputError(_first_bad(self.table, first, x, y))
+            raise InputError(_first_bad(self.table, first, part))
+        if part.weights is not None:
+            self.heaviest = max(self.heaviest, _heaviest(self.table.weights, first, part.weights))
+        if part.offset is not None:
+            self.farthest = max(self.farthest, _farthest(self.table.offset, first, part.offset))
+        self.labels.note(part.y)
 
 
-def _first_bad(table: Table, first: int, x: Rows, y: Vector) -> str:
+def _first_bad(table: Table, first: int, part: Piece) -> str:
+    x, y = part.x, part.y.reshape(table.targets, -1)
     good_x, good_y = np.isfinite(x), np.isfinite(y)
-    row = int(np.argmin(good_x.all(axis=1) & good_y))
-    if good_y[row]:
+    row = int(np.argmin(good_x.all(axis=1) & good_y.all(axis=0)))
+    if good_y[:, row].all():
         column = int(np.argmin(good_x[row]))
         value, place = x[row, column], f"column {column} of {table.x}"
     else:
-        value, place = y[row], table.y
+        column = int(np.argmin(good_y[:, row]))
+        value, place = y[column, row], f"column {column} of {table.y}" if table.targets > 1 else table.y
     return (
         f"row {first + row}, {place} is {value}: every value must be a finite number "
         f"(counted from 0 over all rows); drop or mend such rows first"
     )
+
+
+def _heaviest(name: str, first: int, weights: Vector) -> float:
+    """The largest of ``weights``; refuses those that are none."""
+    if not (weights.min() >= 0 and weights.max() < np.inf):
+        row = int(np.argmin((weights >= 0) & (weights < np.inf)))
+        raise InputError(
+            f"row {first + row} of {name} is {weights[row]}: every weight must be a finite number, and none below 0 "
+            f"(counted from 0 over all rows); drop or mend such rows first"
+        )
+    return float(weights.max())
+
+
+def _farthest(name: str, first: int, offset: Vector) -> float:
+    """The largest magnitude of ``offset``; refuses what is not finite."""
+    largest = float(np.abs(offset).max())
+    if not largest < np.inf:
+        row = int(np.argmin(np.isfinite(offset)))
+        raise InputError(
+            f"row {first + row} of {name} is {offset[row]}: every offset must be a finite number "
+            f"(counted from 0 over all rows); drop or mend such rows first"
+        )
+    return largest
 
 
 def available_bytes(held: int = 0) -> int:

@@ -52,8 +52,9 @@ def turned(x: Shape, y: Shape, made_by: str, name: str, target: str, path: str) 
     which is what ``creator`` found. Refuses targets that fit neither way, or the other way with nothing that tells why.
     """
     first, second = x
-    upright = y in ((first,), (first, 1))
-    across = y in ((second,), (1, second)) or (bool(made_by) and y == (second, 1))
+    several = len(y) == 2 and min(y) > 1  # targets a row
+    upright = y in ((first,), (first, 1)) or (several and y[0] == first)
+    across = y in ((second,), (1, second)) or (bool(made_by) and (y == (second, 1) or (several and y[1] == second)))
     if across and (made_by or not upright):
         if not made_by:
             raise InputError(
@@ -64,5 +65,14 @@ def turned(x: Shape, y: Shape, made_by: str, name: str, target: str, path: str) 
         return first > 1 or second > 1
     if not upright:
         ways = f"({first},) or ({first}, 1)" + (f", or, as {name} is {made_by}, ({second},) or (1, {second})" if made_by else "")
-        raise InputError(f"{target} in {path} has shape {y}: expected {ways}, a target for each row of {name}")
+        raise InputError(f"{target} in {path} has shape {y}: expected {ways}, a target for each row of {name} (or k)")
     return False
+
+
+def of_rows(shape: Shape, rows: int, across: bool, what: str, name: str) -> bool:
+    """Whether ``what``, one number for each row of ``name``, is a single row; ``across``: columns come first there, and so here."""
+    if shape in ((rows,), (rows, 1)):
+        return False
+    if across and shape == (1, rows):
+        return True
+    raise InputError(f"{what} has shape {shape}: expected ({rows},) or ({rows}, 1), a number for each row of {name}")

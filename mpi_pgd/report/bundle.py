@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from mpi_pgd.data.hdf5 import Table
+from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import trace

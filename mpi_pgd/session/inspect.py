@@ -16,6 +16,7 @@ from mpi_pgd.comm.world import agreement, end, everyone, nodes, once
 from mpi_pgd.config import Settings
 from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.data.table import Table
 from mpi_pgd.modes.facts import Facts
 from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.system import scheduler
@@ -31,7 +32,7 @@ class Problem:
 
     comm: MPI.Intracomm
     settings: Settings
-    table: hdf5.Table
+    table: Table
     rows: int  # those that take part, from the first; all, unless a study of weak scaling takes fewer
     nodes: Sequence[str]  # the name of each rank's
     ids: Sequence[int]  # each rank's number at the start of the job
@@ -60,7 +61,7 @@ class Problem:
 def inspect_files(
     comm: MPI.Intracomm,
     chosen: Settings,
-    known: hdf5.Table | None = None,
+    known: Table | None = None,
     ids: Sequence[int] = (),
     shrunk: bool = False,
     pulse: Heartbeat | None = None,
@@ -78,7 +79,7 @@ def inspect_files(
     """
     pulse = pulse or Heartbeat()
 
-    def look() -> hdf5.Table:
+    def look() -> Table:
         pulse.enter("looking at the files")
         timer = Timer(INSPECTION, end, (2, ENDLESS))  # HDF5 can loop for ever over a damaged file
         timer.daemon = True

@@ -15,9 +15,9 @@ from mpi_pgd import config
 from mpi_pgd.comm.world import agreement, anyone, once
 from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
-from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import NOBODY
+from mpi_pgd.data.table import Table
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mpi_pgd.config import Settings
-from mpi_pgd.data.hdf5 import Table
+from mpi_pgd.data.table import Table
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.report import bundle
 from mpi_pgd.system import output

@@ -38,7 +38,7 @@ def loaded(*paths: str, x: str = "X", y: str = "y") -> tuple[hdf5.Table, Any, An
     table = pickle.loads(pickle.dumps(hdf5.inspect(paths, x, y)))
     shard = MemoryShard(table, Partition(table.rows, table.features))
     shard.hold(np.arange(shard.partition.blocks))
-    (features, targets), *_ = shard.pieces
+    (features, targets, *_), *_ = shard.pieces
     return table, features, targets
 
 
@@ -566,7 +566,15 @@ def test_a_square_says_which_way_it_is_read(tmp_path: Path) -> None:
         ((4, 9), (1, 9), "", "looks transposed"),
         ((9, 9), (1, 9), "", "looks transposed"),
         ((9, 4), (5,), "", r"has shape \(5,\): expected \(9,\) or \(9, 1\), a target"),
-        ((9, 4), (9, 2), "", "expected"),
+        ((9, 4), (9, 2), "", False),  # two targets a row
+        ((9, 4), (9, 4), "", False),
+        ((4, 9), (2, 9), "M", True),
+        ((4, 9), (4, 9), "M", True),
+        ((4, 9), (2, 9), "", "expected"),
+        ((4, 9), (9, 2), "M", "expected"),
+        ((1, 9), (1, 9), "", "looks transposed"),
+        ((9, 1), (9, 1), "", False),
+        ((9, 4), (9, 0), "", "expected"),
         ((9, 4), (1, 9), "", "expected"),
         ((4, 9), (5,), "M", r"or, as X is M, \(9,\) or \(1, 9\)"),
         ((4, 9), (), "M", "expected"),

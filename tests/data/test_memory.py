@@ -65,7 +65,7 @@ def test_bytes_are_known_before_they_are_taken(tmp_path: Path) -> None:
     shard.hold(blocks(0, 1))
     assert shard.missing(wanted).tolist() == [14, 15]
     shard.hold(wanted)
-    assert sum(x.nbytes + y.nbytes for x, y in shard.pieces) == shard.bytes(wanted)
+    assert sum(piece.nbytes for piece in shard.pieces) == shard.bytes(wanted)
 
 
 def test_it_tells_what_it_reads(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from mpi4py import MPI
 
 from mpi_pgd.comm.world import guard, nodes, rest
 from mpi_pgd.data.files import find
-from mpi_pgd.data.hdf5 import Table
+from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError
 from mpi_pgd.observers.clock import offsets
 from mpi_pgd.report.progress import Steps

@@ -17,9 +17,10 @@ import h5py
 import numpy as np
 
 from mpi_pgd.data.files import find
-from mpi_pgd.data.hdf5 import Table, inspect
+from mpi_pgd.data.hdf5 import inspect
 from mpi_pgd.data.memory import SLAB_BYTES
 from mpi_pgd.data.opening import VIRTUAL, opened, search
+from mpi_pgd.data.table import Table
 from mpi_pgd.data.virtual import mappings
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import bundle

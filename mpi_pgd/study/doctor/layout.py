@@ -7,9 +7,9 @@ from math import ceil
 
 import numpy as np
 
-from mpi_pgd.data.hdf5 import Table
 from mpi_pgd.data.memory import SLAB_BYTES
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.data.table import Table
 from mpi_pgd.modes import MODES
 from mpi_pgd.report.units import count, rate, seconds
 from mpi_pgd.study.doctor.files import Folder, Store

@@ -42,7 +42,7 @@ def measure(problem: Problem, repeats: int) -> list[dict[str, Any]]:
 
 def _slabs(shard: MemoryShard) -> Iterator[tuple[Rows, Vector]]:
     step = max(1, SLAB_BYTES // (8 * shard.table.features))
-    for x, y in shard.pieces:
+    for x, y, *_ in shard.pieces:
         for start in range(0, len(y), step):
             yield x[start : start + step].astype(np.float64, copy=False), y[start : start + step]
 

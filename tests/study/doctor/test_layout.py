@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mpi_pgd.data.hdf5 import Part, Table
+from mpi_pgd.data.table import Part, Table
 from mpi_pgd.study.doctor import layout
 from mpi_pgd.study.doctor.files import Folder, Store, mounted
 from mpi_pgd.study.doctor.signs import Rank

@@ -1,0 +1,59 @@
+"""Rows in memory, with what belongs to each of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mpi_pgd.data.table import Table
+from mpi_pgd.engine.arrays import Rows, Vector, aligned
+from mpi_pgd.engine.block import Block
+from mpi_pgd.errors import InputError
+
+
+class Piece(NamedTuple):
+    """A run of rows.
+
+    Attributes:
+        x: (rows, p), in the files' type.
+        y: (rows,) float64, or (k, rows) where each row has k targets.
+        weights, offset: (rows,) float64; None if there are none.
+    """
+
+    x: Rows
+    y: Vector
+    weights: Vector | None = None
+    offset: Vector | None = None
+
+    @classmethod
+    def room(cls, table: Table, rows: int) -> "Piece":
+        """Room for so many rows, on cache lines; weights are 1 until they are read. Refuses what memory can't hold."""
+        stride = -(-rows // 8) * 8  # each line starts on a cache line
+        try:
+            x = aligned((rows, table.features), table.x_type)
+            counts = table.targets, int(table.weighted), int(table.offset != "")
+            beside = [aligned((count, stride), np.float64)[:, :rows] for count in counts]
+        except MemoryError:
+            raise InputError(
+                f"{rows} rows need {table.bytes(rows) / 2**30:.3g} GiB of memory, which this process was not given: raise its "
+                f"limit (ulimit -v), or use more nodes"
+            ) from None
+        for memory in (x, *beside):
+            if memory.dtype.kind == "f":
+                memory.fill(np.nan)  # what is not read would else be what was there before
+        y, weights, offset = beside
+        if not table.weights:
+            weights.fill(1.0)
+        return cls(x, y if len(y) > 1 else y[0], *(each[0] if len(each) else None for each in (weights, offset)))
+
+    def part(self, rows: slice) -> "Piece":
+        """Some of the rows, as views."""
+        return Piece(self.x[rows], self.y[..., rows], *(None if each is None else each[rows] for each in self[2:]))
+
+    def block(self) -> Block:
+        """These rows as a block."""
+        return Block(self.x, self.y)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return sum(each.nbytes for each in self if each is not None)

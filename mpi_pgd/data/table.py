@@ -1,0 +1,166 @@
+"""HDF5 files as one long table of rows: what all ranks know of it, and how each reads its own rows.
+
+Only the serial h5py is needed: files are opened read-only, and disjoint rows are read independently.
+"""
+
+from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import h5py
+import numpy as np
+
+from mpi_pgd.data.behind import Span
+from mpi_pgd.data.decode import STRIP, read_column, read_features
+from mpi_pgd.data.files import Stamp, check_unchanged
+from mpi_pgd.data.meaning import PLAIN, Meaning
+from mpi_pgd.data.opening import opened, reading, search_as
+from mpi_pgd.data.storage import load_plugin
+from mpi_pgd.engine.arrays import Rows, Vector
+
+FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a table: its rows come after those of the parts before it."""
+
+    path: str
+    rows: int
+    chunk_rows: int  # rows that are stored, and so have to be read, together; 1 if contiguous
+    layout: str  # what `data info` says of it
+    files: tuple[Stamp, ...] = ()  # those that its rows come from: several, if its data sets are links or virtual
+    spans: tuple[Span, ...] = ()  # of each of them: for which rows
+    chunk_bytes: int = 0  # of the largest chunk, which is in memory while rows of it are read
+    columns: "array[int]" = field(default_factory=lambda: array("q"))  # of the table, for each of its own; empty: as they are
+    x: Meaning = PLAIN
+    y: Meaning = PLAIN
+    weights: Meaning = PLAIN
+    offset: Meaning = PLAIN
+
+    @property
+    def decoding_bytes(self) -> int:
+        """Memory that numbers take on their way to values, at most, if chunks are no larger."""
+        return 0 if self.x.plain and not self.columns else 3 * STRIP
+
+    def behind(self, rows: range) -> Iterator[tuple[Stamp, Span]]:
+        """The files that ``rows`` of this part come from."""
+        for stamp, span in zip(self.files, self.spans, strict=True):
+            if span.first < rows.stop and rows.start < span.stop:
+                yield stamp, span
+
+    def runs(self, rows: range) -> Iterator[range]:
+        """``rows`` in runs that come from few files each."""
+        if len(rows) > 1 and sum(1 for _ in self.behind(rows)) > FILES:
+            middle = (rows.start + rows.stop) // 2
+            yield from self.runs(range(rows.start, middle))
+            yield from self.runs(range(middle, rows.stop))
+        else:
+            yield rows
+
+    @contextmanager
+    def opened(self, rows: range) -> Iterator[h5py.File]:
+        """The file, while ``rows`` are read. HDF5 reads zeros where it can't open a source, so they are opened before."""
+        with ExitStack() as sources:
+            for stamp, span in self.behind(rows):
+                if span.hdf5 and stamp.path != self.files[0].path:
+                    sources.enter_context(opened(stamp.path))
+            yield sources.enter_context(opened(self.path))
+
+
+@dataclass(frozen=True)
+class Table:
+    """The checked description of the input, small enough to be sent to every rank."""
+
+    parts: tuple[Part, ...]  # the files in the order of their rows
+    x: str  # name of the data set with the features, (n, p)
+    y: str  # and of that with the targets, (n,), (n, 1), or (n, k)
+    features: int  # p
+    x_type: str  # numpy's name of the type that a shard keeps in memory, in native byte order
+    y_type: str  # likewise, of the targets in the files
+    labels: str  # the features' names, a line each, if the input has them: a million in one text, as they are sent to every rank
+    plugin: bool  # whether a filter of hdf5plugin is needed to read it
+    node: str  # the one that looked at the files
+    prefixes: tuple[str, ...] = ()  # where HDF5 looked for files that others name
+    warnings: tuple[str, ...] = ()  # sentences on what may not be meant as it is read
+    targets: int = 1  # k, of each row
+    weights: str = ""  # name of the data set with the rows' weights, if they are to have any
+    offset: str = ""  # and of that with what is added to their linear predictors, if anything is
+    weighted: bool = False  # a shard holds a weight for each row
+
+    @property
+    def rows(self) -> int:
+        """n, over all parts."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, if the input has them."""
+        return tuple(self.labels.split("\n")[:-1])
+
+    @property
+    def reading_bytes(self) -> int:
+        """Memory that reading takes beside the rows: two of a chunk, and numbers on their way to values."""
+        return max(2 * part.chunk_bytes + part.decoding_bytes for part in self.parts)
+
+    def bytes(self, rows: int) -> int:
+        """Memory that a shard of so many rows takes."""
+        return rows * (self._x_bytes + 8 * (self.targets + self.weighted + bool(self.offset)))
+
+    @property
+    def _x_bytes(self) -> int:
+        """Of the features of one row."""
+        return self.features * np.dtype(self.x_type).itemsize
+
+    def pieces(self, rows: range) -> Iterator[tuple[Part, range]]:
+        """The parts that hold ``rows``, each with the run of its own rows."""
+        start = 0
+        for part in self.parts:
+            here = range(max(rows.start - start, 0), min(rows.stop - start, part.rows))
+            if len(here):
+                yield from ((part, run) for run in part.runs(here))
+            start += part.rows
+
+    def slabs(self, rows: range, size: int) -> Iterator[range]:
+        """``rows`` in runs of about ``size`` bytes that end where chunks end, so that no chunk is decompressed twice."""
+        row_bytes = max(self._x_bytes, 8 * self.targets)
+        offset = rows.start
+        for part, here in self.pieces(rows):
+            shift = offset - here.start
+            step = max(1, size // row_bytes // part.chunk_rows) * part.chunk_rows
+            start = here.start
+            while start < here.stop:
+                stop = min((start // part.chunk_rows) * part.chunk_rows + step, here.stop)
+                yield range(start + shift, stop + shift)
+                start = stop
+            offset += len(here)
+
+    def read(self, rows: range, x: Rows, y: Vector, weights: Vector | None = None, offset: Vector | None = None) -> None:
+        """Fill the arrays with ``rows``, converting to their types: ``x`` (len(rows), p), ``y`` (len(rows),) or (k, len(rows)).
+
+        ``weights`` and ``offset``, (len(rows),) each, are left alone where the table has none.
+
+        Refuses a file that has gone, has changed, or can't be read there, and a number that stands for a missing value.
+        """
+        if self.plugin:
+            load_plugin()
+        search_as(self.prefixes)
+        done = 0
+        for part, here in self.pieces(rows):
+            self._check_unchanged(part, here)
+            with part.opened(here) as file, reading(part.path, here):
+                target, first = slice(done, done + len(here)), rows.start + done
+                read_features(file[self.x], part.x, part.columns, here, first, x[target], self.x)
+                for name, means, out in (
+                    (self.y, part.y, y),
+                    (self.weights, part.weights, weights),
+                    (self.offset, part.offset, offset),
+                ):
+                    if name and out is not None:
+                        read_column(file[name], means, here, first, out[..., target], name)
+            self._check_unchanged(part, here)
+            done += len(here)
+
+    def _check_unchanged(self, part: Part, rows: range) -> None:
+        check_unchanged((stamp for stamp, _ in part.behind(rows)), self.node)
