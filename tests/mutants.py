@@ -42,8 +42,8 @@ MUTANTS = [
     # The numbers
     Mutant("losses/squared.py", "sums[1] *= 0.5", "sums[1] *= 5.0", LETTER, "minimum"),
     Mutant("losses/squared.py", "1.0 - 2 * value / variance", "1.0 - 3 * value / variance", LETTER, "letter"),
-    Mutant("penalties/ridge.py", "0.5 * float(np.dot(weights, out))", "5.0 * float(np.dot(weights, out))", LETTER, "minimum"),
-    Mutant("penalties/ridge.py", "np.multiply(weights, self.l2, out=out)", "out[:] = 0.0", LETTER, "minimum"),
+    Mutant("penalties/total.py", "0.5 * float(np.dot(weights, out))", "5.0 * float(np.dot(weights, out))", LETTER, "minimum"),
+    Mutant("penalties/total.py", "np.multiply(weights, self.curvature, out=out)", "out[:] = 0.0", LETTER, "minimum"),
     Mutant("drivers/objective.py", 'value = float(sums["value"] / self.rows)', 'value = float(sums["value"])', LETTER, "minimum"),
     Mutant("drivers/objective.py", "slopes /= self.scaling.scale", "slopes *= self.scaling.scale", LETTER, "letter"),
     Mutant("drivers/objective.py", "centre - np.dot(self.scaling.mean[:p], point[:p])", "centre", LETTER, "letter"),

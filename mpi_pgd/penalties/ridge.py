@@ -3,10 +3,8 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.options import BITS, MODEL, option
+from mpi_pgd.penalties.strengths import Strengths
 
 
 @dataclass(frozen=True)
@@ -18,11 +16,6 @@ class Ridge:
     )
 
     @property
-    def curvature(self) -> float:
-        """The same along all weights."""
-        return self.l2
-
-    def value_and_gradient(self, weights: Vector, out: Vector) -> float:
-        """l2/2 |v|^2 and l2 v."""
-        np.multiply(weights, self.l2, out=out)
-        return 0.5 * float(np.dot(weights, out))
+    def strengths(self) -> Strengths:
+        """Of the square alone."""
+        return Strengths(quadratic=self.l2)

@@ -21,7 +21,7 @@ from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs
 from mpi_pgd.observers.snapshot import Snapshots
 from mpi_pgd.options import made
-from mpi_pgd.penalties import PENALTIES
+from mpi_pgd.penalties import PENALTIES, Penalty
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import move_blocks
 from mpi_pgd.solvers import SOLVERS
@@ -92,7 +92,7 @@ def objective(problem: Problem, moments: Moments) -> Objective:
     """What is minimised."""
     chosen = problem.settings
     scaling = Scaling.of(moments.mean, moments.deviation, moments.peak, chosen.intercept, chosen.standardize)
-    penalties = [made(penalty, chosen) for penalty in PENALTIES.values()]
+    penalties = [Penalty([made(term, chosen) for term in PENALTIES.values()], scaling.scale)]
     return Objective(problem.rows, scaling, made(LOSSES[chosen.loss], chosen), penalties, chosen.intercept)
 
 

@@ -9,6 +9,7 @@ from mpi_pgd.drivers.objective import Objective, Scaling
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.losses.squared import Squared
+from mpi_pgd.penalties import Penalty
 from mpi_pgd.penalties.ridge import Ridge
 
 ROWS, FEATURES, L2 = 50, 3, 0.7
@@ -29,7 +30,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 def objective(loss: Squared, intercept: bool, standardize: bool) -> Objective:
     table = np.c_[data()]
     scaling = Scaling.of(table.mean(axis=0), table.std(axis=0), np.abs(table).max(axis=0), intercept, standardize)
-    return Objective(ROWS, scaling, loss, [Ridge(L2)], intercept)
+    return Objective(ROWS, scaling, loss, [Penalty([Ridge(L2)], scaling.scale)], intercept)
 
 
 def evaluated(of: Objective, unknowns: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
