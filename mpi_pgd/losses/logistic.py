@@ -1,0 +1,56 @@
+"""Logistic regression of two classes."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.numerics import bell, falling, share, zero
+from mpi_pgd.losses.targets import TargetFacts, Targets, binary
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """log(1 + e^-m) with the margin m = (2 y - 1) eta, of class y in {0, 1}; the slope is 1 / (1 + e^-eta) - y."""
+
+    centred: ClassVar[bool] = False
+    curvature: ClassVar[float] = 0.25
+    rooms: ClassVar[int] = 3
+    floor = staticmethod(zero)
+    explained = staticmethod(share)
+
+    def labels(self, facts: TargetFacts) -> Targets:
+        """0 and 1, or -1 and 1."""
+        return binary(facts, "logistic")
+
+    def __call__(self, y: Vector, eta: Vector, value: Vector, room: Vector) -> None:
+        """As ``Loss``. By the margin, a slope near 0 has all its digits."""
+        side, tail, over = room
+        np.multiply(y, -2.0, side)
+        np.add(side, 1.0, side)
+        np.multiply(eta, side, eta)  # -m
+        falling(eta, tail)
+        np.log1p(tail, value)
+        np.maximum(eta, 0.0, over)
+        np.add(value, over, value)
+        np.heaviside(eta, 1.0, eta)
+        np.maximum(eta, tail, eta)
+        np.add(tail, 1.0, tail)
+        np.divide(eta, tail, eta)
+        np.multiply(eta, side, eta)
+
+    def curvatures(self, y: Vector, eta: Vector, out: Vector, room: Vector) -> None:
+        """Of the probability p: p (1 - p)."""
+        falling(eta, out)
+        bell(out, room[0])
+
+    def start(self, mean: Vector) -> Vector:
+        """The logarithm of the odds; finite where a class has no weight."""
+        part = np.clip(mean, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
+        return np.log(part) - np.log1p(-part)
+
+    def slope_size(self, value: float) -> float:
+        """A slope is 1 - e^-loss at most, and so is its square."""
+        return math.sqrt(-math.expm1(-value))

@@ -1,0 +1,59 @@
+"""What several losses compute, in place, and without overflow or underflow where their values have none."""
+
+import math
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+
+LEAST = -340.0  # whose exponential is nothing beside any loss, and far from underflow even if squared
+TINY = float(np.finfo(np.float64).tiny)
+
+
+def exp(x: Vector, out: Vector) -> None:
+    """e^x, of 1e-148 at least."""
+    np.maximum(x, LEAST, out)
+    np.exp(out, out)
+
+
+def falling(x: Vector, out: Vector) -> None:
+    """e^-|x|, the part of a logistic curve that can't overflow: 1 / (1 + e^-x) is 1 or that, over 1 and that."""
+    np.copysign(x, -1.0, out)
+    exp(out, out)
+
+
+def bell(falling: Vector, room: Vector) -> None:
+    """The logistic curve's derivative f / (1 + f)^2, in place of f = e^-|x|."""
+    np.add(falling, 1.0, room)
+    np.divide(falling, room, falling)
+    np.divide(falling, room, falling)
+
+
+def log(y: Vector, out: Vector) -> None:
+    """The logarithm of y >= 0; finite at 0, so that y log y is 0 there."""
+    np.maximum(y, TINY, out)
+    np.log(out, out)
+
+
+def log_mean(mean: Vector) -> Vector:
+    """The intercept under a log link; finite at 0."""
+    return np.log(np.maximum(mean, TINY))
+
+
+def zero(y: Vector, out: Vector, room: Vector) -> None:
+    """The floor of a loss that can be 0 whatever the target."""
+    out[:] = 0.0
+
+
+def slope_of_count(value: float) -> float:
+    """The size of the slopes under a log link where half the deviance is ``value`` and means are about 1.
+
+    Of the half deviances v = r - 1 - log r (gamma's, and Poisson's at a mean of 1) a slope 1 - r is at most v + (v^2 + 2 v)^(1/2).
+    Where the variance is as a power of the mean, slopes are larger by the mean to 1 - power / 2, which a loss does not know.
+    """
+    return value + math.sqrt(value * (value + 2))
+
+
+def share(value: float, null: float) -> float | None:
+    """Which part of ``null``, the mean loss of the intercept alone, is gone at ``value``; None if there is none."""
+    return 1.0 - value / null if null > 0 else None

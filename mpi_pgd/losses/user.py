@@ -1,0 +1,131 @@
+"""A loss that a user wrote, as a plain function of targets and linear predictors."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.errors import InputError
+from mpi_pgd.losses.numerics import share, zero
+from mpi_pgd.losses.targets import TargetFacts, Targets, single
+from mpi_pgd.user import load as function_of
+
+STEP = float(np.cbrt(np.finfo(np.float64).eps))  # of central differences, relative to eta
+
+
+class Misfit(TypeError):
+    """A function of the user's gives what is no loss: in the rounds a bug, which ends all ranks."""
+
+
+@dataclass(frozen=True)
+class UserLoss:
+    """``function(y, eta) -> (loss of each row, slope of each row)``, arrays (rows,) of float64; ``mpi_pgd.testing`` checks it.
+
+    It may have attributes: ``curvature``, a bound on the second derivative in eta, and ``hessian(y, eta)``, which gives it for each
+    row. Its losses are taken to be 0 at least. Both arrays that it is given are read-only. What it raises is raised as it is.
+
+    Attributes:
+        text: what names the function.
+    """
+
+    text: str
+    function: Callable[[Vector, Vector], Any]
+
+    centred: ClassVar[bool] = False
+    rooms: ClassVar[int] = 2
+    floor = staticmethod(zero)
+    explained = staticmethod(share)
+
+    @property
+    def curvature(self) -> float:
+        """As its author says."""
+        return float(getattr(self.function, "curvature", math.inf))
+
+    def labels(self, facts: TargetFacts) -> Targets:
+        """Any numbers."""
+        return single(facts, self.text)
+
+    def __call__(self, y: Vector, eta: Vector, value: Vector, room: Vector) -> None:
+        """As ``Loss``.
+
+        Raises:
+            Misfit: the function gives something else than two arrays of a number a row.
+        """
+        given = self.function(_shown(y), _shown(eta))
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            raise Misfit(f"{self.text} gave {type(given).__name__}: expected a pair, the loss and the slope of each row")
+        self._take(given[0], "losses", value)
+        self._take(given[1], "slopes", eta)
+
+    def rehearse(self, y: Vector) -> None:
+        """Call the function as the rounds will, for some targets: what it gives amiss is then an error that ranks can agree on.
+
+        Raises:
+            InputError: as ``__call__``.
+        """
+        try:
+            self(y, np.zeros(len(y)), np.empty(len(y)), np.empty((self.rooms, len(y))))
+        except Misfit as error:
+            raise InputError(str(error)) from None
+
+    def curvatures(self, y: Vector, eta: Vector, out: Vector, room: Vector) -> None:
+        """As its author says, or else by central differences of the slopes.
+
+        Raises:
+            Misfit: as ``__call__``.
+        """
+        if hasattr(self.function, "hessian"):
+            self._take(self.function.hessian(_shown(y), _shown(eta)), "second derivatives", out)
+            return
+        above, below = room
+        np.abs(eta, out)
+        np.maximum(out, 1.0, out)
+        np.multiply(out, STEP, out)
+        np.add(eta, out, above)
+        np.subtract(eta, out, below)
+        width = above - below  # as rounded
+        self(y, above, out, room)
+        self(y, below, out, room)
+        np.subtract(above, below, out)
+        np.divide(out, width, out)
+
+    def start(self, mean: Vector) -> Vector:
+        """0: what links targets and eta is not known."""
+        return np.zeros_like(mean)
+
+    def slope_size(self, value: float) -> float:
+        """Of a function of such curvature that is never negative, exactly a bound; without one, as if it were 1."""
+        bend = self.curvature if math.isfinite(self.curvature) else 1.0
+        return math.sqrt(2 * bend * max(value, 0.0))
+
+    def _take(self, given: Any, what: str, out: Vector) -> None:
+        array = np.asarray(given)
+        if array.shape != out.shape or array.dtype.kind not in "fiub":
+            found = f"{what} of shape {array.shape} and type {array.dtype}"
+            raise Misfit(f"{self.text} gave {found}: expected a number a row, shape {out.shape}")
+        np.copyto(out, array, casting="same_kind")
+
+
+def load(text: str) -> UserLoss:
+    """The loss that ``package.module:function`` or ``FILE.py:function`` names.
+
+    Raises:
+        InputError: there is no such function, or what it says of its curvature is no number above 0.
+    """
+    loss = UserLoss(text, function_of(text))
+    given = getattr(loss.function, "curvature", math.inf)
+    if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+        raise InputError(
+            f"the curvature of {text} is {given!r}: expected a number above 0, a bound on the second derivative in eta"
+        )
+    return loss
+
+
+def _shown(array: Vector) -> Vector:
+    """To be read alone."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
