@@ -90,7 +90,7 @@ class Jobs:
         self.until(lambda: {self._over(number, changes) for number in self.numbers.values()} == {True}, timeout)
 
     def run_again(self, timeout: float) -> None:
-        """Wait until each is in a later life than its first."""
+        """Wait until each is in a later run than its first."""
 
         def again(number: str) -> bool:
             job = self.slurm.job(number)
@@ -101,9 +101,9 @@ class Jobs:
     def _over(self, number: str, changes: dict[str, object]) -> bool:
         """Whether it has ended. Has it start in 3 s if it is queued again: at once, and a node may still think it ended."""
         job = self.slurm.job(number)
-        life = (number, job["Restarts"])
-        if job["JobState"] == "PENDING" and job["Restarts"] != "0" and life not in self._pushed:
-            self._pushed.add(life)
+        run = (number, job["Restarts"])
+        if job["JobState"] == "PENDING" and job["Restarts"] != "0" and run not in self._pushed:
+            self._pushed.add(run)
             words = [f"{key}={value}" for key, value in {**changes, "StartTime": "now+3seconds"}.items()]
             self.slurm.run("scontrol", "update", f"JobId={number}", *words)
         return job["JobState"] in DONE

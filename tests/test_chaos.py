@@ -44,7 +44,7 @@ def test_killed_ranks_on_several_hosts(ground: Ground, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(unavailable() != "", reason=unavailable())
 def test_a_storm(tmp_path: Path) -> None:
-    # In one life: a second one may have to wait a minute for what a rank on the other host had claimed.
+    # In one run: a second one may have to wait a minute for what a rank on the other host had claimed.
     in_full(lambda _, *rest: storm.run(5, *rest), 1, Ground(tmp_path), tmp_path, "openmpi")
 
 

@@ -166,7 +166,7 @@ def test_fit_that_slurm_queues_again_goes_on(jobs: Jobs, data: Path, tmp_path: P
     jobs.ended()
     assert jobs.fingerprints() == {undisturbed(data, tmp_path, 2 * ROUNDS)}
     for number in jobs.numbers.values():
-        assert f"life 2: on node[1-4], goes on from fit-{number}.ckpt" in jobs.log(number)
+        assert f"run 2: on node[1-4], goes on from fit-{number}.ckpt" in jobs.log(number)
     assert jobs.checkpoints() == [0] * len(WAYS)  # it is done with
 
 

@@ -14,7 +14,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.system import output, scheduler
 from mpi_pgd.system.log import LOG
 
-BEAT = 5.0  # seconds between two signs of life
+BEAT = 5.0  # seconds between two heartbeats, each of which touches the file
 GRACE = 30.0  # seconds without one, after which a run on another node is taken for dead
 SETTLING = 3.0  # seconds for a run on this node to end: whoever was killed a moment ago may not have
 PAUSE = 0.1  # seconds between two looks
@@ -60,11 +60,11 @@ class Claim:
         """Before each writing.
 
         Raises:
-            InputError: another run has taken it meanwhile, as this one gave no sign of life.
+            InputError: another run has taken it meanwhile, as this one gave no heartbeat.
         """
         found = output.says(self.lock)
         if found.get("token") not in (self.record["token"], None):
-            raise InputError(f"{self.flag} was taken over by {_who(found)}, as this run gave no sign of life: give another place")
+            raise InputError(f"{self.flag} was taken over by {_who(found)}, as this run gave no heartbeat: give another place")
 
     def replace(self, contents: Mapping[str, output.Content | None]) -> None:
         """``output.replace`` with files of these names, in this place."""
@@ -94,7 +94,7 @@ class Claim:
                     f"({self.lock} tells of it)"
                 )
             if gone is None and not seen:
-                LOG.warning(f"{self.flag} was written by {_who(found)}: waits {GRACE:.0f} s for a sign of life")
+                LOG.warning(f"{self.flag} was written by {_who(found)}: waits {GRACE:.0f} s for a heartbeat")
             seen = seen or beat
             sleep(PAUSE)
 
@@ -148,7 +148,7 @@ def _self() -> dict[str, Any]:
         "started": _started(os.getpid()),
         "launch": os.environ.get("PMIX_NAMESPACE", ""),
         "job": job.job if job else "",
-        "life": job.restarts if job else 0,
+        "restarts": job.restarts if job else 0,
     }
 
 
@@ -160,8 +160,8 @@ def _gone(found: dict[str, Any], mine: dict[str, Any], again: bool) -> bool | No
         return _started(found.get("pid", 0)) != found.get("started")
     if again and mine["launch"] and found.get("launch") == mine["launch"]:
         return True
-    if mine["job"] and found.get("job") == mine["job"] and found.get("life", 0) < mine["life"]:
-        return True  # SLURM has ended an earlier life of this job
+    if mine["job"] and found.get("job") == mine["job"] and found.get("restarts", 0) < mine["restarts"]:
+        return True  # SLURM has ended an earlier run of this job
     return None
 
 

@@ -1,4 +1,4 @@
-"""Nodes of a real SLURM are lost under jobs: both MPIs by srun and by mpirun, a fit and a chain, in the first life or a later one.
+"""Nodes of a real SLURM are lost under jobs: both MPIs by srun and by mpirun, a fit and a chain, in the first run or a later one.
 
 The node stays away until SLURM gives it up, or its daemon is back before SLURM notices anything. A chain goes on to the same bits
 by itself. A fit does so where SLURM queues it again; else it has failed for SLURM, too, and is resumed to the same bits.
@@ -25,20 +25,20 @@ ROUNDS = 1500
 
 @dataclass(frozen=True)
 class Loss:
-    """Which node is lost, in which life of the jobs, and whether its daemon comes back at once."""
+    """Which node is lost, in which run of the jobs, and whether its daemon comes back at once."""
 
     node: str
-    life: int
+    run: int
     back: bool
 
     def __str__(self) -> str:
-        return f"{self.node} lost in life {self.life}{', back before SLURM notices' * self.back}"
+        return f"{self.node} lost in run {self.run}{', back before SLURM notices' * self.back}"
 
 
 def cases() -> list[Loss]:
     """All of them; node1 has the batch scripts and rank 0."""
     return [
-        *(Loss("node2", life, back) for back in (True, False) for life in (1, 2)),
+        *(Loss("node2", number, back) for back in (True, False) for number in (1, 2)),
         *(Loss("node1", 1, back) for back in (True, False)),
     ]
 
@@ -56,7 +56,7 @@ def run(count: int, random: Random, ground: Ground, tally: Tally) -> None:
             for kind, jobs in kinds.items():
                 for way in WAYS:
                     what = f"{kind}, {way.library} by {way.launch or 'srun'}, {loss}"
-                    tally.case(what, partial(_case, kind, loss.life, jobs, way, hit, ground))
+                    tally.case(what, partial(_case, kind, loss.run, jobs, way, hit, ground))
 
 
 def _once(do: Callable[[], str]) -> Callable[[], str]:
@@ -79,7 +79,7 @@ def _hit(loss: Loss, slurm: Slurm, kinds: dict[str, Jobs], ground: Ground) -> st
         jobs.submit(WAYS, kind, *words)
     for jobs in kinds.values():
         jobs.have_begun(LONG)
-    if loss.life > 1:
+    if loss.run > 1:
         slurm.run("scancel", "--signal=USR1", "--batch", *kinds["chain"].numbers.values())
         for number in kinds["fit"].numbers.values():
             slurm.run("scontrol", "requeue", number)
@@ -98,14 +98,14 @@ def _hit(loss: Loss, slurm: Slurm, kinds: dict[str, Jobs], ground: Ground) -> st
     return ""
 
 
-def _case(kind: str, life: int, jobs: Jobs, way: Way, hit: Callable[[], str], ground: Ground) -> tuple[str, str]:
+def _case(kind: str, hit_run: int, jobs: Jobs, way: Way, hit: Callable[[], str], ground: Ground) -> tuple[str, str]:
     trouble = hit()
     number = jobs.numbers[way]
     job, log, out = jobs.slurm.job(number), jobs.log(number), jobs.out(way)
-    lives = int(job["Restarts"]) + 1
-    more = f"{job['JobState']} {job['ExitCode']}, {lives} lives"
+    runs = int(job["Restarts"]) + 1
+    more = f"{job['JobState']} {job['ExitCode']}, {runs} runs"
     if job["JobState"] == "COMPLETED":
-        if lives == life:
+        if runs == hit_run:
             raise Failed(f"{more}: it was done before the node was lost")
         if not (out / "run.json").exists() or record(out)["weights_sha256"] != ground.undisturbed("contiguous"):
             raise Failed(f"{more}, without a result or with another: {log}")

@@ -26,7 +26,7 @@ class Killer:
 
     def __init__(self, wanted: int, random: Random, checkpoint: Path) -> None:
         self.wanted, self.random, self.checkpoint = wanted, random, checkpoint
-        self.killed = self.lives = self.survived = self.reached = 0
+        self.killed = self.starts = self.survived = self.reached = 0
         self.seconds = 0.0
 
     @property
@@ -34,7 +34,7 @@ class Killer:
         return self.killed >= self.wanted
 
     def __call__(self, job: Running) -> None:
-        self.lives += 1
+        self.starts += 1
         if self.done:
             return
         ranks = started(job, RANKS)
@@ -68,8 +68,8 @@ def _storm(count: int, random: Random, ground: Ground, library: Library) -> tupl
         quiet = ground.folder / "quiet"
         start(*ground.sources["contiguous"], "--rounds", MEASURED, "--tol", 0, "--quiet", "--out", quiet, *SLOW)
         while not (out / "run.json").exists():
-            if killer.lives > count:
-                raise Failed(f"{killer.lives} lives, and no end")
+            if killer.starts > count:
+                raise Failed(f"{killer.starts} starts, and no end")
             words = ground.words("contiguous", out, "--checkpoint", checkpoint, "--every", f"{EVERY}rounds")
             again = ("--resume", checkpoint) if checkpoint.exists() else ()
             result: Result = start(*words, *again, *(() if killer.done else SLOW), during=killer)
@@ -77,5 +77,5 @@ def _storm(count: int, random: Random, ground: Ground, library: Library) -> tupl
     if not killer.done:
         raise Failed(f"the run ended after {killer.killed} deaths: {result}")
     share = killer.reached * record(quiet)["seconds_per_round"] / killer.seconds
-    more = f"{killer.lives} lives, {killer.survived} deaths gone on from within one; goodput {share:.1%} of the time"
+    more = f"{killer.starts} starts, {killer.survived} deaths gone on from within one; goodput {share:.1%} of the time"
     return f"{killer.killed} killed, the same bits", more

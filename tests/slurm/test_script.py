@@ -101,7 +101,7 @@ def job(folder: Path, **environment: str) -> dict[str, str]:
 
 
 def start(folder: Path, kind: str, ranks: str, *words: str, **environment: str) -> subprocess.Popen[str]:
-    """A script as one life of job 7, with ``ranks`` in place of those, and SLURM's commands that write down what they are asked."""
+    """A script as one run of job 7, with ``ranks`` in place of those, and SLURM's commands that write down what they are asked."""
     program(folder, "launch", ranks)
     program(folder, "scontrol", f'echo "$@" >>{folder}/asked\n[ "$1" != show ] || echo "n1\nn2"')
     if not words and not (folder / "python").exists():  # spares Python's start
@@ -130,11 +130,11 @@ LATER = {"SLURM_RESTART_COUNT": "2"}
         ("echo 4 >$MPI_PGD_EXIT; exit 4", {}, 4, False),
         ("echo 75 >$MPI_PGD_EXIT; exit 75", {}, 0, True),
         ("echo 75 >$MPI_PGD_EXIT; exit 1", LATER, 0, True),
-        ("echo 75 >$MPI_PGD_EXIT; exit 75", {**LATER, "MPI_PGD_LIVES": "3"}, 75, False),
+        ("echo 75 >$MPI_PGD_EXIT; exit 75", {**LATER, "MPI_PGD_RUNS": "3"}, 75, False),
         ("exit 14", {}, 0, True),
         ("exit 14", LATER, 0, True),
         ("exit 0", LATER, 0, True),
-        ("exit 0", {**LATER, "MPI_PGD_LIVES": "3"}, 1, False),
+        ("exit 0", {**LATER, "MPI_PGD_RUNS": "3"}, 1, False),
     ],
 )
 def test_when_a_chain_is_queued_again(tmp_path: Path, ranks: str, environment: dict[str, str], ends: int, asked: bool) -> None:
@@ -143,11 +143,11 @@ def test_when_a_chain_is_queued_again(tmp_path: Path, ranks: str, environment: d
     assert not list(tmp_path.glob("*.exit"))
 
 
-def test_a_chain_gives_up_after_three_lives_in_a_row_that_came_to_nothing(tmp_path: Path) -> None:
+def test_a_chain_gives_up_after_three_runs_in_a_row_that_came_to_nothing(tmp_path: Path) -> None:
     fruitful = "date >chain-7.ckpt; exit 137"
-    lives = [chain(tmp_path, ranks) for ranks in ("exit 137", "exit 137", fruitful, "exit 137", "exit 137", "exit 137")]
-    assert [life[:2] for life in lives] == [(0, True)] * 5 + [(137, False)], lives
-    assert "three lives in a row came to nothing" in lives[-1][2]
+    runs = [chain(tmp_path, ranks) for ranks in ("exit 137", "exit 137", fruitful, "exit 137", "exit 137", "exit 137")]
+    assert [run[:2] for run in runs] == [(0, True)] * 5 + [(137, False)], runs
+    assert "three runs in a row came to nothing" in runs[-1][2]
     assert not list(tmp_path.glob("*.barren"))
 
 
@@ -228,7 +228,7 @@ def test_a_fit_that_is_done_leaves_no_checkpoint_but_one_that_was_asked_for(tmp_
         ({"SLURM_NTASKS": "6"}, 6, "3(x2)"),
         ({"SLURM_NTASKS": "2"}, 2, "1(x2)"),  # sbatch --ntasks=2
         ({"SLURM_NTASKS": "3"}, 3, "2(x1),1(x1)"),
-        ({"SLURM_NTASKS": "12"}, 6, "3(x2)"),  # the first life had four nodes
+        ({"SLURM_NTASKS": "12"}, 6, "3(x2)"),  # the first run had four nodes
     ],
 )
 def test_ranks_are_as_many_as_slurm_says(tmp_path: Path, environment: dict[str, str], ranks: int, spread: str) -> None:

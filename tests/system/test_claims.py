@@ -77,7 +77,7 @@ def ended() -> Iterator[int]:
 
 GONE = {
     "killed": {"started": "1"},  # its number is another's now
-    "an earlier life of the job, on another node": {"host": "other", "job": "7", "life": 0},
+    "an earlier run of the job, on another node": {"host": "other", "job": "7", "restarts": 0},
 }
 HERE = {"SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "1"}
 
@@ -110,19 +110,17 @@ def test_a_lost_rank_of_this_run_held_it(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "no run's", '{"pid": "x"}'])
-def test_where_nobody_can_know_a_sign_of_life_decides(
-    tmp_path: Path, content: str | None, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_where_nobody_can_know_a_heartbeat_decides(tmp_path: Path, content: str | None, caplog: pytest.LogCaptureFixture) -> None:
     if content is None:
         left(tmp_path, host="other", job="8")
     else:
         (tmp_path / LOCK).write_text(content)
     with claimed(tmp_path):
-        assert "waits 0 s for a sign of life" in caplog.text
+        assert "waits 0 s for a heartbeat" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_on_another_node_that_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_on_another_node_with_a_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "GRACE", 60)
     left(tmp_path, host="other", job="8", pid=5)
 

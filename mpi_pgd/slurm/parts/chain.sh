@@ -1,19 +1,19 @@
-lives=${MPI_PGD_LIVES:-100} # a job that comes to no end is not queued again for ever
-barren=$checkpoint.barren   # a line for each life in a row that came to nothing: after the third it ends
+runs=${MPI_PGD_RUNS:-100}  # a job that comes to no end is not queued again for ever
+barren=$checkpoint.barren # a line for each run in a row that came to nothing: after the third it ends
 log "on $SLURM_JOB_NODELIST, $where"
 said=$(stat -Lc %s /dev/fd/2) # of the log by now
 run "$checkpoint" "$@"
 
 again=no
 if [ "$code" = 75 ] || [ "$cut" = yes ]; then again=yes; fi
-if [ "$cancelled" = yes ] || ((life >= lives)); then again=no; fi
+if [ "$cancelled" = yes ] || ((number >= runs)); then again=no; fi
 if [ "$warned" = yes ] || [ "$(state)" != "$before" ]; then
     rm -f "$barren"
-elif [ "$again" = yes ] && echo "life $life on $SLURM_JOB_NODELIST: code $code" >>"$barren" && (($(wc -l <"$barren") >= 3)); then
-    log "three lives in a row came to nothing"
+elif [ "$again" = yes ] && echo "run $number on $SLURM_JOB_NODELIST: code $code" >>"$barren" && (($(wc -l <"$barren") >= 3)); then
+    log "three runs in a row came to nothing"
     again=no
 fi
-# Has the next life leave out nodes on which srun could not start a task, as it says in the log, if there are enough others.
+# Has the next run leave out nodes on which srun could not start a task, as it says in the log, if there are enough others.
 leave_out() {
     local names word bad=() each=$((ranks / nodes)) more=$((ranks % nodes)) others out
     if [ ! -f /dev/fd/2 ]; then return; fi
@@ -30,7 +30,7 @@ leave_out() {
     if ((others < nodes)); then return; fi
     out=$(scontrol -o show job "$SLURM_JOB_ID" | sed -nE 's/.* ExcNodeList=([^( ]+).*/\1/p') # as sbatch was told
     out=$(IFS=,; echo "${out:+$out,}${bad[*]}")
-    scontrol update JobId="$SLURM_JOB_ID" ExcNodeList="$out" && log "the next life leaves out $out"
+    scontrol update JobId="$SLURM_JOB_ID" ExcNodeList="$out" && log "the next run leaves out $out"
 }
 if [ "$again" = yes ]; then
     log "code $code, queued again"

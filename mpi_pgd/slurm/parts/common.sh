@@ -2,7 +2,7 @@
 found=$("${python[@]}" -m mpi_pgd slurm files PROGRAM "$@")
 mapfile -t files <<<"$found"
 
-# As many ranks as SLURM says; its number is that of the first life, which may have had more nodes.
+# As many ranks as SLURM says; its number is that of the first run, which may have had more nodes.
 nodes=$SLURM_JOB_NUM_NODES most=$((SLURM_JOB_NUM_NODES * ${SLURM_NTASKS_PER_NODE:-${SLURM_NTASKS:-1}}))
 ranks=${SLURM_NTASKS:-$most}
 if ((ranks > most)); then ranks=$most; fi
@@ -45,7 +45,7 @@ start() {
     fi
     rm -f "$MPI_PGD_EXIT"
 }
-# What is there of the checkpoint: a life that leaves it as it was came to nothing.
+# What is there of the checkpoint: a run that leaves it as it was came to nothing.
 state() { stat -c '%i %y' "$checkpoint" 2>/dev/null || true; }
 # Starts, and once more if that ended at once: srun can't start a step on a node which keeps a socket of a lost one of its number.
 run() {

@@ -1,2 +1,2 @@
-if [ -n "$before" ] || ((life > 1)); then log "on $SLURM_JOB_NODELIST, $where"; fi
+if [ -n "$before" ] || ((number > 1)); then log "on $SLURM_JOB_NODELIST, $where"; fi
 run "$checkpoint" "$@"

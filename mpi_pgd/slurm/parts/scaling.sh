@@ -5,14 +5,14 @@ ranks=$((nodes * per_node))
 # sbatch asks alike for all tasks of an array, but each is to have just the nodes that it uses. The first one says so for those
 # that wait; one that has too few is queued again; what is too much is given back, unless the site forbids it.
 resize() { scontrol update JobId="$1" NumNodes="$2-$2" NumTasks=$(($2 * per_node)) "${@:3}"; }
-if ((life == 1 && nodes == SLURM_ARRAY_TASK_MIN)); then
+if ((number == 1 && nodes == SLURM_ARRAY_TASK_MIN)); then
     for task in $(squeue -h -r -j "$SLURM_ARRAY_JOB_ID" -t PD -o %K); do
         resize "${SLURM_ARRAY_JOB_ID}_$task" "$task" || true
     done
 fi
 if ((nodes > SLURM_JOB_NUM_NODES)); then
     trap '' TERM # which SLURM sends to the script of a job that is queued again
-    if ((life == 1)) && scontrol requeue "$SLURM_JOB_ID" && resize "$SLURM_JOB_ID" "$nodes" StartTime=now+5seconds; then exit 0; fi
+    if ((number == 1)) && scontrol requeue "$SLURM_JOB_ID" && resize "$SLURM_JOB_ID" "$nodes" StartTime=now+5seconds; then exit 0; fi
     log "this task measures $nodes nodes, and has $SLURM_JOB_NUM_NODES: give sbatch --array=$nodes --nodes=$nodes"
     exit 2
 fi
