@@ -1,11 +1,14 @@
 """``data make`` and ``data info``, both without ranks."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.cli.arguments import Parser, number
 from mpi_pgd.config import OPTIONS
 from mpi_pgd.errors import InputError
+
+if TYPE_CHECKING:
+    from mpi_pgd.data.table import Table
 
 
 def main(words: Sequence[str]) -> int:
@@ -21,8 +24,8 @@ def main(words: Sequence[str]) -> int:
 def parser() -> Parser:
     """Of both actions."""
     made = Parser(
-        "python -m mpi_pgd data make OUT.h5 --rows N --features P [--condition C] [--noise S] [--seed K]\n"
-        "       python -m mpi_pgd data info FILE ... [--ranks N] [--x NAME] [--y NAME]",
+        "python -m mpi_pgd data make OUT.h5 --rows N --features P [--condition C] [--noise S] [--seed K] [--loss NAME]\n"
+        "       python -m mpi_pgd data info FILE ... [--ranks N] [--x NAME] [--y NAME] [--weights NAME] [--offset NAME]",
         "Make synthetic rows with known weights, or say what is in a file and what each rank would hold.",
     )
     made.add_argument("action", choices=("make", "info"))
@@ -33,6 +36,10 @@ def parser() -> Parser:
         ("condition", "1", "make: condition number of the features' correlation"),
         ("noise", "0.1", "make: standard deviation of the noise in y"),
         ("seed", "0", "make: another seed, other rows"),
+        ("loss", "squared", "make: the loss that the targets are drawn for, logistic, softmax, poisson or gamma"),
+        ("classes", "3", "make: number of classes, with softmax"),
+        ("weights", "", "data set with each row's weight: make it, or take it"),
+        ("offset", "", "data set with what is added to each row's linear predictor: make it, or take it"),
         ("ranks", "4", "info: show what each of so many ranks would hold"),
         *((name, OPTIONS[name].default, f"info: {OPTIONS[name].metadata['text']}") for name in ("x", "y")),
     ):
@@ -48,10 +55,17 @@ def _make(arguments: Any) -> None:
 
     if len(arguments.files) > 1:
         raise InputError(f"data make was given {len(arguments.files)} files: expected one, the file to make")
-    whole = {name: number(arguments, name, int) for name in ("rows", "features", "seed")}
+    whole = {name: number(arguments, name, int) for name in ("rows", "features", "seed", "classes")}
     real = {name: number(arguments, name, float) for name in ("condition", "noise")}
-    told = not arguments.quiet
-    make(arguments.files[0], **whole, **real, force=arguments.force, watch=lambda slabs: steps("slab", slabs, told))
+    texts, told = {name: getattr(arguments, name) for name in ("loss", "weights", "offset")}, not arguments.quiet
+    make(arguments.files[0], **whole, **real, **texts, force=arguments.force, watch=lambda slabs: steps("slab", slabs, told))
+
+
+def _targets(table: "Table") -> str:
+    """What is beside the features."""
+    shape = f"({table.rows:,}, {table.targets:,}) " if table.targets > 1 else ""
+    more = [f"{what}: {name}" for what, name in (("weights", table.weights), ("offset", table.offset)) if name]
+    return "   ".join([f"{table.y}: {shape}{table.y_type}", *more])
 
 
 def _info(arguments: Any) -> None:
@@ -61,10 +75,10 @@ def _info(arguments: Any) -> None:
     from mpi_pgd.report.tables import holdings
 
     ranks = number(arguments, "ranks", int, least=1)
-    table = hdf5.inspect(files.find(arguments.files), arguments.x, arguments.y)
+    table = hdf5.inspect(files.find(arguments.files), arguments.x, arguments.y, arguments.weights, arguments.offset)
     partition = Partition(table.rows, table.features)
     print("\n".join(f"{part.path}: {part.rows:,} rows, {part.layout}" for part in table.parts))
-    print(f"{table.x}: ({table.rows:,}, {table.features:,}) {table.x_type}   {table.y}: {table.y_type}")
+    print(f"{table.x}: ({table.rows:,}, {table.features:,}) {table.x_type}   {_targets(table)}")
     print(f"features: {', '.join(table.names) or 'not named'}")
     print("\n".join(f"note: {words}" for words in table.warnings), end="\n" * bool(table.warnings))
     print(f"{partition.blocks:,} blocks of {partition.block_rows:,} rows")

@@ -15,45 +15,36 @@ with the rows of a shorter one.
 from __future__ import annotations
 
 import math
-import operator
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
+from mpi_pgd.data.draws import Floats
+from mpi_pgd.data.recipe import ALL, BASIC, Recipe, checked, whole_number
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import output
 from mpi_pgd.system.claims import Claim
 
 Watch = Callable[[Sequence[int]], Iterable[int]]
-Floats = npt.NDArray[np.float64]
 
 SLAB_BYTES = 16 * 2**20
 PANEL = 8192  # values worked on at once: enough to hide the cost of a numpy call, few enough for the L2 cache
-MAX_CONDITION = 1e24  # beyond some 1e30 the rounding of X, not `condition`, sets how close its columns are
-MAX_NOISE = 1e100  # so that y stays finite
 TRUTH_STREAM = 2**64 - 1  # no slab has this index
+TARGETS, WEIGHTS, OFFSET = 1, 2, 3  # streams of a slab, beside that of its rows
+HEAVIEST = 4  # weights are whole numbers from 1
 
 # A near-normal value is the sum of the four 16-bit parts of a word: 0 to 4 * 65535, its mean half of that. A part is
 # uniform on 2**16 values, so its variance is (2**32 - 1) / 12.
 CENTRE = 2.0 * 65535.0
 SPREAD = math.sqrt((2.0**32 - 1.0) / 3.0)
 PARTS = np.uint64(0x0000_FFFF_0000_FFFF)
-
-
-class Recipe(NamedTuple):
-    """What a file's numbers depend on, apart from how many rows there are."""
-
-    features: int  # number of columns of X, at least 1
-    condition: float  # condition number of the features' correlation matrix, 1 to 1e24; 1 if there is one feature
-    noise: float  # standard deviation of the noise in y, in the units of y, 0 to 1e100
-    seed: int  # 0 to 2**64 - 1
 
 
 def make(
@@ -65,17 +56,21 @@ def make(
     seed: int = 0,
     force: bool = False,
     watch: Watch = iter,
+    **more: Any,
 ) -> None:
-    """Write a regression problem with known weights, y = X @ true_coef + true_intercept + noise, to an HDF5 file.
+    """Write a regression problem with known weights to an HDF5 file: eta = X @ true_coef + true_intercept, and y = eta + noise.
 
     The file holds float64 `X` (rows, features) and `y` (rows,), both contiguous, `true_coef` (features,), the scalar
     `true_intercept`, and the arguments as attributes. Each column of X has mean 0 and variance 1, each pair of columns
     the same correlation. The file appears whole or not at all.
 
+    For another loss y is drawn from the model that it is the likelihood of; with classes `true_coef` is (features, classes), and
+    `true_intercept` (classes,). Weights are whole numbers from 1 to 4, an offset has mean 0 and deviation 1/2.
+
     Args:
         path: the file to write; its folder has to exist.
         rows: number of rows, at least 1.
-        features, condition, noise, seed: see `Recipe`.
+        features, condition, noise, seed, more: see `Recipe`.
         force: a file of that name that was not made here may be overwritten.
         watch: is given the first row of each slab, and gives them back one by one, to tell how far it is.
 
@@ -83,10 +78,10 @@ def make(
         InputError: an argument is out of range, the file can't be written, the disk is too small, or a file of
             that name would be lost.
     """
-    rows = _whole("rows", rows, 1, 2**63 - 1)
-    recipe = _checked(features, condition, noise, seed)
+    rows = whole_number("rows", rows, 1, 2**63 - 1)
+    recipe = checked(features, condition, noise, seed, **more)
     target = Path(path)
-    _check_target(target, rows, recipe.features)
+    _check_target(target, rows, recipe)
     file = Path(os.path.realpath(target))
     with Claim(f"data make {target}", file.parent, [file.name], f".{file.name}.lock") as claim:
         output.spare(f"data make {target}", {file: _foreign}, force)
@@ -104,9 +99,25 @@ def slab_rows(features: int) -> int:
 
 
 def truth(recipe: Recipe) -> tuple[Floats, float]:
-    """The true weights of a recipe: coef, float64 (features,), and intercept; near-normal, mean 0, variance 1."""
+    """The true weights of a recipe whose targets are numbers: coef, float64 (features,), and intercept; near-normal, variance 1."""
     values = normals(_stream(recipe.seed, TRUTH_STREAM), recipe.features + 1)
     return values[1:], float(values[0])
+
+
+def truths(recipe: Recipe) -> tuple[Floats, Floats]:
+    """The true weights of any recipe: coef, float64 (outputs, features), and intercept (outputs,).
+
+    Where targets are drawn, the linear predictors vary as `draws.KINDS` says, whatever the features.
+    """
+    if not recipe.kind:
+        coef, intercept = truth(recipe)
+        return coef[np.newaxis], np.array([intercept])
+    values = normals(_stream(recipe.seed, TRUTH_STREAM), recipe.outputs * (recipe.features + 1)).reshape(recipe.outputs, -1)
+    own, shared = _mixture(recipe)
+    for line in values[:, 1:]:
+        total = shared * math.fsum(line)
+        line *= recipe.kind.spread / math.sqrt(own * own * math.fsum(line * line) + total * total)
+    return values[:, 1:], values[:, 0] / 2
 
 
 def slab(recipe: Recipe, index: int) -> tuple[Floats, Floats]:
@@ -136,6 +147,37 @@ def slab(recipe: Recipe, index: int) -> tuple[Floats, Floats]:
     return x, y
 
 
+def beside(recipe: Recipe, index: int, x: Floats, y: Floats, rows: int) -> dict[str, Floats]:
+    """What is written beside X for the first `rows` of a slab, or some more: `y`, and weights and offsets, if there are to be any.
+
+    `x` and `y` are what `slab` gave; `y` is used up.
+    """
+    offset = np.zeros(0)
+    if recipe.offset:
+        offset = normals(_stream(recipe.seed, index, OFFSET), len(y)) / 2
+        y += offset
+    if recipe.kind:
+        stream = _stream(recipe.seed, index, TARGETS)
+        step = max(1, PANEL // recipe.features)
+        coef, intercept = truths(recipe)
+        for start in range(0, rows, step):  # whole ones, each drawn from where the one before ended
+            here = slice(start, start + step)
+            eta = np.array([_fold(x[here].T * line[:, np.newaxis]) + one for line, one in zip(coef, intercept, strict=True)])
+            if recipe.offset:
+                eta += offset[here]
+            y[here] = recipe.kind.draw(eta, partial(_uniforms, stream), partial(normals, stream))
+    found = {"y": y}
+    if recipe.weights:
+        words = _stream(recipe.seed, index, WEIGHTS).random_raw(rows)
+        found[recipe.weights] = (words % np.uint64(HEAVIEST)).astype(np.float64) + 1.0
+    return found | ({recipe.offset: offset} if recipe.offset else {})
+
+
+def _uniforms(stream: np.random.Philox, count: int) -> Floats:
+    """The next `count` numbers of a stream between 0 and 1, neither of them included."""
+    return ((stream.random_raw(count) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
 def normals(stream: np.random.Philox, count: int) -> Floats:
     """The next `count` near-normal values of a stream, float64 (count,): mean 0, variance 1, within 3.47 of 0."""
     words = stream.random_raw(count)
@@ -153,9 +195,13 @@ def normals(stream: np.random.Philox, count: int) -> Floats:
     return values
 
 
-def _stream(seed: int, index: int) -> np.random.Philox:
-    """The random words of one slab, or of the truth: the key is the pair itself, so no two share a stream."""
-    return np.random.Philox(key=np.array([seed, index], dtype=np.uint64))
+def _stream(seed: int, index: int, purpose: int = 0) -> np.random.Philox:
+    """The random words of one slab, or of the truth: the key is the pair itself, so no two share a stream.
+
+    Those for another `purpose` are so far behind that nobody comes to them.
+    """
+    counter = np.array([0, 0, 0, purpose], dtype=np.uint64)
+    return np.random.Philox(key=np.array([seed, index], dtype=np.uint64), counter=counter)
 
 
 def _mixture(recipe: Recipe) -> tuple[float, float]:
@@ -182,7 +228,8 @@ def _fold(panel: Floats) -> Floats:
 def _foreign(path: Path) -> str:
     """Why a file that is there would be lost; nothing if it was made here, and so can be made again."""
     with suppress(*output.FAILURES), h5py.File(path, "r", locking=False) as file:
-        if set(file) == {"X", "y", "true_coef", "true_intercept"} and set(file.attrs) == {"rows", *Recipe._fields}:
+        named = {str(file.attrs[name]) for name in ("weights", "offset") if name in file.attrs}
+        if set(file) == {"X", "y", "true_coef", "true_intercept", *named} and BASIC <= set(file.attrs) <= ALL:
             return ""
     return "it has not made"
 
@@ -192,53 +239,27 @@ def _write(path: Path, rows: int, recipe: Recipe, watch: Watch) -> None:
     # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
     with h5py.File(path, "w", libver=("earliest", "v108")) as file:
         for name, value in {"rows": rows, **recipe._asdict()}.items():
-            file.attrs.create(name, value, dtype="<f8" if isinstance(value, float) else "<u8")
-        coef, intercept = truth(recipe)
-        file.create_dataset("true_coef", data=coef, dtype="<f8", track_times=False)
-        file.create_dataset("true_intercept", data=intercept, dtype="<f8", track_times=False)
+            if name not in Recipe._field_defaults or value != Recipe._field_defaults[name]:
+                dtype = {float: "<f8", int: "<u8"}.get(type(value))
+                file.attrs.create(name, value, dtype=dtype)
+        coef, intercept = truths(recipe)
+        true = (coef.T, intercept) if recipe.outputs > 1 else (coef[0], intercept[0])
+        for name, numbers in zip(("true_coef", "true_intercept"), true, strict=True):
+            file.create_dataset(name, data=numbers, dtype="<f8", track_times=False)
         x = file.create_dataset("X", (rows, recipe.features), dtype="<f8", track_times=False)
-        y = file.create_dataset("y", (rows,), dtype="<f8", track_times=False)
+        columns = {
+            name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False)
+            for name in filter(None, ("y", recipe.weights, recipe.offset))
+        }
         for start in watch(range(0, rows, height)):
             stop = min(start + height, rows)
             x_slab, y_slab = slab(recipe, start // height)
             x[start:stop] = x_slab[: stop - start]
-            y[start:stop] = y_slab[: stop - start]
+            for name, numbers in beside(recipe, start // height, x_slab, y_slab, stop - start).items():
+                columns[name][start:stop] = numbers[: stop - start]
 
 
-def _checked(features: int, condition: float, noise: float, seed: int) -> Recipe:
-    features = _whole("features", features, 1, 2**60)
-    condition = _real("condition", condition, 1.0, MAX_CONDITION)
-    if features == 1 and condition > 1.0:
-        raise InputError(
-            f"condition {condition:g} was asked for with 1 feature, whose condition number is always 1: "
-            "ask for 2 features or more, or leave condition at 1"
-        )
-    return Recipe(features, condition, _real("noise", noise, 0.0, MAX_NOISE), _whole("seed", seed, 0, 2**64 - 1))
-
-
-def _whole(name: str, value: int, low: int, high: int) -> int:
-    """`value` as an int between `low` and `high`, or an InputError that names it."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = low - 1
-    if not low <= number <= high:
-        raise InputError(f"{name} is {value!r}, but has to be a whole number from {low} to {high}: change {name}")
-    return number
-
-
-def _real(name: str, value: float, low: float, high: float) -> float:
-    """`value` as a float between `low` and `high`, or an InputError that names it."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not low <= number <= high:
-        raise InputError(f"{name} is {value!r}, but has to be a number from {low:g} to {high:g}: change {name}")
-    return number
-
-
-def _check_target(target: Path, rows: int, features: int) -> None:
+def _check_target(target: Path, rows: int, recipe: Recipe) -> None:
     """Find out before the work whether a file of this size can be put at `target`."""
     folder = target.parent
     if not os.path.isdir(folder):  # noqa: PTH112  (unlike Path.is_dir, no exception for names that are too long)
@@ -247,7 +268,8 @@ def _check_target(target: Path, rows: int, features: int) -> None:
         raise InputError(f"{target} is a folder, but has to be the name of the file to write: add a file name")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{target} can't be written, as the folder {folder} is not writable: choose another")
-    needed = 8 * (rows * (features + 1) + features) + 2**16
+    features, columns = recipe.features, 1 + bool(recipe.weights) + bool(recipe.offset)
+    needed = 8 * (rows * (features + columns) + recipe.outputs * features) + 2**16
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
