@@ -68,7 +68,7 @@ def rows_for(comm: Any, seconds: float) -> tuple[list[Any], int]:
 
     from mpi_pgd.data.partition import Partition
     from mpi_pgd.engine.arrays import aligned
-    from mpi_pgd.engine.block import Block
+    from mpi_pgd.engine.block import Block, Blocks
     from mpi_pgd.engine.tasks import GradientTask
     from mpi_pgd.losses.squared import Squared
 
@@ -89,7 +89,7 @@ def rows_for(comm: Any, seconds: float) -> tuple[list[Any], int]:
         taken.append(perf_counter() - start)
     count = np.array(max(1, round(seconds / median(taken))))
     comm.Bcast(count)
-    return [one, *(block() for _ in range(int(count) - 1))], step * int(count) * comm.size
+    return Blocks([one, *(block() for _ in range(int(count) - 1))]), step * int(count) * comm.size
 
 
 def contestants(comm: Any, shard: list[Any], rows: int, limit: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
@@ -103,7 +103,7 @@ def contestants(comm: Any, shard: list[Any], rows: int, limit: int) -> tuple[Cal
     from mpi_pgd.engine.loop import rounds
     from mpi_pgd.engine.query import Query
     from mpi_pgd.engine.sums import Sums
-    from mpi_pgd.engine.tasks import GradientTask
+    from mpi_pgd.engine.tasks import Ask, GradientTask
     from mpi_pgd.losses.squared import Squared
     from mpi_pgd.modes.peer_to_peer import PeerToPeer
     from mpi_pgd.observers.clock import Clock
@@ -113,10 +113,10 @@ def contestants(comm: Any, shard: list[Any], rows: int, limit: int) -> tuple[Cal
     names, blocks = nodes(comm), Partition(rows, FEATURES).blocks
     task = GradientTask(Squared(), FEATURES, len(shard[0].y))
     ones = np.ones(FEATURES + 1)
-    objective = Objective(rows, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
+    objective = Objective(rows, Scaling.of(0 * ones, ones, ones, True, True), Squared(), None, True)
 
     def go(timed: bool) -> Any:
-        driver = FitDriver(objective, task, Nesterov("auto"), limit, 0.0, lambda *_: None, History(0.0))
+        driver = FitDriver(objective, {Ask.GRADIENT: task}, Nesterov("auto"), limit, 0.0, lambda *_: None, History(0.0))
         clock = Clock(comm, names, 0, rounds_of(comm.size)) if timed else None
         query = Query([task])
         rounds(PeerToPeer(comm), shard, Sums(query, blocks), driver, query, [clock] if clock else [])

@@ -19,6 +19,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import nodes
+from mpi_pgd.engine.block import Blocks
 from mpi_pgd.engine.loop import rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial, Sums
@@ -92,7 +93,8 @@ class Nap:
 class Sleep:
     """A map that sleeps: many hosts on few cores then compute as if each had its own."""
 
-    uneven = False
+    uneven = coarse = False
+    bound = None
 
     def __init__(self, features: int) -> None:
         self.layout, self.width = Layout({"all": (features + 2,)}), features + 1
@@ -130,7 +132,7 @@ def _descend(team: MPI.Intracomm, topology: Any, count: int, features: int, work
     sums.peaks[:] = 1.0
     sums.rebound()
     clock = Clock(team, nodes(team), team.size - topology.workers)
-    shard: Any = [Nap(work / topology.workers)] if topology.worker >= 0 else []
+    shard: Any = Blocks([Nap(work / topology.workers)] if topology.worker >= 0 else [])
     rounds(topology, shard, sums, SomeRounds(count), query, [clock])
     clock.close()
     parts = clock.costs.mean()

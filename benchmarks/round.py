@@ -113,7 +113,7 @@ class Bench:
     def ours(self, order_free: bool) -> Callable[[], None]:
         """One round of the real loop, peer-to-peer, with the bound of the sums already exchanged."""
         from mpi_pgd.data.partition import Partition
-        from mpi_pgd.engine.block import Block
+        from mpi_pgd.engine.block import Block, Blocks
         from mpi_pgd.engine.loop import rounds
         from mpi_pgd.engine.query import Query
         from mpi_pgd.engine.sums import Sums
@@ -123,7 +123,7 @@ class Bench:
 
         cut = Partition(self.rows, self.features)
         step = cut.block_rows
-        shard = [Block(self.x[i : i + step], self.y[i : i + step]) for i in range(0, len(self.x), step)]
+        shard = Blocks(Block(self.x[i : i + step], self.y[i : i + step]) for i in range(0, len(self.x), step))
         mode, driver = PeerToPeer(self.comm), OneRound(self.w)
         query = Query([GradientTask(Squared(), self.features, step)])
         sums = Sums(query, cut.blocks, order_free)
@@ -265,11 +265,11 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
     from mpi_pgd.drivers.fit import FitDriver
     from mpi_pgd.drivers.history import History
     from mpi_pgd.drivers.objective import Objective, Scaling
-    from mpi_pgd.engine.block import Block
+    from mpi_pgd.engine.block import Block, Blocks
     from mpi_pgd.engine.loop import rounds
     from mpi_pgd.engine.query import Query
     from mpi_pgd.engine.sums import Sums
-    from mpi_pgd.engine.tasks import GradientTask
+    from mpi_pgd.engine.tasks import Ask, GradientTask
     from mpi_pgd.losses.squared import Squared
     from mpi_pgd.modes.peer_to_peer import PeerToPeer
     from mpi_pgd.observers.clock import Clock
@@ -278,7 +278,7 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
     bench = Bench(comm, 20_000, features)
     cut = Partition(bench.rows, features)
     step = cut.block_rows
-    shard = [Block(bench.x[i : i + step], bench.y[i : i + step]) for i in range(0, len(bench.x), step)]
+    shard = Blocks(Block(bench.x[i : i + step], bench.y[i : i + step]) for i in range(0, len(bench.x), step))
     held = [0, 0]
 
     def watch(number: int, value: float, norm: float) -> None:
@@ -289,9 +289,9 @@ def loop_growth(comm: Any, features: int, first: int = 5, last: int = 50) -> tup
             held[1] = tracemalloc.get_traced_memory()[1]
 
     ones = np.ones(features + 1)
-    objective = Objective(bench.rows, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
+    objective = Objective(bench.rows, Scaling.of(0 * ones, ones, ones, True, True), Squared(), None, True)
     task = GradientTask(objective.loss, features, step)
-    driver = FitDriver(objective, task, Nesterov("auto"), last + 1, 0.0, watch, History(0.0))
+    driver = FitDriver(objective, {Ask.GRADIENT: task}, Nesterov("auto"), last + 1, 0.0, watch, History(0.0))
     query = Query([task])
     sums, clock = Sums(query, cut.blocks), Clock(comm, nodes(comm), 0)
     tracemalloc.start()

@@ -72,16 +72,16 @@ def keep(folder: Path, features: int) -> None:
     from mpi_pgd.drivers.objective import Objective, Scaling
     from mpi_pgd.engine.query import Query
     from mpi_pgd.engine.sums import Sums
-    from mpi_pgd.engine.tasks import GradientTask
+    from mpi_pgd.engine.tasks import Ask, GradientTask
     from mpi_pgd.losses.squared import Squared
     from mpi_pgd.observers.snapshot import RankState, Snapshots
     from mpi_pgd.solvers.nesterov import Nesterov
 
     comm, history = MPI.COMM_WORLD, History(perf_counter())
     ones = np.ones(features + 1)
-    objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
+    objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), Squared(), None, True)
     task = GradientTask(objective.loss, features, 1)
-    driver = FitDriver(objective, task, Nesterov("auto"), 1, 0.0, lambda *_: None, history)
+    driver = FitDriver(objective, {Ask.GRADIENT: task}, Nesterov("auto"), 1, 0.0, lambda *_: None, history)
     query, held, updates = Query([task]), RankState(history), comm.rank == 0
     snapshots = Snapshots(held, driver, Sums(query, 1), updates=updates, takes=True, comm=comm, every=0, done=lambda: None)
     taken = []

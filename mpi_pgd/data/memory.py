@@ -1,7 +1,7 @@
 """A shard held in memory: blocks that are read once, then iterated over in every round."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from mpi_pgd.data.piece import Piece
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import scheduler
 
@@ -31,7 +32,7 @@ class MemoryShard:
 
     def __init__(self, table: Table, partition: Partition, reading: Callable[[range], None] = lambda _: None) -> None:
         self.table, self.partition, self.reading = table, partition, reading
-        self.blocks = np.zeros(0, dtype=np.int64)  # the numbers of those that it yields, ascending
+        self.held = np.zeros(0, dtype=np.int64)  # the numbers of the blocks that it yields, ascending, in whole panels
         self.pieces: list[Piece] = []  # runs of neighbouring blocks that were read together
         self.peaks = np.zeros(partition.features + table.targets)  # the largest magnitudes, targets last, over all that was read
         self.heaviest = 0.0 if table.weighted else 1.0  # the largest weight of a row, likewise
@@ -40,13 +41,25 @@ class MemoryShard:
         self.owners: Owners = np.zeros(0, dtype=np.int32)  # who holds which block, as far as this rank was told
         self.rows_read = 0
         self._read: dict[int, Block] = {}
-        self._stored: list[Block] = []
-        self._yielded = self._stored
-        same = np.dtype(table.x_type) == np.float64
-        self._wide = aligned((0 if same else partition.block_rows, partition.features), np.float64)
+        self._panels: dict[int, Block] = {}  # by the first of its blocks; they are the same rows
+        self._same = np.dtype(table.x_type) == np.float64
+        self._yielded: dict[int, tuple[list[Block], list[Block]]] = {}  # by blocks together: as stored, and as float64
 
-    def __iter__(self) -> Iterator[Block]:
-        return self._widened() if len(self._wide) else iter(self._yielded)
+    def blocks_of(self, together: int) -> tuple[list[Block], list[Block]]:
+        """Blocks, or panels, that this rank holds: as they are stored, and as they are yielded."""
+        if together not in self._yielded:
+            stored = [(self._read if together == 1 else self._panels)[block] for block in self.held[::together].tolist()]
+            wide = stored
+            if not self._same:  # all share one room, in which they are widened one by one
+                room = aligned((max((one.rows for one in stored), default=0), self.partition.features), np.float64)
+                wide = [Block(room[: one.rows], one.y, one.weights, one.offset, one.start) for one in stored]
+            self._yielded[together] = stored, wide
+        return self._yielded[together]
+
+    def blocks(self, query: Query) -> Iterable[Block]:
+        """Those that the answer to ``query`` is made of."""
+        stored, wide = self.blocks_of(self.partition.panel if query.task.coarse else 1)
+        return wide if self._same else _widened(stored, wide)
 
     def first_row(self) -> Vector:
         """Row 0 as (features + targets,) float64, targets last; -inf everywhere on a rank that has not read it."""
@@ -70,15 +83,8 @@ class MemoryShard:
         """
         for run in runs(self.missing(blocks)):
             self._fill(run)
-        self.blocks = blocks
-        self._stored = [self._read[block] for block in blocks.tolist()]
-        # All share one room, in which they are widened one by one.
-        self._yielded = [Block(self._wide[: one.rows], one.y) for one in self._stored] if len(self._wide) else self._stored
-
-    def _widened(self) -> Iterator[Block]:
-        for stored, wide in zip(self._stored, self._yielded, strict=True):
-            np.copyto(wide.x, stored.x)
-            yield wide
+        self.held = blocks
+        self._yielded = {}
 
     def _fill(self, run: range) -> None:
         rows, step = self.partition.span(run), self.partition.block_rows
@@ -91,7 +97,10 @@ class MemoryShard:
         self.pieces.append(piece)
         self.rows_read += len(rows)
         for place, block in enumerate(run):
-            self._read[block] = piece.part(slice(place * step, (place + 1) * step)).block()
+            for found, size in ((self._read, 1), (self._panels, self.partition.panel)):
+                if block % size == 0:
+                    here = slice(place * step, (place + size) * step)
+                    found[block] = piece.part(here).block(rows.start + here.start)
 
     def _note(self, first: int, part: Piece) -> None:
         """Note the peaks and what the targets are; complain about the first value that can't be used."""
@@ -106,6 +115,12 @@ class MemoryShard:
         if part.offset is not None:
             self.farthest = max(self.farthest, _farthest(self.table.offset, first, part.offset))
         self.labels.note(part.y)
+
+
+def _widened(stored: Iterable[Block], wide: Iterable[Block]) -> Iterator[Block]:
+    for narrow, block in zip(stored, wide, strict=True):
+        np.copyto(block.x, narrow.x)
+        yield block
 
 
 def _first_bad(table: Table, first: int, part: Piece) -> str:

@@ -17,6 +17,8 @@ NOBODY = -1  # an owner: the block has to be read by somebody
 BLOCK_BYTES = 896 * 1024  # as float64; a block is read twice a round, so it should stay in a core's own cache
 SMALLEST, LARGEST = 64, 4096  # rows; multiples of 8, so that each block of a shard is aligned like the first
 AT_LEAST = 32  # blocks, as long as that leaves the smallest block: fewer could not be shared out
+PANEL_ROWS = 1024  # of rows that are shared out together, likewise: enough to add up p x p numbers once for all of them
+PANEL_FEATURES = 16_384  # at most: with more, nobody asks for p x p numbers
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,27 @@ class Partition:
         """Number of blocks."""
         return -(-self.rows // self.block_rows)
 
-    def shard(self, worker: int, workers: int) -> range:
-        """The blocks that ``worker`` of ``workers`` holds: neighbours, at most one block more than any other worker's.
+    @property
+    def panel(self) -> int:
+        """Neighbouring blocks that are always held together, a panel; the last panel may be smaller."""
+        if self.features > PANEL_FEATURES:
+            return 1
+        return max(1, min(PANEL_ROWS, self.rows // AT_LEAST) // self.block_rows)
 
-        A worker of -1 (a server, which holds no rows) gets none, and so do the last workers if there are more than blocks.
+    def shard(self, worker: int, workers: int) -> range:
+        """The blocks that ``worker`` of ``workers`` holds: neighbours, at most one panel more than any other worker's.
+
+        A worker of -1 (a server, which holds no rows) gets none, and so do the last workers if there are more than panels.
         """
         if worker < 0:
             return range(0)
-        return range(self.blocks * worker // workers, self.blocks * (worker + 1) // workers)
+        panels = -(-self.blocks // self.panel)
+        first, last = (min(panels * number // workers * self.panel, self.blocks) for number in (worker, worker + 1))
+        return range(first, last)
+
+    def most(self, workers: int) -> int:
+        """Blocks of the largest shard among so many workers, at most."""
+        return min(-(-self.blocks // self.panel // workers) * self.panel, self.blocks)
 
     def share_out(self, owners: Owners, workers: int) -> None:
         """Give the blocks that nobody holds to the workers that hold the fewest; as ``shard`` if none is held. In place."""
@@ -54,8 +69,15 @@ class Partition:
                 blocks = self.shard(worker, workers)
                 owners[blocks.start : blocks.stop] = worker
             return
-        held = np.bincount(owners[owners != NOBODY], minlength=workers)
-        owners[free] = np.repeat(np.arange(workers), _levelled(held, len(free)) - held)
+        panels = owners[:: self.panel].copy()
+        taken = panels != NOBODY
+        held = np.bincount(panels[taken], minlength=workers)
+        panels[~taken] = np.repeat(np.arange(workers), _levelled(held, len(panels) - int(taken.sum())) - held)
+        owners[:] = np.repeat(panels, self.panel)[: len(owners)]
+
+    def rebalanced(self, owners: Owners, seconds: NDArray[np.float64]) -> Owners:
+        """``rebalanced`` for whole panels; ``owners`` has a number for each block."""
+        return np.repeat(rebalanced(owners[:: self.panel], seconds), self.panel)[: len(owners)]
 
     def span(self, blocks: range) -> range:
         """The rows of a run of neighbouring blocks."""

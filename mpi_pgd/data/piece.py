@@ -49,9 +49,9 @@ class Piece(NamedTuple):
         """Some of the rows, as views."""
         return Piece(self.x[rows], self.y[..., rows], *(None if each is None else each[rows] for each in self[2:]))
 
-    def block(self) -> Block:
-        """These rows as a block."""
-        return Block(self.x, self.y)
+    def block(self, start: int) -> Block:
+        """These rows as a block, of which ``start`` is the global number of the first."""
+        return Block(self.x, self.y, self.weights, self.offset, start)
 
     @property
     def nbytes(self) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 import numpy as np
@@ -13,7 +13,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.state import dump, load
 from mpi_pgd.engine.sums import Partial, Vote
-from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.engine.tasks import Ask, Task
 from mpi_pgd.errors import InputError
 from mpi_pgd.solvers import Solver
 from mpi_pgd.solvers.evaluation import Evaluation
@@ -45,18 +45,26 @@ class FitDriver:
     """
 
     def __init__(
-        self, objective: Objective, task: GradientTask, solver: Solver, limit: int, tol: float, watch: Watch, history: History
+        self,
+        objective: Objective,
+        tasks: Mapping[Ask, Task],
+        solver: Solver,
+        limit: int,
+        tol: float,
+        watch: Watch,
+        history: History,
+        start: Vector | None = None,
     ) -> None:
-        self.of, self.task, self.solver, self.limit, self.tol, self.watch = objective, task, solver, limit, tol, watch
-        self.state = solver.init(np.zeros(objective.size), objective.curvature())
+        self.of, self.solver, self.limit, self.tol, self.watch = objective, solver, limit, tol, watch
+        self.asks, self.tasks = list(tasks), list(tasks.values())
+        self.state = solver.init(objective.start() if start is None else start, objective.curvature())
         self.gradient = np.empty(objective.size)
-        self.sums = np.empty(task.layout.width)
-        self.parts = task.layout.split(self.sums)
-        self.best = np.zeros(task.width)
+        self._sums = [np.empty(task.layout.width) for task in self.tasks]
+        self.best = np.zeros(self.tasks[0].width)
         self.history = history
         self.status: Status | None = None  # why it ended
         self.rounds = 0  # updates made
-        self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a sum over rows
+        self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a mean
         self.step = self.rounding = 0.0  # of the last update, and of the gradient
         self._lowest = [math.inf, math.inf, math.inf]
         self._smallest, self._fell = math.inf, 0.0  # of the gradient's norms; the round when it fell last
@@ -77,6 +85,10 @@ class FitDriver:
 
     def open(self, query: Query) -> None:
         """Start at zero, or where ``load`` says."""
+        self._ask(query)
+
+    def _ask(self, query: Query) -> None:
+        query.number = self.asks.index(self.state.ask)
         self.of.to_user(self.state.point, query.point)
 
     def update(self, partial: Partial, query: Query) -> None:
@@ -84,40 +96,58 @@ class FitDriver:
         if partial.votes[Vote.ROWS] != self.of.rows:
             raise RuntimeError(f"{partial.votes[Vote.ROWS]:.0f} of {self.of.rows} rows were summed")
         broken = partial.votes[Vote.BROKEN] > 0
-        value = math.inf if broken else self._evaluate(partial, query.point)
-        self.status = self._judge(value, partial.votes)
-        if self.status == Status.DIVERGED:
-            query.point[: len(self.best)] = self.best
-            self.objective, self.gradient_norm, self.loss = self._lowest
+        found = self._too_far() if broken else self._evaluate(partial, query)
+        self.status = self._judge(found.value, partial.votes)
         if self.status:
-            query.stop = True
+            self._end(query)
             return
-        self.state = self.solver.update(self.state, Evaluation(value, self.gradient, self.rounding))
+        self.state = self.solver.update(self.state, found)
         self.step = self.state.step
         self.rounds += 1
-        self.of.to_user(self.state.point, query.point)
+        self._ask(query)
 
-    def _evaluate(self, partial: Partial, point: Vector) -> float:
+    def _end(self, query: Query) -> None:
+        """Stop at the weights that were judged; at the best ones if the fit ran away, or these were a trial."""
+        trial = self.state.steps.recovers and self.objective > self._lowest[0] and self.status != Status.CONVERGED
+        if self.status == Status.DIVERGED or trial:
+            query.point[: len(self.best)] = self.best
+            self.objective, self.gradient_norm, self.loss = self._lowest
+        query.stop = True
+
+    def _too_far(self) -> Evaluation:
+        """Sums that are not finite; the history's line is that of the round before, as nothing is gained."""
+        if self.history.objective:
+            self.history.add(self.history.objective[-1], self.history.gradient_norm[-1], self.step)
+            self.watch(self.rounds, self.objective, self.gradient_norm)
+        return Evaluation(math.inf, self.gradient, self.rounding)
+
+    def _evaluate(self, partial: Partial, query: Query) -> Evaluation:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
-        partial.total(self.sums)
-        value = self.of.value_and_gradient(self.parts, self.state.point, self.gradient)
+        task, sums, point = query.task, self._sums[query.number], query.point
+        partial.total(sums)
+        parts = task.layout.split(sums)
+        value = self.of.value_and_gradient(parts, self.state.point, self.gradient)
         norm = math.sqrt(np.dot(self.gradient, self.gradient))
         if not self.history.objective:
-            self.history.first = hashlib.sha256(self.sums.astype("<f8").tobytes()).hexdigest()
+            self.history.first = hashlib.sha256(sums.astype("<f8").tobytes()).hexdigest()
         self.history.add(value, norm, self.step)
-        self.objective, self.gradient_norm, self.loss = value, norm, float(self.parts["value"])
+        self.objective, self.gradient_norm = value, norm
+        self.loss = float(parts["value"] / self.of.aims.weight) - self.of.aims.floor
         self.rounding = self.of.rounding(point, self.loss)
         if value < self._lowest[0]:
             self._lowest = [value, norm, self.loss]
-            self.best[:] = point
+            self.best[:] = point[: len(self.best)]
         if norm <= FALLEN * self._smallest:
             self._fell = self.rounds
         self._smallest = min(norm, self._smallest)
         self.watch(self.rounds, value, norm)
-        return value
+        packed = parts.get("hessian")
+        hessian = None if packed is None else self.of.hessian(packed, float(parts["weight"]))
+        return Evaluation(value, self.gradient, self.rounding, hessian)
 
     def _judge(self, value: float, votes: Vector) -> Status | None:
-        if not math.isfinite(value) or not math.isfinite(self.gradient_norm) or self._rose(value):
+        finite = math.isfinite(value) and math.isfinite(self.gradient_norm)
+        if not (finite or (self.history.objective and self.state.steps.recovers)) or (finite and self._rose(value)):
             return Status.DIVERGED
         if self.gradient_norm <= self.tol * self.history.gradient_norm[0]:
             return Status.CONVERGED

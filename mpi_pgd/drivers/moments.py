@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.moments import MomentsTask
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial
-from mpi_pgd.engine.tasks import MomentsTask
+from mpi_pgd.engine.tasks import RowLoss
 from mpi_pgd.errors import InputError
 
 CONSTANT = 2.0**-49  # deviation over peak: below it, a column varies by the rounding of its values alone
@@ -15,20 +16,27 @@ LARGEST, SMALLEST = 1e280, 1e-240  # of what is formed of the data: squares, pro
 
 
 class Moments(NamedTuple):
-    """Of the columns, y last, the same on every rank: each (p + 1,) float64."""
+    """Of the columns, the q targets last, the same on every rank; rows count as their weights say."""
 
-    mean: Vector  # of the rows
-    deviation: Vector  # the root of the mean square about the mean (divided by n); 0 if nothing but rounding varies
-    peak: Vector  # the largest magnitude
+    mean: Vector  # (p + q,) of the rows
+    deviation: (
+        Vector  # (p + q,) the root of the mean square about the mean (divided by the weight); 0 if nothing but rounding varies
+    )
+    peak: Vector  # (p + q,) the largest magnitude
+    weight: float  # the sum of the rows' weights
+    floor: float  # the mean of the least losses that there can be
+    shares: Vector  # (k,) of the weight, each class's; () without classes
 
     @classmethod
     def of(cls, vector: Vector) -> "Moments":
         """From what ``vector`` gave."""
-        return cls(*np.split(vector, 3))
+        width = int(vector[0])
+        mean, deviation, peak, rest = np.split(vector[1:], width * np.arange(1, 4))
+        return cls(mean, deviation, peak, float(rest[0]), float(rest[1]), rest[2:])
 
     def vector(self) -> Vector:
-        """(3 (p + 1),): [mean | deviation | peak]."""
-        return np.concatenate(self)
+        """[p + q | mean | deviation | peak | weight | floor | shares]."""
+        return np.concatenate([[len(self.mean)], *self[:3], self[3:5], self.shares])
 
 
 class MomentsDriver:
@@ -38,18 +46,31 @@ class MomentsDriver:
     The values are multiplied by a power of two for each column, ``unit``, that brings its peak near 1: so no square over- or
     underflows.
 
-    ``first`` is the first of n ``rows``, and ``peak`` the largest magnitudes over all of them: (p + 1,), y last. A full block has
-    ``block_rows``.
+    ``first`` is the first row, and ``peak`` the largest magnitudes over all of them: (p + q,), the targets last. A full block has
+    ``block_rows``. ``heaviest`` is the largest weight of a row. The rest is for ``MomentsTask``.
     """
 
-    def __init__(self, rows: int, first: Vector, peak: Vector, block_rows: int) -> None:
-        self.rows, self.peak = rows, peak
+    def __init__(
+        self,
+        first: Vector,
+        peak: Vector,
+        block_rows: int,
+        features: int,
+        loss: RowLoss,
+        heaviest: float = 1.0,
+        classes: int = 0,
+        shifted: bool = False,
+    ) -> None:
+        self.peak = peak
         self.unit = units(peak)
-        self.task = MomentsTask(self.unit, block_rows)
+        self.task = MomentsTask(self.unit, block_rows, features, loss, classes, shifted)
         self.mean, self.deviation = first.copy(), np.zeros_like(first)
+        self.weight = self.floor = 0.0
+        self.shares = np.zeros(classes)
         largest = 2 * peak * self.unit
-        # On each number of a block's answer, in any of the passes, so that no pass has to be repeated: (2 (p + 1),).
-        self.bound = np.concatenate([block_rows * largest, block_rows * largest * largest])
+        # On each number of a block's answer, in any of the passes, so that no pass has to be repeated.
+        most = block_rows * heaviest
+        self.bound = np.concatenate([most * largest, most * largest * largest, np.full(2 + classes, most)])
         self._passes = 0
 
     def open(self, query: Query) -> None:
@@ -58,20 +79,22 @@ class MomentsDriver:
 
     def update(self, partial: Partial, query: Query) -> None:
         """Keep the moments; go on about the means, or stop."""
-        sums = self.task.layout.split(partial.total(np.empty(partial.width)) / self.rows)
-        shift = sums["sums"]
+        sums = self.task.layout.split(partial.total(np.empty(partial.width)))
+        self.weight = float(sums["weight"])
+        shift = sums["sums"] / self.weight
         self.mean = query.point + shift / self.unit
         self._passes += 1
         if self._passes == 2:
-            scaled = np.sqrt(np.maximum(sums["squares"] - shift * shift, 0.0))
+            scaled = np.sqrt(np.maximum(sums["squares"] / self.weight - shift * shift, 0.0))
             scaled[scaled <= CONSTANT * self.peak * self.unit] = 0.0
             self.deviation = scaled / self.unit
+            self.floor, self.shares = float(sums["floor"] / self.weight), sums["shares"] / self.weight
             query.stop = True
         query.point[:] = self.mean
 
     def moments(self) -> Moments:
         """What was found."""
-        return Moments(self.mean, self.deviation, self.peak)
+        return Moments(self.mean, self.deviation, self.peak, self.weight, self.floor, self.shares)
 
 
 def units(peak: Vector) -> Vector:
@@ -80,12 +103,13 @@ def units(peak: Vector) -> Vector:
     return np.where(peak > 0, np.ldexp(1.0, -exponent), 1.0)
 
 
-def check_range(moments: Moments, standardize: bool, x: str, y: str) -> None:
+def check_range(moments: Moments, features: int, standardize: bool, x: str, y: str) -> None:
     """Refuse values whose squares, products or weights float64 can't hold; ``x`` and ``y`` are the data sets' names."""
-    peak, target = moments.peak[:-1], float(moments.peak[-1])
-    if target and not SMALLEST**0.5 < target < LARGEST**0.5:
-        raise InputError(_beyond(f"{y} has", target, "its squares"))
-    spread = moments.deviation[:-1] if standardize else peak
+    peak, target = moments.peak[:features], float(moments.peak[features:].max())
+    for largest in moments.peak[features:]:
+        if largest and not SMALLEST**0.5 < largest < LARGEST**0.5:
+            raise InputError(_beyond(f"{y} has", float(largest), "its squares"))
+    spread = moments.deviation[:features] if standardize else peak
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
         formed = [peak, *([] if standardize else [peak * peak]), *([peak * target, target / spread] if target else [])]
     # A column that is constant has no weight to find: all it must not do is overflow.

@@ -1,12 +1,13 @@
 """From sums over the rows, in the user's units, to the objective and its gradient where the solver works."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.hessian import unpacked
 from mpi_pgd.losses import Loss
 from mpi_pgd.penalties import Penalty
 
@@ -14,82 +15,131 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Scaling(NamedTuple):
-    """The change of units z = (x - mean) / scale, applied to the weights, never to the rows."""
+    """The change of units z = (x - mean) / scale, applied to the weights, never to the rows. Of p columns and q targets."""
 
-    mean: Vector  # (p + 1,), y last; zeros without an intercept
+    mean: Vector  # (p + q,), the targets last; zeros without an intercept
     scale: Vector  # (p,); infinite where a column is constant (zero, without an intercept): its weight stays 0
     spread: Vector  # (p,) the root mean square of each z; 0 where it is constant
-    peak: Vector  # (p + 1,) the largest magnitudes, in the user's units, y last
+    peak: Vector  # (p + q,) the largest magnitudes, in the user's units, the targets last
 
     @classmethod
-    def of(cls, mean: Vector, deviation: Vector, peak: Vector, intercept: bool, standardize: bool) -> "Scaling":
-        """From the moments (p + 1,) of the columns and of y. Without an intercept deviations are from zero: another model."""
+    def of(cls, mean: Vector, deviation: Vector, peak: Vector, intercept: bool, standardize: bool, targets: int = 1) -> "Scaling":
+        """From the moments (p + q,) of the columns and q targets. Without an intercept deviations are from zero: another model."""
+        p = len(mean) - targets
         centre = mean if intercept else np.zeros_like(mean)
-        size = deviation[:-1] if intercept else np.hypot(deviation[:-1], mean[:-1])
+        size = deviation[:p] if intercept else np.hypot(deviation[:p], mean[:p])
         scale = np.where(size > 0, size if standardize else 1.0, np.inf)
         return cls(centre, scale, size / scale, peak)
 
 
+class Aims(NamedTuple):
+    """What of the targets an objective has to know beside their means."""
+
+    weight: float  # the sum of the rows' weights
+    outputs: int = 1  # k, of the model
+    floor: float = 0.0  # the mean of the least losses: objectives are counted from there
+    start: Vector | None = None  # (k,) the intercept of a model that has nothing else; zeros if not given
+    curvature: float = math.inf  # of the losses about there, if they have no bound
+
+
 class Objective:
-    """F(v, c) = 1/n sum of losses + penalties of the weights v (p,) of the scaled features; c, the intercept, is not penalised.
+    """F(V, c) = mean of losses + penalties of the weights V (k, p) of the scaled features; c (k,), the intercept, is not penalised.
 
     Where the loss knows the best intercept, mean(y) - mean(x)'w for least squares, it is no unknown: it is kept there, and what is
     descended on is the objective's minimum over it. Hence the first gradient is that of the signal, however far from 0 y lies.
-    The penalties act on v, as glmnet's do.
+    The penalties act on V, as glmnet's do. Unknowns are [V | c], row by row.
     """
 
-    def __init__(self, rows: int, scaling: Scaling, loss: Loss, penalties: Sequence[Penalty], intercept: bool) -> None:
-        self.rows, self.scaling, self.loss, self.penalties, self.intercept = rows, scaling, loss, penalties, intercept
-        self.features = len(scaling.scale)
-        self.free = int(intercept and not loss.centred)  # an intercept that has to be found, which is that on centred features
-        self.size = self.features + self.free  # of the unknowns
-        self._scratch = np.empty(self.features)
-        self._spread = np.append(scaling.spread, np.ones(self.free))
-        away = np.append(EPSILON * scaling.peak[:-1] / scaling.scale, np.zeros(self.free))
+    def __init__(
+        self, rows: int, scaling: Scaling, loss: Loss, penalty: Penalty | None, intercept: bool, aims: Aims | None = None
+    ) -> None:
+        self.rows, self.scaling, self.loss, self.intercept = rows, scaling, loss, intercept
+        self.aims = aims or Aims(float(rows))
+        self.penalty = penalty or Penalty([], scaling.scale, self.aims.outputs)
+        self.features, self.outputs = len(scaling.scale), self.aims.outputs
+        free = intercept and not loss.centred  # an intercept that has to be found, which is that on centred features
+        self.free = self.outputs if free else 0
+        self.weights = self.outputs * self.features
+        self.size = self.weights + self.free  # of the unknowns
+        self.bend = min(loss.curvature, self.aims.curvature)  # the losses' curvature, in order of magnitude
+        self._scratch = np.empty(self.weights)
+        self._spread = np.append(np.tile(scaling.spread, self.outputs), np.ones(self.free))
+        p = self.features
+        away = np.append(np.tile(EPSILON * scaling.peak[:p] / scaling.scale, self.outputs), np.zeros(self.free))
         spread = self._spread
         self._errors = float(np.dot(spread, spread)), float(np.dot(spread, away)), float(np.dot(away, away))
 
+    def start(self) -> Vector:
+        """The unknowns (size,) of a model that has an intercept alone."""
+        unknowns = np.zeros(self.size)
+        if self.free and self.aims.start is not None:
+            unknowns[self.weights :] = self.aims.start
+        return unknowns
+
     def to_user(self, unknowns: Vector, point: Vector) -> None:
-        """Write ``unknowns`` (size,) in the user's units into ``point`` [w (p) | c]."""
-        p = self.features
-        np.divide(unknowns[:p], self.scaling.scale, out=point[:p])
-        centre = unknowns[p] if self.free else self.scaling.mean[p]
-        point[p] = centre - np.dot(self.scaling.mean[:p], point[:p]) if self.intercept else 0.0
+        """Write ``unknowns`` (size,) in the user's units into ``point`` [w (k, p) | c (k,)]."""
+        p, k, size, mean = self.features, self.outputs, self.weights, self.scaling.mean
+        weights = point[:size].reshape(k, p)
+        np.divide(unknowns[:size].reshape(k, p), self.scaling.scale, out=weights)
+        centre = unknowns[size:] if self.free else mean[p:]
+        for number in range(k):
+            point[size + number] = centre[number] - np.dot(mean[:p], weights[number]) if self.intercept else 0.0
+
+    def from_user(self, point: Vector) -> Vector:
+        """The unknowns (size,) of ``point``; an intercept that the loss knows is not taken over."""
+        p, k, size = self.features, self.outputs, self.weights
+        unknowns, weights = self.start(), point[:size].reshape(k, p)
+        with np.errstate(invalid="ignore"):
+            scaled = np.where(np.isfinite(self.scaling.scale), weights * self.scaling.scale, 0.0)
+        unknowns[:size] = scaled.ravel()
+        if self.free:
+            unknowns[size:] = point[size : size + k] + weights @ self.scaling.mean[:p]
+        return unknowns
 
     def value_and_gradient(self, sums: Mapping[str, Vector], unknowns: Vector, gradient: Vector) -> float:
         """F at ``unknowns`` from the sums of a ``GradientTask``; writes its ``gradient`` (size,)."""
-        p = self.features
-        slopes, weights = gradient[:p], unknowns[:p]
-        np.multiply(self.scaling.mean[:p], sums["slopes"], out=slopes)
+        p, size, weight = self.features, self.weights, self.aims.weight
+        slopes = gradient[:size].reshape(self.outputs, p)
+        np.multiply(self.scaling.mean[:p], sums["slopes"][:, None], out=slopes)
         np.subtract(sums["gradient"], slopes, out=slopes)
         slopes /= self.scaling.scale
-        slopes /= self.rows
-        value = float(sums["value"] / self.rows)
-        for penalty in self.penalties:
-            value += penalty.value_and_gradient(weights, self._scratch)
-            slopes += self._scratch
+        slopes /= weight
+        value = float(sums["value"] / weight) - self.aims.floor
+        value += self.penalty.value_and_gradient(unknowns[:size], self._scratch)
+        gradient[:size] += self._scratch
         if self.free:
-            gradient[p] = sums["slopes"] / self.rows
+            gradient[size:] = sums["slopes"] / weight
         return value
 
+    def hessian(self, packed: Vector, weight: float) -> Vector:
+        """That of F (size, size), from the sums of a ``HessianTask`` over rows of this weight."""
+        whole = unpacked(packed, self.outputs, self.features)
+        whole /= weight
+        diagonal = np.einsum("ii->i", whole)
+        diagonal[: self.weights] += self.penalty.curvature
+        return whole
+
     def rounding(self, point: Vector, value: float) -> float:
-        """A bound on the norm of the rounding error of the gradient at ``point`` [w (p) | c], where the losses sum up to ``value``.
+        """A bound on the norm of the rounding error of the gradient at ``point``, that of a task, where the mean loss is ``value``.
 
         A row's slope is off by the rounding of x'w + c - y, by at most epsilon (|x|'|w| + |c| + |y|) times the curvature; and its
         product with the column by epsilon |x| |slope|. Sums over blocks add nothing; many rows average, so it is seldom reached.
         """
-        peak = self.scaling.peak
-        largest = np.dot(np.abs(point[: self.features], out=self._scratch), peak[:-1])
-        off = self.loss.curvature * EPSILON * float(largest + abs(point[self.features]) + peak[-1])
-        size = self.loss.slope_size(value / self.rows)
+        p, k, size, peak = self.features, self.outputs, self.weights, self.scaling.peak
+        weights = np.abs(point[:size], out=self._scratch).reshape(k, p)
+        largest = max(np.dot(weights[number], peak[:p]) + abs(point[size + number]) for number in range(k))
+        off = self.bend * EPSILON * float(largest + peak[p:].max())
+        slope = self.loss.slope_size(max(value, 0.0))
         spread, both, away = self._errors
-        return math.sqrt(spread * off**2 + 2 * both * off * size + away * size**2)
+        return math.sqrt(spread * off**2 + 2 * both * off * slope + away * slope**2)
 
     def curvature(self) -> tuple[float, float]:
         """Between which the largest eigenvalue of the Hessian lies: its largest diagonal element, and its trace.
 
-        Of a loss whose curvature varies, these are of the largest Hessian that there may be.
+        Of a loss whose curvature varies, these are of the largest Hessian that there may be; of one without a bound of that, of
+        the one at the start, and the trace is inf.
         """
-        diagonal = self.loss.curvature * self._spread**2
-        diagonal[: self.features] += sum(penalty.curvature for penalty in self.penalties)
-        return float(diagonal.max()) or 1.0, float(diagonal.sum()) or 1.0
+        diagonal = self.bend * self._spread**2
+        diagonal[: self.weights] += self.penalty.curvature
+        most = float(diagonal.sum()) if math.isfinite(self.loss.curvature) else math.inf
+        return float(diagonal.max()) or 1.0, most or 1.0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.block import Source
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial, Sums
 
@@ -66,7 +66,7 @@ class Observer:
 
 def rounds(
     mode: Mode,
-    blocks: Iterable[Block],
+    source: Source,
     sums: Sums,
     driver: Driver,
     query: Query,
@@ -86,7 +86,7 @@ def rounds(
         partial = sums.begin(query, mode.maximum)
         tell(began, query)
         task = query.task.bind(query.point)
-        for block in blocks:
+        for block in source.blocks(query):
             task(block, partial.slot(block.rows))
         partial.close(*flags())
         tell(mapped, query)

@@ -51,7 +51,7 @@ class Sums:
     """
 
     def __init__(self, query: Query, blocks: int, order_free: bool = True) -> None:
-        widths = [task.layout.width for task in query.tasks]
+        self._tasks, widths = query.tasks, [task.layout.width for task in query.tasks]
         self.peaks = np.zeros(sum(widths))  # those of all partials, one after the other
         self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
         views = np.split(self.peaks, np.cumsum(widths)[:-1])
@@ -72,9 +72,23 @@ class Sums:
             maximum(self.peaks)
             self.rebound()
             self._version = query.bound
-        partial = self._partials[query.number]
+        partial, known = self._partials[query.number], query.task.bound
+        if known is not None and not partial.bounded:
+            self._foresee(query.number, known)
         partial.clear()
         return partial
+
+    def _foresee(self, number: int, known: Vector) -> None:
+        """Have the bound of an answer that was not asked for before, so that it need not be asked for twice.
+
+        Its last numbers are those of which a bound is ``known``; the first ones are as in the answer to the first task.
+        """
+        first = self._tasks[0].layout.width
+        here = slice(sum(task.layout.width for task in self._tasks[:number]), None)
+        self.exchanged[here][:first] = self.exchanged[:first]
+        self.exchanged[here][first : first + len(known)] = known
+        self._partials[number].peaks[:] = self.exchanged[here][: first + len(known)]
+        self._partials[number].rebound()
 
     def update(self, judge: "Callable[[Partial, Query], None]", query: Query) -> None:
         """What whoever updates does with reduced sums: judge them, or have the query answered again with another bound."""
@@ -91,7 +105,7 @@ class Partial:
 
     ``width`` is the length of a block's vector, and ``blocks`` the number of them over all ranks. If ``order_free``, each is split,
     so that the order of the sums does not matter; else they are just added. ``peaks`` (width,) are the largest magnitudes of each
-    number over this rank's blocks since ``clear``.
+    number over this rank's blocks since ``clear``. It is ``bounded`` once the bound was taken from some.
     """
 
     def __init__(self, width: int, blocks: int, order_free: bool = True, peaks: Vector | None = None) -> None:
@@ -117,6 +131,7 @@ class Partial:
 
     def rebound(self) -> None:
         """Take the bound from ``peaks``, which have been exchanged: the same on every rank."""
+        self.bounded = bool(self.peaks.any())
         if self.order_free:
             exponent = np.maximum(np.frexp(self.peaks)[1] + HEADROOM, SMALLEST)
             exponent[self.peaks == 0] = SMALLEST

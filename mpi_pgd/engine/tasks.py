@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,34 @@ from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 
 BlockMap = Callable[[Block, Vector], None]  # a block, and where its vector is to be written
-Loss = Callable[[Vector, Vector, Vector], None]  # of a block's rows; see ``losses.Loss``
+
+
+class Ask(IntEnum):
+    """What a solver can ask of a round, beside the objective and its gradient over all rows, which come with each."""
+
+    GRADIENT = 0  # nothing else
+    HESSIAN = 1  # the Hessian over all rows
+    SAMPLE = 2  # the Hessian over some rows, spread evenly
+    PRECISE = 3  # the gradient in twice the precision
+    COLUMNS = 4  # the Hessian of some of the columns
+    BATCH = 5  # objective and gradient over some rows, drawn by chance: in place of those over all
+
+
+class RowLoss(Protocol):
+    """What the tasks here want of a loss; see ``losses.Loss``."""
+
+    @property
+    def rooms(self) -> int:
+        """Lines that it wants to work in."""
+
+    def __call__(self, y: Vector, eta: Vector, value: Vector, room: Vector) -> None:
+        """Each row's loss into ``value``, its slope in place of ``eta``."""
+
+    def curvatures(self, y: Vector, eta: Vector, out: Vector, room: Vector) -> None:
+        """Each row's second derivatives."""
+
+    def floor(self, y: Vector, out: Vector, room: Vector) -> None:
+        """Each row's least loss over all eta."""
 
 
 class Layout:
@@ -32,26 +60,39 @@ class Task(Protocol):
 
     layout: Layout  # what comes back
     width: int  # numbers of the point at which it is evaluated
-    uneven: bool  # some parts may shrink while others don't: the bound of the sums is taken anew for each query
+
+    @property
+    def uneven(self) -> bool:
+        """Whether some parts may shrink while others don't: the bound of the sums is taken anew for each query."""
+
+    @property
+    def coarse(self) -> bool:
+        """Whether a vector is so long that it wants many rows: panels of neighbouring blocks in place of blocks."""
+
+    @property
+    def bound(self) -> Vector | None:
+        """Of the numbers behind those of the driver's first task, which are as there, if it is known beforehand."""
 
     def bind(self, point: Vector) -> BlockMap:
         """What maps a block at ``point``, whose first ``width`` numbers count, to its vector (layout.width,)."""
 
 
 class GradientTask:
-    """The task of a descent: ``gradient`` X'slope (p,), ``slopes`` their sum, and ``value``, the sum of the losses.
+    """The task of a descent: ``gradient`` X'slope (k, p), ``slopes`` their sums (k,), and ``value``, the sum of the losses.
 
-    The point is ``[w (p) | c]``, in the user's units.
+    All rows count as their weights say. The point is ``[w (k, p) | c (k,)]``, in the user's units, for k outputs.
     """
 
-    uneven = False
+    uneven = coarse = False
+    bound = None
 
-    def __init__(self, loss: Loss, features: int, block_rows: int) -> None:
-        self.layout = Layout({"gradient": (features,), "slopes": (), "value": ()})
-        self.width = features + 1
-        self.loss = loss
-        self._lines: Vector = aligned((2, block_rows), np.float64)
-        self._lines[0] = 1.0
+    def __init__(self, loss: RowLoss, features: int, block_rows: int, outputs: int = 1) -> None:
+        self.layout = Layout({"gradient": (outputs, features), "slopes": (outputs,), "value": ()})
+        self.width = outputs * (features + 1)
+        self.loss, self.outputs = loss, outputs
+        self._lines: Vector = aligned((outputs + 1, block_rows), np.float64)  # eta, then slopes, of each output; values
+        self._room: Vector = aligned((loss.rooms, block_rows), np.float64)
+        self._ones = np.ones(block_rows)
 
     def bind(self, point: Vector) -> BlockMap:
         """Nothing is allocated for a block.
@@ -59,54 +100,50 @@ class GradientTask:
         The rows stream through the cache and push out all else, Python's own objects too: so what is the same for all blocks is
         looked up here, once a round.
         """
-        loss, lines, full = self.loss, self._lines, self._lines.shape[1]
-        eta, features = lines[1], self.width - 1
+        return self._single(point) if self.outputs == 1 else self._several(point)
+
+    def _single(self, point: Vector) -> BlockMap:
+        loss, lines, full, all_ones, all_room = self.loss, self._lines, self._lines.shape[1], self._ones, self._room
+        features = self.width - 1
         w, intercept = point[:features], point[features]
-        add = np.add
+        eta, value = lines
+        add, dot, multiply = np.add, np.dot, np.multiply
 
         def mapped(block: Block, out: Vector) -> None:
-            rows, pair, linear = block.rows, lines, eta
+            rows, pair, linear, losses, ones, room = block.rows, lines, eta, value, all_ones, all_room
             if rows < full:  # the last block alone
-                pair = lines[:, :rows]
-                linear = pair[1]
+                pair, ones, room = lines[:, :rows], all_ones[:rows], all_room[:, :rows]
+                linear, losses = pair
             block.dot(w, linear)
             if intercept:
                 add(linear, intercept, linear)
-            loss(block.y, pair, out[features:])
+            if block.offset is not None:
+                add(linear, block.offset, linear)
+            loss(block.y, linear, losses, room)
+            if block.weights is None:
+                dot(pair, ones, out[features:])
+            else:
+                dot(pair, block.weights, out[features:])
+                multiply(linear, block.weights, linear)
             block.tdot(linear, out[:features])
 
         return mapped
 
-
-class MomentsTask:
-    """``sums`` and ``squares`` (p + 1,) of the columns, y last, less a point (p + 1,), all times ``unit`` (p + 1,)."""
-
-    uneven = True  # about the means sums may be far smaller, in one column and not in others: each is to have all its digits
-
-    def __init__(self, unit: Vector, block_rows: int) -> None:
-        self.width = len(unit)
-        self.layout = Layout({"sums": (self.width,), "squares": (self.width,)})
-        self.unit = unit
-        self._less: Vector = aligned((block_rows, self.width - 1), np.float64)
-        self._target = np.empty(block_rows)
-        self._ones = np.ones(block_rows)
-
-    def bind(self, point: Vector) -> BlockMap:
-        """About ``point``."""
-        unit, about, features = self.unit, point[: self.width] * self.unit, self.width - 1
+    def _several(self, point: Vector) -> BlockMap:
+        k, width = self.outputs, self.width
+        w, intercept = point[: width - k].reshape(k, -1), point[width - k : width, None]
 
         def mapped(block: Block, out: Vector) -> None:
-            rows = block.rows
-            ones, less, target = self._ones[:rows], self._less[:rows], self._target[:rows]
-            sums, squares = out[: features + 1], out[features + 1 :]
-            block.scaled(unit[:features], less)  # first: a difference of large values may overflow
-            np.multiply(block.y, unit[features], out=target)
-            less -= about[:features]
-            target -= about[features]
-            np.dot(ones, less, out=sums[:features])
-            sums[features] = np.dot(ones, target)
-            np.multiply(less, less, out=less)
-            np.dot(ones, less, out=squares[:features])
-            squares[features] = np.dot(target, target)
+            lines, room = self._lines[:, : block.rows], self._room[:, : block.rows]
+            eta = lines[:k]
+            block.dots(w, eta)
+            eta += intercept
+            if block.offset is not None:
+                eta += block.offset
+            self.loss(block.y, eta, lines[k], room)
+            np.dot(lines, self._ones[: block.rows] if block.weights is None else block.weights, out=out[width - k :])
+            if block.weights is not None:
+                eta *= block.weights
+            block.tdots(eta, out[: width - k].reshape(k, -1))
 
         return mapped

@@ -5,35 +5,57 @@ from typing import Protocol
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.squared import Squared
+from mpi_pgd.losses.targets import TargetFacts, Targets
 
 
 class Loss(Protocol):
-    """A loss per row, seen only through the linear predictor eta = x'w + c. Its options are its own fields.
+    """A loss per row, seen only through its linear predictors eta = x'w + c, one for each of k outputs. Options are its fields.
+
+    Rows know nothing of each other, so they can be split any way. Arrays are float64: ``y`` (rows,) as ``labels`` says, or
+    (k, rows) where a row has k targets; ``eta`` (rows,), or (k, rows) with k > 1 outputs; ``room`` (rooms, rows) to work in.
 
     Attributes:
         centred: whatever the weights, on features of mean zero the best intercept is the mean of y.
-        curvature: bounds the second derivative in eta, over all eta and y.
+        curvature: bounds the second derivative in eta, over all eta and y; inf if nothing does.
+        rooms: lines that it wants to work in.
     """
 
-    centred: bool
-    curvature: float
+    @property
+    def centred(self) -> bool:
+        """See above."""
 
-    def __call__(self, y: Vector, lines: Vector, sums: Vector) -> None:
-        """The rows' slopes, and their sums.
+    @property
+    def curvature(self) -> float:
+        """See above."""
 
-        Sums, never means: rows can be split any way, and the division by n is done once. All are float64.
+    @property
+    def rooms(self) -> int:
+        """See above."""
 
-        Args:
-            y: (rows,) the targets.
-            lines: (2, rows), a line of ones and eta; eta is replaced by each row's slope, the derivative of its loss in eta.
-            sums: (2,), into which go the sum of the slopes and the sum of the losses.
+    def labels(self, facts: TargetFacts) -> Targets:
+        """How the targets are read, from what is known of all of them.
+
+        Raises:
+            InputError: they are none of this loss.
         """
 
-    def slope_size(self, value: float) -> float:
-        """The root mean square of the slopes where the mean of the losses is ``value``: a bound, in order of magnitude."""
+    def __call__(self, y: Vector, eta: Vector, value: Vector, room: Vector) -> None:
+        """Each row's loss into ``value`` (rows,), but for a constant of its target; in place of ``eta`` the derivatives in eta."""
 
-    def explained(self, value: float, variance: float) -> float | None:
-        """The part of the targets' variance that is explained where the mean of the losses is ``value``; None if there is none."""
+    def curvatures(self, y: Vector, eta: Vector, out: Vector, room: Vector) -> None:
+        """The second derivatives, into ``out`` (rows,); with k outputs the upper triangle of each row's, (k (k + 1) / 2, rows)."""
+
+    def floor(self, y: Vector, out: Vector, room: Vector) -> None:
+        """Each row's least ``value`` over all eta, into ``out`` (rows,)."""
+
+    def start(self, mean: Vector) -> Vector:
+        """The intercept (k,) of a model that has nothing else, from the targets' mean (k,): the shares of more than two classes."""
+
+    def slope_size(self, value: float) -> float:
+        """The root mean square of the slopes where the mean loss is ``value`` above the floor: a bound, in order of magnitude."""
+
+    def explained(self, value: float, null: float) -> float | None:
+        """Which part of ``null``, the mean loss of the intercept alone, is gone at ``value``; None if there is none."""
 
 
 LOSSES: dict[str, Callable[..., Loss]] = {

@@ -5,13 +5,15 @@ from time import perf_counter, thread_time
 
 import numpy as np
 from mpi4py import MPI
+from numpy.typing import NDArray
 
-from mpi_pgd.data.partition import Owners, rebalanced
+from mpi_pgd.data.partition import Owners
 from mpi_pgd.engine.loop import Observer
 from mpi_pgd.engine.query import Query
 from mpi_pgd.system.log import LOG
 
 FIRST, SELDOM = 4, 128  # rounds until the first look; each time half as many more, but no more than these
+Share = Callable[[Owners, NDArray[np.float64]], Owners]  # who should hold which block, by the seconds that each worker takes
 Move = Callable[[Owners], str]  # has every rank hold the blocks that it owns, or says why all is as before; collective
 
 
@@ -22,8 +24,8 @@ class Balance(Observer):
     ``crowded``, ranks share cores, so others' work is not to count.
     """
 
-    def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, crowded: bool, move: Move) -> None:
-        self.comm, self.worker, self.owners, self.move = comm, worker, owners, move
+    def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, crowded: bool, share: Share, move: Move) -> None:
+        self.comm, self.worker, self.owners, self.share, self.move = comm, worker, owners, share, move
         self.now = thread_time if crowded else perf_counter
         self.took = np.zeros(SELDOM)
         self.count, self.look = 0, FIRST
@@ -53,7 +55,7 @@ class Balance(Observer):
         workers, medians = everyone[everyone[:, 0] >= 0].T
         seconds = np.zeros(int(workers.max()) + 1)  # the last workers may hold nothing
         seconds[workers.astype(int)] = medians
-        after = rebalanced(self.owners, seconds)
+        after = self.share(self.owners, seconds)
         changed = int((after != self.owners).sum())
         trouble = self.move(after) if changed else ""
         if changed and not trouble:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from time import perf_counter, sleep, thread_time
 
-from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.block import Block, Source
+from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
 
 FAIL_SLOW = 10.0  # times slower, from the round in which a rank fails slow
@@ -63,13 +64,14 @@ class Delayed:
     ranks that share its core as one does that has more to do.
     """
 
-    def __init__(self, blocks: Iterable[Block], stragglers: list[Straggler | Exponential], rank: int, worker: int) -> None:
-        self.blocks = blocks
+    def __init__(self, source: Source, stragglers: list[Straggler | Exponential], rank: int, worker: int) -> None:
+        self.source = source
         self.lags = [_lag(item, worker) for item in stragglers if _concerns(item, rank, worker)]
 
-    def __iter__(self) -> Iterator[Block]:
+    def blocks(self, query: Query) -> Iterator[Block]:
+        """Those of the source, then the lag."""
         begun = thread_time()
-        yield from self.blocks
+        yield from self.source.blocks(query)
         worked = thread_time() - begun
         for lag in self.lags:
             lag(worked)

@@ -23,7 +23,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.system import output
 from mpi_pgd.system.claims import Claim
 
-MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"3"
+MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"4"
 COLUMNS = ("objective", "gradient_norm", "step", "seconds")  # of the history
 ARRAYS = ("setup", "state", *COLUMNS)  # in the order of the file
 HEADER_BYTES = 64 << 20  # at most: the names of a million files
@@ -52,7 +52,7 @@ class Checkpoint(NamedTuple):
     rounds: int  # updates made
     elapsed: float  # seconds that the runs so far took together
     first: str  # sha256 of the sums at the start (``rules.fit.History``); empty before the first snapshot
-    setup: Vector  # (3 (p + 1),): means, deviations, peaks (y last); empty if the run had not got so far
+    setup: Vector  # see ``drivers.moments.Moments.vector``; empty if the run had not got so far
     state: Vector  # the snapshot's vector; empty if setup is, or if no round was made
     history: Sequence[Vector]  # of COLUMNS: (rounds,) each
 
@@ -229,12 +229,19 @@ def _flaw(checkpoint: Checkpoint) -> str:
         return "it has rounds without a state, or a state without a setup"
     if bool(rounds) != bool(checkpoint.first) or not re.fullmatch("([0-9a-f]{64})?", checkpoint.first):
         return "it has rounds without a digest of the first sums, or the reverse"
-    if len(setup) % 3 or 0 < len(setup) < 6:
-        return f"its setup has {len(setup)} numbers"
     if not all(np.isfinite(vector).all() for vector in (setup, *checkpoint.history)):
         return "it holds numbers that are not finite"
-    if (setup[len(setup) // 3 :] < 0).any():
-        return "its setup has a negative deviation or peak"
+    return _setup_flaw(setup) if len(setup) else ""
+
+
+def _setup_flaw(setup: Vector) -> str:
+    """As ``_flaw``; see ``drivers.moments.Moments.vector``."""
+    width = float(setup[0])
+    if not (width >= 2 and width.is_integer() and len(setup) >= 3 * width + 3):
+        return f"its setup has {len(setup)} numbers"
+    *_, spread, rest = np.split(setup, [1 + int(width), 1 + 3 * int(width)])
+    if (spread < 0).any() or rest[0] <= 0:
+        return "its setup has a negative deviation, peak or weight"
     return ""
 
 

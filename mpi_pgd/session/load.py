@@ -44,7 +44,7 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
     )
     owners = np.full(problem.partition.blocks, NOBODY, dtype=np.int32)
     if mode.worker >= 0:
-        owners[shard.blocks] = mode.worker
+        owners[shard.held] = mode.worker
     problem.comm.Allreduce(MPI.IN_PLACE, owners, MPI.MAX)
     problem.partition.share_out(owners, mode.workers)
     _own(problem, mode, shard, owners, checked)
@@ -56,7 +56,7 @@ def move_blocks(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners
 
     What a rank gave away is still in its memory, so that all is as it was where one of them has no room, or can't read.
     """
-    before, owned = shard.blocks, shard.owners
+    before, owned = shard.held, shard.owners
     try:
         _own(problem, mode, shard, owners)
     except InputError as error:

@@ -9,6 +9,8 @@ from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
 from mpi_pgd.engine.loop import Mode, StopFlags, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
+from mpi_pgd.losses import LOSSES
+from mpi_pgd.options import made
 from mpi_pgd.session.descend import descend, sums_of
 from mpi_pgd.session.inspect import Problem
 
@@ -19,11 +21,13 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     Raises:
         InputError: values are so large or small that their squares can't be held.
     """
-    peak = shard.peaks.copy()
-    problem.comm.Allreduce(MPI.IN_PLACE, peak, MPI.MAX)
-    first = shard.first_row()
-    problem.comm.Allreduce(MPI.IN_PLACE, first, MPI.MAX)  # of whoever has read it
-    driver = MomentsDriver(problem.rows, first, peak, problem.partition.block_rows)
+    features, loss = problem.table.features, made(LOSSES[problem.settings.loss], problem.settings)
+    seen = np.concatenate([shard.first_row(), shard.peaks, [shard.heaviest, shard.farthest]])
+    problem.comm.Allreduce(MPI.IN_PLACE, seen, MPI.MAX)  # the first row is that of whoever has read it
+    first, peak, (heaviest, farthest) = np.split(seen, [len(shard.peaks), 2 * len(shard.peaks)])
+    if loss.centred:
+        peak[features:] += farthest
+    driver = MomentsDriver(first, peak, problem.partition.block_rows, features, loss, float(heaviest), shifted=loss.centred)
     query = Query([driver.task])
     sums = sums_of(problem, query)
     sums.peaks[:] = driver.bound
@@ -32,7 +36,7 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     vector = driver.moments().vector()
     problem.comm.Bcast(vector)  # a worker of a server has seen no sums
     moments = Moments.of(vector)
-    check_range(moments, problem.settings.standardize, problem.table.x, problem.table.y)  # on all ranks alike
+    check_range(moments, features, problem.settings.standardize, problem.table.x, problem.table.y)  # on all ranks alike
     return moments
 
 

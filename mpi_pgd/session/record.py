@@ -98,7 +98,7 @@ def _record(course: Course) -> dict[str, Any]:
         "moved_blocks": descent.moved,
         "losses": list(course.losses),
         **_origin(problem, course.deadline),
-        "r2": driver.of.loss.explained(driver.loss / table.rows, float(course.setup.deviation[-1]) ** 2),
+        "r2": driver.of.loss.explained(driver.loss, float(np.sum(course.setup.deviation[table.features :] ** 2)) / 2),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.solvers.momentum import Momentum
@@ -19,13 +20,21 @@ class Solver(Protocol):
 
     Its state is a NamedTuple of arrays, numbers and other such states, with
 
-    - ``point`` (size,), where the next round evaluates,
+    - ``point`` (size,), where the next round evaluates, and ``ask``, what it evaluates (``engine.tasks.Ask``),
     - ``step``, the length of the last step, 0 before the first,
     - ``steps``, with ``gain(norm)``, what the first step from a gradient of this norm is to lower the objective by, in order of
-      magnitude, inf if it may rise, as that is mended; and ``sound``, whether it can be gone on from.
+      magnitude, inf if it may rise, as that is mended; ``sound``, whether it can be gone on from; and ``recovers``, whether the
+      solver comes back from points that are too far: where the objective is higher, or inf.
 
     Only the solver knows the rest.
+
+    Attributes:
+        needs: what it may ask for.
     """
+
+    @property
+    def needs(self) -> frozenset[Ask]:
+        """See above."""
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Any:
         """The state before the first round; the largest eigenvalue of the Hessian lies between those of ``curvature``."""

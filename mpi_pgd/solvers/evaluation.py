@@ -6,8 +6,9 @@ from mpi_pgd.engine.arrays import Vector
 
 
 class Evaluation(NamedTuple):
-    """What a round found at ``state.point``: the objective, its gradient (size,), and a bound on the norm of its rounding error."""
+    """What a round found at ``state.point``."""
 
-    value: float
-    gradient: Vector
-    rounding: float
+    value: float  # of the objective, but for what is not smooth
+    gradient: Vector  # (size,) of that
+    rounding: float  # a bound on the norm of the gradient's rounding error
+    hessian: Vector | None = None  # (size, size) of that, where it was asked for

@@ -1,11 +1,12 @@
 """Gradient descent."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
 
@@ -18,12 +19,18 @@ class Descent(NamedTuple):
     step: float
     scratch: Vector
 
+    @property
+    def ask(self) -> Ask:
+        """The gradient alone, always."""
+        return Ask.GRADIENT
+
 
 @dataclass(frozen=True)
 class GradientDescent:
     """w <- w - step * g."""
 
     step: str | float = step_option()
+    needs: ClassVar[frozenset[Ask]] = frozenset()
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Descent:
         """Start at ``weights``."""

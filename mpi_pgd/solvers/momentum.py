@@ -1,11 +1,12 @@
 """Gradient descent with momentum."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.options import BITS, SOLVER, option
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
@@ -20,6 +21,11 @@ class HeavyBall(NamedTuple):
     step: float
     scratch: Vector
 
+    @property
+    def ask(self) -> Ask:
+        """The gradient alone, always."""
+        return Ask.GRADIENT
+
 
 @dataclass(frozen=True)
 class Momentum:
@@ -29,6 +35,7 @@ class Momentum:
     """
 
     step: str | float = step_option()
+    needs: ClassVar[frozenset[Ask]] = frozenset()
     momentum: float = option(SOLVER, 0.9, "of the solver momentum", "a number from 0 to below 1", lambda v: 0 <= v < 1, facts=BITS)
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> HeavyBall:

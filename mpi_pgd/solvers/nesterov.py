@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
 
@@ -21,6 +22,11 @@ class Accelerated(NamedTuple):
     step: float
     scratch: Vector
 
+    @property
+    def ask(self) -> Ask:
+        """The gradient alone, always."""
+        return Ask.GRADIENT
+
 
 @dataclass(frozen=True)
 class Nesterov:
@@ -32,6 +38,7 @@ class Nesterov:
     """
 
     step: str | float = step_option()
+    needs: ClassVar[frozenset[Ask]] = frozenset()
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Accelerated:
         """Start at ``weights``, at rest."""

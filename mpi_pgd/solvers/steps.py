@@ -29,6 +29,11 @@ class FixedStep(NamedTuple):
         """Always."""
         return True
 
+    @property
+    def recovers(self) -> bool:
+        """Never."""
+        return False
+
     def next(self, point: Vector, gradient: Vector, rounding: float) -> "FixedStep":
         """The same always."""
         return self
@@ -76,6 +81,11 @@ class LearntStep(NamedTuple):
     def sound(self) -> bool:
         """Whether there is a curvature to go on with."""
         return 0 < self.lipschitz < math.inf
+
+    @property
+    def recovers(self) -> bool:
+        """Not from where the objective is not finite."""
+        return False
 
     def next(self, point: Vector, gradient: Vector, rounding: float) -> "LearntStep":
         """From ``point`` (size,) along ``gradient`` (size,); ``rounding`` bounds the norm of the gradient's own rounding error."""

@@ -119,7 +119,7 @@ class Model:
     def seconds(self, workers: int, rows: int, features: int, seconds_per_row: float | None = None) -> float:
         """Seconds that the worker with the most blocks maps, if no other rank of its node works."""
         partition = Partition(rows, features)
-        blocks = -(-partition.blocks // workers)
+        blocks = partition.most(workers)
         mine = min(rows, blocks * partition.block_rows)
         if seconds_per_row is not None:
             return mine * seconds_per_row

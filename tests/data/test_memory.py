@@ -11,7 +11,11 @@ from mpi_pgd import InputError
 from mpi_pgd.data import hdf5
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.losses.squared import Squared
 
+QUERY = Query([GradientTask(Squared(), 3, 1)])
 ROWS, FEATURES = 1000, 3  # 16 blocks, the last one short
 
 
@@ -44,8 +48,8 @@ def test_what_it_yields_is_what_it_owns(tmp_path: Path, kind: str) -> None:
     ):
         shard.hold(held)
         expected_reads += read
-        found = [(block.x.copy(), block.y.copy()) for block in shard]
-        assert shard.blocks.tolist() == held.tolist()
+        found = [(block.x.copy(), block.y.copy()) for block in shard.blocks(QUERY)]
+        assert shard.held.tolist() == held.tolist()
         assert shard.rows_read == expected_reads
         assert len(found) == len(held)
         for block, (some_x, some_y) in zip(held.tolist(), found, strict=True):

@@ -17,7 +17,10 @@ def test_shards_cover_all_rows_once(rows: int, features: int, workers: int) -> N
     assert shards[0].start == 0
     assert shards[-1].stop == partition.blocks
     assert all(left.stop == right.start for left, right in itertools.pairwise(shards))
-    assert max(map(len, shards)) - min(map(len, shards)) <= 1
+    panels = [-(-len(shard) // partition.panel) for shard in shards]
+    assert max(panels) - min(panels) <= 1
+    assert all(shard.start % partition.panel == 0 for shard in shards if len(shard))
+    assert 0 <= partition.most(workers) - max(map(len, shards)) < partition.panel
     assert sum(len(partition.span(shard)) for shard in shards) == rows
     assert partition.block_rows % 64 == 0
 

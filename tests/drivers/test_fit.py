@@ -11,7 +11,7 @@ from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial
-from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.engine.tasks import Ask, GradientTask
 from mpi_pgd.losses.squared import Squared
 from mpi_pgd.solvers import SOLVERS
 from tests.families import solver_of
@@ -24,15 +24,16 @@ LIMIT = 40
 def driver_of(name: str, history: History, step: float | str = "auto", limit: int = LIMIT, tol: float = 0.0) -> FitDriver:
     """By default with steps that are learnt: there is more of them to be kept."""
     scaling = Scaling.of(np.zeros(4), np.ones(4), np.ones(4), intercept=False, standardize=False)
-    objective = Objective(1, scaling, Squared(), [], intercept=False)
-    return FitDriver(objective, GradientTask(Squared(), 3, 1), solver_of(name, step=step), limit, tol, lambda *_: None, history)
+    objective = Objective(1, scaling, Squared(), None, intercept=False)
+    tasks = {Ask.GRADIENT: GradientTask(Squared(), 3, 1)}
+    return FitDriver(objective, tasks, solver_of(name, step=step), limit, tol, lambda *_: None, history)
 
 
 def go(
     driver: FitDriver, until: int = 10**9, signalled: bool = False, more: float = 0.0, noise: np.random.Generator | None = None
 ) -> Query:
     """Round after round, for half the sum of eigenvalue times distance squared, plus a number, and with a noisy gradient."""
-    query, partial = Query([driver.task]), Partial(5, 1, order_free=False)
+    query, partial = Query(driver.tasks), Partial(5, 1, order_free=False)
     driver.open(query)
     while not query.stop and driver.rounds < until:
         partial.clear()

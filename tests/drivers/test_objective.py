@@ -1,6 +1,7 @@
 """The objective and its gradient against their definitions, with the intercept where the loss knows it, and where it does not."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ ROWS, FEATURES, L2 = 50, 3, 0.7
 class Unaware(Squared):
     """Least squares that does not know its best intercept: as most losses."""
 
-    centred = False
+    centred: ClassVar[bool] = False
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +31,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 def objective(loss: Squared, intercept: bool, standardize: bool) -> Objective:
     table = np.c_[data()]
     scaling = Scaling.of(table.mean(axis=0), table.std(axis=0), np.abs(table).max(axis=0), intercept, standardize)
-    return Objective(ROWS, scaling, loss, [Penalty([Ridge(L2)], scaling.scale)], intercept)
+    return Objective(ROWS, scaling, loss, Penalty([Ridge(L2)], scaling.scale), intercept)
 
 
 def evaluated(of: Objective, unknowns: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

@@ -104,7 +104,8 @@ def test_votes_are_counted() -> None:
 class Wide:
     """A task of so many numbers; what is mapped is the test's business."""
 
-    uneven = False
+    uneven = coarse = False
+    bound = None
 
     def __init__(self, width: int) -> None:
         self.layout, self.width = Layout({"all": (width,)}), 1

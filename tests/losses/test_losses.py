@@ -17,9 +17,9 @@ def loss(request: pytest.FixtureRequest) -> Loss:
 
 def summed(loss: Loss, y: np.ndarray, eta: np.ndarray) -> tuple[np.ndarray, float, float]:
     """The rows' slopes, their sum, and that of the losses."""
-    lines, sums = np.array([np.ones_like(eta), eta]), np.full(2, np.nan)
-    loss(y, lines, sums)
-    return lines[1], float(sums[0]), float(sums[1])
+    slopes, value = eta.copy(), np.full_like(eta, np.nan)
+    loss(y, slopes, value, np.full((loss.rooms, len(y)), np.nan))
+    return slopes, float(slopes.sum()), float(value.sum())
 
 
 def rows() -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +67,7 @@ def test_what_is_explained_is_nothing_by_the_mean_and_all_by_the_targets() -> No
     y, _ = rows()
     loss = LOSSES["squared"]()
     values = [summed(loss, y, eta)[2] / ROWS for eta in (np.full(ROWS, y.mean()), y.copy())]
-    assert [loss.explained(value, float(y.var())) for value in values] == [pytest.approx(0.0, abs=1e-12), 1.0]
+    assert [loss.explained(value, float(y.var()) / 2) for value in values] == [pytest.approx(0.0, abs=1e-12), 1.0]
     assert loss.explained(1.0, 0.0) is None
 
 

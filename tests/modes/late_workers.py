@@ -13,11 +13,11 @@ from mpi_pgd.config import settings
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.block import Block, Blocks
 from mpi_pgd.engine.loop import Driver, Observer, Update, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial, Sums, Vote
-from mpi_pgd.engine.tasks import GradientTask, Layout
+from mpi_pgd.engine.tasks import Ask, GradientTask, Layout
 from mpi_pgd.modes.client_server import ClientServer
 from mpi_pgd.modes.replicas import share_out
 from mpi_pgd.modes.replicated import Replicated
@@ -92,7 +92,7 @@ def fit(
     query = Query([task])
     late.sums = sums = Sums(query, problem.partition.blocks, chosen.sums == "order-free")
     solver = made(SOLVERS[chosen.solver], chosen)
-    driver = FitDriver(goal, task, solver, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
+    driver = FitDriver(goal, {Ask.GRADIENT: task}, solver, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
     late.exchanges = 0
     rounds(late, shard, sums, driver, query, [Restless(sums.order_free), late], lambda: (False, signalled))
     late.check()
@@ -102,7 +102,8 @@ def fit(
 class WideTask:
     """A block's vector is made of its number and the point alone."""
 
-    uneven = False
+    uneven = coarse = False
+    bound = None
     width = FEATURES + 1
     layout = Layout({"all": (FEATURES + 2,)})
 
@@ -144,7 +145,7 @@ def wide(comm: MPI.Intracomm, mode: ClientServer | Replicated, late: Late) -> di
     """Rounds of large messages."""
     count = 4
     mine = range(mode.worker, count, mode.workers) if mode.worker >= 0 else range(0)
-    shard = [Block(np.zeros((1, 1)), np.array([float(number)])) for number in mine]
+    shard = Blocks(Block(np.zeros((1, 1)), np.array([float(number)])) for number in mine)
     query, driver = Query([WideTask()]), Halves(comm, 12, count)
     rounds(late, shard, Sums(query, count), driver, query, [driver])
     return {"bits": bits(comm, query.point)}

@@ -10,11 +10,11 @@ from mpi4py import MPI
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
-from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.block import Block, Blocks
 from mpi_pgd.engine.loop import rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
-from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.engine.tasks import Ask, GradientTask
 from mpi_pgd.losses.squared import Squared
 from mpi_pgd.modes.client_server import ClientServer
 from mpi_pgd.modes.peer_to_peer import PeerToPeer
@@ -86,9 +86,10 @@ def descend(
 ) -> Query:
     """Some rounds over three rows, each in a block, all of them rank 0's, with what is kept."""
     scaling = Scaling.of(np.zeros(4), np.ones(4), np.ones(4), intercept=False, standardize=False)
-    objective, task = Objective(3, scaling, Squared(), [], intercept=False), GradientTask(Squared(), 3, 1)
-    driver = FitDriver(objective, task, Nesterov("auto"), LIMIT, 0.0, lambda *_: None, held.history)
-    query = Query([task])
+    objective = Objective(3, scaling, Squared(), None, intercept=False)
+    tasks = {Ask.GRADIENT: GradientTask(Squared(), 3, 1)}
+    driver = FitDriver(objective, tasks, Nesterov("auto"), LIMIT, 0.0, lambda *_: None, held.history)
+    query = Query(driver.tasks)
     sums = Sums(query, 3)
     serving = serving and comm.size > 1
     snapshots = Snapshots(
@@ -102,7 +103,7 @@ def descend(
         done=done,
     )
     x = np.diag(np.sqrt(EIGENVALUES))
-    blocks = [Block(x[row : row + 1], x[row : row + 1] @ AIM) for row in range(3)] if comm.rank == 0 else []
+    blocks = Blocks(Block(x[row : row + 1], x[row : row + 1] @ AIM) for row in range(3 * (comm.rank == 0)))
     rounds((ClientServer if serving else PeerToPeer)(comm, "library"), blocks, sums, driver, query, [snapshots])
     assert query.stop
     return query

@@ -18,7 +18,7 @@ from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial
-from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.engine.tasks import Ask, GradientTask
 from mpi_pgd.losses.squared import Squared
 from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.study.fitting import fit
@@ -140,9 +140,9 @@ def _update() -> tuple[float, float]:
 
 def _updates(features: int, count: int) -> float:
     ones = np.ones(features + 1)
-    objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), Squared(), [], True)
+    objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), Squared(), None, True)
     task = GradientTask(objective.loss, features, 1)
-    driver = FitDriver(objective, task, GradientDescent("auto"), count + 9, 0.0, lambda *_: None, History(0.0))
+    driver = FitDriver(objective, {Ask.GRADIENT: task}, GradientDescent("auto"), count + 9, 0.0, lambda *_: None, History(0.0))
     partial, query = Partial(task.layout.width, 1), Query([task])
     partial.peaks[:] = 1.0
     partial.rebound()

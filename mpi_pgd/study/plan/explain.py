@@ -43,7 +43,7 @@ def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterato
 def _compute(planner: Planner, ranks: int, workers: int, seconds: float) -> Iterator[str]:
     q, model = planner.question, planner.model
     partition = Partition(q.rows, q.features)
-    blocks = -(-partition.blocks // workers)
+    blocks = partition.most(workers)
     mine, rate = min(q.rows, blocks * partition.block_rows), model.compute["bytes_per_second"]
     busy = model.busy(workers, ranks, planner.fill)
     yield f"  compute    {_s(seconds)}  = {blocks:,} of {partition.blocks:,} blocks: {mine:,} rows * 8 ({q.features:,} + 1) bytes"

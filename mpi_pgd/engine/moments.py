@@ -1,0 +1,65 @@
+"""The task of the columns' moments."""
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.tasks import BlockMap, Layout, RowLoss
+
+
+class MomentsTask:
+    """``sums`` and ``squares`` (p + q,) of the columns, the q targets last, less a point (p + q,), all times ``unit`` (p + q,).
+
+    All rows count as their weights say. Beside them ``weight``, the sum of these; ``floor``, the sum of the least losses that
+    there can be; and ``shares`` (k,), the sums of the weights of each class, where targets are numbers of ``classes`` classes.
+
+    ``shifted``: the targets are taken less their rows' offsets.
+    """
+
+    uneven = True  # about the means sums may be far smaller, in one column and not in others: each is to have all its digits
+    coarse = False
+    bound = None
+
+    def __init__(
+        self, unit: Vector, block_rows: int, features: int, loss: RowLoss, classes: int = 0, shifted: bool = False
+    ) -> None:
+        self.width, self.features, self.classes, self.shifted, self.loss = len(unit), features, classes, shifted, loss
+        self.layout = Layout({"sums": (self.width,), "squares": (self.width,), "weight": (), "floor": (), "shares": (classes,)})
+        self.unit = unit
+        self._less: Vector = aligned((block_rows, features), np.float64)
+        self._targets = np.empty((self.width - features, block_rows))
+        self._room = np.empty((loss.rooms + 1, block_rows))
+        self._ones = np.ones(block_rows)
+
+    def bind(self, point: Vector) -> BlockMap:
+        """About ``point``."""
+        p, unit, about = self.features, self.unit, point[: self.width] * self.unit
+
+        def mapped(block: Block, out: Vector) -> None:
+            rows, parts = block.rows, self.layout.split(out)
+            ones, less, targets = self._ones[:rows], self._less[:rows], self._targets[:, :rows]
+            weights = ones if block.weights is None else block.weights
+            block.scaled(unit[:p], less)  # first: a difference of large values may overflow
+            np.multiply(block.y, unit[p:, None], out=targets)
+            if self.shifted and block.offset is not None:
+                targets -= block.offset * unit[p:, None]
+            less -= about[:p]
+            targets -= about[p:, None]
+            sums, squares = parts["sums"], parts["squares"]
+            np.dot(weights, less, out=sums[:p])
+            np.multiply(less, less, out=less)
+            np.dot(weights, less, out=squares[:p])
+            for place, target in enumerate(targets, p):
+                sums[place] = np.dot(weights, target)
+                squares[place] = np.dot(target if block.weights is None else weights * target, target)
+            self._rest(block, weights, out[2 * self.width :])
+
+        return mapped
+
+    def _rest(self, block: Block, weights: Vector, out: Vector) -> None:
+        room = self._room[:, : block.rows]
+        out[0] = block.rows if block.weights is None else np.add.reduce(weights)
+        self.loss.floor(block.y, room[0], room[1:])
+        out[1] = np.dot(room[0], weights)
+        for number in range(self.classes):
+            out[2 + number] = np.dot(np.equal(block.y, number, out=room[0]), weights)
