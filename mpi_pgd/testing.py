@@ -42,8 +42,8 @@ def check_loss(function: RowFunction, y: ArrayLike | None = None, seed: int = 0)
         _each(
             np.isfinite(found), what, targets, eta, found, "a finite number, as |eta| is small (are these targets that it takes?)"
         )
-    _slopes_are_derivatives(function, targets, eta, both)
     _rows_stand_alone(function, targets, eta, both, g)
+    _slopes_are_derivatives(function, targets, eta, both)
     _far_out(function, np.resize(taken, 2 * len(taken)))
 
 
@@ -68,6 +68,15 @@ def _called(function: RowFunction, y: Vector, eta: Vector) -> tuple[Vector, Vect
     return pair[0], pair[1]
 
 
+def _rows_stand_alone(function: RowFunction, y: Vector, eta: Vector, both: tuple[Vector, Vector], g: np.random.Generator) -> None:
+    """In blocks of 1, 7 and the rest, and in another order."""
+    order = g.permutation(len(y))
+    for rows in (*np.split(np.arange(len(y)), [1, 8]), order, order[: len(y) // 2]):
+        for what, whole, alone in zip(("loss", "slope"), both, _called(function, y[rows], eta[rows]), strict=True):
+            same = np.abs(alone - whole[rows]) <= DIGITS * np.maximum(np.abs(whole[rows]), 1.0)
+            _each(same, f"{what} among {len(rows)} rows in place of {len(y)}", y[rows], eta[rows], alone, whole[rows])
+
+
 def _slopes_are_derivatives(function: RowFunction, y: Vector, eta: Vector, both: tuple[Vector, Vector]) -> None:
     """By central differences: these lie between the slopes on both sides, so a kink in the slope does no harm."""
     step = STEP * np.maximum(np.abs(eta), 1.0)
@@ -77,15 +86,6 @@ def _slopes_are_derivatives(function: RowFunction, y: Vector, eta: Vector, both:
     rounding = 8 * np.finfo(np.float64).eps * (np.abs(high) + np.abs(low) + 1.0) / step
     off = np.abs(steep - flat) + NEAR * np.abs(expected) + rounding
     _each(np.abs(both[1] - expected) <= off, "slope", y, eta, both[1], expected)
-
-
-def _rows_stand_alone(function: RowFunction, y: Vector, eta: Vector, both: tuple[Vector, Vector], g: np.random.Generator) -> None:
-    """In blocks of 1, 7 and the rest, and in another order."""
-    order = g.permutation(len(y))
-    for rows in (*np.split(np.arange(len(y)), [1, 8]), order, order[: len(y) // 2]):
-        for what, whole, alone in zip(("loss", "slope"), both, _called(function, y[rows], eta[rows]), strict=True):
-            same = np.abs(alone - whole[rows]) <= DIGITS * np.maximum(np.abs(whole[rows]), 1.0)
-            _each(same, f"{what} among {len(rows)} rows in place of {len(y)}", y[rows], eta[rows], alone, whole[rows])
 
 
 def _far_out(function: RowFunction, y: Vector) -> None:

@@ -4,8 +4,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.gamma import Gamma
+from mpi_pgd.losses.huber import Huber
+from mpi_pgd.losses.inverse_gaussian import InverseGaussian
+from mpi_pgd.losses.logistic import Logistic
+from mpi_pgd.losses.negative_binomial import NegativeBinomial
+from mpi_pgd.losses.poisson import Poisson
+from mpi_pgd.losses.softmax import Softmax
 from mpi_pgd.losses.squared import Squared
+from mpi_pgd.losses.squared_hinge import SquaredHinge
 from mpi_pgd.losses.targets import TargetFacts, Targets
+from mpi_pgd.losses.tweedie import Tweedie
 
 
 class Loss(Protocol):
@@ -60,4 +69,13 @@ class Loss(Protocol):
 
 LOSSES: dict[str, Callable[..., Loss]] = {
     "squared": Squared,
+    "logistic": Logistic,
+    "softmax": Softmax,
+    "poisson": Poisson,
+    "gamma": Gamma,
+    "inverse-gaussian": InverseGaussian,
+    "tweedie": Tweedie,
+    "negative-binomial": NegativeBinomial,
+    "huber": Huber,
+    "squared-hinge": SquaredHinge,
 }

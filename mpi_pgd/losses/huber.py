@@ -39,8 +39,8 @@ class Huber:
         """As ``Loss``: slope (r - slope / 2)."""
         residual = room[0]
         np.subtract(eta, y, residual)
-        np.minimum(residual, self.huber_delta, eta)
-        np.maximum(eta, -self.huber_delta, eta)
+        np.minimum(residual, self.huber_delta, out=eta)
+        np.maximum(eta, -self.huber_delta, out=eta)
         np.multiply(eta, -0.5, value)
         np.add(value, residual, value)
         np.multiply(value, eta, value)

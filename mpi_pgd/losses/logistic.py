@@ -33,10 +33,10 @@ class Logistic:
         np.multiply(eta, side, eta)  # -m
         falling(eta, tail)
         np.log1p(tail, value)
-        np.maximum(eta, 0.0, over)
+        np.maximum(eta, 0.0, out=over)
         np.add(value, over, value)
         np.heaviside(eta, 1.0, eta)
-        np.maximum(eta, tail, eta)
+        np.maximum(eta, tail, out=eta)
         np.add(tail, 1.0, tail)
         np.divide(eta, tail, eta)
         np.multiply(eta, side, eta)

@@ -47,14 +47,14 @@ class NegativeBinomial:
         np.log1p(tail, value)
         np.add(y, self.theta, part)
         np.multiply(value, part, value)
-        np.maximum(eta, 0.0, part)
+        np.maximum(eta, 0.0, out=part)
         np.multiply(part, self.theta, part)
         np.add(value, part, value)
-        np.minimum(eta, 0.0, part)
+        np.minimum(eta, 0.0, out=part)
         np.multiply(part, y, part)
         np.subtract(value, part, value)
         np.heaviside(eta, 1.0, eta)
-        np.maximum(eta, tail, eta)  # 1 or the tail, over both the logistic curve
+        np.maximum(eta, tail, out=eta)  # 1 or the tail, over both the logistic curve
         np.divide(tail, eta, part)  # the other one
         np.multiply(part, y, part)
         np.multiply(eta, self.theta, eta)
@@ -73,7 +73,7 @@ class NegativeBinomial:
     def floor(self, y: Vector, out: Vector, room: Vector) -> None:
         """Where the mean is y: theta log(1 + y / theta) + y log(1 + theta / y), and 0 where y is 0."""
         part = room[0]
-        np.maximum(y, TINY * 1e9, part)
+        np.maximum(y, TINY * 1e9, out=part)
         np.divide(self.theta, part, part)
         np.log1p(part, part)
         np.multiply(part, y, part)

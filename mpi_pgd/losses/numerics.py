@@ -12,7 +12,7 @@ TINY = float(np.finfo(np.float64).tiny)
 
 def exp(x: Vector, out: Vector) -> None:
     """e^x, of 1e-148 at least."""
-    np.maximum(x, LEAST, out)
+    np.maximum(x, LEAST, out=out)
     np.exp(out, out)
 
 
@@ -31,7 +31,7 @@ def bell(falling: Vector, room: Vector) -> None:
 
 def log(y: Vector, out: Vector) -> None:
     """The logarithm of y >= 0; finite at 0, so that y log y is 0 there."""
-    np.maximum(y, TINY, out)
+    np.maximum(y, TINY, out=out)
     np.log(out, out)
 
 

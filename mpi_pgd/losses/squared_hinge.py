@@ -29,7 +29,7 @@ class SquaredHinge:
         """As ``Loss``."""
         side = room[0]
         self._hinge(y, eta, eta, side)
-        np.maximum(eta, 0.0, eta)
+        np.maximum(eta, 0.0, out=eta)
         np.multiply(eta, eta, value)
         np.multiply(eta, side, eta)
         np.multiply(eta, 2.0, eta)

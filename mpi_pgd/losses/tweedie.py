@@ -76,9 +76,9 @@ class Tweedie:
         np.sign(y, up)
         np.multiply(up, -b, down)
         np.multiply(down, eta, down)
-        np.maximum(down, LEAST, down)
+        np.maximum(down, LEAST, out=down)
         np.multiply(eta, a, up)
-        np.maximum(up, LEAST, up)
+        np.maximum(up, LEAST, out=up)
 
     def floor(self, y: Vector, out: Vector, room: Vector) -> None:
         """Where the mean is y, which is -1 / a where y is 0."""

@@ -82,7 +82,7 @@ class UserLoss:
             return
         above, below = room
         np.abs(eta, out)
-        np.maximum(out, 1.0, out)
+        np.maximum(out, 1.0, out=out)
         np.multiply(out, STEP, out)
         np.add(eta, out, above)
         np.subtract(eta, out, below)
