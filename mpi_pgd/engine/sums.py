@@ -21,11 +21,14 @@ from enum import IntEnum
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.pairs import Pair, two_sum
 from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.tasks import Halves
 
 HEADROOM = 3  # bits between the largest block seen and the bound, so that a growing gradient does not cost a round at once
 SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
 RING_BYTES = 1 << 17  # block vectors that are split together: the rows push them out of the cache, so fetch them seldom
+HALF = 2.0**-53  # of a number, at most, is the low half of the pair that it is the high half of
 LARGEST = 1020  # exponent of the largest sum over all blocks
 SMALLEST = -900  # exponent of the smallest bound; anything larger leaves room for the lower fold above the subnormals
 
@@ -55,7 +58,8 @@ class Sums:
         self.peaks = np.zeros(sum(widths))  # those of all partials, one after the other
         self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
         views = np.split(self.peaks, np.cumsum(widths)[:-1])
-        self._partials = [Partial(width, blocks, order_free, view) for width, view in zip(widths, views, strict=True)]
+        tasks = zip(query.tasks, views, strict=True)
+        self._partials = [Partial(task.layout.width, blocks, order_free, view, task.layout.halves()) for task, view in tasks]
         self.order_free = order_free
         self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
         self._version = 0
@@ -105,11 +109,12 @@ class Partial:
 
     ``width`` is the length of a block's vector, and ``blocks`` the number of them over all ranks. If ``order_free``, each is split,
     so that the order of the sums does not matter; else they are just added. ``peaks`` (width,) are the largest magnitudes of each
-    number over this rank's blocks since ``clear``. It is ``bounded`` once the bound was taken from some.
+    number over this rank's blocks since ``clear``. It is ``bounded`` once the bound was taken from some. ``halves`` are those of
+    ``Layout.halves``.
     """
 
-    def __init__(self, width: int, blocks: int, order_free: bool = True, peaks: Vector | None = None) -> None:
-        self.width, self.order_free = width, order_free
+    def __init__(self, width: int, blocks: int, order_free: bool = True, peaks: Vector | None = None, halves: Halves = ()) -> None:
+        self.width, self.order_free, self._halves = width, order_free, halves
         self._bits = max(1, int(blocks - 1).bit_length()) + 1
         self.buffer = np.zeros((2 if order_free else 1) * width + len(Vote))
         self.votes = self.buffer[-len(Vote) :]
@@ -132,6 +137,8 @@ class Partial:
     def rebound(self) -> None:
         """Take the bound from ``peaks``, which have been exchanged: the same on every rank."""
         self.bounded = bool(self.peaks.any())
+        for low, high in self._halves:  # a low half may be 0 by chance, and larger when its high one has hardly changed
+            np.maximum(self.peaks[low], self.peaks[high] * HALF, out=self.peaks[low])
         if self.order_free:
             exponent = np.maximum(np.frexp(self.peaks)[1] + HEADROOM, SMALLEST)
             exponent[self.peaks == 0] = SMALLEST
@@ -180,6 +187,10 @@ class Partial:
         else:
             out[:] = self._high
         return out
+
+    def pair(self) -> Pair:
+        """The same sums (width,), not rounded."""
+        return two_sum(self._high, self._low if self.order_free else np.zeros_like(self._high))
 
     @property
     def redo(self) -> bool:

@@ -1,7 +1,7 @@
 """What is asked of each block: the maps from a block to its vector, and what the vector's parts are."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Protocol
 
@@ -10,6 +10,8 @@ import numpy as np
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 
+Halves = Sequence[tuple[slice, slice]]  # of a vector, the numbers that are low halves of pairs, and their high ones
+LOW = "_low"  # the end of a part's name
 BlockMap = Callable[[Block, Vector], None]  # a block, and where its vector is to be written
 
 
@@ -53,6 +55,13 @@ class Layout:
         sizes = [math.prod(shape) for shape in self.shapes.values()]
         parts = np.split(vector, np.cumsum(sizes)[:-1])
         return {name: part.reshape(shape) for part, (name, shape) in zip(parts, self.shapes.items(), strict=True)}
+
+    def halves(self) -> Halves:
+        """Where in a vector the low halves of pairs are, the parts called NAME_low, and where their high ones are, NAME."""
+        names, sizes = list(self.shapes), [math.prod(shape) for shape in self.shapes.values()]
+        ends = np.cumsum(sizes).tolist()
+        places = {name: slice(end - size, end) for name, size, end in zip(names, sizes, ends, strict=True)}
+        return [(places[name + LOW], places[name]) for name in names if name + LOW in places]
 
 
 class Task(Protocol):

@@ -1,6 +1,7 @@
 """The order-free sums: exact equality however the blocks are shared out, and as accurate as the plain sum."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -60,6 +61,28 @@ def test_within_an_ulp_of_the_largest_of_the_exact_sum() -> None:
     total, _ = reduced(numbers, [numbers])
     exact = [math.fsum(column) for column in numbers.T]
     np.testing.assert_array_max_ulp(total, np.array(exact), maxulp=1)
+
+
+def test_as_pairs_nothing_is_rounded() -> None:
+    numbers = np.random.default_rng(1).standard_normal((1000, WIDTH))
+    _, partial = reduced(numbers, np.array_split(numbers, 3))
+    pairs = partial.pair()
+    assert pairs.high.tolist() == partial.total(np.empty(WIDTH)).tolist()
+    for high, low, column in zip(pairs.high.tolist(), pairs.low.tolist(), numbers.T.tolist(), strict=True):
+        assert Fraction(high) + Fraction(low) == sum(map(Fraction, column))
+
+
+def test_a_low_half_that_was_0_by_chance_may_be_another_one() -> None:
+    """It is bounded by its high half; else the round would have to be done again."""
+    layout = Layout({"part": (2,), "other": (), "part_low": (2,)})
+    partial = Partial(layout.width, 2, halves=layout.halves())
+    partial.peaks[:] = [1.0, 0.0, 1.0, 0.0, 0.0]
+    partial.rebound()
+    for low, redo in (([2.0**-53, 0.0], False), ([0.0, 2.0**-53], True), ([2.0**-40, 0.0], True)):
+        partial.clear()
+        partial.slot(1)[:] = [1.0, 0.0, 1.0, *low]
+        partial.close(late=False, signalled=False)
+        assert partial.redo is redo
 
 
 def test_without_a_bound_the_round_has_to_be_done_again() -> None:
