@@ -39,10 +39,14 @@ class Reference(NamedTuple):
 def solved(columns: list[list[Fraction]], y: list[Fraction], intercept: bool) -> list[Fraction]:
     """The least squares solution in rational arithmetic, by the normal equations; the intercept first."""
     rows = [[Fraction(1)] * len(y)] * intercept + columns
-    table = [[sum(map(lambda a, b: a * b, one, other)) for other in [*rows, y]] for one in rows]
-    for at in range(len(rows)):
+    return eliminated([[sum(map(lambda a, b: a * b, one, other)) for other in [*rows, y]] for one in rows])
+
+
+def eliminated(table: list[list[Fraction]]) -> list[Fraction]:
+    """The solution of equations, the right side last in each line."""
+    for at in range(len(table)):
         table[at] = [value / table[at][at] for value in table[at]]
-        for other in range(len(rows)):
+        for other in range(len(table)):
             if other != at:
                 times = table[other][at]
                 table[other] = [value - times * pivot for value, pivot in zip(table[other], table[at], strict=True)]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from mpi_pgd.drivers import precise
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
 from mpi_pgd.engine.arrays import Vector
@@ -57,6 +58,7 @@ class FitDriver:
     ) -> None:
         self.of, self.solver, self.limit, self.tol, self.watch = objective, solver, limit, tol, watch
         self.asks, self.tasks = list(tasks), list(tasks.values())
+        self.refines = Ask.PRECISE in tasks  # points are pairs, and the solver knows when nothing more is to be gained
         self.state = solver.init(objective.start() if start is None else start, objective.curvature())
         self.gradient = np.empty(objective.size)
         self._sums = [np.empty(task.layout.width) for task in self.tasks]
@@ -89,7 +91,10 @@ class FitDriver:
 
     def _ask(self, query: Query) -> None:
         query.number = self.asks.index(self.state.ask)
-        self.of.to_user(self.state.point, query.point)
+        if self.refines:
+            precise.to_user(self.of, self.state.point, query.point)
+        else:
+            self.of.to_user(self.state.point, query.point)
 
     def update(self, partial: Partial, query: Query) -> None:
         """Judge, then step."""
@@ -143,15 +148,19 @@ class FitDriver:
         self.watch(self.rounds, value, norm)
         packed = parts.get("hessian")
         hessian = None if packed is None else self.of.hessian(packed, float(parts["weight"]))
-        return Evaluation(value, self.gradient, self.rounding, hessian)
+        gradient, low = self.gradient, None
+        if self.state.ask == Ask.PRECISE:
+            gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
+        return Evaluation(value, gradient, self.rounding, hessian, low)
 
     def _judge(self, value: float, votes: Vector) -> Status | None:
         finite = math.isfinite(value) and math.isfinite(self.gradient_norm)
         if not (finite or (self.history.objective and self.state.steps.recovers)) or (finite and self._rose(value)):
             return Status.DIVERGED
-        if self.gradient_norm <= self.tol * self.history.gradient_norm[0]:
+        small = self.gradient_norm <= self.tol * self.history.gradient_norm[0]
+        if self.state.finished if self.refines else small:
             return Status.CONVERGED
-        if self.tol and self.rounds - self._fell >= IDLE and self._smallest <= self.rounding:
+        if self.tol and not self.refines and self.rounds - self._fell >= IDLE and self._smallest <= self.rounding:
             return Status.PRECISION
         if votes[Vote.SIGNALLED] > 0:
             return Status.SIGNAL

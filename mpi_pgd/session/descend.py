@@ -16,6 +16,7 @@ from mpi_pgd.drivers.objective import Aims, Objective, Scaling
 from mpi_pgd.engine.block import Source
 from mpi_pgd.engine.hessian import HessianTask
 from mpi_pgd.engine.loop import Mode, Observer, StopFlags, rounds
+from mpi_pgd.engine.precise import PreciseTask
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Ask, GradientTask, Task
@@ -129,6 +130,8 @@ def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Tas
             every = 1 if ask == Ask.HESSIAN else max(1, problem.rows // (SAMPLED * goal.size))
             mean, scale, free = scaling.mean[:features], scaling.scale, goal.free > 0
             tasks[ask] = HessianTask(goal.loss, mean, scale, rows, largest, free, goal.outputs, every)
+    if Ask.PRECISE in solver.needs:
+        tasks[Ask.PRECISE] = PreciseTask(scaling.peak[:features], partition.block_rows, goal.outputs)
     return tasks
 
 

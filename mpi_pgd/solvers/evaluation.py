@@ -12,3 +12,4 @@ class Evaluation(NamedTuple):
     gradient: Vector  # (size,) of that
     rounding: float  # a bound on the norm of the gradient's rounding error
     hessian: Vector | None = None  # (size, size) of that, where it was asked for
+    low: Vector | None = None  # the low half of the gradient, where it was asked for in twice the precision

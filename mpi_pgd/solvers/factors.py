@@ -1,0 +1,101 @@
+"""A Gram matrix factored, as far as float64 can: a preconditioner, and what it tells of the columns."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+
+ROUNDING = 2.0**-53
+GROWN = 8.0  # times the shift before, where a pivot was not positive
+SMALL = 64  # rows of a triangle that LAPACK inverts
+ITERATIONS = 12  # of the power method: the extreme eigenvalues to some percent
+NULL = 1e-2  # dimensions of the null space, as the eigenvalues are compared with the shift, from which on there may be one
+
+
+class Factor(NamedTuple):
+    """C + shift I = L L', where C (p, p) is the Gram matrix with its diagonal scaled to ones.
+
+    (G. H. Golub, C. F. Van Loan, "Matrix Computations", 4.2; that scaling is within p of the best: A. van der Sluis, "Condition
+    Numbers and Equilibration of Matrices", Numerische Mathematik 14, 1969.)
+    """
+
+    root: Vector  # (p,) of the diagonal; 1 where it is 0
+    inverse: Vector  # (p, p) of L
+    shift: float
+    largest: float  # eigenvalue of C, to some percent
+    smallest: float  # eigenvalue of C + shift I, likewise
+
+    @classmethod
+    def empty(cls, features: int) -> "Factor":
+        """Room for one."""
+        return cls(np.ones(features), np.zeros((features, features)), 0.0, 1.0, 1.0)
+
+    def solve(self, gradients: Vector) -> Vector:
+        """(G + shift)^-1 for each of ``gradients`` (k, p)."""
+        return np.asarray((gradients / self.root) @ self.inverse.T @ self.inverse / self.root)
+
+    @property
+    def dependent(self) -> bool:
+        """Whether a column may be explained by the others, as far as float64 can tell: the condition of X is at least some 1e7."""
+        return bool(self.shares().sum() > NULL)
+
+    def shares(self) -> Vector:
+        """(p,): the square of the part of each column's unit vector that lies in the null space of C, as far as float64 can tell.
+
+        1 / ((C + shift I)^-1)_jj is what the other columns leave of column j; where it is all shift, they leave nothing.
+        """
+        return np.asarray(self.shift * np.einsum("ij,ij->j", self.inverse, self.inverse))
+
+    def null(self) -> Vector:
+        """(p,): the direction of the weights along which the objective changes least, as far as float64 can tell, of length 1."""
+        _, found = _dominant(self._inverted, self._start())
+        return np.asarray(found / self.root)
+
+    def _start(self) -> Vector:
+        return np.asarray(np.eye(len(self.root))[np.argmax(self.shares())])
+
+    def _inverted(self, vector: Vector) -> Vector:
+        return np.asarray(self.inverse.T @ (self.inverse @ vector))
+
+
+def factored(gram: Vector) -> Factor:
+    """Of ``gram`` (p, p), symmetric, with no negative eigenvalue but for rounding; a column of zeros counts as independent."""
+    diagonal = np.diagonal(gram)
+    root = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = gram / root / root[:, None]
+    np.einsum("ii->i", scaled)[:] = 1.0
+    shift = ROUNDING * len(root)
+    while True:
+        np.einsum("ii->i", scaled)[:] = 1.0 + shift
+        try:
+            lower = np.asarray(np.linalg.cholesky(scaled), np.float64)
+            break
+        except np.linalg.LinAlgError:
+            shift *= GROWN
+    inverse = np.ascontiguousarray(triangle_inverse(lower))
+    found = Factor(root, inverse, shift, 0.0, 0.0)
+    largest, _ = _dominant(lambda v: scaled @ v, np.einsum("ij,ij->j", scaled, scaled))
+    least, _ = _dominant(found._inverted, found._start())
+    return found._replace(largest=largest, smallest=1.0 / least)
+
+
+def _dominant(product: Callable[[Vector], Vector], start: Vector) -> tuple[float, Vector]:
+    """The largest eigenvalue of a positive definite matrix, from below, and its vector of length 1: the power method."""
+    vector, value = start, 0.0
+    for _ in range(ITERATIONS):
+        vector = vector / np.linalg.norm(vector)
+        found = product(vector)
+        value, vector = float(np.dot(vector, found)), found
+    return value, vector / np.linalg.norm(vector)
+
+
+def triangle_inverse(lower: Vector) -> Vector:
+    """Of a lower triangle (p, p), by halves, so that nearly all is in matrix products."""
+    if len(lower) <= SMALL:
+        return np.tril(np.linalg.inv(lower))
+    half, whole = len(lower) // 2, np.zeros_like(lower)
+    whole[:half, :half], whole[half:, half:] = triangle_inverse(lower[:half, :half]), triangle_inverse(lower[half:, half:])
+    whole[half:, :half] = -whole[half:, half:] @ (lower[half:, :half] @ whole[:half, :half])
+    return whole

@@ -1,0 +1,248 @@
+"""Least squares from the Gram matrix, refined to the last digit."""
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.pairs import Pair, add, multiply, negative, pair
+from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.solvers.diagnosis import Diagnosis, Rounding, diagnose
+from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.factors import Factor, factored
+
+AFFORDED = 2**24  # numbers in the rows, up to which a pass in twice the precision takes no time that anyone would notice
+LOSES = 1e-10  # relative error of the weights, that passes in float64 may make
+EXACT, SURE, PLAIN = (
+    2.0**-80,
+    2.0**-60,
+    2.0**-56,
+)  # of the weights, what may be left: an intercept is a difference of larger numbers
+LOST = 1e-3  # relative error of the weights by the rounding of the rows alone: above it they are not determined by the rows
+FAR = 2.0**44  # times the size of the residuals, that a probe goes
+NOTHING = 2.0**-100  # of the largest curvature, that a direction has at least: below it all is rounding of the rows
+FALLEN = 0.5  # of the smallest step, that the next one has to be
+IDLE = 3  # steps along conjugate directions, for which that need not be so
+
+
+class Stage(IntEnum):
+    """What the next evaluation is for."""
+
+    START = 0  # how large the sums are, for which a cheaper pass will do than for the factor
+    GRAM = 1  # the factor
+    STEP = 2  # a step by the factor alone
+    PROBE = 3  # the least curvature, which a Gram matrix can't tell from 0
+    CONJUGATE = 4  # a step along a conjugate direction
+
+
+class Steps(NamedTuple):
+    """Points may be trials, from which nothing but the curvature is wanted."""
+
+    recovers: bool = True
+    sound: bool = True
+
+    def gain(self, norm: float) -> float:
+        """Where weights are not unique, the objective may rise by rounding."""
+        return math.inf
+
+
+class Refined(NamedTuple):
+    """The state of ``Refine``: vectors are lines (k, p + 1), of an output each: its weights, then its intercept, if it has one.
+
+    Attributes:
+        point: where the next round evaluates, in twice the precision: (2 size,), weights (k, p), then the intercepts, then
+            the low halves of all.
+        ask: what.
+        finished: nothing more is to be gained: the next evaluation is the last one.
+        step: length of the last step, relative to the weights.
+        stage: what the next evaluation is for.
+        base, gradient: the last point that was accepted, and the gradient there.
+        direction: from there to ``point``.
+        factor: of the Gram matrix.
+        value: of the objective, where it was evaluated last.
+        curvature: the least one seen along any direction, of columns scaled to a mean square of 1.
+        best, idle: the smallest step so far, and how many since.
+        determined: whether the rows determine the weights, as far as is known.
+    """
+
+    point: Vector
+    ask: int
+    finished: bool
+    step: float
+    stage: int
+    base: Pair
+    gradient: Pair
+    direction: Vector
+    factor: Factor
+    value: float
+    curvature: float
+    best: float
+    idle: int
+    determined: bool
+    steps: Steps
+
+
+@dataclass(frozen=True)
+class Refine:
+    """Conjugate gradients, preconditioned by the Cholesky factor of the Gram matrix, on gradients in twice the precision.
+
+    The objective is quadratic, so what a gradient changes by along a direction is the Hessian's product with it: one pass over
+    the rows is one step. On well-conditioned columns the first step leaves nothing to do but for the last digits. (A. Bjorck,
+    "Numerical Methods for Least Squares Problems", 1996, 6.6 and 7.4; N. J. Higham, "Accuracy and Stability of Numerical
+    Algorithms", 2002, 20.5.)
+
+    ``rows`` is n; ``outputs`` is k; ``intercept`` says whether one is found for each; ``rounding`` is that of the rows.
+    """
+
+    rows: int
+    intercept: bool
+    rounding: Rounding
+    outputs: int = 1
+    needs: ClassVar[frozenset[Ask]] = frozenset({Ask.HESSIAN, Ask.PRECISE})
+
+    def init(self, weights: Vector, curvature: tuple[float, float]) -> Refined:
+        """Start at ``weights`` (k p,)."""
+        point, p = np.zeros(2 * (len(weights) + self.outputs * self.intercept)), len(weights) // self.outputs
+        point[: len(weights)] = weights
+        zero = [np.zeros((self.outputs, p + self.intercept)) for _ in range(5)]
+        vectors = Pair(*zero[:2]), Pair(*zero[2:4]), zero[4]
+        factor, unknown = Factor.empty(p), math.inf
+        return Refined(point, Ask.GRADIENT, False, 0.0, Stage.START, *vectors, factor, unknown, unknown, 1.0, 0, True, Steps())
+
+    def update(self, state: Refined, evaluation: Evaluation) -> Refined:
+        """The next point; or the last one."""
+        if state.stage == Stage.START:
+            return state._replace(ask=Ask.HESSIAN, stage=Stage.GRAM)
+        found = np.zeros((2, len(state.point) // 2))
+        for line, half in zip(found, (evaluation.gradient, evaluation.low), strict=True):
+            if half is not None:
+                line[: len(half)] = half
+        gradient, before = self._lines(found.ravel()), state.value
+        state = state._replace(value=evaluation.value)
+        if evaluation.hessian is not None:
+            return self._factored(state, evaluation.hessian, gradient)
+        if state.stage == Stage.PROBE:
+            return self._probed(state, before)
+        if state.stage == Stage.CONJUGATE:
+            return self._conjugate(state, gradient)
+        state = state._replace(base=self._lines(state.point), gradient=gradient)
+        return self._judged(state, _correction(state))
+
+    def diagnosis(self, state: Refined) -> Diagnosis:
+        """What was learnt, once the factor was made; the digits are of the last point that was accepted."""
+        size = float(np.linalg.norm(_scaled(state.base.high, state.factor)[:, : len(state.factor.root)]))
+        residual = math.sqrt(2 * abs(state.value))
+        return diagnose(state.factor, self._least(state), state.determined, self.rounding, size, residual)
+
+    def _least(self, state: Refined) -> float:
+        """The smallest singular value that is known, of X / sqrt(n) with its columns scaled to a mean square of 1."""
+        return math.sqrt(min(state.factor.smallest, state.curvature))
+
+    def _factored(self, state: Refined, hessian: Vector, gradient: Pair) -> Refined:
+        """Where columns seem to depend on each other, look how far from there the objective rises; else take a step."""
+        p = len(state.factor.root)
+        factor = factored(hessian[:p, :p])
+        state = state._replace(factor=factor, base=self._lines(state.point), gradient=gradient)
+        if not factor.dependent:
+            return self._begun(state)
+        direction = np.zeros_like(state.direction)
+        direction[0, :p] = FAR * (math.sqrt(abs(state.value)) or 1.0) * factor.null()
+        return self._moved(state._replace(ask=Ask.GRADIENT), direction, Stage.PROBE)
+
+    def _probed(self, state: Refined, before: float) -> Refined:
+        """Along d F rises by g'd + d'Hd / 2. So far away that is not lost in F, and what is left of X d is its own rounding."""
+        scaled = _scaled(state.direction, state.factor)
+        rise = state.value - before - float(_dots(state.gradient.high, state.direction).sum())
+        curvature = max(0.0, 2 * rise / float(_dots(scaled, scaled).sum()))
+        determined = self.rounding.columns * math.sqrt(state.factor.largest) <= LOST * math.sqrt(curvature)
+        return self._begun(state._replace(curvature=curvature, determined=determined))
+
+    def _begun(self, state: Refined) -> Refined:
+        """The first step, all the way that the factor says."""
+        loses = self.rounding.columns * math.sqrt(state.factor.largest) > LOSES * self._least(state) and state.determined
+        precise = self.rows * len(state.factor.root) <= AFFORDED or loses
+        direction = _correction(state)
+        moved = self._moved(state, direction, Stage.STEP)
+        best = _length(direction, state.factor) / (_length(self._lines(moved.point).high, state.factor) or 1.0) or 1.0
+        return moved._replace(ask=Ask.PRECISE if precise else Ask.GRADIENT, best=best)
+
+    def _judged(self, state: Refined, correction: Vector) -> Refined:
+        """Whether to go on from the base, where ``correction`` is what the factor alone would do."""
+        step = _length(correction, state.factor) / (_length(state.base.high, state.factor) or 1.0)
+        fallen = step / state.best
+        idle = 0 if fallen < FALLEN else state.idle + 1
+        state = state._replace(step=step, best=min(step, state.best) or 1.0, idle=idle)
+        conjugate = state.ask == Ask.PRECISE and state.determined
+        left, enough = step * fallen, EXACT if state.ask == Ask.PRECISE else PLAIN  # as this step fell, so will the next one
+        if conjugate and state.factor.dependent:  # or not; and because of the shift, more is left than the step
+            left, enough = step * state.factor.shift / state.curvature, SURE
+        if left <= enough:
+            return self._finished(state, correction)
+        if idle >= (IDLE if conjugate else 1):
+            return self._finished(state, np.zeros_like(correction))
+        return self._moved(state, correction, Stage.CONJUGATE if conjugate else Stage.STEP)
+
+    def _conjugate(self, state: Refined, gradient: Pair) -> Refined:
+        """To the least objective along the direction that was tried; the next one is conjugate to it."""
+        change, along, curvature = _along(state, gradient)
+        sound = curvature > NOTHING * state.factor.largest
+        along = np.where(sound, along, math.inf)
+        length = pair((-_dots(state.gradient.high, state.direction) / along)[:, None])
+        base = add(state.base, multiply(length, pair(state.direction)))
+        least = float(curvature.min(where=sound, initial=state.curvature))
+        state = state._replace(base=base, gradient=add(state.gradient, multiply(length, change)), curvature=least)
+        if not sound.any():
+            return self._finished(state, np.zeros_like(state.direction))
+        correction = _correction(state)
+        judged = self._judged(state, correction)
+        if judged.finished:
+            return judged
+        before = -_dots(correction, change.high) / along
+        return self._moved(judged, correction + before[:, None] * state.direction, Stage.CONJUGATE)
+
+    def _finished(self, state: Refined, direction: Vector) -> Refined:
+        return self._moved(state, direction, Stage.STEP)._replace(finished=True, ask=Ask.GRADIENT)
+
+    def _moved(self, state: Refined, direction: Vector, stage: Stage) -> Refined:
+        point, p = add(state.base, pair(direction)), len(state.factor.root)
+        halves = [part.ravel() for half in point for part in (half[:, :p], half[:, p:])]
+        return state._replace(point=np.concatenate(halves), direction=direction, stage=stage)
+
+    def _lines(self, unknowns: Vector) -> Pair:
+        """Of pairs (2 size,)."""
+        k, halves = self.outputs, unknowns.reshape(2, -1)
+        weights = halves.shape[1] - k * self.intercept
+        return Pair(*(np.hstack([half[:weights].reshape(k, -1), half[weights:].reshape(k, -1)]) for half in halves))
+
+
+def _correction(state: Refined) -> Vector:
+    """The factor's step from the base. On centred columns the intercepts know nothing of the weights; their curvature is 1."""
+    gradient, p = state.gradient.high, len(state.factor.root)
+    return -np.hstack([state.factor.solve(gradient[:, :p]), gradient[:, p:]])
+
+
+def _along(state: Refined, gradient: Pair) -> tuple[Pair, Vector, Vector]:
+    """How the gradient changes along the direction d; d'Hd (k,); and its quotient by what it would be for uncorrelated columns."""
+    change = add(gradient, negative(state.gradient))
+    along = _dots(change.high, state.direction)
+    scaled = _scaled(state.direction, state.factor)
+    squares = _dots(scaled, scaled)
+    return change, along, np.divide(along, squares, out=np.zeros_like(along), where=squares > 0)
+
+
+def _dots(a: Vector, b: Vector) -> Vector:
+    """The scalar product (k,) of each two lines."""
+    return np.asarray(np.einsum("kq,kq->k", a, b))
+
+
+def _scaled(lines: Vector, factor: Factor) -> Vector:
+    """Weights in units of the columns' size."""
+    return np.hstack([lines[:, : len(factor.root)] * factor.root, lines[:, len(factor.root) :]])
+
+
+def _length(lines: Vector, factor: Factor) -> float:
+    """Of such weights, the largest; without the intercepts."""
+    return float(np.abs(lines[:, : len(factor.root)] * factor.root).max())
