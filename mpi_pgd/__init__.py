@@ -1,6 +1,6 @@
 """Parallel gradient descent over MPI, with the same bits whoever computes.
 
-Importing the package imports neither numpy nor MPI: ``fit`` and its ``Result`` are looked up when first used.
+Importing the package imports neither numpy nor MPI: ``fit`` and the others are looked up when first used.
 """
 
 import os
@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 from mpi_pgd.errors import InputError
 
 if TYPE_CHECKING:
+    from mpi_pgd.session.mapreduce import Rows, mapreduce
     from mpi_pgd.session.run import Result, fit
 
 __version__ = "0.2.0"
-__all__ = ["InputError", "Result", "__version__", "fit"]
+__all__ = ["InputError", "Result", "Rows", "__version__", "fit", "mapreduce"]
+HOMES = {"fit": "run", "Result": "run", "mapreduce": "mapreduce", "Rows": "mapreduce"}  # in session/
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("fit", "Result"):
+    if name in HOMES:
         if "mpi4py.MPI" not in sys.modules:  # else it is too late: this import starts MPI
             import_module("mpi_pgd.comm.components").choose(os.environ)
-        return getattr(import_module("mpi_pgd.session.run"), name)
+        return getattr(import_module(f"mpi_pgd.session.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

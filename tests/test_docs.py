@@ -15,7 +15,7 @@ from mpi_pgd.cli.commands import COMMANDS
 from tests.launch import ROOT, Library, launch, libraries
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
-FIRST = [README, *(DOCS / f"{name}.md" for name in ("install", "data", "api", "faults"))]
+FIRST = [README, *(DOCS / f"{name}.md" for name in ("install", "data", "maps", "api", "faults"))]
 PAGES = [README, *sorted(DOCS.glob("*.md")), ROOT / "slurm" / "README.md"]
 BLOCK = re.compile(r"`(\w+\.py)`[^`]*```python\n(.*?)```", re.DOTALL)  # the text before a block names its file
 MPIRUN = re.compile(r"mpirun -n (\d+) (?:env/bin/)?python -m (mpi_pgd|mpi4py)\b(.*)")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "fit": Command("fit a model (what is done if no command is given)"),
     **{command.under or name: command for name, command in STUDIES.items()},
+    "mapreduce": Command("a function of yours on every block of rows, and its results reduced", deaf=True),
     "slurm": Command("a batch script for this problem, with the right srun; or submit it", False),
     "report": Command("a run bundle or a study as one HTML file, with pictures and tables", False),
     "data": Command("make synthetic rows, or say what is in a file", False),

@@ -31,4 +31,4 @@ def first_page() -> str:
     """Lines of at most 80 letters."""
     default, *others = MODES
     modes = " or ".join([f"{default} (default)", *others])
-    return PAGE.format(modes=modes, commands="\n".join(f"  {name:<9}{command.text}" for name, command in COMMANDS.items()))
+    return PAGE.format(modes=modes, commands="\n".join(f"  {name:<10}{command.text}" for name, command in COMMANDS.items()))

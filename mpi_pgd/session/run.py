@@ -81,16 +81,17 @@ def fit(data: Data | None = None, *more: Any, comm: MPI.Intracomm | None = None,
             all, since the others would wait for ever.
     """
     with guard(everyone()):
-        world = _ranks(comm)
+        world = ranks_of(comm)
     with guard(world), one_thread():
         return run(world, lambda: read_options(data, more, options))
 
 
-def _ranks(comm: MPI.Intracomm | None) -> MPI.Intracomm:
+def ranks_of(comm: MPI.Intracomm | None) -> MPI.Intracomm:
+    """A user's communicator, by default the world; refuses what is none."""
     if comm is None:
         return everyone()
     if comm == MPI.COMM_NULL:
-        raise InputError("comm was given MPI.COMM_NULL: expected the ranks that take part, and fit is to be called by those alone")
+        raise InputError("comm was given MPI.COMM_NULL: expected the ranks that take part, and it is to be called by those alone")
     if not isinstance(comm, MPI.Intracomm):
         raise TypeError(f"comm was given {comm!r}: expected an mpi4py.MPI.Intracomm")
     return comm

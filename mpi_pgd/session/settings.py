@@ -10,8 +10,8 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.recovery.resume import Start, begun
 
 
-def read_options(data: Any, more: Sequence[Any], options: Mapping[str, Any]) -> Start:
-    """Settings from the arguments of ``run.fit``, and the checkpoint to go on from, if they name one.
+def read_options(data: Any, more: Sequence[Any], options: Mapping[str, Any], who: str = "fit") -> Start:
+    """Settings from the arguments of ``who``, a function, and the checkpoint to go on from, if they name one.
 
     Raises:
         InputError: they can't be used.
@@ -21,10 +21,10 @@ def read_options(data: Any, more: Sequence[Any], options: Mapping[str, Any]) -> 
         from mpi_pgd.data.foreign import of_arrays  # not at start-up: it looks into archives
 
         what = "arrays" if arrays else f"{len(more) + 1} arguments"
-        words = f"fit was given {what}: expected the name of an HDF5 file, from which each rank reads its own rows; "
+        words = f"{who} was given {what}: expected the name of an HDF5 file, from which each rank reads its own rows; "
         raise InputError(words + "these three lines make it of arrays X and y (on one rank):", *of_arrays())
     if more:
-        raise InputError(f"fit was given {len(more) + 1} files one by one: expected them in a list, fit([...])")
+        raise InputError(f"{who} was given {len(more) + 1} files one by one: expected them in a list, {who}([...])")
     found = begun({"quiet": True, **options, **({} if data is None else {"data": data})}, {})
     if not found.settings["data"]:
         raise InputError("no data were given: name one or more HDF5 files")

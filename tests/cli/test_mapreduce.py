@@ -1,0 +1,104 @@
+"""The command ``mapreduce``: what it prints and writes, and what happens where the user's function fails."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from mpi_pgd.cli.mapreduce import shown
+from tests.commands import command, refused
+from tests.launch import Library, launch
+
+MINE = """
+import numpy as np
+
+def stats(X, y):
+    return {"rows": len(y), "sums": X.sum(axis=0), "nested": (float(y.max()), [X.T @ X])}
+
+def words(X, y):
+    return "short" if len(y) < 64 else "full"
+
+def fails(X, y):
+    if len(y) < 64:
+        raise KeyError("of my own")
+    return 1
+"""
+ROWS = 300
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("mine"))
+
+
+def made(folder: Path) -> Path:
+    (folder / "mine.py").write_text(MINE)
+    with h5py.File(folder / "d.h5", "w") as file:
+        file["X"], file["y"] = np.arange(2.0 * ROWS).reshape(ROWS, 2), np.arange(ROWS)
+    return folder
+
+
+@pytest.mark.ranks(1, 3)
+@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+def test_printed_and_written(comm: MPI.Intracomm, folder: Path, mode: str, capfd: pytest.CaptureFixture[str]) -> None:
+    if comm.rank == 0:
+        made(folder)
+    comm.Barrier()
+    call = ("mapreduce", folder / "mine.py:stats", folder / "d.h5", "--mode", mode)
+    assert command(comm, *call, "--out", folder / "a.json") == command(comm, *call, "--out", folder / "a.npz", "--quiet") == 0
+    assert capfd.readouterr().out.startswith(f"rows: {ROWS}\nsums: [89700. 90000.]\nnested: " if comm.rank == 0 else "")
+    named = json.loads((folder / "a.json").read_text())
+    with np.load(folder / "a.npz") as found:
+        assert set(found) == {"rows", "sums", "nested.0", "nested.1.0"}
+        assert np.array_equal(found["nested.1.0"], named["nested"][1][0])
+    assert (named["rows"], named["sums"]) == (ROWS, [89700.0, 90000.0])
+    refused(comm, [*call, "--out", folder / "a.json"], ["which is there already", "--force"], capfd)
+    refused(comm, ["mapreduce", folder / "mine.py:words", folder / "d.h5"], ["words gave str: expected a number"], capfd)
+
+
+@pytest.mark.ranks(2)
+def test_mistakes(comm: MPI.Intracomm, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    if comm.rank == 0:
+        made(folder)
+    comm.Barrier()
+    call = ("mapreduce", folder / "mine.py:words", folder / "d.h5", "--reduce", "collect")
+    assert command(comm, *call, "--out", folder / "a.json") == 0
+    assert json.loads((folder / "a.json").read_text()) == {"result": ["full"] * 4 + ["short"]}
+    capfd.readouterr()
+    for words, told in (
+        (["mapreduce"], ["the following arguments are required: FILE.py:function"]),
+        ([*call, "--out", folder / "a.csv"], ["expected a name that ends with .json, or with .npz"]),
+        ([*call, "--out", folder / "mine.py", "--force"], ["expected a name that ends with .json"]),
+        ([*call, "--mode", "p2p"], ["--mode was given 'p2p' (did you mean peer-to-peer?)"]),
+        ([*call, "--solver", "gd"], ["unknown flag --solver"]),
+        ([*call[:3], "--reduce", "median"], ["reduce was given 'median' (did you mean mean?): expected one of sum, mean, max, "]),
+        (["mapreduce", folder / "mine.py:word", folder / "d.h5"], ["has no function word (did you mean words?)"]),
+        (["mapreduce", folder / "mine.py:words", folder / "none.h5"], ["there is no file"]),
+    ):
+        refused(comm, words, told, capfd)
+
+
+@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+def test_an_exception_on_one_rank_ends_all(library: Library, place: Path, mode: str) -> None:
+    result = launch(library, 3, "mapreduce", place / "mine.py:fails", place / "d.h5", "--mode", mode, timeout=30)
+    assert result.returncode != 0, result
+    assert "rank 2 of 3" in result.stderr, result
+    assert f'File "{place / "mine.py"}", line ' in result.stderr, result
+    assert "KeyError: 'of my own'" in result.stderr, result
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (3, "3"),
+        ({"a": 1, 2: np.eye(2)}, "a: 1\n2: [[1. 0.]\n    [0. 1.]]"),
+        ((1.5, "x"), "1.5\nx"),
+        (list(range(15)), "\n".join(map(str, range(12))) + "\n... and 3 more; --out FILE keeps all"),
+    ],
+)
+def test_shown(result: Any, text: str) -> None:
+    assert shown(result) == text
