@@ -1,4 +1,4 @@
-"""What the plain `python -m pytest` needs to run the package under real mpiruns; see tests/launch.py and tests/inside.py."""
+"""What the plain `python -m pytest` needs to run the package under real mpiruns; see tests/launch.py, inside.py and beside.py."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import mpi4py
 import pytest
 
+from tests.beside import Alone, Beside, there
 from tests.inside import Inside, Outside, inside, sizes
 from tests.launch import NAMES, Library, libraries, required
 
@@ -14,7 +15,13 @@ mpi4py.rc.initialize = inside()  # elsewhere, modules that import mpi4py.MPI may
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "ranks(*sizes): the numbers of ranks that a test which takes `comm` runs on")
-    config.pluginmanager.register(Inside() if inside() else Outside(config), "ranks")
+    config.addinivalue_line(
+        "markers", "beside(name): a test that mostly waits: it runs in a pytest of this name, beside the others"
+    )
+    if inside() or not there():
+        config.pluginmanager.register(Inside() if inside() else Outside(config), "ranks")
+    if not inside():
+        config.pluginmanager.register(Alone() if there() else Beside(config), "beside")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -12,6 +12,8 @@ from tests.chaos.common import Ground, Tally, available
 from tests.hosts import unavailable
 from tests.launch import required
 
+pytestmark = pytest.mark.beside("jobs")
+
 SEED = 4
 ROUNDS = 400
 Run = Callable[[int, Random, Ground, Tally], None]

@@ -15,6 +15,8 @@ from mpi_pgd.modes import ALGORITHMS
 from tests.chaos.common import ULFM, started
 from tests.launch import LEFT_OUT, ROOT, Library, Running, any_library, launch, libraries
 
+pytestmark = pytest.mark.beside("jobs")
+
 DIAMONDS = str(ROOT / "data/diamonds.h5")
 MODES = ("client-server", "peer-to-peer")
 RANKS = 4

@@ -17,6 +17,8 @@ from tests.launch import launch, libraries, required
 from tests.private_slurm import Slurm, unavailable
 from tests.slurm_jobs import SLOW, SRUN, ULFM, WAYS, Jobs, Way
 
+pytestmark = pytest.mark.beside("slurm")
+
 ROUNDS, MANY = 100, 2200
 ENDLESS = ("--rounds", 1_000_000, "--tol", 0, "--quiet", *SLOW)
 TRY_AGAIN = 75

@@ -20,6 +20,8 @@ from tests.commands import command, refused
 from tests.hosts import Hosts, unavailable
 from tests.launch import Library, Result, any_library, launch, libraries
 
+pytestmark = pytest.mark.beside("jobs")
+
 ULFM = ("--with-ft", "ulfm")
 ROWS, FEATURES = 6000, 8  # 32 blocks
 SHORT, LONG = 50, 120  # rounds

@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.launch import Library, Running, launch
+
+pytestmark = pytest.mark.beside("jobs")
 
 SOON = 10.0  # seconds for a whole job, MPI's start-up on a busy machine included
 

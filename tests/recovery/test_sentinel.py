@@ -9,6 +9,8 @@ import pytest
 
 from tests.launch import ROOT, Library, launch
 
+pytestmark = pytest.mark.beside("jobs")
+
 HEAD = "mpi_pgd: the job ended before it was done (a rank died, or was killed); "
 START = """
 import os, signal, sys

@@ -14,6 +14,8 @@ import pytest
 from mpi_pgd.recovery.signals import ECHO, SIGNALS, SignalFlag
 from tests.launch import LEFT_OUT, ROOT, Library
 
+pytestmark = pytest.mark.beside("jobs")
+
 SCRIPT = Path(__file__).with_name("signals_script.py")
 LIMIT = 30.0
 

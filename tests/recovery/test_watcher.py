@@ -23,6 +23,8 @@ from mpi_pgd.recovery.watcher import Watcher
 from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library, Result, launch
 
+pytestmark = pytest.mark.beside("jobs")
+
 SCRIPT = Path(__file__).with_name("watcher_script.py")
 ULFM = ("--with-ft", "ulfm")
 LIMIT = 30.0

@@ -17,7 +17,8 @@ import pytest
 from mpi_pgd import InputError
 from mpi_pgd.report import html
 from mpi_pgd.study import every
-from tests.launch import Library, launch, required
+from tests.commands import command
+from tests.launch import required
 from tests.report import samples
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
@@ -43,19 +44,21 @@ def test_the_files(tmp_path: Path) -> None:
     assert set(contents(folder)) == names | {"compare.json", "doctor.json", html.MANIFEST}
 
 
-def test_what_real_runs_and_studies_leave(tmp_path: Path, library: Library) -> None:
+@pytest.mark.ranks(2)
+def test_what_real_runs_and_studies_leave(comm: Any, folder: Path) -> None:
     """The samples of the other tests are made up; these are not."""
-    study = ("--rounds", 3, "--repeats", 1, "--out", tmp_path)
+    study = ("--rounds", 3, "--repeats", 1, "--out", folder)
     for words in (
-        ("--rounds", 20, "--trace", "--quiet", "--out", tmp_path),
+        ("--rounds", 20, "--trace", "--quiet", "--out", folder),
         ("compare", *study),
         ("scaling", *study),
-        ("study", "straggler", "--rounds", 3, "--out", tmp_path),
-        ("doctor", "--out", tmp_path),
+        ("study", "straggler", "--rounds", 3, "--out", folder),
+        ("doctor", "--out", folder),
     ):
-        result = launch(library, 2, *words, timeout=120)
-        assert result.returncode == 0, result
-    written = html.write(str(tmp_path), every())
+        assert command(comm, *words) == 0
+    if comm.rank:
+        return
+    written = html.write(str(folder), every())
     text = written[0].read_text()
     assert "Rounds exhausted after 20 rounds" in text
     assert all(f'<section id="{name}">' in text for name in ("run", "compare", "scaling", "straggler", "doctor", "made"))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mpi_pgd.cli import main
 from tests.launch import ROOT, Library, Result, launch
+from tests.study import synthetic
 
 
 def alone(library: Library, *words: object) -> Result:
@@ -38,15 +40,13 @@ def test_network(network: Path) -> None:
                 assert fit[f"{term}_low"] <= fit[term] <= fit[f"{term}_high"]
 
 
-def test_one_rank_has_no_network(library: Library, tmp_path: Path) -> None:
+def test_one_rank_has_no_network(library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = alone(library, "network", "--out", tmp_path)
     assert result.returncode == 0, result
     assert "one rank sends nothing" in result.stdout
-    result = alone(library, "report", tmp_path)
-    assert result.returncode == 0, result
-    result = alone(library, "plan", "--network", tmp_path, "--rows", 1000, "--features", 10)
-    assert result.returncode == 2, result
-    assert "run `network` with at least 2 ranks" in result.stderr, result
+    assert main(["report", str(tmp_path)]) == 0
+    assert main(["plan", "--network", str(tmp_path), "--rows", "1000", "--features", "10"]) == 2
+    assert "run `network` with at least 2 ranks" in capsys.readouterr().err
 
 
 def test_plan(library: Library, network: Path, tmp_path: Path) -> None:
@@ -98,14 +98,19 @@ def test_doctor_and_report(library: Library, tmp_path: Path) -> None:
         (["plan", "--network", "{elsewhere}", "--rows", "9", "--features", "3"], "expected a network.json"),
     ],
 )
-def test_bad_input(library: Library, network: Path, tmp_path: Path, words: list[str], told: str) -> None:
-    for name in ("empty", "old"):
+def test_bad_input(tmp_path: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("empty", "old", "net"):
         (tmp_path / name).mkdir()
+    (tmp_path / "net" / "network.json").write_text(json.dumps(synthetic.record()))
     (tmp_path / "old" / "run.json").write_text('{"status": "converged", "mode": "client-server"}')
     (tmp_path / "elsewhere.json").write_text('{"latency": 1.0}')
-    places = {"empty": tmp_path / "empty", "old": tmp_path / "old", "elsewhere": tmp_path / "elsewhere.json", "net": network}
-    result = alone(library, *(word.format(**places) for word in words))
-    assert result.returncode == 2, result
-    assert result.stderr.count("mpi_pgd: ") == 1, result
-    assert result.stderr.count("\n") == 1, result
-    assert told in result.stderr, result
+    places = {
+        "empty": tmp_path / "empty",
+        "old": tmp_path / "old",
+        "elsewhere": tmp_path / "elsewhere.json",
+        "net": tmp_path / "net",
+    }
+    assert main([word.format(**places) for word in words]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("mpi_pgd: "), said.err.count("\n")) == ("", 1, 1)
+    assert told in said.err

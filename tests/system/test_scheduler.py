@@ -19,6 +19,8 @@ from mpi_pgd.system import scheduler
 from mpi_pgd.system.scheduler import LAUNCHERS, Trap, margin, plugin, read, seconds, seconds_left, started
 from tests.launch import Library, Result, Running, launch
 
+pytestmark = pytest.mark.beside("jobs")
+
 BATCH = {"SLURM_JOB_ID": "72", "SLURM_JOB_NUM_NODES": "2", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_CPUS_ON_NODE": "4"}
 STEP = {**BATCH, "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_NODES": "2"}
 NONE = {**STEP, "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"}
