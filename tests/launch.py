@@ -3,6 +3,7 @@
 pytest's own process never starts MPI, see tests/conftest.py: it would then be a world of its own.
 """
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -36,6 +37,7 @@ faulthandler.register(signal.SIGRTMAX, file=open(os.path.join({scratch!r}, f"whe
 STARTED = "/_hashlib."  # a library that a fit maps after MPI_Init, with mpi_pgd.session.run
 GRACE = 5.0  # seconds that a job's daemons have to be gone after mpirun
 RANK_VARIABLES = (b"PMI_RANK", b"OMPI_COMM_WORLD_RANK")
+BEGUN, SETTLED = time.time(), 2.0  # shared memory made before this process began, or so few seconds ago, is left alone
 LOOK = 0.005  # seconds between two looks at a job that is waited for
 
 
@@ -167,7 +169,8 @@ def launch(
         out = stack.enter_context(Path(scratch, "stdout").open("w+b"))
         err = stack.enter_context(Path(scratch, "stderr").open("w+b"))
         Path(scratch, "sitecustomize.py").write_text(TELL.format(scratch=scratch))
-        stack.callback(_sweep, time.time())
+        _sweep_at_the_end()
+        stack.callback(_sweep)
         stack.callback(_kill, tag)  # whatever happens, Ctrl-C too: the job has a session of its own and doesn't see it
         start = time.monotonic()
         job = subprocess.Popen(
@@ -293,16 +296,26 @@ def _kill(tag: str) -> None:
     _until(none_left, GRACE)
 
 
-def _sweep(since: float) -> None:
-    """Remove the shared memory, megabytes a job, that MPICH and Open MPI leave when a job is aborted or killed."""
-    shared = Path("/dev/shm")
+def _sweep() -> bool:
+    """Remove the shared memory, megabytes a job, that MPICH and Open MPI leave of a job that is killed; whether none is left.
+
+    What is young is left for the next time: it may be that of another job, which has made it and not mapped it yet.
+    """
+    shared, left = Path("/dev/shm"), list[Path]()
     with contextlib.suppress(OSError):
         files = [*shared.glob("mpich_shm_*"), *shared.glob("sm_segment.*")]
-        left = [path for path in files if path.stat().st_mtime >= since]
+        left = [path for path in files if path.stat().st_mtime >= BEGUN]
         used = _mapped() if left else ""
+        left = [path for path in left if str(path) not in used]
         for path in left:
-            if str(path) not in used:  # nor is it another job's, which may have started meanwhile
+            if path.stat().st_mtime < time.time() - SETTLED:
                 path.unlink()
+    return not left
+
+
+@cache
+def _sweep_at_the_end() -> None:
+    atexit.register(_until, _sweep, 2 * SETTLED)
 
 
 def _mapped() -> str:

@@ -79,9 +79,6 @@ def test_abort_and_kill_leave_no_shared_memory(library: Library, script: Script)
     assert launch(library, 2, script=script("if world.rank == 1:\n    world.Abort(4)\nworld.Barrier()")).returncode == 4
     with pytest.raises(pytest.fail.Exception, match="hung"):
         launch(library, 2, script=script("time.sleep(600)"), timeout=3)
-
-    def left() -> list[str]:
-        new, mapped = set(Path("/dev/shm").iterdir()) - before, harness._mapped()
-        return [str(path) for path in new if str(path) not in mapped]
-
-    assert harness._until(lambda: not left(), harness.GRACE), f"no job that runs beside is using {left()}"
+    assert harness._until(harness._sweep, harness.GRACE)
+    left = {str(path) for path in set(Path("/dev/shm").iterdir()) - before}
+    assert not [name for name in left if name not in harness._mapped()], "and no other job is using them"
