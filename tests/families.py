@@ -5,6 +5,8 @@ from typing import Any
 from mpi_pgd.options import options_of
 from mpi_pgd.solvers import SOLVERS, Solver
 
+STEPPED = [name for name in SOLVERS if "step" in options_of([SOLVERS[name]])]  # whose steps can be given
+
 
 def solver_of(name: str, **options: Any) -> Solver:
     """With those of the options that it has, and its defaults."""

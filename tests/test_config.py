@@ -39,7 +39,7 @@ def test_text_and_typed_values_agree() -> None:
         ("max_seconds", 0),
         ("max_seconds", "often"),
         ("mode", "server"),
-        ("solver", "newton"),
+        ("solver", "simplex"),
         ("sums", 3),
         ("intercept", "yes"),
         ("x", 3),

@@ -9,10 +9,13 @@ from typing import Any, Protocol
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.solvers.bb import BarzilaiBorwein
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.gd import GradientDescent
+from mpi_pgd.solvers.lbfgs import LBFGS
 from mpi_pgd.solvers.momentum import Momentum
 from mpi_pgd.solvers.nesterov import Nesterov
+from mpi_pgd.solvers.newton import Newton
 
 
 class Solver(Protocol):
@@ -47,4 +50,7 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "nesterov": Nesterov,
     "gd": GradientDescent,
     "momentum": Momentum,
+    "bb": BarzilaiBorwein,
+    "lbfgs": LBFGS,
+    "newton": Newton,
 }

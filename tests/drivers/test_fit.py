@@ -13,8 +13,7 @@ from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial
 from mpi_pgd.engine.tasks import Ask, GradientTask
 from mpi_pgd.losses.squared import Squared
-from mpi_pgd.solvers import SOLVERS
-from tests.families import solver_of
+from tests.families import STEPPED, solver_of
 
 EIGENVALUES = np.array([4.0, 1.0, 0.25])
 AIM = np.array([1.0, -2.0, 0.3])
@@ -45,7 +44,7 @@ def go(
     return query
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", STEPPED)
 @pytest.mark.parametrize("stop", [0, 1, 17, 39])
 def test_going_on_from_a_dump_gives_the_same_bits(name: str, stop: int) -> None:
     whole = driver_of(name, History(perf_counter()))
@@ -64,7 +63,7 @@ def test_going_on_from_a_dump_gives_the_same_bits(name: str, stop: int) -> None:
         assert history.lines(0, LIMIT + 1)[number].tobytes() == whole.history.lines(0, LIMIT + 1)[number].tobytes()
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", STEPPED)
 def test_a_stop_leaves_a_state_to_go_on_from(name: str) -> None:
     end = go(driver_of(name, History(perf_counter())))
     stopped = driver_of(name, History(perf_counter()))
@@ -106,7 +105,7 @@ def test_a_rise_is_judged_by_differences() -> None:
     assert ended[0][0] == Status.DIVERGED
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", STEPPED)
 def test_what_only_rounding_moves_has_reached_its_precision(name: str) -> None:
     """The gradient's noise, here of 1e-7, is below what the rounding of residuals of 1e9 can make; but --tol 0 goes on."""
     ended = {}

@@ -19,7 +19,9 @@ STEPS = [0.24, "auto"]
 
 def gone(solver: Solver, state: object, steps: int) -> object:
     for _ in range(steps):
-        state = solver.update(state, Evaluation(0.0, EIGENVALUES * (state.point - AIM), 0.0))  # type: ignore[attr-defined]
+        away = state.point - AIM  # type: ignore[attr-defined]
+        value, hessian = 0.5 * float(EIGENVALUES @ away**2), np.diag(EIGENVALUES) if state.ask else None  # type: ignore[attr-defined]
+        state = solver.update(state, Evaluation(value, EIGENVALUES * away, 0.0, hessian))
     return state
 
 

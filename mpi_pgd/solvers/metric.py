@@ -1,0 +1,65 @@
+"""A Hessian as a metric: its Cholesky factor, made so that there always is one."""
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Rows, Vector
+
+PANEL = 64  # rows of a triangle that is inverted as a whole
+GROWTH = 100.0  # times the ridge, where it was too small
+RARE = 0.02  # of the median of the diagonal, that those of features are less than which no row of a sample has
+
+
+def unseen(sampled: Vector) -> Rows:
+    """Of which features the Hessian of a sample (size, size) knows nothing: bool (size,).
+
+    Of a column that is 0 but for few rows, such as a rare category, a sample may have no other. It then looks as if it were nearly
+    constant, and any step along it as if it cost nothing. Features have one variance: so it shows in the diagonal.
+    """
+    diagonal = np.diagonal(sampled)
+    return diagonal < RARE * np.median(diagonal)
+
+
+def whitening(hessian: Vector, ridge: float, little: Rows | None = None) -> Vector:
+    """W (size, size) with W'W the inverse of ``hessian`` (size, size), nearly: W g is a gradient where all curvatures are 1.
+
+    To each diagonal element ``ridge`` times itself is added, and more where that is not enough for a Cholesky factor. Where the
+    diagonal says too ``little``, bool (size,), the mean is added, so that no step is far too long; and where a pivot vanishes, as
+    then the sample may have shown a difference of columns as little. The largest come first, so that it is found of others.
+    """
+    diagonal = np.diagonal(hessian)
+    mean = float(diagonal.mean()) or 1.0
+    own = diagonal + (0.0 if little is None else mean * little)
+    order = np.argsort(-own, kind="stable")
+    arranged = hessian[np.ix_(order, order)]
+    more, own = (own - diagonal)[order], np.maximum(own[order], ridge * mean)
+    while True:
+        try:
+            factor = _factor(arranged, more + ridge * own)
+            vanished = np.diagonal(factor) ** 2 <= 2 * ridge * own
+            if vanished.any():
+                factor = _factor(arranged, more + np.where(vanished, mean, ridge * own))
+            break
+        except np.linalg.LinAlgError:
+            ridge *= GROWTH
+    white = np.empty_like(hessian)
+    white[:, order] = inverse(factor)
+    return white
+
+
+def _factor(hessian: Vector, more: Vector) -> Vector:
+    damped = hessian.copy()
+    np.einsum("ii->i", damped)[:] += more
+    return np.asarray(np.linalg.cholesky(damped))
+
+
+def inverse(triangle: Vector) -> Vector:
+    """Of a lower ``triangle`` (size, size), by halves, so that nearly all is done by products of matrices."""
+    size = len(triangle)
+    if size <= PANEL:
+        return np.tril(np.linalg.inv(triangle))
+    half = size // 2
+    result = np.zeros_like(triangle)
+    upper, lower = inverse(triangle[:half, :half]), inverse(triangle[half:, half:])
+    result[:half, :half], result[half:, half:] = upper, lower
+    result[half:, :half] = -(lower @ (triangle[half:, :half] @ upper))
+    return result
