@@ -45,6 +45,8 @@ EVERY = (
     lambda v: bool(re.fullmatch(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds", v)) and min(period(v)[0], OFTEN) == OFTEN,
 )
 FAIL_SLOW = ("RANK@ROUND, two whole numbers", lambda v: bool(re.fullmatch(r"(\d+@\d+)?", v)))
+COLUMN = ("the name of a data set", lambda _: True)
+BOUND = ("a finite number, or the name of a data set", lambda v: isinstance(v, str) or math.isfinite(v))
 DELAY = (
     "RANK:FACTOR with a factor of at least 1, or exponential:MEAN in seconds",
     lambda v: bool(re.fullmatch(r"(\d+:0*[1-9]\d*(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?)?", v)),
@@ -63,7 +65,19 @@ class Settings(_Options):  # type: ignore[misc]
 
     data: tuple[str, ...] = option(DATA, (), FILES, "names of HDF5 files", facts=CARRIED)
     x: str = option(DATA, "X", "data set with the features, (n, p)", "a name", facts=CARRIED | STUDIES)
-    y: str = option(DATA, "y", "data set with the targets, (n,) or (n, 1)", "a name", facts=CARRIED | STUDIES)
+    y: str = option(DATA, "y", "data set with the targets, (n,), or (n, k) for k a row", "a name", facts=CARRIED | STUDIES)
+    weights: str = option(DATA, "", "data set with each row's weight, (n,)", *COLUMN, facts=BITS)
+    offset: str = option(DATA, "", "data set with what is added to each row's linear predictor, (n,)", *COLUMN, facts=BITS)
+    class_weight: str = option(
+        DATA, "", "weights of the classes' rows: balanced, or a JSON or TOML file", "balanced, or a file's name", facts=BITS
+    )
+    penalty_factors: str = option(DATA, "", "data set by which each feature's penalty is multiplied, (p,)", *COLUMN, facts=BITS)
+    groups: str = option(DATA, "", "data set with the number of each feature's group, (p,), for l1 on groups", *COLUMN, facts=BITS)
+    lower: str | float = option(DATA, "", "least weight: a number, or a data set with one a feature, (p,)", *BOUND, facts=BITS)
+    upper: str | float = option(DATA, "", "largest weight: a number, or a data set with one a feature, (p,)", *BOUND, facts=BITS)
+    init: str = option(
+        MODEL, "", "start from a model file or a run bundle, not from 0", "the name of a file or of a folder", facts=BITS
+    )
     mode: str = choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
     algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_ALGORITHMS, facts=CARRIED)
     replicas: int = option(RANKS, 1, "hold each block on so many ranks: the first partial of it counts", *COUNT)
@@ -207,15 +221,21 @@ def _checked(name: str, value: Any, label: Callable[[str], str]) -> Any:
 
 
 def _typed(wanted: Any, value: Any) -> Any:
-    """``value`` as the type of a field; text is read as the type, another type is refused, but a whole number is a number."""
+    """``value`` as the type of a field; text is read as the type, another type is refused, but a whole number is a number.
+
+    Where both text and numbers are taken, it is a number if it can be read as one.
+    """
     if isinstance(value, bool) != (wanted is bool) or (wanted is str and not isinstance(value, str)):
         raise TypeError
-    if wanted is bool:
-        return value
-    if wanted is str:
-        if "\0" in value or len(value) > LONGEST:  # no name of a file or a data set
-            raise ValueError
+    if isinstance(value, str) and ("\0" in value or len(value) > LONGEST):  # no name of a file or a data set
+        raise ValueError
+    if wanted is bool or wanted is str:
         return value
     if wanted is int:
         return int(value) if isinstance(value, str) else operator.index(value)
-    return value if value == "auto" and wanted is not float else float(value)
+    try:
+        return float(value)
+    except ValueError:
+        if wanted is float:
+            raise
+        return value

@@ -63,6 +63,12 @@ def test_text_and_typed_values_agree() -> None:
         ("balance", "yes"),
         ("replicas", 0),
         ("replicas", 1.5),
+        ("weights", 3),
+        ("offset", True),
+        ("lower", "nan"),
+        ("lower", True),
+        ("upper", math.inf),
+        ("upper", "a\0b"),
     ],
 )
 def test_a_bad_value_is_named_with_what_was_expected(name: str, bad: Any) -> None:
@@ -73,6 +79,11 @@ def test_a_bad_value_is_named_with_what_was_expected(name: str, bad: Any) -> Non
 @pytest.mark.parametrize("name", ["step", "max_seconds"])
 def test_a_number_or_auto(name: str) -> None:
     assert [settings({name: value}).as_dict()[name] for value in ("auto", "2", 3)] == ["auto", 2.0, 3.0]
+
+
+@pytest.mark.parametrize("name", ["lower", "upper"])
+def test_a_number_or_the_name_of_a_data_set(name: str) -> None:
+    assert [settings({name: value}).as_dict()[name] for value in ("", "L", "-1.5", 0, "/2")] == ["", "L", -1.5, 0.0, "/2"]
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
@@ -157,6 +168,7 @@ def test_what_goes_together(words: list[str]) -> None:
 
 def test_what_decides_the_bits_is_carried_by_a_resume_and_known_to_studies() -> None:
     members = options_of([*LOSSES.values(), *PENALTIES.values(), *SOLVERS.values()])
-    assert set(having("bits")) == {"loss", "solver", *members, "intercept", "standardize", "sums"}
+    beside = {"weights", "offset", "class_weight", "penalty_factors", "groups", "lower", "upper", "init"}
+    assert set(having("bits")) == {"loss", "solver", *members, "intercept", "standardize", "sums", *beside}
     assert set(having("bits")) < set(having("carried")) & set(having("studies"))
     assert not {"out", "force", "checkpoint", "resume"} & {*having("carried"), *having("studies")}

@@ -98,7 +98,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     """Look at the data and the site, and settle everything."""
     _check(program, arguments)
     chosen = _settings(program, theirs)
-    table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
+    table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
     kind = script.KINDS[program]
     nodes = _counts(arguments.nodes, kind.array) or (list(kind.nodes) if kind.array else [])
     ranks = 0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1)

@@ -58,6 +58,12 @@ def read_column(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: in
     out[:] = values
 
 
+def read_whole(data_set: h5py.Dataset, meaning: Meaning) -> tuple[Vector, Rows | None]:
+    """All values of a data set that is small, in one line, as float64; and which are none, if that is to be asked."""
+    values, bad = decoded(_numbers(data_set, meaning, np.s_[:]).ravel(), meaning)
+    return values.astype(np.float64), bad
+
+
 def _numbers(data_set: h5py.Dataset, meaning: Meaning, *place: slice | int) -> Rows:
     """What is stored at ``place``, in a type that numpy has."""
     if not unusual(data_set):

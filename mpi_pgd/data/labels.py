@@ -8,6 +8,7 @@ import numpy as np
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.targets import MOST, TargetFacts
 
+BALANCED = "balanced"  # the word for weights by which all classes count alike
 PANEL = 8192  # targets that are looked at together: a column of amounts has too many values after the first
 
 

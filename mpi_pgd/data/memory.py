@@ -15,6 +15,7 @@ from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
+from mpi_pgd.losses.targets import Targets
 from mpi_pgd.system import scheduler
 
 V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")  # of control groups of the first version
@@ -38,6 +39,8 @@ class MemoryShard:
         self.heaviest = 0.0 if table.weighted else 1.0  # the largest weight of a row, likewise
         self.farthest = 0.0  # the largest magnitude of an offset
         self.labels = Labels(table.targets)  # what the targets are in the files
+        self.targets: Targets | None = None  # how they are read, once that is known of all
+        self._classes, self._factors = np.zeros(0), np.zeros(0)  # by number: the target in the files; what weights are times
         self.owners: Owners = np.zeros(0, dtype=np.int32)  # who holds which block, as far as this rank was told
         self.rows_read = 0
         self._read: dict[int, Block] = {}
@@ -86,6 +89,26 @@ class MemoryShard:
         self.held = blocks
         self._yielded = {}
 
+    def encode(self, targets: Targets) -> None:
+        """Read targets so: if they are classes they become the numbers of these, here and in what is read from now on."""
+        if self.targets is None and targets.classes:
+            self._classes = np.array(targets.classes)
+            self.peaks[self.partition.features :] = len(targets.classes) - 1
+            for piece in self.pieces:
+                piece.encode(self._classes)
+        self.targets = targets
+
+    @property
+    def factors(self) -> Vector | None:
+        """As ``weigh`` was given them."""
+        return self._factors if len(self._factors) else None
+
+    def weigh(self, factors: Vector) -> None:
+        """Multiply the rows' weights by the factor (k,) of their class, here and in what is read from now on; once."""
+        if not len(self._factors):
+            self._factors = factors
+            self.heaviest = max((piece.weigh(factors) for piece in self.pieces), default=0.0)
+
     def _fill(self, run: range) -> None:
         rows, step = self.partition.span(run), self.partition.block_rows
         piece = Piece.room(self.table, len(rows))
@@ -105,16 +128,23 @@ class MemoryShard:
     def _note(self, first: int, part: Piece) -> None:
         """Note the peaks and what the targets are; complain about the first value that can't be used."""
         features = self.partition.features
-        for peaks, values in ((self.peaks[:features], part.x), (self.peaks[features:], part.y.T)):
-            for extreme in (np.maximum.reduce(values, axis=0), np.minimum.reduce(values, axis=0)):
-                np.maximum(peaks, np.abs(extreme.astype(np.float64)), out=peaks)
-        if not np.isfinite(self.peaks).all():
+        peaks = np.empty_like(self.peaks)
+        for largest, values in ((peaks[:features], part.x), (peaks[features:], part.y.T)):
+            most, least = (np.abs(extreme.reduce(values, axis=0).astype(np.float64)) for extreme in (np.maximum, np.minimum))
+            np.maximum(most, least, out=largest)
+        if not np.isfinite(peaks).all():
             raise InputError(_first_bad(self.table, first, part))
-        if part.weights is not None:
-            self.heaviest = max(self.heaviest, _heaviest(self.table.weights, first, part.weights))
         if part.offset is not None:
             self.farthest = max(self.farthest, _farthest(self.table.offset, first, part.offset))
+        heaviest = 1.0 if part.weights is None else _heaviest(self.table.weights, first, part.weights)
         self.labels.note(part.y)
+        if len(self._classes):
+            part.encode(self._classes)
+            peaks[features:] = 0.0
+        if len(self._factors):
+            heaviest = part.weigh(self._factors)
+        self.heaviest = max(self.heaviest, heaviest)
+        np.maximum(self.peaks, peaks, out=self.peaks)
 
 
 def _widened(stored: Iterable[Block], wide: Iterable[Block]) -> Iterator[Block]:

@@ -53,6 +53,16 @@ class Piece(NamedTuple):
         """These rows as a block, of which ``start`` is the global number of the first."""
         return Block(self.x, self.y, self.weights, self.offset, start)
 
+    def encode(self, classes: Vector) -> None:
+        """Have each target, which is one of the ``classes`` (k,), ascending, be its place among them."""
+        self.y[:] = np.searchsorted(classes, self.y)
+
+    def weigh(self, factors: Vector) -> float:
+        """Multiply the weights by the factor (k,) of each row's class; the largest of them then."""
+        assert self.weights is not None
+        np.multiply(self.weights, factors[self.y.astype(np.intp)], out=self.weights)
+        return float(self.weights.max())
+
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""

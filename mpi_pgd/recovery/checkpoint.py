@@ -25,7 +25,7 @@ from mpi_pgd.system.claims import Claim
 
 MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"4"
 COLUMNS = ("objective", "gradient_norm", "step", "seconds")  # of the history
-ARRAYS = ("setup", "state", *COLUMNS)  # in the order of the file
+ARRAYS = ("setup", "state", *COLUMNS, "init")  # in the order of the file
 HEADER_BYTES = 64 << 20  # at most: the names of a million files
 SHOWN = 60  # characters of a value that a sentence still shows
 
@@ -55,6 +55,7 @@ class Checkpoint(NamedTuple):
     setup: Vector  # see ``drivers.moments.Moments.vector``; empty if the run had not got so far
     state: Vector  # the snapshot's vector; empty if setup is, or if no round was made
     history: Sequence[Vector]  # of COLUMNS: (rounds,) each
+    init: Vector = np.zeros(0)  # the model that the run started from, see ``data.sides.Init.point``; empty if from none
 
 
 def write(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -67,7 +68,7 @@ def write(path: str | Path, checkpoint: Checkpoint) -> None:
     flaw = _flaw(checkpoint)
     if flaw:  # nobody could go on from it, and it would replace one that is good
         raise ValueError(f"a checkpoint that can't be read again: {flaw}")
-    vectors = (checkpoint.setup, checkpoint.state, *checkpoint.history)
+    vectors = (checkpoint.setup, checkpoint.state, *checkpoint.history, checkpoint.init)
     header: dict[str, Any] = {name: getattr(checkpoint, name) for name in FIELDS}
     header["arrays"] = {name: len(vector) for name, vector in zip(ARRAYS, vectors, strict=True)}
     body = [json.dumps(header, allow_nan=False).encode() + b"\n", *(np.asarray(vector, "<f8").tobytes() for vector in vectors)]
@@ -103,8 +104,8 @@ def read(path: str | Path) -> Checkpoint:
             _damaged(path, "its checksum is another")
         stream.seek(first)
         lengths = [header["arrays"][name] for name in ARRAYS]
-        setup, state, *history = (np.frombuffer(stream.read(8 * length), "<f8").astype(np.float64) for length in lengths)
-    found = Checkpoint(**{name: header[name] for name in FIELDS}, setup=setup, state=state, history=history)
+        setup, state, *history, init = (np.frombuffer(stream.read(8 * length), "<f8").astype(np.float64) for length in lengths)
+    found = Checkpoint(**{name: header[name] for name in FIELDS}, setup=setup, state=state, history=history, init=init)
     flaw = _flaw(found)
     if flaw:
         _damaged(path, flaw)
@@ -155,7 +156,7 @@ def differences(checkpoint: Checkpoint, settings: Mapping[str, Any], data: Mappi
     for name in config.having("bits"):
         mine, theirs = settings.get(name), checkpoint.settings.get(name)
         if mine != theirs:
-            found.append(f"--{name} is {_shown(mine)}, the checkpoint has {_shown(theirs)}")
+            found.append(f"{config.flag(name)} is {_shown(mine)}, the checkpoint has {_shown(theirs)}")
     for name in dict.fromkeys([*data, *checkpoint.data]):
         mine, theirs = data.get(name), checkpoint.data.get(name)
         if mine != theirs:
@@ -229,8 +230,11 @@ def _flaw(checkpoint: Checkpoint) -> str:
         return "it has rounds without a state, or a state without a setup"
     if bool(rounds) != bool(checkpoint.first) or not re.fullmatch("([0-9a-f]{64})?", checkpoint.first):
         return "it has rounds without a digest of the first sums, or the reverse"
-    if not all(np.isfinite(vector).all() for vector in (setup, *checkpoint.history)):
+    if not all(np.isfinite(vector).all() for vector in (setup, *checkpoint.history, checkpoint.init)):
         return "it holds numbers that are not finite"
+    features = checkpoint.data.get("features")
+    if len(checkpoint.init) and not (isinstance(features, int) and features > 0 and len(checkpoint.init) % (features + 1) == 0):
+        return "it starts from a model of other features"
     return _setup_flaw(setup) if len(setup) else ""
 
 

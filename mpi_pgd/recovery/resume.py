@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mpi_pgd import config
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.checkpoint import Checkpoint
@@ -26,10 +27,11 @@ class Start(NamedTuple):
 
 
 class About(NamedTuple):
-    """What identifies the rows, and the BLAS kernels."""
+    """What identifies the rows, and the BLAS kernels; and what the run started from, as a checkpoint has it."""
 
     data: dict[str, Any]
     kernels: str
+    init: Vector = np.zeros(0)
 
 
 class Writer:
@@ -82,7 +84,8 @@ class Writer:
             if setup is None or not len(state):  # the rounds have not begun, or not come to a snapshot: there is nothing to keep
                 setup = state = np.zeros(0)
             elapsed, first, lines = perf_counter() - history.start, history.first if rounds else "", tuple(history.lines(0, rounds))
-            found = Checkpoint(self.settings, *about, self.versions(), rounds, elapsed, first, setup, state, lines)
+            what = (self.settings, about.data, about.kernels, self.versions(), rounds, elapsed, first)
+            found = Checkpoint(*what, setup, state, lines, about.init)
             self.check()
             checkpoint.write(self.path, found)
             self.last = rounds

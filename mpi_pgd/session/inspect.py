@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Timer
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mpi4py import MPI
@@ -15,7 +15,9 @@ from mpi_pgd.comm.kernels import check_kernels
 from mpi_pgd.comm.world import agreement, end, everyone, nodes, once
 from mpi_pgd.config import Settings
 from mpi_pgd.data import files, hdf5
+from mpi_pgd.data.labels import BALANCED
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.data.sides import Init, Sides
 from mpi_pgd.data.table import Table
 from mpi_pgd.modes.facts import Facts
 from mpi_pgd.observers.heartbeat import Heartbeat
@@ -26,19 +28,43 @@ INSPECTION = 300.0  # seconds for a look at the files, which takes some millisec
 ENDLESS = f"mpi_pgd: HDF5 came to no end with the files in {INSPECTION:g} s: they may be damaged, make them again\n"
 
 
+class Seen(NamedTuple):
+    """What one rank finds in the files, for all of them."""
+
+    table: Table
+    sides: Sides  # of the features
+    init: Init | None = None  # to start from
+    class_weights: dict[float, float] | None = None  # as a file has them
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A table of rows and the settings of a fit, for the ranks of one communicator."""
 
     comm: MPI.Intracomm
     settings: Settings
-    table: Table
+    seen: Seen
     rows: int  # those that take part, from the first; all, unless a study of weak scaling takes fewer
     nodes: Sequence[str]  # the name of each rank's
     ids: Sequence[int]  # each rank's number at the start of the job
     shrunk: bool = False  # ranks were lost
     kernels: str = ""  # the digest of the BLAS kernels, if they were checked
     pulse: Heartbeat = field(default_factory=Heartbeat)  # what this rank is doing, for its watcher
+
+    @property
+    def table(self) -> Table:
+        """The files, as one."""
+        return self.seen.table
+
+    @property
+    def sides(self) -> Sides:
+        """What is given for each feature."""
+        return self.seen.sides
+
+    @property
+    def init(self) -> Init | None:
+        """What the fit starts from; None: from an intercept alone."""
+        return self.seen.init
 
     @cached_property
     def partition(self) -> Partition:
@@ -61,10 +87,11 @@ class Problem:
 def inspect_files(
     comm: MPI.Intracomm,
     chosen: Settings,
-    known: Table | None = None,
+    known: Seen | None = None,
     ids: Sequence[int] = (),
     shrunk: bool = False,
     pulse: Heartbeat | None = None,
+    start: Init | None = None,
 ) -> Problem:
     """One rank looks at the files, and all find out whether they compute alike, before anyone works. Collective.
 
@@ -73,31 +100,53 @@ def inspect_files(
         chosen: what to do with which files.
         known: what was seen in the files before, on this rank; where any rank knows that, nobody looks again.
         ids, shrunk, pulse: of the problem; by default of one that all ranks begin together.
+        start: the model that the settings name, where it need not be read, as a checkpoint has it.
 
     Raises:
         InputError: the files can't be used, or the ranks don't fit the settings or each other.
     """
     pulse = pulse or Heartbeat()
 
-    def look() -> Table:
+    def look() -> Seen:
         pulse.enter("looking at the files")
         timer = Timer(INSPECTION, end, (2, ENDLESS))  # HDF5 can loop for ever over a damaged file
         timer.daemon = True
         timer.start()
         try:
-            return hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y)
+            return _look(chosen, start)
         finally:
             timer.cancel()
             pulse.enter("waiting for the start")
 
-    table = once(comm, known, look)
-    problem = Problem(comm, chosen, table, table.rows, nodes(comm), ids or range(comm.size), shrunk, pulse=pulse)
+    seen = once(comm, known, look)
+    table = seen.table
+    problem = Problem(comm, chosen, seen, table.rows, nodes(comm), ids or range(comm.size), shrunk, pulse=pulse)
     if not shrunk and comm.size == everyone().size:
         warn(comm, problem.nodes)
     with agreement(comm):
         if not shrunk:
             _check_stragglers(problem)
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
+
+
+def _look(chosen: Settings, init: Init | None) -> Seen:
+    """At the files, on one rank, which alone imports what hardly anyone asks for."""
+    table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
+    sides, class_weights = Sides(), None
+    named = (chosen.penalty_factors, chosen.groups, chosen.lower, chosen.upper)
+    if any(name != "" for name in named):
+        from mpi_pgd.data.features import read_sides
+
+        sides = read_sides(table, *named)
+    if chosen.init and not init:
+        from mpi_pgd.data.warm import read_init
+
+        init = read_init(chosen.init, table)
+    if chosen.class_weight not in ("", BALANCED):
+        from mpi_pgd.data.classes import read_weights
+
+        class_weights = read_weights(chosen.class_weight)
+    return Seen(table, sides, init, class_weights)
 
 
 def say_warnings(problem: Problem) -> None:

@@ -1,8 +1,9 @@
 """What outlives the attempts of a run on one rank: each step of an attempt begins with what is there of the one before."""
 
+import hashlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from time import perf_counter
@@ -15,9 +16,10 @@ from mpi_pgd import config
 from mpi_pgd.comm.world import agreement, anyone, once
 from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
+from mpi_pgd.data.labels import BALANCED
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import NOBODY
-from mpi_pgd.data.table import Table
+from mpi_pgd.data.sides import Init
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
@@ -31,7 +33,7 @@ from mpi_pgd.recovery.hang_timeout import AUTO
 from mpi_pgd.recovery.resume import About, Start, check
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.recovery.watcher import Watcher
-from mpi_pgd.session.inspect import Problem, inspect_files
+from mpi_pgd.session.inspect import Problem, Seen, inspect_files
 from mpi_pgd.session.load import choose_mode, load_rows
 from mpi_pgd.session.prepare import take_moments, verify_rows
 from mpi_pgd.session.saving import Saving
@@ -59,7 +61,7 @@ class Job:
         self._begun: Start | None = None
         self.pulse = Heartbeat()
         self.held = RankState(History(start))
-        self.table: Table | None = None  # once a rank has looked at the files
+        self.seen: Seen | None = None  # once a rank has looked at the files
         self.shard: MemoryShard | None = None
         self.lost: list[dict[str, Any]] = []
         self.watcher: Watcher | None = None
@@ -105,7 +107,7 @@ class Job:
         def read() -> Start:
             self.pulse.enter("reading the settings")
             found = self.choose()
-            settings = found.settings | {"data": files.find(found.settings["data"])}
+            settings = found.settings | {"data": files.find(found.settings["data"])} | _absolute(found.settings)
             self.pulse.enter(BEGINNING)
             return found._replace(settings=settings, key=os.urandom(32))
 
@@ -146,8 +148,11 @@ class Job:
 
     def inspect(self, team: Team) -> Problem:
         """The problem of an attempt; the files are looked at once. Collective."""
-        problem = inspect_files(team.comm, self.settings, self.table, team.ids, bool(team.lost), self.pulse)
-        self.table = problem.table
+        origin, init = self.begun.origin, None
+        if origin and len(origin.init):
+            init = Init.of(origin.init, origin.data["features"], str(origin.data.get("init")))
+        problem = inspect_files(team.comm, self.settings, self.seen, team.ids, bool(team.lost), self.pulse, init)
+        self.seen = problem.seen
         return problem
 
     def choose_mode(self, problem: Problem) -> Mode:
@@ -221,7 +226,19 @@ class Job:
 
 def about(problem: Problem) -> About:
     """What can be seen of the rows at once; ``verify_rows`` sees the rest."""
-    return About({"rows": problem.rows, "features": problem.table.features}, problem.kernels)
+    data: dict[str, Any] = {"rows": problem.rows, "features": problem.table.features}
+    data |= {f"vector of {name}": digest for name, digest in problem.sides.digests().items()}
+    if weights := problem.seen.class_weights:
+        data["file of class weights"] = hashlib.sha256(repr(sorted(weights.items())).encode()).hexdigest()
+    if not problem.init:
+        return About(data, problem.kernels)
+    return About(data | {"init": problem.init.sha256}, problem.kernels, problem.init.point())
+
+
+def _absolute(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Names of files that a run from elsewhere may go on with."""
+    named = {name: settings[name] for name in ("init", "class_weight")}
+    return {name: os.path.abspath(path) for name, path in named.items() if path not in ("", BALANCED)}  # noqa: PTH100
 
 
 def _lost(loss: dict[str, Any], left: int) -> str:

@@ -11,6 +11,7 @@ from mpi_pgd.engine.loop import Mode
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Team
 from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.targets import settle
 
 SPARE = 0.95  # of the memory that the node can give
 
@@ -36,7 +37,7 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
             on no rank, and ``check_room`` has said that all will fit.
 
     Raises:
-        InputError: they don't fit into the node's memory, or can't be read.
+        InputError: they don't fit into the node's memory, or can't be read, or the targets are none of the loss.
     """
     checked = shard is None and not problem.shrunk
     shard = shard or MemoryShard(
@@ -48,6 +49,7 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
     problem.comm.Allreduce(MPI.IN_PLACE, owners, MPI.MAX)
     problem.partition.share_out(owners, mode.workers)
     _own(problem, mode, shard, owners, checked)
+    settle(problem, mode, shard)
     return shard
 
 

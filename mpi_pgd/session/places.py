@@ -30,7 +30,8 @@ def spare(chosen: Settings, table: Table, rehearsal: Callable[[], bundle.Bundle]
     """
     goes_on = chosen.resume != "" and os.path.realpath(chosen.resume) == os.path.realpath(chosen.checkpoint)
     source = bundle.Source.of(table)
-    output.protect(targets(chosen), [*source.files, *([chosen.resume] if chosen.resume and not goes_on else [])])
+    read = [name for name in (chosen.init, chosen.init and os.path.join(chosen.init, bundle.FILES[0]), chosen.class_weight) if name]  # noqa: PTH118
+    output.protect(targets(chosen), [*source.files, *read, *([chosen.resume] if chosen.resume and not goes_on else [])])
     if chosen.checkpoint and not goes_on:
         checkpoint.spare(chosen.checkpoint, chosen.as_dict(), chosen.force)
     if chosen.out:

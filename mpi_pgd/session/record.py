@@ -112,6 +112,7 @@ def _origin(problem: Problem, deadline: Deadline) -> dict[str, Any]:
             "hosts": dict(Counter(problem.nodes)),
             "scheduler": deadline.record(),
             "config": jsonable(problem.settings),
+            "init_sha256": problem.init.sha256 if problem.init else None,
             "files": [stamp._asdict() for part in problem.table.parts for stamp in part.files],
         }
     )

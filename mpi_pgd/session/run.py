@@ -148,7 +148,7 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     """From the settings to the result: an attempt by the ranks of a team, which begins with what is there of the one before."""
     comm, chosen = team.comm, job.begin(team)
     deadline = Deadline(comm, job.start, chosen.max_seconds)
-    first = comm.rank == 0 and job.table is None
+    first = comm.rank == 0 and job.seen is None
     problem = job.inspect(team)
     mode = job.choose_mode(problem)
     check_room(problem, mode)  # the rehearsal makes what is as long as the features

@@ -38,15 +38,16 @@ def made(rounds: int = 7, **changes: Any) -> Checkpoint:
         rounds=rounds,
         elapsed=0.1,
         first="ef" * 32 if rounds else "",
-        setup=draw.random(9),
+        setup=np.concatenate([[4.0], draw.random(12), [200.0, 0.5]]),  # 3 columns and a target
         state=np.append(draw.normal(size=20), np.inf),  # what a solver keeps is its own business
         history=tuple(draw.random(rounds) for _ in checkpoint.COLUMNS),
+        init=draw.normal(size=4 * (rounds % 3)),  # of no, one or two outputs
     )
     return good._replace(**changes)
 
 
 def same(one: Checkpoint, other: Checkpoint) -> bool:
-    arrays = [(x.setup, x.state, *x.history) for x in (one, other)]
+    arrays = [(x.setup, x.state, *x.history, x.init) for x in (one, other)]
     return one[:7] == other[:7] and all(a.tobytes() == b.tobytes() for a, b in zip(*arrays, strict=True))
 
 
@@ -87,7 +88,7 @@ NOTHING = np.empty(0)
         made(0, setup=NOTHING, state=NOTHING),
         made(0, state=NOTHING),
         made(settings=SETTINGS | {"data": ["naïve\n.h5", "\udcff"]}),
-        made(setup=np.array([-0.0, 5e-324, 1 / 3, 0.0, 1e308, 1.0])),
+        made(setup=np.array([2.0, -0.0, 5e-324, 1 / 3, 0.0, 1e308, 1.0, 9.0, 0.0])),
     ],
     ids=["usual", "before the first round", "before the setup", "before a state", "names", "numbers"],
 )
@@ -105,10 +106,10 @@ def test_the_format(tmp_path: Path) -> None:
     checkpoint.write(tmp_path / "run.ckpt", made())
     magic, digest, rest = (tmp_path / "run.ckpt").read_bytes().split(b"\n", 2)
     header, body = rest.split(b"\n", 1)
-    assert magic == b"mpi_pgd checkpoint 3"
+    assert magic == b"mpi_pgd checkpoint 4"
     assert digest.decode() == hashlib.sha256(rest).hexdigest()
-    assert json.loads(header)["arrays"] == {"setup": 9, "state": 21} | dict.fromkeys(checkpoint.COLUMNS, 7)
-    assert body == np.concatenate([made().setup, made().state, *made().history]).astype("<f8").tobytes()
+    assert json.loads(header)["arrays"] == {"setup": 15, "state": 21, "init": 4} | dict.fromkeys(checkpoint.COLUMNS, 7)
+    assert body == np.concatenate([made().setup, made().state, *made().history, made().init]).astype("<f8").tobytes()
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:
@@ -123,12 +124,14 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     "bad",
     [
         made(setup=np.append(made().setup[:-1], np.nan)),
+        made(init=np.append(made().init[:-1], np.inf)),
+        made(init=made().init[1:]),
         made(history=(np.zeros(6), np.zeros(7), np.zeros(7), np.zeros(7))),
         made(first=""),
         made(first="ef"),
         made(settings=SETTINGS | {"max_seconds": float("inf")}),
     ],
-    ids=["setup", "history", "no digest", "half a digest", "settings"],
+    ids=["setup", "init", "init of other features", "history", "no digest", "half a digest", "settings"],
 )
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, bad: Checkpoint) -> None:
     checkpoint.write(tmp_path / "run.ckpt", made())
@@ -167,9 +170,9 @@ def test_another_file(tmp_path: Path, content: bytes) -> None:
 
 def test_a_newer_format(tmp_path: Path) -> None:
     checkpoint.write(tmp_path / "run.ckpt", made())
-    newer = (tmp_path / "run.ckpt").read_bytes().replace(b"checkpoint 3\n", b"checkpoint 4\n")
+    newer = (tmp_path / "run.ckpt").read_bytes().replace(b"checkpoint 4\n", b"checkpoint 5\n")
     (tmp_path / "run.ckpt").write_bytes(newer)
-    assert "another format (4, expected 3)" in refused(tmp_path / "run.ckpt")
+    assert "another format (5, expected 4)" in refused(tmp_path / "run.ckpt")
 
 
 def test_every_cut_is_seen(tmp_path: Path) -> None:
@@ -214,16 +217,16 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "elapsed too long": (lambda fields: fields.update(elapsed=10**400), "elapsed is no time"),
     "no arrays": (lambda fields: fields.update(arrays={}), "lengths"),
     "another array": (lambda fields: fields["arrays"].update(more=0), "lengths"),
-    "a negative length": (lambda fields: fields["arrays"].update(setup=-9, state=39), "lengths"),
+    "a negative length": (lambda fields: fields["arrays"].update(setup=-9, state=45), "lengths"),
     "a broken length": (lambda fields: fields["arrays"].update(setup=9.0), "lengths"),
     "a huge length": (lambda fields: fields["arrays"].update(state=2**62), "it is cut short"),
     "a length beyond 64 bits": (lambda fields: fields["arrays"].update(state=10**30), "it is cut short"),
-    "numbers moved": (lambda fields: fields["arrays"].update(setup=8, state=22), "its setup has 8 numbers"),
+    "numbers moved": (lambda fields: fields["arrays"].update(setup=8, state=28), "its setup has 8 numbers"),
     "history moved": (lambda fields: fields["arrays"].update(objective=6, seconds=8), "history"),
-    "no setup": (lambda fields: fields["arrays"].update(setup=0, state=30), "a state without a setup"),
-    "no state": (lambda fields: fields["arrays"].update(setup=30, state=0), "rounds without a state"),
+    "no setup": (lambda fields: fields["arrays"].update(setup=0, state=36), "a state without a setup"),
+    "no state": (lambda fields: fields["arrays"].update(setup=36, state=0), "rounds without a state"),
     "infinity in the history": (
-        lambda fields: fields.update(rounds=9, arrays=dict.fromkeys(checkpoint.ARRAYS, 9) | {"state": 13}),
+        lambda fields: fields.update(rounds=9, arrays=dict.fromkeys(checkpoint.ARRAYS, 9) | {"state": 14}),
         "not finite",
     ),
 }
@@ -237,16 +240,16 @@ def test_nonsense_under_a_right_sum(tmp_path: Path, name: str) -> None:
 
 def test_a_header_of_too_many_brackets(tmp_path: Path) -> None:
     body = b"[" * 100_000 + b"\n"
-    head = b"mpi_pgd checkpoint 3\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    head = b"mpi_pgd checkpoint 4\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
     (tmp_path / "run.ckpt").write_bytes(head + body)
     assert "its header can't be used" in refused(tmp_path / "run.ckpt")
 
 
 def test_a_negative_deviation(tmp_path: Path) -> None:
     path = tmp_path / "run.ckpt"
-    checkpoint.write(path, made(setup=np.array([1.0, 2.0, 3.25, 4.0, 5.0, 6.0])))
+    checkpoint.write(path, made(setup=np.array([2.0, 1.0, 2.0, 3.25, 4.0, 5.0, 6.0, 7.0, 0.0])))
     whole = path.read_bytes().split(b"\n", 2)[2].replace(np.array(3.25).tobytes(), np.array(-3.25).tobytes())
-    path.write_bytes(b"mpi_pgd checkpoint 3\n" + hashlib.sha256(whole).hexdigest().encode() + b"\n" + whole)
+    path.write_bytes(b"mpi_pgd checkpoint 4\n" + hashlib.sha256(whole).hexdigest().encode() + b"\n" + whole)
     assert "negative deviation" in refused(path)
 
 

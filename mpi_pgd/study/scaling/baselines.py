@@ -43,17 +43,22 @@ def measure(problem: Problem, repeats: int) -> list[dict[str, Any]]:
 def _slabs(shard: MemoryShard) -> Iterator[tuple[Rows, Vector]]:
     step = max(1, SLAB_BYTES // (8 * shard.table.features))
     for x, y, *_ in shard.pieces:
-        for start in range(0, len(y), step):
-            yield x[start : start + step].astype(np.float64, copy=False), y[start : start + step]
+        for start in range(0, len(x), step):
+            yield x[start : start + step].astype(np.float64, copy=False), y[..., start : start + step]
+
+
+def _outputs(shard: MemoryShard) -> tuple[int, ...]:
+    """The shape of a row's targets."""
+    return shard.pieces[0][1].shape[:-1]
 
 
 def _round(shard: MemoryShard, repeats: int, shown: bool) -> float:
     """The median seconds of the two products with all rows, each split over the threads by BLAS."""
-    w, taken = np.zeros(shard.table.features), []
+    w, taken = np.zeros((shard.table.features, *_outputs(shard))), []
     for _ in steps("pass", range(max(3, repeats)), shown):
         begun = perf_counter()
         for x, y in _slabs(shard):
-            np.dot(np.dot(x, w) - y, x)
+            np.dot(np.dot(x, w).T - y, x)
         taken.append(perf_counter() - begun)
     return float(np.median(taken))
 
@@ -64,13 +69,13 @@ def _closed_form(shard: MemoryShard) -> float | None:
     if features > FEATURES:
         return None
     begun = perf_counter()
-    gram, right = np.zeros((features + 1, features + 1)), np.zeros(features + 1)
+    gram, right = np.zeros((features + 1, features + 1)), np.zeros((features + 1, *_outputs(shard)))
     for x, y in _slabs(shard):
         gram[:features, :features] += np.dot(x.T, x)
         gram[features, :features] += x.sum(axis=0)
-        gram[features, features] += len(y)
-        right[:features] += np.dot(y, x)
-        right[features] += y.sum()
+        gram[features, features] += len(x)
+        right[:features] += np.dot(y, x).T
+        right[features] += y.sum(axis=-1)
     gram[:features, features] = gram[features, :features]
     np.linalg.lstsq(gram, right, rcond=None)
     return perf_counter() - begun
