@@ -180,7 +180,7 @@ def checkpoints(bench: Bench) -> None:
 
 def writing(bench: Bench) -> float:
     """Seconds to write a checkpoint after 10,000 rounds, the disk's confirmation included."""
-    rounds, size = 10_000, bench.features
+    rounds, size, width = 10_000, bench.features, bench.features + 1
     found = checkpoint.Checkpoint(
         settings={},
         data={"rows": bench.rows, "features": size},
@@ -188,9 +188,10 @@ def writing(bench: Bench) -> float:
         versions={},
         rounds=rounds,
         elapsed=1.0,
-        setup=np.ones(2 * size + 3),
+        first=64 * "0",
+        setup=np.array([width, *np.ones(3 * width + 2)]),
         state=np.ones(6 * size),
-        history=(np.ones(rounds), np.ones(rounds), np.ones(rounds)),
+        history=tuple(np.ones(rounds) for _ in checkpoint.COLUMNS),
     )
     taken = []
     for _ in range(3 * bench.repeats):

@@ -36,8 +36,8 @@ def note(folder: Path, victim: int, fatal: int) -> None:
     ends = (folder / f"ends.{MPI.COMM_WORLD.rank}").open("w", buffering=1)
     dead = MPI.COMM_WORLD.rank == victim
 
-    def noted(history: History, value: float, norm: float) -> None:
-        judge(history, value, norm)
+    def noted(history: History, *line: float) -> None:
+        judge(history, *line)
         ends.write(f"{time()!r}\n")
 
     def kept(costs: Costs, some: Any) -> None:

@@ -11,14 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from mpi_pgd.cli.commands import COMMANDS
+from mpi_pgd.cli import slurm
+from mpi_pgd.cli.commands import COMMANDS, module, parser
+from mpi_pgd.comm.world import lonely
+from mpi_pgd.errors import InputError
+from mpi_pgd.slurm.script import KINDS
 from tests.launch import ROOT, Library, launch, libraries
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 FIRST = [README, *(DOCS / f"{name}.md" for name in ("install", "data", "maps", "api", "faults"))]
+PARTS = ROOT / "mpi_pgd" / "slurm" / "parts"
 PAGES = [README, *sorted(DOCS.glob("*.md")), ROOT / "slurm" / "README.md"]
 BLOCK = re.compile(r"`(\w+\.py)`[^`]*```python\n(.*?)```", re.DOTALL)  # the text before a block names its file
 MPIRUN = re.compile(r"mpirun -n (\d+) (?:env/bin/)?python -m (mpi_pgd|mpi4py)\b(.*)")
+PROGRAM = re.compile(r"(?:mpirun -n \d+ )?python -m mpi_pgd\b(.*)")
+SBATCH = re.compile(r"sbatch .*\bslurm/(\w+)\.sbatch(.*)")
 LEFT = re.compile(r"\b[A-Z]{3,}|ulfm")  # DATA and the like: what the reader puts in
 
 
@@ -60,6 +67,46 @@ def run(library: Library, command: str, folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, (command, done.stderr)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}-{page.stem}")
+def test_flags_that_a_page_tells_to_type_are_there(page: Path) -> None:
+    """Also where nothing can be run: nothing but the words is looked at."""
+    for line in re.findall(r"^    (\S.*)$", page.read_text().replace("\\\n", ""), re.MULTILINE):
+        command = line.partition("  #")[0].strip()
+        if job := SBATCH.fullmatch(command):
+            parser(KINDS[job[1]].program).read(shlex.split(job[2]))
+        elif program := PROGRAM.fullmatch(command):
+            read(shlex.split(program[1]))
+
+
+def read(words: list[str]) -> None:
+    """As the program does, without doing it."""
+    name, *rest = words if words and words[0] in COMMANDS else ["fit", *words]
+    if name == "slurm" and rest != ["launcher"]:
+        slurm.parser(rest[0]).read(rest[1:])
+    elif name == "study":
+        module(name).read(rest)
+    elif name != "slurm":
+        parser(name).read(rest)
+
+
+def test_sentences_of_the_program_are_its_own() -> None:
+    """Those that the pages give as examples."""
+    (flag,) = re.findall(r"^    mpi_pgd: (unknown flag (\S+) .*)", (DOCS / "faults.md").read_text(), re.MULTILINE)
+    with pytest.raises(InputError) as raised:
+        read([flag[1]])
+    assert str(raised.value) == flag[0]
+    alone = re.findall(r"^    mpi_pgd: (srun started .*)", (DOCS / "slurm.md").read_text(), re.MULTILINE)
+    assert alone == [lonely({"SLURM_STEP_NUM_TASKS": "2"}, 1, "Open MPI")]
+
+
+def test_the_log_of_a_chain_has_the_words_of_its_script() -> None:
+    said = re.findall(r'\blog "(.*?)"', "".join(path.read_text() for path in PARTS.glob("*.sh")))
+    known = [re.sub(r"\\\$\w+", ".*", re.escape(text)) for text in said]
+    shown = re.findall(r"^    \[.*\] run \d: (.*)", (DOCS / "slurm.md").read_text(), re.MULTILINE)
+    assert len(shown) >= 5
+    assert [line for line in shown if not any(re.fullmatch(text, line) for text in known)] == []
 
 
 def test_readme_is_read_in_one_sitting() -> None:
