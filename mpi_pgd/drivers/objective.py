@@ -129,7 +129,7 @@ class Objective:
         weights = np.abs(point[:size], out=self._scratch).reshape(k, p)
         largest = max(np.dot(weights[number], peak[:p]) + abs(point[size + number]) for number in range(k))
         off = self.bend * EPSILON * float(largest + peak[p:].max())
-        slope = self.loss.slope_size(max(value, 0.0))
+        slope = self.loss.slope_size(max(value, 0.0), self.bend)
         spread, both, away = self._errors
         return math.sqrt(spread * off**2 + 2 * both * off * slope + away * slope**2)
 

@@ -25,12 +25,17 @@ class Loss(Protocol):
 
     Attributes:
         centred: whatever the weights, on features of mean zero the best intercept is the mean of y.
+        convex: in eta, for every y. Only then is anything known of how far an objective is from its least.
         curvature: bounds the second derivative in eta, over all eta and y; inf if nothing does.
         rooms: lines that it wants to work in.
     """
 
     @property
     def centred(self) -> bool:
+        """See above."""
+
+    @property
+    def convex(self) -> bool:
         """See above."""
 
     @property
@@ -60,8 +65,11 @@ class Loss(Protocol):
     def start(self, mean: Vector) -> Vector:
         """The intercept (k,) of a model that has nothing else, from the targets' mean (k,): the shares of more than two classes."""
 
-    def slope_size(self, value: float) -> float:
-        """The root mean square of the slopes where the mean loss is ``value`` above the floor: a bound, in order of magnitude."""
+    def slope_size(self, value: float, curvature: float) -> float:
+        """The root mean square of the slopes where the mean loss is ``value`` above the floor: a bound, in order of magnitude.
+
+        Losses that have no unit of their own are told the second derivative of a typical row, ``curvature``.
+        """
 
     def explained(self, value: float, null: float) -> float | None:
         """Which part of ``null``, the mean loss of the intercept alone, is gone at ``value``; None if there is none."""

@@ -16,6 +16,7 @@ class Gamma:
     """eta + y / mu with the mean mu = e^eta: half the deviance, but for -1 - log y; the slope is 1 - y / mu."""
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 1
     start = staticmethod(log_mean)

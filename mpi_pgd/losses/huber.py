@@ -26,6 +26,7 @@ class Huber:
     )
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 1.0
     rooms: ClassVar[int] = 1
     floor = staticmethod(zero)
@@ -56,6 +57,6 @@ class Huber:
         """The mean, which is near the best intercept."""
         return mean
 
-    def slope_size(self, value: float) -> float:
+    def slope_size(self, value: float, curvature: float) -> float:
         """A slope's square is at most twice the loss."""
         return min(math.sqrt(2 * value), self.huber_delta)

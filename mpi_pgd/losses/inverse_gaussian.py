@@ -19,6 +19,7 @@ class InverseGaussian:
     """
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = False
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 1
     start = staticmethod(log_mean)

@@ -16,6 +16,7 @@ class Logistic:
     """log(1 + e^-m) with the margin m = (2 y - 1) eta, of class y in {0, 1}; the slope is 1 / (1 + e^-eta) - y."""
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 0.25
     rooms: ClassVar[int] = 3
     floor = staticmethod(zero)
@@ -51,6 +52,6 @@ class Logistic:
         part = np.clip(mean, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
         return np.log(part) - np.log1p(-part)
 
-    def slope_size(self, value: float) -> float:
+    def slope_size(self, value: float, curvature: float) -> float:
         """A slope is 1 - e^-loss at most, and so is its square."""
         return math.sqrt(-math.expm1(-value))

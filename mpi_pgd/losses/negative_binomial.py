@@ -29,6 +29,7 @@ class NegativeBinomial:
     )
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 2
     start = staticmethod(log_mean)

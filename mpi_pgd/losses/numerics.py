@@ -45,13 +45,14 @@ def zero(y: Vector, out: Vector, room: Vector) -> None:
     out[:] = 0.0
 
 
-def slope_of_count(value: float) -> float:
-    """The size of the slopes under a log link where half the deviance is ``value`` and means are about 1.
+def slope_of_count(value: float, curvature: float) -> float:
+    """The size of the slopes under a log link where half the deviance is ``value``, and the second derivative about ``curvature``.
 
-    Of the half deviances v = r - 1 - log r (gamma's, and Poisson's at a mean of 1) a slope 1 - r is at most v + (v^2 + 2 v)^(1/2).
-    Where the variance is as a power of the mean, slopes are larger by the mean to 1 - power / 2, which a loss does not know.
+    Where the variance is as a power of the mean mu, half the deviance is c v(r) and the slope c (1 - r), with r = y / mu and
+    c = mu^(2 - power), which is the second derivative at y = mu. A slope 1 - r is at most v + (v^2 + 2 v)^(1/2) in size, as it is
+    for gamma's v = r - 1 - log r.
     """
-    return value + math.sqrt(value * (value + 2))
+    return value + math.sqrt(value * (value + 2 * curvature))
 
 
 def share(value: float, null: float) -> float | None:

@@ -16,6 +16,7 @@ class Poisson:
     """mu - y eta with the mean mu = e^eta: half the deviance, but for y log y - y; the slope is mu - y."""
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 0
     start = staticmethod(log_mean)

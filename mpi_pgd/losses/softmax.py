@@ -19,6 +19,7 @@ class Softmax:
     """
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 0.5  # the largest eigenvalue of diag(p) - p p'
     rooms: ClassVar[int] = 2
     floor = staticmethod(zero)
@@ -71,6 +72,6 @@ class Softmax:
         logs = np.log(np.maximum(mean, np.finfo(np.float64).eps))
         return np.asarray(logs - logs.mean())
 
-    def slope_size(self, value: float) -> float:
+    def slope_size(self, value: float, curvature: float) -> float:
         """Those of a row have squares of at most 2 (1 - p_y)^2, with p_y = e^-loss."""
         return math.sqrt(-2 * math.expm1(-value))

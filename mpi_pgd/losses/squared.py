@@ -17,6 +17,7 @@ class Squared:
     """1/2 (eta - y)^2 for each row, summed over its targets; the slope is eta - y."""
 
     centred: ClassVar[bool] = True
+    convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 1.0
     rooms: ClassVar[int] = 0
 
@@ -45,7 +46,7 @@ class Squared:
         """The mean."""
         return mean
 
-    def slope_size(self, value: float) -> float:
+    def slope_size(self, value: float, curvature: float) -> float:
         """Exactly."""
         return math.sqrt(2 * value)
 

@@ -16,6 +16,7 @@ class SquaredHinge:
     """h^2 with h = max(0, 1 - s eta) and the sign s = 2 y - 1 of class y in {0, 1}; the slope is -2 s h. No factor of one half."""
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 2.0
     rooms: ClassVar[int] = 1
     floor = staticmethod(zero)
@@ -51,6 +52,6 @@ class SquaredHinge:
         """The difference of the classes' shares."""
         return 2 * mean - 1
 
-    def slope_size(self, value: float) -> float:
+    def slope_size(self, value: float, curvature: float) -> float:
         """Exactly."""
         return 2 * math.sqrt(value)

@@ -24,8 +24,9 @@ class Misfit(TypeError):
 class UserLoss:
     """``function(y, eta) -> (loss of each row, slope of each row)``, arrays (rows,) of float64; ``mpi_pgd.testing`` checks it.
 
-    It may have attributes: ``curvature``, a bound on the second derivative in eta, and ``hessian(y, eta)``, which gives it for each
-    row. Its losses are taken to be 0 at least. Both arrays that it is given are read-only. What it raises is raised as it is.
+    It may have attributes: ``curvature``, a bound on the second derivative in eta; ``convex``, True if that is never below 0; and
+    ``hessian(y, eta)``, which gives it for each row. Its losses are taken to be 0 at least. Both arrays that it is given are
+    read-only. What it raises is raised as it is.
 
     Attributes:
         text: what names the function.
@@ -43,6 +44,11 @@ class UserLoss:
     def curvature(self) -> float:
         """As its author says."""
         return float(getattr(self.function, "curvature", math.inf))
+
+    @property
+    def convex(self) -> bool:
+        """As its author says; by default not, so that no gap is claimed that may be none."""
+        return bool(getattr(self.function, "convex", False))
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Any numbers."""
@@ -96,10 +102,9 @@ class UserLoss:
         """0: what links targets and eta is not known."""
         return np.zeros_like(mean)
 
-    def slope_size(self, value: float) -> float:
-        """Of a function of such curvature that is never negative, exactly a bound; without one, as if it were 1."""
-        bend = self.curvature if math.isfinite(self.curvature) else 1.0
-        return math.sqrt(2 * bend * max(value, 0.0))
+    def slope_size(self, value: float, curvature: float) -> float:
+        """Exactly a bound, where the function is never negative and nowhere more curved."""
+        return math.sqrt(2 * max(curvature, 0.0) * max(value, 0.0))
 
     def _take(self, given: Any, what: str, out: Vector) -> None:
         array = np.asarray(given)

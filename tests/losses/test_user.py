@@ -22,6 +22,7 @@ def exact(y, eta):
     return logcosh(y, eta)
 
 exact.curvature = 1
+exact.convex = True
 exact.hessian = lambda y, eta: 1 / np.cosh(eta - y) ** 2
 
 def steep(y, eta):
@@ -70,7 +71,7 @@ def test_it_is_a_loss_as_any_other(path: Path) -> None:
     assert slopes == pytest.approx(np.tanh(r), rel=1e-12)
     assert curvatures(loss, Y, ETA)[0, 0] == pytest.approx(1 - np.tanh(r) ** 2, abs=1e-9)
     assert floors(loss, Y).tolist() == [0.0] * 4
-    assert (loss.curvature, loss.centred, loss.start(np.array([3.0])).tolist()) == (math.inf, False, [0.0])
+    assert (loss.curvature, loss.convex, loss.centred, loss.start(np.array([3.0])).tolist()) == (math.inf, False, False, [0.0])
     assert loss.explained(1.0, 4.0) == 0.75
     assert loss.labels(facts(Y)).outputs == 1
     loss.rehearse(Y)
@@ -78,10 +79,10 @@ def test_it_is_a_loss_as_any_other(path: Path) -> None:
 
 def test_what_its_author_says_is_taken(path: Path) -> None:
     loss = load(f"{path}:exact")
-    assert loss.curvature == 1.0
+    assert (loss.curvature, loss.convex) == (1.0, True)
     assert curvatures(loss, Y[:3], ETA[:3])[0, 0].tolist() == (1 / np.cosh(ETA[:3] - Y[:3]) ** 2).tolist()
     value, slopes = called(loss, Y, ETA)
-    assert math.sqrt(float(np.mean(slopes**2))) <= loss.slope_size(float(value.mean()))
+    assert math.sqrt(float(np.mean(slopes**2))) <= loss.slope_size(float(value.mean()), loss.curvature)
 
 
 def test_numbers_of_other_types_are_widened(path: Path) -> None:
