@@ -36,6 +36,23 @@ class Factor(NamedTuple):
         """(G + shift)^-1 for each of ``gradients`` (k, p)."""
         return np.asarray((gradients / self.root) @ self.inverse.T @ self.inverse / self.root)
 
+    def step(self, gradient: Vector) -> Vector:
+        """To the minimum, as far as this tells, from ``gradient`` (k, p), or (k, p + 1): lines of weights and an intercept.
+
+        On centred columns the intercepts know nothing of the weights; their curvature is 1.
+        """
+        p = len(self.root)
+        return -np.hstack([self.solve(gradient[:, :p]), gradient[:, p:]])
+
+    def scaled(self, lines: Vector) -> Vector:
+        """Such lines with the weights in units of their columns."""
+        p = len(self.root)
+        return np.hstack([lines[:, :p] * self.root, lines[:, p:]])
+
+    def length(self, lines: Vector) -> float:
+        """The largest of these."""
+        return float(np.abs(self.scaled(lines)).max())
+
     @property
     def dependent(self) -> bool:
         """Whether a column may be explained by the others, as far as float64 can tell: the condition of X is at least some 1e7."""

@@ -35,7 +35,8 @@ class Stage(IntEnum):
     GRAM = 1  # the factor
     STEP = 2  # a step by the factor alone
     PROBE = 3  # the least curvature, which a Gram matrix can't tell from 0
-    CONJUGATE = 4  # a step along a conjugate direction
+    NEAR = 4  # how large the sums are where they are not far away
+    CONJUGATE = 5  # a step along a conjugate direction
 
 
 class Steps(NamedTuple):
@@ -62,9 +63,10 @@ class Refined(NamedTuple):
         base, gradient: the last point that was accepted, and the gradient there.
         direction: from there to ``point``.
         factor: of the Gram matrix.
-        value: of the objective, where it was evaluated last.
+        value: the least of the objective.
         curvature: the least one seen along any direction, of columns scaled to a mean square of 1.
         best, idle: the smallest step so far, and how many since.
+        left: of the weights, when the gradient was evaluated last where it counts, and not added up.
         determined: whether the rows determine the weights, as far as is known.
     """
 
@@ -81,6 +83,7 @@ class Refined(NamedTuple):
     curvature: float
     best: float
     idle: int
+    left: float
     determined: bool
     steps: Steps
 
@@ -110,7 +113,9 @@ class Refine:
         zero = [np.zeros((self.outputs, p + self.intercept)) for _ in range(5)]
         vectors = Pair(*zero[:2]), Pair(*zero[2:4]), zero[4]
         factor, unknown = Factor.empty(p), math.inf
-        return Refined(point, Ask.GRADIENT, False, 0.0, Stage.START, *vectors, factor, unknown, unknown, 1.0, 0, True, Steps())
+        return Refined(
+            point, Ask.GRADIENT, False, 0.0, Stage.START, *vectors, factor, unknown, unknown, 1.0, 0, unknown, True, Steps()
+        )
 
     def update(self, state: Refined, evaluation: Evaluation) -> Refined:
         """The next point; or the last one."""
@@ -120,20 +125,22 @@ class Refine:
         for line, half in zip(found, (evaluation.gradient, evaluation.low), strict=True):
             if half is not None:
                 line[: len(half)] = half
-        gradient, before = self._lines(found.ravel()), state.value
-        state = state._replace(value=evaluation.value)
+        gradient, lowest = self._lines(found.ravel()), state.value
+        state = state._replace(value=min(evaluation.value, lowest))
         if evaluation.hessian is not None:
             return self._factored(state, evaluation.hessian, gradient)
         if state.stage == Stage.PROBE:
-            return self._probed(state, before)
+            return self._probed(state, evaluation.value - lowest)
+        if state.stage == Stage.NEAR:
+            return state._replace(ask=Ask.PRECISE, stage=Stage.STEP)
         if state.stage == Stage.CONJUGATE:
             return self._conjugate(state, gradient)
         state = state._replace(base=self._lines(state.point), gradient=gradient)
-        return self._judged(state, _correction(state))
+        return self._judged(state, state.factor.step(state.gradient.high))
 
     def diagnosis(self, state: Refined) -> Diagnosis:
         """What was learnt, once the factor was made; the digits are of the last point that was accepted."""
-        size = float(np.linalg.norm(_scaled(state.base.high, state.factor)[:, : len(state.factor.root)]))
+        size = float(np.linalg.norm(state.factor.scaled(state.base.high)[:, : len(state.factor.root)]))
         residual = math.sqrt(2 * abs(state.value))
         return diagnose(state.factor, self._least(state), state.determined, self.rounding, size, residual)
 
@@ -152,38 +159,51 @@ class Refine:
         direction[0, :p] = FAR * (math.sqrt(abs(state.value)) or 1.0) * factor.null()
         return self._moved(state._replace(ask=Ask.GRADIENT), direction, Stage.PROBE)
 
-    def _probed(self, state: Refined, before: float) -> Refined:
+    def _probed(self, state: Refined, rise: float) -> Refined:
         """Along d F rises by g'd + d'Hd / 2. So far away that is not lost in F, and what is left of X d is its own rounding."""
-        scaled = _scaled(state.direction, state.factor)
-        rise = state.value - before - float(_dots(state.gradient.high, state.direction).sum())
+        scaled = state.factor.scaled(state.direction)
+        rise -= float(_dots(state.gradient.high, state.direction).sum())
         curvature = max(0.0, 2 * rise / float(_dots(scaled, scaled).sum()))
         determined = self.rounding.columns * math.sqrt(state.factor.largest) <= LOST * math.sqrt(curvature)
-        return self._begun(state._replace(curvature=curvature, determined=determined))
+        begun = self._begun(state._replace(curvature=curvature, determined=determined))
+        return begun._replace(ask=Ask.GRADIENT, stage=Stage.NEAR) if begun.ask == Ask.PRECISE else begun
+
+    def _afforded(self, state: Refined) -> bool:
+        return self.rows * len(state.factor.root) <= AFFORDED
 
     def _begun(self, state: Refined) -> Refined:
         """The first step, all the way that the factor says."""
         loses = self.rounding.columns * math.sqrt(state.factor.largest) > LOSES * self._least(state) and state.determined
-        precise = self.rows * len(state.factor.root) <= AFFORDED or loses
-        direction = _correction(state)
+        precise = self._afforded(state) or loses
+        direction = state.factor.step(state.gradient.high)
         moved = self._moved(state, direction, Stage.STEP)
-        best = _length(direction, state.factor) / (_length(self._lines(moved.point).high, state.factor) or 1.0) or 1.0
+        best = state.factor.length(direction) / (state.factor.length(self._lines(moved.point).high) or 1.0) or 1.0
         return moved._replace(ask=Ask.PRECISE if precise else Ask.GRADIENT, best=best)
 
     def _judged(self, state: Refined, correction: Vector) -> Refined:
         """Whether to go on from the base, where ``correction`` is what the factor alone would do."""
-        step = _length(correction, state.factor) / (_length(state.base.high, state.factor) or 1.0)
+        step = state.factor.length(correction) / (state.factor.length(state.base.high) or 1.0)
         fallen = step / state.best
         idle = 0 if fallen < FALLEN else state.idle + 1
         state = state._replace(step=step, best=min(step, state.best) or 1.0, idle=idle)
-        conjugate = state.ask == Ask.PRECISE and state.determined
-        left, enough = step * fallen, EXACT if state.ask == Ask.PRECISE else PLAIN  # as this step fell, so will the next one
-        if conjugate and state.factor.dependent:  # or not; and because of the shift, more is left than the step
-            left, enough = step * state.factor.shift / state.curvature, SURE
-        if left <= enough:
+        if state.factor.dependent and state.determined and state.ask == Ask.PRECISE:
+            return self._hidden(state, correction)
+        if fallen * step <= (EXACT if state.ask == Ask.PRECISE else PLAIN):  # as this step fell, so will the next one
             return self._finished(state, correction)
-        if idle >= (IDLE if conjugate else 1):
+        if idle:
             return self._finished(state, np.zeros_like(correction))
-        return self._moved(state, correction, Stage.CONJUGATE if conjugate else Stage.STEP)
+        return self._moved(state, correction, Stage.CONJUGATE if state.ask == Ask.PRECISE and state.determined else Stage.STEP)
+
+    def _hidden(self, state: Refined, correction: Vector) -> Refined:
+        """Because of the shift, more is left than the step; and what was added up of gradients has to be seen to be right."""
+        left = state.step * (1 + state.factor.shift / state.curvature)
+        enough = SURE if self._afforded(state) else LOSES
+        if state.stage == Stage.CONJUGATE:
+            over = left <= enough or state.idle >= IDLE
+            return self._moved(state, correction, Stage.STEP) if over else self._tried(state, correction)
+        if left <= enough or left > FALLEN * state.left:
+            return self._finished(state, correction)
+        return self._tried(state._replace(left=left, best=state.step, idle=0), correction)
 
     def _conjugate(self, state: Refined, gradient: Pair) -> Refined:
         """To the least objective along the direction that was tried; the next one is conjugate to it."""
@@ -194,14 +214,18 @@ class Refine:
         base = add(state.base, multiply(length, pair(state.direction)))
         least = float(curvature.min(where=sound, initial=state.curvature))
         state = state._replace(base=base, gradient=add(state.gradient, multiply(length, change)), curvature=least)
-        if not sound.any():
-            return self._finished(state, np.zeros_like(state.direction))
-        correction = _correction(state)
+        correction = state.factor.step(state.gradient.high)
         judged = self._judged(state, correction)
-        if judged.finished:
+        if judged.stage != Stage.CONJUGATE:
             return judged
         before = -_dots(correction, change.high) / along
-        return self._moved(judged, correction + before[:, None] * state.direction, Stage.CONJUGATE)
+        return self._tried(judged, correction + before[:, None] * state.direction)
+
+    def _tried(self, state: Refined, direction: Vector) -> Refined:
+        """Look along a conjugate direction; where hardly any curvature is left, as far as the weights, to see it above rounding."""
+        length = state.factor.length(direction)
+        far = state.factor.length(state.base.high) / length if state.factor.dependent and length else 1.0
+        return self._moved(state, direction * max(far, 1.0), Stage.CONJUGATE)
 
     def _finished(self, state: Refined, direction: Vector) -> Refined:
         return self._moved(state, direction, Stage.STEP)._replace(finished=True, ask=Ask.GRADIENT)
@@ -218,17 +242,11 @@ class Refine:
         return Pair(*(np.hstack([half[:weights].reshape(k, -1), half[weights:].reshape(k, -1)]) for half in halves))
 
 
-def _correction(state: Refined) -> Vector:
-    """The factor's step from the base. On centred columns the intercepts know nothing of the weights; their curvature is 1."""
-    gradient, p = state.gradient.high, len(state.factor.root)
-    return -np.hstack([state.factor.solve(gradient[:, :p]), gradient[:, p:]])
-
-
 def _along(state: Refined, gradient: Pair) -> tuple[Pair, Vector, Vector]:
     """How the gradient changes along the direction d; d'Hd (k,); and its quotient by what it would be for uncorrelated columns."""
     change = add(gradient, negative(state.gradient))
     along = _dots(change.high, state.direction)
-    scaled = _scaled(state.direction, state.factor)
+    scaled = state.factor.scaled(state.direction)
     squares = _dots(scaled, scaled)
     return change, along, np.divide(along, squares, out=np.zeros_like(along), where=squares > 0)
 
@@ -236,13 +254,3 @@ def _along(state: Refined, gradient: Pair) -> tuple[Pair, Vector, Vector]:
 def _dots(a: Vector, b: Vector) -> Vector:
     """The scalar product (k,) of each two lines."""
     return np.asarray(np.einsum("kq,kq->k", a, b))
-
-
-def _scaled(lines: Vector, factor: Factor) -> Vector:
-    """Weights in units of the columns' size."""
-    return np.hstack([lines[:, : len(factor.root)] * factor.root, lines[:, len(factor.root) :]])
-
-
-def _length(lines: Vector, factor: Factor) -> float:
-    """Of such weights, the largest; without the intercepts."""
-    return float(np.abs(lines[:, : len(factor.root)] * factor.root).max())

@@ -151,6 +151,25 @@ def test_columns_that_are_nearly_collinear(distance: float) -> None:
     assert found.diagnosis.condition == pytest.approx(2 / distance, rel=0.3)  # of two columns with a correlation near 1
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_several_small_singular_values_in_any_units(seed: int) -> None:
+    """Far below what a Gram matrix can tell from 0, and columns that are far from 0."""
+    generator = np.random.default_rng(seed)
+    rows, features = 50, 3 + seed % 3
+    left, _ = np.linalg.qr(generator.standard_normal((rows, features)))
+    right, _ = np.linalg.qr(generator.standard_normal((features, features)))
+    x = (left * np.geomspace(1, 1e-9, features) @ right + generator.uniform(0, 2, features)) * 10.0 ** generator.integers(
+        -30, 30, features
+    )
+    y = x @ (generator.standard_normal(features) / np.abs(x).max(axis=0)) + 10.0 ** generator.uniform(
+        -8, 0
+    ) * generator.standard_normal(rows)
+    found = fit(x, y, Model(block_rows=16))
+    assert found.diagnosis.unique
+    assert found.diagnosis.ill
+    assert worst(coefficients(found), exact(x, y, True)) <= LAST
+
+
 @pytest.mark.parametrize("constant", [0.0, 3.3])
 def test_constant_columns_and_targets(constant: float) -> None:
     x, y = columns()
