@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.solvers.metric import inverse as inverse_of
 
 ROUNDING = 2.0**-53
 GROWN = 8.0  # times the shift before, where a pivot was not positive
-SMALL = 64  # rows of a triangle that LAPACK inverts
 ITERATIONS = 12  # of the power method: the extreme eigenvalues to some percent
 NULL = 1e-2  # dimensions of the null space, as the eigenvalues are compared with the shift, from which on there may be one
 
@@ -91,7 +91,7 @@ def factored(gram: Vector) -> Factor:
             break
         except np.linalg.LinAlgError:
             shift *= GROWN
-    inverse = np.ascontiguousarray(triangle_inverse(lower))
+    inverse = inverse_of(lower)
     found = Factor(root, inverse, shift, 0.0, 0.0)
     largest, _ = _dominant(lambda v: scaled @ v, np.einsum("ij,ij->j", scaled, scaled))
     least, _ = _dominant(found._inverted, found._start())
@@ -106,13 +106,3 @@ def _dominant(product: Callable[[Vector], Vector], start: Vector) -> tuple[float
         found = product(vector)
         value, vector = float(np.dot(vector, found)), found
     return value, vector / np.linalg.norm(vector)
-
-
-def triangle_inverse(lower: Vector) -> Vector:
-    """Of a lower triangle (p, p), by halves, so that nearly all is in matrix products."""
-    if len(lower) <= SMALL:
-        return np.tril(np.linalg.inv(lower))
-    half, whole = len(lower) // 2, np.zeros_like(lower)
-    whole[:half, :half], whole[half:, half:] = triangle_inverse(lower[:half, :half]), triangle_inverse(lower[half:, half:])
-    whole[half:, :half] = -whole[half:, half:] @ (lower[half:, :half] @ whole[:half, :half])
-    return whole

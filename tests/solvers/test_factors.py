@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpi_pgd.solvers.factors import factored, triangle_inverse
+from mpi_pgd.solvers.factors import factored
 
 
 def gram(x: np.ndarray) -> np.ndarray:
@@ -18,14 +18,6 @@ def columns(rows: int, features: int, spread: float) -> np.ndarray:
     left, _ = np.linalg.qr(generator.standard_normal((rows, features)))
     right, _ = np.linalg.qr(generator.standard_normal((features, features)))
     return np.asarray(left * np.geomspace(1, 1 / spread, features) @ right) * 10.0 ** generator.integers(-9, 9, features)
-
-
-@pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 200])
-def test_inverse_of_a_triangle(size: int) -> None:
-    lower = np.tril(np.random.default_rng(size).uniform(-1, 1, (size, size)) / size) + np.eye(size)
-    found = triangle_inverse(lower)
-    np.testing.assert_allclose(found @ lower, np.eye(size), atol=1e-14)
-    assert (np.triu(found, 1) == 0).all()
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e2, 1e5])
