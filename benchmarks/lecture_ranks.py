@@ -93,7 +93,7 @@ class Nap:
 class Sleep:
     """A map that sleeps: many hosts on few cores then compute as if each had its own."""
 
-    uneven = coarse = False
+    uneven = coarse = varies = False
     bound = None
 
     def __init__(self, features: int) -> None:

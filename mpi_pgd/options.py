@@ -40,8 +40,8 @@ def switch(group: str, default: bool, text: str, facts: frozenset[str] = frozens
 
 
 def options_of(members: Iterable[Any]) -> "dict[str, Field[Any]]":
-    """The options of members, which are dataclasses, by name; those of one name are one option."""
-    return {item.name: item for member in members for item in fields(member)}
+    """The options of members, which are dataclasses, by name; those of one name are one option. Other fields are none."""
+    return {item.name: item for member in members for item in fields(member) if item.metadata}
 
 
 def made(member: Callable[..., Member], chosen: Any) -> Member:

@@ -68,7 +68,7 @@ def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
 
         if shipped:
             print(INTRODUCTION.format(features=len(result.coef)))
-        model = Model(result.coef, result.intercept, result.feature_names)
+        model = Model.of(result.coef, result.intercept, result.feature_names, result.record["classes"])
         print(summary(result.record, model, result.r2, chosen.all))
         print(line("saved", saved(chosen.out, chosen.checkpoint, chosen.trace)), flush=True)
     if result.status == "diverged":

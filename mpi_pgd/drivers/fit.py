@@ -63,6 +63,7 @@ class FitDriver:
         self.gradient = np.empty(objective.size)
         self._sums = [np.empty(task.layout.width) for task in self.tasks]
         self.best = np.zeros(self.tasks[0].width)
+        self._least = np.empty(objective.size)
         self.history = history
         self.status: Status | None = None  # why it ended
         self.rounds = 0  # updates made
@@ -93,8 +94,12 @@ class FitDriver:
         query.number = self.asks.index(self.state.ask)
         if self.refines:
             precise.to_user(self.of, self.state.point, query.point)
-        else:
-            self.of.to_user(self.state.point, query.point)
+            return
+        self.of.to_user(self.state.point, query.point)
+        usual = self.tasks[0].width
+        if query.task.width > usual:
+            request = self.state.request
+            query.point[usual : usual + len(request)] = request
 
     def update(self, partial: Partial, query: Query) -> None:
         """Judge, then step."""
@@ -128,11 +133,12 @@ class FitDriver:
 
     def _evaluate(self, partial: Partial, query: Query) -> Evaluation:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
-        task, sums, point = query.task, self._sums[query.number], query.point
+        task, point = query.task, query.point
+        sums = np.empty(partial.width) if task.varies else self._sums[query.number]
         partial.total(sums)
         parts = task.layout.split(sums)
-        value = self.of.value_and_gradient(parts, self.state.point, self.gradient)
-        norm = math.sqrt(np.dot(self.gradient, self.gradient))
+        smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient)
+        value, norm = self._whole(smooth)
         if not self.history.objective:
             self.history.first = hashlib.sha256(sums.astype("<f8").tobytes()).hexdigest()
         self.history.add(value, norm, self.step)
@@ -146,12 +152,26 @@ class FitDriver:
             self._fell = self.rounds
         self._smallest = min(norm, self._smallest)
         self.watch(self.rounds, value, norm)
-        packed = parts.get("hessian")
-        hessian = None if packed is None else self.of.hessian(packed, float(parts["weight"]))
         gradient, low = self.gradient, None
         if self.state.ask == Ask.PRECISE:
             gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
-        return Evaluation(value, gradient, self.rounding, hessian, low)
+        return Evaluation(smooth, gradient, self.rounding, self._hessian(parts), low, self.of.penalty.nonsmooth)
+
+    def _hessian(self, parts: Mapping[str, Vector]) -> Vector | None:
+        """That which was asked for."""
+        if "hessian" in parts:
+            return self.of.hessian(parts["hessian"], float(parts["weight"]))
+        if "columns" in parts:
+            return self.of.columns(parts["columns"], self.state.columns)
+        return None
+
+    def _whole(self, smooth: float) -> tuple[float, float]:
+        """The objective, and the norm of its gradient, or of the least of its subgradients where it is not smooth."""
+        rough = self.of.penalty.nonsmooth
+        if rough is None:
+            return smooth, math.sqrt(np.dot(self.gradient, self.gradient))
+        weights = self.state.point
+        return smooth + rough.value(weights), rough.distance(weights, self.gradient, self._least)
 
     def _judge(self, value: float, votes: Vector) -> Status | None:
         finite = math.isfinite(value) and math.isfinite(self.gradient_norm)

@@ -166,7 +166,7 @@ class MapTask:
     broadcast: Any
     reduction: Reduction
     layout: Layout = field(init=False)
-    uneven = coarse = False
+    uneven = coarse = varies = False
     bound = None
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.hessian import unpacked
@@ -40,6 +41,7 @@ class Aims(NamedTuple):
     floor: float = 0.0  # the mean of the least losses: objectives are counted from there
     start: Vector | None = None  # (k,) the intercept of a model that has nothing else; zeros if not given
     curvature: float = math.inf  # of the losses about there, if they have no bound
+    slope: float = math.inf  # the largest of the losses there
 
 
 class Objective:
@@ -118,6 +120,14 @@ class Objective:
         diagonal = np.einsum("ii->i", whole)
         diagonal[: self.weights] += self.penalty.curvature
         return whole
+
+    def columns(self, found: Vector, places: NDArray[np.int64]) -> Vector:
+        """The Hessian of F among some unknowns, from the sums (new, all) of a ``ColumnsTask`` that was asked for them."""
+        part = found / self.aims.weight
+        new = places[: len(part)]
+        diagonal = np.einsum("ii->i", part[:, : len(new)])
+        diagonal[new < self.weights] += self.penalty.curvature[new[new < self.weights]]
+        return part
 
     def rounding(self, point: Vector, value: float) -> float:
         """A bound on the norm of the rounding error of the gradient at ``point``, that of a task, where the mean loss is ``value``.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpi_pgd.engine.arrays import Vector
 
@@ -46,6 +47,10 @@ class Block:
     def scaled(self, unit: Vector, out: Vector) -> None:
         """X with its columns times ``unit`` (features,), into ``out`` (rows, features)."""
         np.multiply(self.x, unit, out=out)
+
+    def taken(self, columns: NDArray[np.int64], out: Vector) -> None:
+        """Some columns of X, into ``out`` (rows, columns)."""
+        np.take(self.x, columns, axis=1, out=out, mode="clip")
 
     def less(self, about: Vector, out: Vector) -> None:
         """X less ``about`` (features,) in each row, into ``out`` (rows, features)."""

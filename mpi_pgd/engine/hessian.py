@@ -17,13 +17,23 @@ class HessianTask:
     their weights say. ``weight`` is that of the rows that were taken.
 
     ``mean`` (p,) and ``scale`` (p,) are in the user's units; a column whose scale is infinite counts as zeros. A panel has at most
-    ``rows`` rows. ``largest`` (m,) are the largest z, times the root of the largest curvature and weight.
+    ``rows`` rows. ``bound`` is that of the gradient's parts, ``largest`` (m,) are the largest z, times the root of the largest
+    curvature and weight.
     """
 
-    uneven, coarse = False, True
+    uneven, coarse, varies = False, True, False
 
     def __init__(
-        self, loss: RowLoss, mean: Vector, scale: Vector, rows: int, largest: Vector, free: bool, outputs: int = 1, every: int = 1
+        self,
+        loss: RowLoss,
+        mean: Vector,
+        scale: Vector,
+        rows: int,
+        bound: Vector,
+        largest: Vector,
+        free: bool,
+        outputs: int = 1,
+        every: int = 1,
     ) -> None:
         self._gradient = GradientTask(loss, len(mean), rows, outputs)
         self.loss, self.outputs, self.every, self.width = loss, outputs, every, self._gradient.width
@@ -36,8 +46,8 @@ class HessianTask:
         self._eta, self._curvatures = np.empty((outputs, taken)), np.empty((pairs, taken))
         self._room, self._square = np.empty((loss.rooms, taken)), np.empty((m, m))
         self._triangle = np.ravel_multi_index(np.triu_indices(m), (m, m))
-        bound = taken * np.outer(largest, largest).ravel()[self._triangle]
-        self.bound = np.append(np.tile(bound, pairs), taken * max(1.0, float(largest.max()) ** 2))
+        squares = taken * np.outer(largest, largest).ravel()[self._triangle]
+        self.bound = np.concatenate([bound, np.tile(squares, pairs), [max(taken, squares.max())]])
 
     def bind(self, point: Vector) -> BlockMap:
         """At ``point``, that of a ``GradientTask``."""

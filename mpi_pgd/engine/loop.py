@@ -83,9 +83,9 @@ def rounds(
 
     mode.open(driver, query)
     while not query.stop:
+        task = query.task.bind(query.point)
         partial = sums.begin(query, mode.maximum)
         tell(began, query)
-        task = query.task.bind(query.point)
         for block in source.blocks(query):
             task(block, partial.slot(block.rows))
         partial.close(*flags())

@@ -17,7 +17,7 @@ class MomentsTask:
     """
 
     uneven = True  # about the means sums may be far smaller, in one column and not in others: each is to have all its digits
-    coarse = False
+    coarse = varies = False
     bound = None
 
     def __init__(

@@ -29,14 +29,14 @@ class PreciseTask:
     ``peak`` (p,) are the largest magnitudes of the columns over all rows. A block has at most ``block_rows``.
     """
 
-    uneven, coarse = True, False
+    uneven, coarse, varies = True, False, False
 
     def __init__(self, peak: Vector, block_rows: int, outputs: int = 1) -> None:
         features, k = len(peak), outputs
         shapes: dict[str, tuple[int, ...]] = {"gradient": (k, features), "slopes": (k,), "value": ()}
         self.layout = Layout(shapes | {"gradient_low": (k, features), "slopes_low": (k,)})
         self.width, self.outputs = 2 * k * (features + 1), k
-        self.bound = np.zeros(k * (features + 1))  # of low halves: what follows from the high ones
+        self.bound = np.zeros(self.layout.width)  # of low halves it follows from the high ones
         self._unit = np.ldexp(0.5, -np.clip(np.frexp(peak)[1], -1021, 1021))  # brings the columns to at most 1/2
         self.slices, self.bits = slicing(max(features, block_rows))
         self._less: Vector = aligned((block_rows, features), np.float64)

@@ -54,13 +54,15 @@ class Sums:
     """
 
     def __init__(self, query: Query, blocks: int, order_free: bool = True) -> None:
-        self._tasks, widths = query.tasks, [task.layout.width for task in query.tasks]
+        widths = [0 if task.varies else task.layout.width for task in query.tasks]
+        self._places = np.cumsum([0, *widths])
         self.peaks = np.zeros(sum(widths))  # those of all partials, one after the other
         self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
         views = np.split(self.peaks, np.cumsum(widths)[:-1])
-        tasks = zip(query.tasks, views, strict=True)
-        self._partials = [Partial(task.layout.width, blocks, order_free, view, task.layout.halves()) for task, view in tasks]
-        self.order_free = order_free
+        tasks = zip(query.tasks, widths, views, strict=True)
+        self._partials = [Partial(width, blocks, order_free, view, task.layout.halves()) for task, width, view in tasks]
+        self.blocks, self.order_free = blocks, order_free
+        self._point = np.zeros(0)
         self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
         self._version = 0
 
@@ -72,27 +74,38 @@ class Sums:
 
     def begin(self, query: Query, maximum: Callable[[Vector], None]) -> "Partial":
         """The partial for the answer to ``query``, empty; before, the bound is exchanged if the query says so. Collective then."""
-        if query.bound != self._version:
+        exchanged = query.bound != self._version
+        if exchanged:
             maximum(self.peaks)
             self.rebound()
             self._version = query.bound
-        partial, known = self._partials[query.number], query.task.bound
-        if known is not None and not partial.bounded:
-            self._foresee(query.number, known)
+        partial = self._varying(query, exchanged, maximum) if query.task.varies else self._partials[query.number]
+        if query.task.bound is not None and not partial.bounded:
+            self._foresee(partial, query)
         partial.clear()
         return partial
 
-    def _foresee(self, number: int, known: Vector) -> None:
-        """Have the bound of an answer that was not asked for before, so that it need not be asked for twice.
+    def _varying(self, query: Query, exchanged: bool, maximum: Callable[[Vector], None]) -> "Partial":
+        """A new partial for each answer, of the length that the query asks for; the same for one that is answered again."""
+        again, self._point = exchanged and np.array_equal(query.point, self._point), query.point.copy()
+        partial = self._partials[query.number]
+        if again:
+            maximum(partial.peaks)
+            partial.rebound()
+        else:
+            partial = self._partials[query.number] = Partial(query.task.layout.width, self.blocks, self.order_free)
+        return partial
 
-        Its last numbers are those of which a bound is ``known``; the first ones are as in the answer to the first task.
-        """
-        first = self._tasks[0].layout.width
-        here = slice(sum(task.layout.width for task in self._tasks[:number]), None)
-        self.exchanged[here][:first] = self.exchanged[:first]
-        self.exchanged[here][first : first + len(known)] = known
-        self._partials[number].peaks[:] = self.exchanged[here][: first + len(known)]
-        self._partials[number].rebound()
+    def _foresee(self, partial: "Partial", query: Query) -> None:
+        """Have the bound of an answer that was not asked for before, so that it need not be asked for twice."""
+        peaks = np.array(query.task.bound)
+        first = self._partials[0].width
+        if self._partials[0].bounded:
+            peaks[:first] = self.exchanged[:first]
+        if not query.task.varies:
+            self.exchanged[self._places[query.number] : self._places[query.number + 1]] = peaks
+        partial.peaks[:] = peaks
+        partial.rebound()
 
     def update(self, judge: "Callable[[Partial, Query], None]", query: Query) -> None:
         """What whoever updates does with reduced sums: judge them, or have the query answered again with another bound."""
@@ -120,7 +133,7 @@ class Partial:
         self.votes = self.buffer[-len(Vote) :]
         self._high = self.buffer[:width]
         self._low = self.buffer[width : 2 * width] if order_free else np.zeros(0)
-        stride = -(-width // 8) * 8  # each block's vector starts on a cache line, whichever place in the ring it gets
+        stride = max(1, -(-width // 8)) * 8  # each block's vector starts on a cache line, whichever place in the ring it gets
         places = max(1, min(128, RING_BYTES // (8 * stride)))
         self._ring = aligned((places, stride), np.dtype(np.float64))
         self._ring[:] = 0.0

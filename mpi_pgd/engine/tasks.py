@@ -79,8 +79,15 @@ class Task(Protocol):
         """Whether a vector is so long that it wants many rows: panels of neighbouring blocks in place of blocks."""
 
     @property
+    def varies(self) -> bool:
+        """Whether its layout is another one for each point; it is the one of the point that it was bound to last."""
+
+    @property
     def bound(self) -> Vector | None:
-        """Of the numbers behind those of the driver's first task, which are as there, if it is known beforehand."""
+        """(layout.width,) that is not exceeded by the first answer, if that is known beforehand.
+
+        Its first parts are those of the driver's first task: once that was answered, its bound is taken for them.
+        """
 
     def bind(self, point: Vector) -> BlockMap:
         """What maps a block at ``point``, whose first ``width`` numbers count, to its vector (layout.width,)."""
@@ -92,7 +99,7 @@ class GradientTask:
     All rows count as their weights say. The point is ``[w (k, p) | c (k,)]``, in the user's units, for k outputs.
     """
 
-    uneven = coarse = False
+    uneven = coarse = varies = False
     bound = None
 
     def __init__(self, loss: RowLoss, features: int, block_rows: int, outputs: int = 1) -> None:

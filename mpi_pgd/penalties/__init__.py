@@ -5,6 +5,7 @@ All are added, each with the strengths that its options say, by default none; ``
 
 from collections.abc import Callable
 
+from mpi_pgd.penalties.lasso import Lasso
 from mpi_pgd.penalties.ridge import Ridge
 from mpi_pgd.penalties.strengths import Term
 from mpi_pgd.penalties.total import Penalty
@@ -13,4 +14,5 @@ __all__ = ["PENALTIES", "Penalty", "Term"]
 
 PENALTIES: dict[str, Callable[..., Term]] = {
     "ridge": Ridge,
+    "lasso": Lasso,
 }

@@ -43,7 +43,7 @@ class Bundle(NamedTuple):
     Attributes:
         record: what run.json holds.
         history: columns of equal length.
-        coef, intercept: (p,) float64 and a number, in the user's units.
+        coef, intercept: (p,) float64 and a number, in the user's units; (p, k) and (k,) of a model of k > 1 outputs.
         names: of the features, or none.
         timeline: what trace.json is to hold; without it, one of an earlier run goes.
     """
@@ -51,7 +51,7 @@ class Bundle(NamedTuple):
     record: Mapping[str, Any]
     history: Mapping[str, Sequence[float]]
     coef: Vector
-    intercept: float
+    intercept: float | Vector
     names: Sequence[str]
     timeline: Timeline | None = None
 

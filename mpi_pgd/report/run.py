@@ -82,7 +82,7 @@ class Run(Kind):
             "objective": f"{record['objective']:.12g}" if record.get("objective") is not None else "not a finite number",
             "gradient norm": units.digits(record["gradient_norm"]) if record.get("gradient_norm") is not None else None,
             "R²": _r2(record),
-            "intercept": units.digits(self.model.intercept, 6) if self.model else None,
+            "intercept": self.model.intercepts(6) if self.model else None,
             "time": ", ".join(f"{key} {units.seconds(seconds[key])}" for key in ("load", "solve", "total")),
             "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
             "clock drift": units.seconds(costs["clock_drift"]) if costs.get("clock_drift") is not None else None,

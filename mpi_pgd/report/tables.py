@@ -67,7 +67,7 @@ def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[s
         else "not a finite number",
         "R2": "not defined" if r2 is None else f"{r2:.6f}",
         "coefficients": _coefficients(model),
-        "intercept": f"{model.intercept:.9g}" if record["config"]["intercept"] else "none was asked for",
+        "intercept": model.intercepts(9) if record["config"]["intercept"] else "none was asked for",
         "weights": f"sha256 {record['weights_sha256']}",
     }
 

@@ -6,31 +6,22 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
-import numpy as np
-
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import FitDriver, Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
-from mpi_pgd.drivers.objective import Aims, Objective, Scaling
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Source
-from mpi_pgd.engine.hessian import HessianTask
 from mpi_pgd.engine.loop import Mode, Observer, StopFlags, rounds
-from mpi_pgd.engine.precise import PreciseTask
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
-from mpi_pgd.engine.tasks import Ask, GradientTask, Task
-from mpi_pgd.losses import LOSSES, Loss
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs
 from mpi_pgd.observers.snapshot import Snapshots
-from mpi_pgd.options import made
-from mpi_pgd.penalties import PENALTIES, Penalty
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import move_blocks
-from mpi_pgd.solvers import SOLVERS, Solver
-
-SAMPLED = 20  # rows for each unknown, of which a sampled Hessian is made
+from mpi_pgd.session.model import choose_solver, null_loss, objective, tasks_of
+from mpi_pgd.solvers.suit import Choice
 
 
 class Descent(NamedTuple):
@@ -41,6 +32,20 @@ class Descent(NamedTuple):
     costs: Costs
     sums: Sums
     moved: int  # blocks, from rank to rank
+    choice: Choice  # of the solver
+    null: float | None  # the mean loss of a model that has an intercept alone, above the floor; None if it is not known
+
+    @property
+    def coef(self) -> Vector:
+        """(features,) float64 in the units of the data; (features, k) where there are k > 1 outputs."""
+        found = self.query.point[: self.driver.of.weights].reshape(self.driver.of.outputs, -1)
+        return found[0] if len(found) == 1 else found.T
+
+    @property
+    def intercept(self) -> float | Vector:
+        """0 if none was fitted; (k,) where there are k > 1 outputs."""
+        place, k = self.driver.of.weights, self.driver.of.outputs
+        return float(self.query.point[place]) if k == 1 else self.query.point[place : place + k]
 
 
 def descend(
@@ -67,11 +72,12 @@ def descend(
     """
     comm, chosen = problem.comm, problem.settings
     goal = objective(problem, setup)
-    solver = made(SOLVERS[chosen.solver], chosen)
-    tasks = tasks_of(problem, goal, solver)
+    choice = choose_solver(problem, goal)
+    tasks = tasks_of(problem, goal, choice.solver)
+    start = goal.from_user(problem.init.point()) if problem.init else None
     query = Query(list(tasks.values()))
     sums = sums_of(problem, query)
-    driver = FitDriver(goal, tasks, solver, chosen.rounds, chosen.tol, watch, history or History(perf_counter()))
+    driver = FitDriver(goal, tasks, choice.solver, chosen.rounds, chosen.tol, watch, history or History(perf_counter()), start)
     first = problem.facts.first_worker(comm.size)
     clock = Clock(comm, problem.nodes, first, keep, problem.facts.skips, problem.ids)
     observers: list[Observer] = [problem.pulse, clock]
@@ -92,47 +98,8 @@ def descend(
     rounds(mode, source, sums, driver, query, observers, flags)
     problem.pulse.enter("waiting for the end")
     clock.close()
-    return Descent(driver, query, clock.costs, sums, balance.moved if balance else 0)
-
-
-def objective(problem: Problem, moments: Moments) -> Objective:
-    """What is minimised."""
-    chosen = problem.settings
-    loss = made(LOSSES[chosen.loss], chosen)
-    targets = len(moments.mean) - problem.table.features
-    scaling = Scaling.of(moments.mean, moments.deviation, moments.peak, chosen.intercept, chosen.standardize, targets)
-    aims = aims_of(loss, moments, problem.table.features)
-    penalty = Penalty([made(term, chosen) for term in PENALTIES.values()], scaling.scale, aims.outputs)
-    return Objective(problem.rows, scaling, loss, penalty, chosen.intercept, aims)
-
-
-def aims_of(loss: Loss, moments: Moments, features: int) -> Aims:
-    """What the objective has to know of the targets."""
-    mean = moments.shares if len(moments.shares) else moments.mean[features:]
-    start = loss.start(mean)
-    peaks = np.maximum(mean, moments.peak[features:].max()) if len(start) == 1 else mean
-    eta, room = np.stack([start, start], axis=1), np.empty((loss.rooms, 2))
-    y, out = np.stack([mean, peaks], axis=1), np.empty((len(start) * (len(start) + 1) // 2, 2))
-    lines = (y[0], eta[0], out[0]) if len(start) == 1 else (np.zeros(2), eta, out)
-    loss.curvatures(lines[0], lines[1], lines[2], room)
-    return Aims(moments.weight, len(start), moments.floor, start, float(out.max()))
-
-
-def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Task]:
-    """All that the solver may ask for, the gradient first."""
-    partition, scaling, features = problem.partition, goal.scaling, goal.features
-    tasks: dict[Ask, Task] = {Ask.GRADIENT: GradientTask(goal.loss, features, partition.block_rows, goal.outputs)}
-    rows = partition.block_rows * partition.panel
-    largest = np.append((np.abs(scaling.mean[:features]) + scaling.peak[:features]) / scaling.scale, np.ones(min(1, goal.free)))
-    largest *= math.sqrt(goal.bend)
-    for ask in (Ask.HESSIAN, Ask.SAMPLE):
-        if ask in solver.needs:
-            every = 1 if ask == Ask.HESSIAN else max(1, problem.rows // (SAMPLED * goal.size))
-            mean, scale, free = scaling.mean[:features], scaling.scale, goal.free > 0
-            tasks[ask] = HessianTask(goal.loss, mean, scale, rows, largest, free, goal.outputs, every)
-    if Ask.PRECISE in solver.needs:
-        tasks[Ask.PRECISE] = PreciseTask(scaling.peak[:features], partition.block_rows, goal.outputs)
-    return tasks
+    null = null_loss(problem, goal, setup, driver.history)
+    return Descent(driver, query, clock.costs, sums, balance.moved if balance else 0, choice, null)
 
 
 def sums_of(problem: Problem, query: Query) -> Sums:

@@ -27,7 +27,8 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     first, peak, (heaviest, farthest) = np.split(seen, [len(shard.peaks), 2 * len(shard.peaks)])
     if loss.centred:
         peak[features:] += farthest
-    driver = MomentsDriver(first, peak, problem.partition.block_rows, features, loss, float(heaviest), shifted=loss.centred)
+    classes = shard.targets.outputs if shard.targets and shard.targets.classes and shard.targets.outputs > 1 else 0
+    driver = MomentsDriver(first, peak, problem.partition.block_rows, features, loss, float(heaviest), classes, loss.centred)
     query = Query([driver.task])
     sums = sums_of(problem, query)
     sums.peaks[:] = driver.bound

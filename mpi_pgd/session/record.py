@@ -30,20 +30,11 @@ class Course(NamedTuple):
     deadline: Deadline
     setup: Moments
     descent: Descent
+    classes: Sequence[float]  # the targets that are class 0, 1, ...
     losses: Sequence[dict[str, Any]]
     start: float
     loaded: float
     solved: float
-
-    @property
-    def coef(self) -> Vector:
-        """(features,) float64, in the units of the data."""
-        return self.descent.query.point[:-1]
-
-    @property
-    def intercept(self) -> float:
-        """0 if none was fitted."""
-        return float(self.descent.query.point[-1])
 
 
 def rehearsal(problem: Problem, deadline: Deadline) -> Bundle:
@@ -59,13 +50,18 @@ def bundle_of(course: Course) -> Bundle:
     if problem.settings.trace:
         timeline = (problem.nodes, *descent.costs.kept(rounds_of(problem.comm.size, course.solved - course.loaded)))
     history = descent.driver.history.columns()
-    return Bundle(_record(course), history, course.coef, course.intercept, problem.table.names, timeline)
+    return Bundle(_record(course), history, descent.coef, descent.intercept, problem.table.names, timeline)
 
 
 def coefficients(course: Course) -> dict[str, Any]:
     """What must not be lost, as JSON has it, where the bundle can't be made or written."""
-    driver, coef = course.descent.driver, course.coef.tolist()
-    found = {"status": str(driver.status), "rounds": driver.rounds, "coef": coef, "intercept": course.intercept}
+    driver, coef = course.descent.driver, course.descent.coef.tolist()
+    found = {
+        "status": str(driver.status),
+        "rounds": driver.rounds,
+        "coef": coef,
+        "intercept": np.asarray(course.descent.intercept).tolist(),
+    }
     return found | {"feature_names": course.problem.table.names}
 
 
@@ -81,11 +77,15 @@ def _record(course: Course) -> dict[str, Any]:
         "rows": table.rows,
         "features": table.features,
         "rounds": driver.rounds,
+        "outputs": driver.of.outputs,
+        "classes": list(course.classes),
+        "solver": descent.choice.name or problem.settings.solver,
+        "solver_reason": descent.choice.reason,
         "objective": _finite(driver.objective),
         "gradient_norm": _finite(driver.gradient_norm),
         "digits": driver.digits,
         "step": driver.step,
-        "weights_sha256": fingerprint(course.coef, course.intercept),
+        "weights_sha256": fingerprint(descent.coef, descent.intercept),
         "seconds": {
             "total": perf_counter() - course.start,
             "load": course.loaded - course.start,
@@ -98,7 +98,7 @@ def _record(course: Course) -> dict[str, Any]:
         "moved_blocks": descent.moved,
         "losses": list(course.losses),
         **_origin(problem, course.deadline),
-        "r2": driver.of.loss.explained(driver.loss, float(np.sum(course.setup.deviation[table.features :] ** 2)) / 2),
+        "r2": None if descent.null is None else driver.of.loss.explained(driver.loss, descent.null),
     }
 
 
@@ -127,8 +127,8 @@ def _sent(course: Course) -> dict[str, int]:
     return {"bytes_per_round": problem.facts.sent_by_worker(*way), "server_bytes_per_round": problem.facts.sent_by_server(*way)}
 
 
-def fingerprint(coef: Vector, intercept: float) -> str:
-    """The sha256 of coef then intercept as little-endian float64."""
+def fingerprint(coef: Vector, intercept: float | Vector) -> str:
+    """The sha256 of coef, row by row, then intercept as little-endian float64."""
     return hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest()
 
 

@@ -38,8 +38,8 @@ class Result:
     """A fit, the same on every rank.
 
     Attributes:
-        coef: (features,) float64, in the units of the data.
-        intercept: 0 if none was fitted.
+        coef: (features,) float64, in the units of the data; (features, k) of a model with k > 1 outputs.
+        intercept: 0 if none was fitted; (k,) likewise.
         status: why it ended, see ``mpi_pgd.drivers.fit.Status``.
         history: ``round``, ``objective``, ``gradient_norm``, ``step``, ``seconds``: lists with one number a round.
         r2: the coefficient of determination; None if y is constant.
@@ -48,7 +48,7 @@ class Result:
     """
 
     coef: Vector
-    intercept: float
+    intercept: float | Vector
     status: str
     history: dict[str, list[float]]
     r2: float | None
@@ -59,7 +59,7 @@ class Result:
         from mpi_pgd.report.beside import Model
         from mpi_pgd.report.tables import outline
 
-        return outline(self.record, Model(self.coef, self.intercept, self.feature_names), self.r2)
+        return outline(self.record, Model.of(self.coef, self.intercept, self.feature_names, self.record["classes"]), self.r2)
 
 
 Show = Callable[[Result, Settings, bool], None]
@@ -167,7 +167,8 @@ def _course(job: Job, team: Team, show: Show) -> Result:
         descent = descend(problem, mode, shard, setup, flags, watch, keep, job.held.history, job.snapshots(problem))
     finally:
         LINE.clear()
-    result = _result(job, Course(problem, deadline, setup, descent, job.lost, job.start, loaded, perf_counter()))
+    classes = shard.targets.classes if shard.targets else ()
+    result = _result(job, Course(problem, deadline, setup, descent, classes, job.lost, job.start, loaded, perf_counter()))
     if comm.rank == 0:
         show(result, chosen, job.begun.shipped)
     return result
@@ -194,7 +195,10 @@ def _result(job: Job, course: Course) -> Result:
             job.saving.finish()
             found = made.record, made.history
     record, history = comm.bcast(found)
-    return Result(course.coef.copy(), course.intercept, record["status"], history, record["r2"], course.problem.table.names, record)
+    descent = course.descent
+    return Result(
+        descent.coef.copy(), descent.intercept, record["status"], history, record["r2"], course.problem.table.names, record
+    )
 
 
 def diverged(result: Result) -> str:

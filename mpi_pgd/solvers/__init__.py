@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.solvers.auto import Auto
 from mpi_pgd.solvers.bb import BarzilaiBorwein
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.gd import GradientDescent
@@ -16,6 +17,7 @@ from mpi_pgd.solvers.lbfgs import LBFGS
 from mpi_pgd.solvers.momentum import Momentum
 from mpi_pgd.solvers.nesterov import Nesterov
 from mpi_pgd.solvers.newton import Newton
+from mpi_pgd.solvers.suit import Choice, Facts
 
 
 class Solver(Protocol):
@@ -39,6 +41,13 @@ class Solver(Protocol):
     def needs(self) -> frozenset[Ask]:
         """See above."""
 
+    def suited(self, facts: Facts) -> Choice:
+        """The solver for a problem like this: itself, or one that has what it lacks.
+
+        Raises:
+            InputError: it solves none such.
+        """
+
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Any:
         """The state before the first round; the largest eigenvalue of the Hessian lies between those of ``curvature``."""
 
@@ -53,4 +62,5 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "bb": BarzilaiBorwein,
     "lbfgs": LBFGS,
     "newton": Newton,
+    "auto": Auto,
 }

@@ -10,6 +10,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.linesearch import KEPT, Spectral
+from mpi_pgd.solvers.suit import Choice, Facts
 
 APART = 0.5  # of the long step, that the short one is less than
 
@@ -61,6 +62,10 @@ class BarzilaiBorwein:
     """
 
     needs: ClassVar[frozenset[Ask]] = frozenset()
+
+    def suited(self, facts: Facts) -> Choice:
+        """Itself."""
+        return Choice(self)
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Spectrum:
         """Start at ``weights`` (size,); the first step can't be too long, if that can be known."""

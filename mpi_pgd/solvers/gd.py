@@ -9,6 +9,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
+from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
 
 
 class Descent(NamedTuple):
@@ -31,6 +32,11 @@ class GradientDescent:
 
     step: str | float = step_option()
     needs: ClassVar[frozenset[Ask]] = frozenset()
+
+    def suited(self, facts: Facts) -> Choice:
+        """Itself, where all is smooth."""
+        smooth_only("gd", facts)
+        return Choice(self)
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Descent:
         """Start at ``weights``."""

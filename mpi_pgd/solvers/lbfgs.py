@@ -1,8 +1,8 @@
 """L-BFGS in the metric of the Hessian of a sample of rows."""
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.linesearch import Line
 from mpi_pgd.solvers.metric import unseen, whitening
+from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
 
 MEMORY = 10  # pairs
 RIDGE = 1e-10  # of a Hessian's diagonal
@@ -103,16 +104,26 @@ class LBFGS:
     J. Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical Programming 45, 1989.)
     """
 
-    needs: ClassVar[frozenset[Ask]] = frozenset({Ask.SAMPLE, Ask.HESSIAN})
+    metric: bool = True  # without one nothing has size^2 numbers, and only gradients are asked for
 
-    def init(self, weights: Vector, curvature: tuple[float, float], metric: bool = True) -> QuasiNewton:
-        """Start at ``weights`` (size,). Without a ``metric`` nothing has size^2 numbers, and only gradients are asked for."""
+    @property
+    def needs(self) -> frozenset[Ask]:
+        """Hessians of a sample, and of all rows."""
+        return frozenset({Ask.SAMPLE, Ask.HESSIAN} if self.metric else ())
+
+    def suited(self, facts: Facts) -> Choice:
+        """Itself, where all is smooth; without a metric where that would cost more than it saves."""
+        smooth_only("lbfgs", facts)
+        return Choice(replace(self, metric=facts.sampled))
+
+    def init(self, weights: Vector, curvature: tuple[float, float]) -> QuasiNewton:
+        """Start at ``weights`` (size,)."""
         size = len(weights)
         least, most = curvature
         scale = 1 / (most if most < math.inf else least)  # the first step can't be too long, if that can be known
         moved, changed, falls = np.zeros((MEMORY, size)), np.zeros((MEMORY, size)), np.full(PATIENCE, math.inf)
-        pairs = Pairs(moved, changed, 0, scale, np.zeros((size, size) if metric else (0, 0)))
-        ask = Ask.SAMPLE if metric else Ask.GRADIENT
+        pairs = Pairs(moved, changed, 0, scale, np.zeros((size, size) if self.metric else (0, 0)))
+        ask = Ask.SAMPLE if self.metric else Ask.GRADIENT
         return QuasiNewton(weights.copy(), int(ask), Line.at(weights), pairs, falls, 0, 0, np.zeros(size, dtype=bool), 0.0)
 
     def update(self, state: QuasiNewton, evaluation: Evaluation) -> QuasiNewton:

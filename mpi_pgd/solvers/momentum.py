@@ -10,6 +10,7 @@ from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.options import BITS, SOLVER, option
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
+from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
 
 
 class HeavyBall(NamedTuple):
@@ -37,6 +38,11 @@ class Momentum:
     step: str | float = step_option()
     needs: ClassVar[frozenset[Ask]] = frozenset()
     momentum: float = option(SOLVER, 0.9, "of the solver momentum", "a number from 0 to below 1", lambda v: 0 <= v < 1, facts=BITS)
+
+    def suited(self, facts: Facts) -> Choice:
+        """Itself, where all is smooth."""
+        smooth_only("momentum", facts)
+        return Choice(self)
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> HeavyBall:
         """Start at ``weights``, at rest."""

@@ -10,6 +10,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
+from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
 
 
 class Accelerated(NamedTuple):
@@ -39,6 +40,11 @@ class Nesterov:
 
     step: str | float = step_option()
     needs: ClassVar[frozenset[Ask]] = frozenset()
+
+    def suited(self, facts: Facts) -> Choice:
+        """Itself, where all is smooth."""
+        smooth_only("nesterov", facts)
+        return Choice(self)
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Accelerated:
         """Start at ``weights``, at rest."""

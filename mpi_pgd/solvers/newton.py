@@ -8,9 +8,12 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.errors import InputError
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.linesearch import Line
 from mpi_pgd.solvers.metric import whitening
+from mpi_pgd.solvers.suit import MATRIX, Choice, Facts
+from mpi_pgd.solvers.working_set import WorkingSet
 
 RIDGE = 1e-14  # of the Hessian's diagonal, at first: about the rounding error of its factor
 
@@ -46,6 +49,22 @@ class Newton:
     """
 
     needs: ClassVar[frozenset[Ask]] = frozenset({Ask.HESSIAN})
+
+    def suited(self, facts: Facts) -> Choice:
+        """What Newton's method is called for the problem: least squares are refined, what is not smooth has a working set."""
+        if not facts.smooth:
+            if facts.outputs > 1:
+                raise InputError(
+                    "--solver newton does not know --l1, --groups or bounds for a model of several outputs: "
+                    "expected --solver auto, bb or nesterov"
+                )
+            return Choice(WorkingSet(facts.quadratic))
+        if not facts.matrix:
+            raise InputError(
+                f"--solver newton would form a matrix of {facts.size:,} x {facts.size:,} numbers: expected at most {MATRIX:,} "
+                "unknowns, or --solver auto or lbfgs"
+            )
+        return Choice(facts.refined if facts.quadratic and facts.refined else self)
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Tangent:
         """Start at ``weights`` (size,); the curvature is measured."""

@@ -13,6 +13,7 @@ from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.diagnosis import Diagnosis, Rounding, diagnose
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.factors import Factor, factored
+from mpi_pgd.solvers.suit import Choice, Facts
 
 AFFORDED = 2**24  # numbers in the rows, up to which a pass in twice the precision takes no time that anyone would notice
 LOSES = 1e-10  # relative error of the weights, that passes in float64 may make
@@ -105,6 +106,10 @@ class Refine:
     rounding: Rounding
     outputs: int = 1
     needs: ClassVar[frozenset[Ask]] = frozenset({Ask.HESSIAN, Ask.PRECISE})
+
+    def suited(self, facts: Facts) -> Choice:
+        """Itself: ``Newton`` names it."""
+        return Choice(self)
 
     def init(self, weights: Vector, curvature: tuple[float, float]) -> Refined:
         """Start at ``weights`` (k p,)."""

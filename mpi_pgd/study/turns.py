@@ -144,14 +144,15 @@ class Race:
         setup, shard = self._setups[one.rows], self._shard[1]
         if warm:
             descend(problem.on(team, one.rows, rounds=WARM), topology, shard, setup, self.flags, lambda *_: None)
-        driver, query, costs, sums, _ = descend(problem, topology, shard, setup, self.flags, lambda *_: None)
+        descent = descend(problem, topology, shard, setup, self.flags, lambda *_: None)
         if team.rank:
             return None
-        sha = fingerprint(query.point[:-1], float(query.point[-1]))
+        sha = fingerprint(descent.coef, descent.intercept)
+        costs = descent.costs
         serving = costs.server_share() if topology.workers < one.ranks else None
-        messages = problem.facts.messages(sums.bytes, query.buffer.nbytes, 0)
+        messages = problem.facts.messages(descent.sums.bytes, descent.query.buffer.nbytes, 0)
         wire = WAYS[one.mode, one.algorithm].sent_by_all(one.ranks, messages)
-        return Turn(costs.mean(), serving, topology.workers, wire, sha, driver.status)
+        return Turn(costs.mean(), serving, topology.workers, wire, sha, descent.driver.status)
 
 
 def described(problem: Problem) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_votes_are_counted() -> None:
 class Wide:
     """A task of so many numbers; what is mapped is the test's business."""
 
-    uneven = coarse = False
+    uneven = coarse = varies = False
     bound = None
 
     def __init__(self, width: int) -> None:

@@ -22,9 +22,10 @@ from mpi_pgd.modes.client_server import ClientServer
 from mpi_pgd.modes.replicas import share_out
 from mpi_pgd.modes.replicated import Replicated
 from mpi_pgd.options import made
-from mpi_pgd.session.descend import objective, stop_flags
+from mpi_pgd.session.descend import stop_flags
 from mpi_pgd.session.inspect import inspect_files
 from mpi_pgd.session.load import load_rows
+from mpi_pgd.session.model import objective
 from mpi_pgd.session.prepare import take_moments
 from mpi_pgd.solvers import SOLVERS
 
@@ -102,7 +103,7 @@ def fit(
 class WideTask:
     """A block's vector is made of its number and the point alone."""
 
-    uneven = coarse = False
+    uneven = coarse = varies = False
     bound = None
     width = FEATURES + 1
     layout = Layout({"all": (FEATURES + 2,)})

@@ -132,7 +132,7 @@ def test_no_mode_has_the_colour_of_a_part() -> None:
 
 def everything() -> list[Picture]:
     found = samples.everything()
-    run = Run(history=found["history"], model=Model([1.0], 0.0, []))
+    run = Run(history=found["history"], model=Model([1.0], [0.0], []))
     return [*run.pictures(found["run"]), *(one for name in ("straggler", "network") for one in KINDS[name].pictures(found[name]))]
 
 

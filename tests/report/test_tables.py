@@ -11,7 +11,7 @@ from mpi_pgd.report.tables import saved
 
 
 def shown(coef: list[float], names: list[str]) -> str:
-    return tables._coefficients(Model(np.array(coef), 0.0, names))
+    return tables._coefficients(Model.of(np.array(coef), 0.0, names))
 
 
 def test_few_coefficients_are_all_there_by_name() -> None:
@@ -42,7 +42,7 @@ def test_what_was_saved(words: tuple[str, str, bool], answer: str) -> None:
 
 
 def test_all_coefficients_are_under_each_other() -> None:
-    table = tables._every(Model(np.arange(12) + 0.123456789, 0.0, [f"feature {place}" for place in range(12)])).splitlines()
+    table = tables._every(Model.of(np.arange(12) + 0.123456789, 0.0, [f"feature {place}" for place in range(12)])).splitlines()
     assert table[0] == "coefficients all 12"
     assert table[1] == "  feature 0   0.123456789"
     assert table[12] == "  feature 11  11.1234568"

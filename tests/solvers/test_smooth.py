@@ -52,8 +52,7 @@ def test_newton_takes_a_handful(loss: str, condition: float) -> None:
 def test_solvers_without_a_hessian_get_there_too(loss: str) -> None:
     of = problem(loss, 1e2)
     assert rounds(BarzilaiBorwein(), of, 1e-6, 100)[0] <= 70
-    plain = LBFGS().init(of.start, of.curvature, metric=False)
-    count, asked = rounds(LBFGS(), of, 1e-6, 60, plain)
+    count, asked = rounds(LBFGS(metric=False), of, 1e-6, 60)
     assert count <= 45
     assert set(asked) == {Ask.GRADIENT}
 

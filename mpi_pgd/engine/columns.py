@@ -1,0 +1,78 @@
+"""The task of working sets: the Hessian of the losses among some of the columns, beside the gradient of all."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.tasks import BlockMap, GradientTask, Layout, RowLoss
+
+Columns = NDArray[np.int64]
+
+
+class ColumnsTask:
+    """What a ``GradientTask`` of one output gives, and ``columns`` (new, all): the Hessian of the losses, in some columns.
+
+    The point goes on behind that of a ``GradientTask``: ``[new | all | numbers of columns]``, so many in all, of which the first
+    are new; number p stands for a column of ones. Columns are z = (x - mean) / scale, rows count as their weights say.
+
+    ``mean`` (p,) and ``scale`` (p,) are in the user's units; a column whose scale is infinite counts as zeros. A panel has at most
+    ``rows`` rows, and ``most`` columns are asked for at most. ``bound`` is that of the gradient's parts, ``largest`` (p + 1,) are
+    the largest z, the last one 1, times the root of the largest curvature and weight.
+    """
+
+    uneven, coarse, varies = False, True, True
+
+    def __init__(self, loss: RowLoss, mean: Vector, scale: Vector, rows: int, bound: Vector, largest: Vector, most: int) -> None:
+        self._gradient = GradientTask(loss, len(mean), rows)
+        self.loss, self._rows, self._known, self._largest = loss, rows, bound, largest
+        self._mean, self._inverse = np.append(mean, 0.0), np.append(1.0 / scale, 1.0)
+        self.place = self._gradient.width  # of the numbers behind the usual point
+        self.width = self.place + 2 + most
+        self._lines = aligned((2 + loss.rooms, rows), np.float64)
+        self.bind(np.zeros(self.width))
+
+    def columns(self, point: Vector) -> tuple[Columns, Columns]:
+        """The new and all that ``point`` asks for."""
+        new, count = point[self.place : self.place + 2].astype(int)
+        every = point[self.place + 2 : self.place + 2 + count].astype(np.int64)
+        return every[:new], every
+
+    def bind(self, point: Vector) -> BlockMap:
+        """The layout is as long as ``point`` asks for, until the next one."""
+        new, every = self.columns(point)
+        shape = len(new), len(every)
+        self.layout = Layout(self._gradient.layout.shapes | {"columns": shape})
+        self.bound = np.append(self._known, self._rows * np.outer(self._largest[new], self._largest[every]).ravel())
+        gradient, size = self._gradient.bind(point), self._gradient.layout.width
+        z, weighted = aligned((self._rows, len(every)), np.float64), aligned((self._rows, len(new)), np.float64)
+        features = len(self._mean) - 1
+        taken, ones = np.minimum(every, features - 1), every == features
+
+        def mapped(block: Block, out: Vector) -> None:
+            gradient(block, out[:size])
+            rows = block.rows
+            these, those = z[:rows], weighted[:rows]
+            h = self._curvature(block, point)
+            block.taken(taken, these)
+            these[:, ones] = 1.0
+            these -= self._mean[every]
+            these *= self._inverse[every]
+            np.multiply(these[:, : len(new)], h[:, None], out=those)
+            np.dot(those.T, these, out=out[size:].reshape(shape))
+
+        return mapped
+
+    def _curvature(self, block: Block, point: Vector) -> Vector:
+        """Of each row (rows,), times its weight."""
+        eta: Vector = self._lines[0, : block.rows]
+        h: Vector = self._lines[1, : block.rows]
+        room = self._lines[2:, : block.rows]
+        block.dot(point[: self.place - 1], eta)
+        eta += point[self.place - 1]
+        if block.offset is not None:
+            eta += block.offset
+        self.loss.curvatures(block.y, eta, h, room)
+        if block.weights is not None:
+            h *= block.weights
+        return h

@@ -1,0 +1,98 @@
+"""What is minimised and how, from the settings and what is known of the columns: the objective, the solver, its tasks."""
+
+import math
+
+import numpy as np
+
+from mpi_pgd.drivers import precise
+from mpi_pgd.drivers.history import History
+from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.drivers.objective import Aims, Objective, Scaling
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.columns import ColumnsTask
+from mpi_pgd.engine.hessian import HessianTask
+from mpi_pgd.engine.precise import PreciseTask
+from mpi_pgd.engine.tasks import Ask, GradientTask, Task
+from mpi_pgd.losses import LOSSES, Loss
+from mpi_pgd.options import made
+from mpi_pgd.penalties import PENALTIES, Penalty
+from mpi_pgd.session.inspect import Problem
+from mpi_pgd.solvers import SOLVERS, Solver
+from mpi_pgd.solvers.suit import Choice, Facts
+from mpi_pgd.solvers.working_set import MOST
+
+SAMPLED = 20  # rows for each unknown, of which a sampled Hessian is made
+
+
+def objective(problem: Problem, moments: Moments) -> Objective:
+    """What is minimised."""
+    chosen, features = problem.settings, problem.table.features
+    loss, targets = made(LOSSES[chosen.loss], chosen), len(moments.mean) - features
+    scaling = Scaling.of(moments.mean, moments.deviation, moments.peak, chosen.intercept, chosen.standardize, targets)
+    aims = aims_of(loss, moments, features)
+    penalty = Penalty([made(term, chosen) for term in PENALTIES.values()], scaling.scale, aims.outputs, problem.sides)
+    return Objective(problem.rows, scaling, loss, penalty, chosen.intercept, aims)
+
+
+def aims_of(loss: Loss, moments: Moments, features: int) -> Aims:
+    """What the objective has to know of the targets.
+
+    Slopes and curvatures are those of a model that has an intercept alone, for targets at and about their mean.
+    """
+    start = loss.start(moments.shares if len(moments.shares) else moments.mean[features:])
+    mean, peak, k = float(moments.mean[features]), float(moments.peak[features:].max()), len(start)
+    y, pairs = np.array([mean, 0.0, peak, -peak]), k * (k + 1) // 2
+    eta, bends, room = np.repeat(start[:, None], 4, axis=1), np.empty((pairs, 4)), np.empty((loss.rooms, 4))
+    if k == 1:
+        loss.curvatures(y, eta[0], bends[0], room)
+        loss(y, eta[0], np.empty(4), room)
+    elif len(moments.shares):
+        loss.curvatures(np.zeros(4), eta, bends, room)
+        loss(np.zeros(4), eta, np.empty(4), room)
+    else:
+        bends[:], eta = 1.0, np.full((1, 4), 2 * peak)
+    return Aims(moments.weight, k, moments.floor, start, float(np.abs(bends).max()), float(np.abs(eta).max()))
+
+
+def null_loss(problem: Problem, goal: Objective, moments: Moments, history: History) -> float | None:
+    """The mean loss of the best model that has an intercept alone, above the floor; None if the fit started elsewhere."""
+    if goal.loss.centred:
+        return float(np.sum(moments.deviation[goal.features :] ** 2)) / 2
+    return history.objective[0] if history.objective and not problem.init else None
+
+
+def choose_solver(problem: Problem, goal: Objective) -> Choice:
+    """The solver that the settings name, in the form that suits the problem. Refuses what suits none."""
+    chosen, quadratic, smooth = problem.settings, goal.loss.centred, goal.penalty.nonsmooth is None
+    refined = precise.refinement(goal) if quadratic and smooth else None
+    step = 0.0 if chosen.step == "auto" else chosen.step
+    facts = Facts(problem.rows, goal.size, goal.outputs, quadratic, smooth, refined, step)
+    return made(SOLVERS[chosen.solver], chosen).suited(facts)
+
+
+def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Task]:
+    """All that the solver may ask for, the gradient first."""
+    partition, scaling, p, loss = problem.partition, goal.scaling, goal.features, goal.loss
+    gradient = GradientTask(loss, p, partition.block_rows, goal.outputs)
+    tasks: dict[Ask, Task] = {Ask.GRADIENT: gradient}
+    rows, mean, scale = partition.block_rows * partition.panel, scaling.mean[:p], scaling.scale
+    if not solver.needs:
+        return tasks
+    bound = _first_bound(goal, rows)
+    largest = np.append((np.abs(mean) + scaling.peak[:p]) / scale, 1.0) * math.sqrt(goal.bend)
+    free = goal.free > 0
+    for ask in solver.needs & {Ask.HESSIAN, Ask.SAMPLE}:
+        every = 1 if ask == Ask.HESSIAN else max(1, problem.rows // (SAMPLED * goal.size))
+        tasks[ask] = HessianTask(loss, mean, scale, rows, bound, largest[: p + free], free, goal.outputs, every)
+    if Ask.PRECISE in solver.needs:
+        tasks[Ask.PRECISE] = PreciseTask(scaling.peak[:p], partition.block_rows, goal.outputs)
+    if Ask.COLUMNS in solver.needs:
+        tasks[Ask.COLUMNS] = ColumnsTask(loss, mean, scale, rows, bound, largest, min(MOST, goal.size))
+    return tasks
+
+
+def _first_bound(goal: Objective, rows: int) -> Vector:
+    """What no part of the gradient of so many rows exceeds at the start, if no row counts more than once."""
+    slopes, p, k = rows * goal.aims.slope, goal.features, goal.outputs
+    value = rows * max(1.0, goal.aims.slope**2, abs(goal.aims.floor))
+    return np.concatenate([np.tile(slopes * goal.scaling.peak[:p], k), np.full(k, slopes), [value]])

@@ -1,0 +1,41 @@
+"""The solver that suits a problem best, by its facts."""
+
+from dataclasses import dataclass
+
+from mpi_pgd.solvers.bb import BarzilaiBorwein
+from mpi_pgd.solvers.lbfgs import LBFGS
+from mpi_pgd.solvers.nesterov import Nesterov
+from mpi_pgd.solvers.newton import Newton
+from mpi_pgd.solvers.suit import Choice, Facts, Unsuited
+
+FEW = 25  # unknowns: so few that the Hessian over all rows costs hardly more than the gradient
+
+
+@dataclass(frozen=True)
+class Auto(Unsuited):
+    """No solver by itself: it chooses one of the others.
+
+    What is chosen was the fastest of all on such problems, from the rows in memory to the weights (``benchmarks/solvers.py``).
+    """
+
+    def suited(self, facts: Facts) -> Choice:
+        """The best one."""
+        if facts.step:
+            return _chosen(Nesterov(facts.step), facts, "nesterov", "a step was given")
+        if not facts.smooth:
+            if facts.outputs > 1:
+                return _chosen(BarzilaiBorwein(), facts, "bb", "the penalty is not smooth, and there are several outputs")
+            return _chosen(Newton(), facts, "newton", "the penalty is not smooth: few weights will matter")
+        if facts.quadratic:
+            if facts.matrix:
+                return _chosen(Newton(), facts, "newton", "least squares: X'X in one pass, refined to the last digit")
+            return _chosen(LBFGS(), facts, "lbfgs", f"X'X would have {facts.size:,} x {facts.size:,} numbers")
+        if facts.size <= FEW:
+            return _chosen(Newton(), facts, "newton", f"the Hessian has but {facts.size} x {facts.size} numbers")
+        if facts.sampled:
+            return _chosen(LBFGS(), facts, "lbfgs", "in the metric of a sample's Hessian")
+        return _chosen(LBFGS(), facts, "lbfgs", f"a Hessian would have {facts.size:,} x {facts.size:,} numbers")
+
+
+def _chosen(solver: Nesterov | BarzilaiBorwein | Newton | LBFGS, facts: Facts, name: str, reason: str) -> Choice:
+    return solver.suited(facts)._replace(name=name, reason=reason)

@@ -1,0 +1,67 @@
+"""Whether a solver suits a problem, and in which form: asked once, of facts, before the first round."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.errors import InputError
+from mpi_pgd.solvers.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from mpi_pgd.solvers import Solver
+
+DENSE = 500  # numbers of the matrix for each row, up to which it pays
+MATRIX = 5_000  # unknowns: a matrix of more numbers takes more than some hundred MB on each rank
+
+
+class Facts(NamedTuple):
+    """What of a problem decides how it is solved; the same on every rank, whatever memory these have."""
+
+    rows: int
+    size: int  # unknowns
+    outputs: int  # linear predictors a row
+    quadratic: bool  # the loss is, in the linear predictor
+    smooth: bool  # all of the objective is
+    refined: "Solver | None" = None  # what solves least squares to the last digit
+    step: float = 0.0  # that was given; 0 if none was
+
+    @property
+    def matrix(self) -> bool:
+        """Whether a Hessian may be formed."""
+        return self.size <= MATRIX
+
+    @property
+    def sampled(self) -> bool:
+        """Whether a Hessian of some rows costs less than it saves."""
+        return self.matrix and self.size**2 <= DENSE * self.rows
+
+
+class Choice(NamedTuple):
+    """A solver that suits a problem, and why it was chosen, if it was not asked for."""
+
+    solver: "Solver"
+    name: str = ""
+    reason: str = ""
+
+
+def smooth_only(name: str, facts: Facts) -> None:
+    """Refuse what is not smooth."""
+    if not facts.smooth:
+        raise InputError(
+            f"--solver {name} takes smooth objectives alone, but --l1, --groups or bounds were given: "
+            "expected --solver auto, newton or bb"
+        )
+
+
+class Unsuited:
+    """What no problem is ever given to: it names another solver for each."""
+
+    needs: ClassVar[frozenset[Ask]] = frozenset()
+
+    def init(self, weights: Vector, curvature: tuple[float, float]) -> Any:
+        """Never called."""
+        raise NotImplementedError
+
+    def update(self, state: Any, evaluation: Evaluation) -> Any:
+        """Never called."""
+        raise NotImplementedError
