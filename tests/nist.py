@@ -53,6 +53,11 @@ def eliminated(table: list[list[Fraction]]) -> list[Fraction]:
     return [line[-1] for line in table]
 
 
+def held(name: str) -> Fraction:
+    """How far from what is certified weights may be, relatively, as the rounding of the data leaves so many digits."""
+    return Fraction(5, 10 ** {"filip": 7, "wampler2": 13, "pontius": 13}.get(name, 14))
+
+
 def exact(x: np.ndarray, y: np.ndarray, intercept: bool) -> list[Fraction]:
     """The solution for float64 data as they are stored."""
     columns = [[Fraction(value) for value in column] for column in x.T.tolist()]

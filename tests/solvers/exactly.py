@@ -56,9 +56,10 @@ def fit(x: np.ndarray, y: np.ndarray, model: Model | None = None) -> Fitted:
     aims = Aims(moments.weight, k)
     objective = Objective(len(x), scaling, Squared(), Penalty([Ridge(model.l2)], scaling.scale, k), model.intercept, aims)
     largest = 2 * scaling.peak[:p] / scaling.scale
+    unknown = np.zeros(k * (p + 1) + 1)  # as the gradient is asked for before
     tasks: dict[Ask, Task] = {
         Ask.GRADIENT: GradientTask(Squared(), p, model.block_rows, k),
-        Ask.HESSIAN: HessianTask(Squared(), scaling.mean[:p], scaling.scale, model.block_rows, largest, False, k),
+        Ask.HESSIAN: HessianTask(Squared(), scaling.mean[:p], scaling.scale, model.block_rows, unknown, largest, False, k),
         Ask.PRECISE: PreciseTask(scaling.peak[:p], model.block_rows, k),
     }
     solver = precise.refinement(objective)

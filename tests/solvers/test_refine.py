@@ -9,11 +9,10 @@ import mpi_pgd.solvers.refine
 from mpi_pgd.engine.state import dump, load
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.refine import Refine
-from tests.nist import REFERENCES, eliminated, exact
+from tests.nist import REFERENCES, eliminated, exact, held
 from tests.solvers.exactly import Fitted, Model, fit
 
 LAST = Fraction(1, 2**53)  # relative error of the nearest float64
-HELD = {"filip": 7, "wampler2": 13, "pontius": 13}  # digits of what is certified that the rounding of the data leaves; else 14
 
 
 def coefficients(found: Fitted, output: int = 0, intercept: bool = True) -> list[float]:
@@ -39,7 +38,7 @@ def test_nist(name: str) -> None:
     whole, blocks = (fit(x, y, Model(of.intercept, block_rows=size)) for size in (128, 8))
     found = coefficients(whole, intercept=of.intercept)
     assert worst(found, exact(x, y, of.intercept)) <= LAST
-    assert worst(found, [Fraction(word) for word in of.certified]) <= Fraction(5, 10 ** HELD.get(name, 14))
+    assert worst(found, [Fraction(word) for word in of.certified]) <= held(name)
     assert coefficients(blocks, intercept=of.intercept) == found
     assert whole.diagnosis.ill == (name == "filip")
     assert whole.diagnosis.unique
