@@ -37,6 +37,7 @@ def typed(text: str) -> Iterator[str]:
             yield command
 
 
+@pytest.mark.beside("slurm")  # which leaves more time than the others
 @pytest.mark.parametrize("page", FIRST, ids=lambda page: page.stem)
 def test_what_a_page_says_works(page: Path, tmp_path: Path) -> None:
     """In one folder, in its order: what a line needs, lines before it have made."""
