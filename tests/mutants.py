@@ -121,6 +121,19 @@ MUTANTS = [
     ),
     Mutant("comm/paths.py", "numbers * NUMBER)", "numbers)", ("comm/test_paths.py",)),
     Mutant("report/markup.py", "html.escape(text)", "text", ("report/test_markup.py",)),
+    # Recovery and studies, without a run
+    Mutant("comm/ulfm.py", "if not agree(comm):", "if False:", ("comm/test_ulfm.py",)),
+    Mutant("observers/balance.py", "np.median(", "np.mean(", ("observers/test_balance.py",)),
+    Mutant("observers/balance.py", "if changed and not trouble", "if changed", ("observers/test_balance.py",)),
+    Mutant("recovery/attempts.py", "[team.ids[rank] for rank in left]", "list(left)", ("recovery/test_attempts.py",)),
+    Mutant("recovery/attempts.py", "        team.comm.Revoke()\n", "", ("recovery/test_attempts.py",)),
+    Mutant("recovery/deadline.py", " - scheduler.margin(self._left)", "", ("recovery/test_deadline.py",)),
+    Mutant("recovery/saver.py", "if self._next and not self._running", "if self._next", ("recovery/test_saver.py",)),
+    Mutant("study/running.py", '"" if made.get("stopped") else "done"', '"done"', ("study/test_running.py",)),
+    Mutant("study/turns.py", "(len(ordered) - 1) // 2", "len(ordered) // 2", ("study/test_turns.py",)),
+    Mutant("study/scaling/measure.py", "/ (1 - 1 / ranks) if", "/ 1 if", ("study/scaling/test_measure.py",)),
+    Mutant("study/scaling/baselines.py", "right[features] += y.sum(axis=-1)", "pass", ("study/scaling/test_baselines.py",)),
+    Mutant("study/doctor/facts.py", "* 1e9 / 8", "* 1e9", ("study/doctor/test_facts.py",)),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpi_pgd.data.partition import Owners
+from mpi_pgd.data.partition import Owners, rebalanced
 from mpi_pgd.observers.balance import Balance
 
 LOOKS = np.cumsum([4, 6, 9, 13, 19, 28, 42, 63, 94, 128, 128])  # half as many rounds more each time, up to 128
@@ -32,7 +32,7 @@ def balance(comm: Any, trouble: str = "") -> tuple[Balance, list[Owners]]:
         moves.append(owners)
         return trouble
 
-    return Balance(comm, -1, np.repeat([0, 1], 8), False, move), moves
+    return Balance(comm, -1, np.repeat([0, 1], 8), False, rebalanced, move), moves
 
 
 def rounds(observer: Balance, count: int, stop: bool = False, took: Any = lambda number: 1.0) -> list[int]:
