@@ -17,7 +17,7 @@ NOBODY = -1  # an owner: the block has to be read by somebody
 BLOCK_BYTES = 896 * 1024  # as float64; a block is read twice a round, so it should stay in a core's own cache
 SMALLEST, LARGEST = 64, 4096  # rows; multiples of 8, so that each block of a shard is aligned like the first
 AT_LEAST = 32  # blocks, as long as that leaves the smallest block: fewer could not be shared out
-PANEL_ROWS = 1024  # of rows that are shared out together, likewise: enough to add up p x p numbers once for all of them
+PANEL_ROWS, PANEL_BYTES = 4096, 32 << 20  # of rows that are shared out together, likewise: p x p numbers are summed once for all
 PANEL_FEATURES = 16_384  # at most: with more, nobody asks for p x p numbers
 
 
@@ -44,7 +44,7 @@ class Partition:
         """Neighbouring blocks that are always held together, a panel; the last panel may be smaller."""
         if self.features > PANEL_FEATURES:
             return 1
-        return max(1, min(PANEL_ROWS, self.rows // AT_LEAST) // self.block_rows)
+        return max(1, min(PANEL_ROWS, PANEL_BYTES // (8 * self.features), self.rows // AT_LEAST) // self.block_rows)
 
     def shard(self, worker: int, workers: int) -> range:
         """The blocks that ``worker`` of ``workers`` holds: neighbours, at most one panel more than any other worker's.

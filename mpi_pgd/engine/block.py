@@ -48,13 +48,13 @@ class Block:
         """X with its columns times ``unit`` (features,), into ``out`` (rows, features)."""
         np.multiply(self.x, unit, out=out)
 
-    def taken(self, columns: NDArray[np.int64], out: Vector) -> None:
-        """Some columns of X, into ``out`` (rows, columns)."""
-        np.take(self.x, columns, axis=1, out=out, mode="clip")
+    def taken(self, rows: slice, columns: NDArray[np.int64], out: Vector) -> None:
+        """Some columns of some rows of X, into ``out`` (rows, columns)."""
+        np.take(self.x[rows], columns, axis=1, out=out, mode="clip")
 
-    def less(self, about: Vector, out: Vector) -> None:
-        """X less ``about`` (features,) in each row, into ``out`` (rows, features)."""
-        np.subtract(self.x, about, out=out)
+    def less(self, about: Vector, rows: slice, out: Vector) -> None:
+        """Some rows of X, less ``about`` (features,), into ``out`` (rows, features)."""
+        np.subtract(self.x[rows], about, out=out)
 
     def every(self, step: int) -> "Block":
         """The rows whose global number is a multiple of ``step``."""

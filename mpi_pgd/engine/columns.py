@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.hessian import strips
 from mpi_pgd.engine.tasks import BlockMap, GradientTask, Layout, RowLoss
 
 Columns = NDArray[np.int64]
@@ -49,16 +50,20 @@ class ColumnsTask:
         features = len(self._mean) - 1
         taken, ones = np.minimum(every, features - 1), every == features
 
+        mean, inverse = self._mean[every], self._inverse[every]
+        parts = strips(self._rows, max(1, len(every)))
+
         def mapped(block: Block, out: Vector) -> None:
             gradient(block, out[:size])
-            rows = block.rows
-            these, those = z[:rows], weighted[:rows]
-            h = self._curvature(block, point)
-            block.taken(taken, these)
-            these[:, ones] = 1.0
-            these -= self._mean[every]
-            these *= self._inverse[every]
-            np.multiply(these[:, : len(new)], h[:, None], out=those)
+            these, those = z[: block.rows], weighted[: block.rows]
+            h = self._curvature(block, point)[:, None]
+            for strip in parts:
+                part = these[strip]
+                block.taken(strip, taken, part)
+                part[:, ones] = 1.0
+                part -= mean
+                part *= inverse
+                np.multiply(part[:, : len(new)], h[strip], out=those[strip])
             np.dot(those.T, these, out=out[size:].reshape(shape))
 
         return mapped

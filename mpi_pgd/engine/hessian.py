@@ -8,6 +8,8 @@ from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.tasks import BlockMap, GradientTask, Layout, RowLoss
 
+STRIP_BYTES = 1 << 18  # of a core's own cache
+
 
 class HessianTask:
     """What a ``GradientTask`` gives, and ``hessian``: of the losses of every ``every``-th row, in the weights of scaled features.
@@ -42,7 +44,9 @@ class HessianTask:
         pairs = outputs * (outputs + 1) // 2
         self.layout = Layout(self._gradient.layout.shapes | {"hessian": (pairs, m * (m + 1) // 2), "weight": ()})
         taken = -(-rows // every)
-        self._z, self._weighted = (aligned((taken, m), np.float64) for _ in range(2))
+        self._z = aligned((taken, m), np.float64)
+        self._weighted = self._z if outputs == 1 else aligned((taken, m), np.float64)
+        self._strips = strips(taken, m)
         self._eta, self._curvatures = np.empty((outputs, taken)), np.empty((pairs, taken))
         self._room, self._square = np.empty((loss.rooms, taken)), np.empty((m, m))
         self._triangle = np.ravel_multi_index(np.triu_indices(m), (m, m))
@@ -78,17 +82,26 @@ class HessianTask:
         self.loss.curvatures(block.y, eta[0] if single else eta, h[0] if single else h, self._room[:, :rows])
         if block.weights is not None:
             h *= block.weights
-        block.less(self.mean, z[:, :p])
-        z[:, :p] *= self._inverse
-        z[:, p:] = 1.0
+        root = np.sqrt(np.maximum(h[0], 0.0))[:, None]  # of one output: a product with itself takes half the time
+        bent = single and bool((root != 1.0).any())
+        for strip in self._strips:
+            part = z[strip]
+            block.less(self.mean, strip, part[:, :p])
+            part[:, :p] *= self._inverse
+            part[:, p:] = 1.0
+            if bent:
+                part *= root[strip]
         for pair, curvature in zip(out, h, strict=True):
-            if single:  # a product with itself takes half the time
-                np.multiply(z, np.sqrt(np.maximum(curvature, 0.0))[:, None], out=weighted)
-                np.dot(weighted.T, weighted, out=self._square)
-            else:
+            if not single:
                 np.multiply(z, curvature[:, None], out=weighted)
-                np.dot(weighted.T, z, out=self._square)
+            np.dot(weighted.T, z, out=self._square)
             np.take(self._square, self._triangle, out=pair, mode="clip")
+
+
+def strips(rows: int, columns: int) -> list[slice]:
+    """The rows of a panel, in parts that stay in the cache while they are scaled."""
+    step = max(1, STRIP_BYTES // (8 * columns))
+    return [slice(start, start + step) for start in range(0, rows, step)]
 
 
 def unpacked(packed: Vector, outputs: int, features: int) -> Vector:

@@ -29,6 +29,7 @@ HEADROOM = 3  # bits between the largest block seen and the bound, so that a gro
 SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
 RING_BYTES = 1 << 17  # block vectors that are split together: the rows push them out of the cache, so fetch them seldom
 HALF = 2.0**-53  # of a number, at most, is the low half of the pair that it is the high half of
+SEGMENT = 1 << 14  # numbers of a vector that are split at a time
 LARGEST = 1020  # exponent of the largest sum over all blocks
 SMALLEST = -900  # exponent of the smallest bound; anything larger leaves room for the lower fold above the subnormals
 
@@ -138,13 +139,14 @@ class Partial:
         self._ring = aligned((places, stride), np.dtype(np.float64))
         self._ring[:] = 0.0
         self._slots: list[Vector] = [row[:width] for row in self._ring]
-        self._scratch = np.empty_like(self._ring) if order_free else np.zeros((0, stride))
+        self._segments = [slice(start, min(start + SEGMENT, width)) for start in range(0, width, SEGMENT)]
+        self._scratch = np.empty((places, min(stride, SEGMENT)) if order_free else (0, 0))
         self._ones, self._sum = np.ones(places), np.empty(stride)
         self._used = self._rows = 0
         self.peaks = np.zeros(width) if peaks is None else peaks
         self._bound, self._near = np.zeros(width), np.zeros(width)
         # As large as the ring: numpy would make a temporary array to stretch a row over it, in every round.
-        self._first, self._second = np.zeros_like(self._scratch), np.zeros_like(self._scratch)
+        self._first, self._second = (np.zeros_like(self._ring if order_free else self._scratch) for _ in range(2))
         self.rebound()
 
     def rebound(self) -> None:
@@ -221,13 +223,21 @@ class Partial:
         if not self.order_free:
             self._high += np.dot(ones, block, out=self._sum)[: self.width]
             return
-        part, first, second = self._scratch[: len(block)], self._first[: len(block)], self._second[: len(block)]
+        for here in self._segments:
+            self._cut(block[:, here], ones, here)
+
+    def _cut(self, block: Vector, ones: Vector, here: slice) -> None:
+        """Some columns of the ring, in parts that stay in the cache."""
+        rows, columns = block.shape
+        part, total = self._scratch[:rows, :columns], self._sum[:columns]
+        first, second = self._first[:rows, here], self._second[:rows, here]
+        peaks, high, low = self.peaks[here], self._high[here], self._low[here]
         np.abs(block, out=part)
-        np.maximum(self.peaks, np.maximum.reduce(part, axis=0, out=self._sum)[: self.width], out=self.peaks)
+        np.maximum(peaks, np.maximum.reduce(part, axis=0, out=total), out=peaks)
         np.add(block, first, out=part)
         np.subtract(part, first, out=part)
-        self._high += np.dot(ones, part, out=self._sum)[: self.width]
+        high += np.dot(ones, part, out=total)
         np.subtract(block, part, out=part)
         np.add(part, second, out=part)
         np.subtract(part, second, out=part)
-        self._low += np.dot(ones, part, out=self._sum)[: self.width]
+        low += np.dot(ones, part, out=total)
