@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.solvers.momentum import Momentum
 from mpi_pgd.solvers.nesterov import Nesterov
@@ -49,7 +49,7 @@ def spectrum(generator: np.random.Generator, largest_ratio: float) -> Vector:
 def rounds(name: str, step: float | str, values: Vector, aim: Vector) -> int:
     """Until the gradient's norm has fallen by TOL; LIMIT if it never does."""
     solver = SOLVERS[name](step)
-    state = solver.init(np.zeros(len(values)), (values.mean(), values.sum()))
+    state = solver.init(np.zeros(len(values)), Curvature(values.mean(), values.sum()))
     first = np.linalg.norm(values * aim)
     for count in range(LIMIT):
         gradient = values * (state.point - aim)

@@ -5,6 +5,7 @@ from typing import Any
 from mpi_pgd.options import options_of
 from mpi_pgd.solvers import SOLVERS, Solver
 
+SOLVING = [name for name in SOLVERS if name != "auto"]  # that do it themselves
 STEPPED = [name for name in SOLVERS if "step" in options_of([SOLVERS[name]])]  # whose steps can be given
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 
 EPSILON = float(np.finfo(np.float64).eps)
 ROWS, COLUMNS, EVERY = 2000, 20, 5  # of which every fifth row is in the sample
@@ -85,9 +85,9 @@ class Problem:
         return blocks.reshape(len(order), len(order))[np.ix_(order, order)]
 
     @property
-    def curvature(self) -> tuple[float, float]:
+    def curvature(self) -> Curvature:
         diagonal = np.diagonal(self.evaluate(self.start, Ask.HESSIAN).hessian)
-        return float(diagonal.max()), float(diagonal.sum())
+        return Curvature(float(diagonal.max()), float(diagonal.sum()), self.loss is squared)
 
     def solution(self) -> Vector:
         """By Newton's method, far beyond what is asked of the solvers."""

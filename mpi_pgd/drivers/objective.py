@@ -11,6 +11,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.hessian import unpacked
 from mpi_pgd.losses import Loss
 from mpi_pgd.penalties import Penalty
+from mpi_pgd.solvers.evaluation import Curvature
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -143,8 +144,8 @@ class Objective:
         spread, both, away = self._errors
         return math.sqrt(spread * off**2 + 2 * both * off * slope + away * slope**2)
 
-    def curvature(self) -> tuple[float, float]:
-        """Between which the largest eigenvalue of the Hessian lies: its largest diagonal element, and its trace.
+    def curvature(self) -> Curvature:
+        """The largest eigenvalue of the Hessian is between its largest diagonal element and its trace.
 
         Of a loss whose curvature varies, these are of the largest Hessian that there may be; of one without a bound of that, of
         the one at the start, and the trace is inf.
@@ -152,4 +153,4 @@ class Objective:
         diagonal = self.bend * self._spread**2
         diagonal[: self.weights] += self.penalty.curvature
         most = float(diagonal.sum()) if math.isfinite(self.loss.curvature) else math.inf
-        return float(diagonal.max()) or 1.0, most or 1.0
+        return Curvature(float(diagonal.max()) or 1.0, most or 1.0, self.loss.centred)

@@ -11,7 +11,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.auto import Auto
 from mpi_pgd.solvers.bb import BarzilaiBorwein
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.solvers.lbfgs import LBFGS
 from mpi_pgd.solvers.momentum import Momentum
@@ -48,8 +48,8 @@ class Solver(Protocol):
             InputError: it solves none such.
         """
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> Any:
-        """The state before the first round; the largest eigenvalue of the Hessian lies between those of ``curvature``."""
+    def init(self, weights: Vector, curvature: Curvature) -> Any:
+        """The state before the first round, which is at ``weights`` (size,)."""
 
     def update(self, state: Any, evaluation: Evaluation) -> Any:
         """The state after a round."""

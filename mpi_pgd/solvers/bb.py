@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.linesearch import KEPT, Spectral
 from mpi_pgd.solvers.suit import Choice, Facts
 
@@ -67,10 +67,9 @@ class BarzilaiBorwein:
         """Itself."""
         return Choice(self)
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> Spectrum:
+    def init(self, weights: Vector, curvature: Curvature) -> Spectrum:
         """Start at ``weights`` (size,); the first step can't be too long, if that can be known."""
-        least, most = curvature
-        steps = Spectral(1 / (most if most < math.inf else least), np.full(KEPT, -math.inf), 0)
+        steps = Spectral(1 / curvature.known, np.full(KEPT, -math.inf), 0)
         return Spectrum(weights.copy(), weights.copy(), np.zeros_like(weights), steps, 0.0)
 
     def update(self, state: Spectrum, evaluation: Evaluation) -> Spectrum:

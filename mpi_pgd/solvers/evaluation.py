@@ -1,9 +1,26 @@
 """What a solver is given."""
 
+import math
 from typing import NamedTuple
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.penalties.nonsmooth import Nonsmooth
+
+
+class Curvature(NamedTuple):
+    """What is known of the largest eigenvalue of the Hessian, before the first round: it is between ``least`` and ``most``.
+
+    Where the curvature has no bound, ``most`` is inf, and ``least`` is of the Hessian at the start.
+    """
+
+    least: float
+    most: float
+    constant: bool = True  # the objective is quadratic, but for what is not smooth
+
+    @property
+    def known(self) -> float:
+        """``most`` if it is known, so that no step of 1 over it is too long; else ``least``."""
+        return self.most if self.most < math.inf else self.least
 
 
 class Evaluation(NamedTuple):

@@ -7,9 +7,9 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
-from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
+from mpi_pgd.solvers.suit import Choice, Facts
 
 
 class Descent(NamedTuple):
@@ -28,23 +28,25 @@ class Descent(NamedTuple):
 
 @dataclass(frozen=True)
 class GradientDescent:
-    """w <- w - step * g."""
+    """w <- prox(w - step * g); the prox of nothing is what it is given."""
 
     step: str | float = step_option()
     needs: ClassVar[frozenset[Ask]] = frozenset()
 
     def suited(self, facts: Facts) -> Choice:
-        """Itself, where all is smooth."""
-        smooth_only("gd", facts)
+        """Itself."""
         return Choice(self)
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> Descent:
+    def init(self, weights: Vector, curvature: Curvature) -> Descent:
         """Start at ``weights``."""
         return Descent(weights.copy(), first_step(self.step, len(weights), curvature), 0.0, np.empty_like(weights))
 
     def update(self, state: Descent, evaluation: Evaluation) -> Descent:
         """One step."""
         point, steps, _, scratch = state
-        steps = steps.next(point, evaluation.gradient, evaluation.rounding)
-        point -= np.multiply(evaluation.gradient, steps.length, out=scratch)
+        steps = steps.next(point, evaluation)
+        gradient = steps.begin(point, evaluation.gradient)
+        point -= np.multiply(gradient, steps.length, out=scratch)
+        if evaluation.prox:
+            evaluation.prox.prox(point, steps.length, point)
         return Descent(point, steps, steps.length, scratch)

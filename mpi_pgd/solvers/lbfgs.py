@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.engine.tasks import Ask
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.linesearch import Line
 from mpi_pgd.solvers.metric import unseen, whitening
 from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
@@ -116,11 +116,10 @@ class LBFGS:
         smooth_only("lbfgs", facts)
         return Choice(replace(self, metric=facts.sampled))
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> QuasiNewton:
+    def init(self, weights: Vector, curvature: Curvature) -> QuasiNewton:
         """Start at ``weights`` (size,)."""
         size = len(weights)
-        least, most = curvature
-        scale = 1 / (most if most < math.inf else least)  # the first step can't be too long, if that can be known
+        scale = 1 / curvature.known  # the first step can't be too long, if that can be known
         moved, changed, falls = np.zeros((MEMORY, size)), np.zeros((MEMORY, size)), np.full(PATIENCE, math.inf)
         pairs = Pairs(moved, changed, 0, scale, np.zeros((size, size) if self.metric else (0, 0)))
         ask = Ask.SAMPLE if self.metric else Ask.GRADIENT

@@ -8,7 +8,7 @@ import numpy as np
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.options import BITS, SOLVER, option
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
 from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
 
@@ -44,7 +44,7 @@ class Momentum:
         smooth_only("momentum", facts)
         return Choice(self)
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> HeavyBall:
+    def init(self, weights: Vector, curvature: Curvature) -> HeavyBall:
         """Start at ``weights``, at rest."""
         steps = first_step(self.step, len(weights), curvature)
         return HeavyBall(weights.copy(), np.zeros_like(weights), steps, 0.0, np.empty_like(weights))
@@ -52,8 +52,9 @@ class Momentum:
     def update(self, state: HeavyBall, evaluation: Evaluation) -> HeavyBall:
         """One step."""
         point, velocity, steps, _, scratch = state
-        steps = steps.next(point, evaluation.gradient, evaluation.rounding)
+        steps = steps.next(point, evaluation)
+        gradient = steps.begin(point, evaluation.gradient)
         velocity *= 0.0 if steps.grown else self.momentum
-        velocity -= np.multiply(evaluation.gradient, steps.length, out=scratch)
+        velocity -= np.multiply(gradient, steps.length, out=scratch)
         point += velocity
         return HeavyBall(point, velocity, steps, steps.length, scratch)

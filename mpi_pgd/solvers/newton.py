@@ -9,7 +9,7 @@ import numpy as np
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.errors import InputError
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.linesearch import Line
 from mpi_pgd.solvers.metric import whitening
 from mpi_pgd.solvers.suit import MATRIX, Choice, Facts
@@ -66,7 +66,7 @@ class Newton:
             )
         return Choice(facts.refined if facts.quadratic and facts.refined else self)
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> Tangent:
+    def init(self, weights: Vector, curvature: Curvature) -> Tangent:
         """Start at ``weights`` (size,); the curvature is measured."""
         return Tangent(weights.copy(), Line.at(weights), math.inf, 0.0)
 

@@ -11,7 +11,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.pairs import Pair, add, multiply, negative, pair
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.diagnosis import Diagnosis, Rounding, diagnose
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.factors import Factor, factored
 from mpi_pgd.solvers.suit import Choice, Facts
 
@@ -111,7 +111,7 @@ class Refine:
         """Itself: ``Newton`` names it."""
         return Choice(self)
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> Refined:
+    def init(self, weights: Vector, curvature: Curvature) -> Refined:
         """Start at ``weights`` (k p,)."""
         point, p = np.zeros(2 * (len(weights) + self.outputs * self.intercept)), len(weights) // self.outputs
         point[: len(weights)] = weights

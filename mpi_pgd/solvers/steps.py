@@ -7,10 +7,12 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.options import BITS, SOLVER, option
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 
 RAISED = 1.01  # times the constant, at least, for another one to be worth a restart
 MOVED = 1e-10  # of the point's length, that it has to have moved by: below it, differences are rounding
 TOLD = 1000.0  # times its rounding error, that the gradient has to have changed by
+FARTHER = 2.0  # times the constant, where the step that it allowed led too far
 APART = 1e-3  # of the two last differences: with less, their span is one of a direction and of rounding
 
 
@@ -34,9 +36,13 @@ class FixedStep(NamedTuple):
         """Never."""
         return False
 
-    def next(self, point: Vector, gradient: Vector, rounding: float) -> "FixedStep":
+    def next(self, point: Vector, found: Evaluation) -> "FixedStep":
         """The same always."""
         return self
+
+    def begin(self, point: Vector, gradient: Vector) -> Vector:
+        """Where the solver is."""
+        return gradient
 
     def gain(self, norm: float) -> float:
         """The first term of Taylor's series."""
@@ -48,13 +54,19 @@ class LearntStep(NamedTuple):
 
     For any two points |dg|^2 <= L dw'dg (J.-B. Baillon and G. Haddad, "Quelques proprietes des operateurs angle-bornes et
     n-cycliquement monotones", Israel Journal of Mathematics 26, 1977): so the quotient of two rounds is a lower bound of L, and
-    after a step that was too long it is close to L, as the gradient then grows along the most curved direction. The objective
-    being quadratic, that holds for any combination of such differences, too; the largest quotient in the span of the last two
-    is taken. No pass over the rows is needed for it.
+    after a step that was too long it is close to L, as the gradient then grows along the most curved direction. Of a quadratic
+    objective that holds for any combination of such differences, too; the largest quotient in the span of the last two is taken.
+    No pass over the rows is needed for it.
+
+    Where the curvature has no bound, a step may lead to where gradients teach nothing. So at a point where the objective is not
+    finite, or higher than a step from the start would have been allowed to raise it, L is doubled, and the step is made again.
 
     Attributes:
         lipschitz: L as far as it is known.
-        most: what it can't exceed.
+        most: what it can't exceed; inf where the curvature has no bound.
+        constant: the objective is quadratic.
+        limit: of the objective; what is above it is too far.
+        back: the last point was, and the next step is to be made from ``point`` along ``gradient`` again.
         begun: there was a round before.
         grown: L has just grown, so momentum has to restart.
         point, gradient: (size,) of the round before.
@@ -63,6 +75,9 @@ class LearntStep(NamedTuple):
 
     lipschitz: float
     most: float
+    constant: bool
+    limit: float
+    back: bool
     begun: bool
     grown: bool
     point: Vector
@@ -84,19 +99,31 @@ class LearntStep(NamedTuple):
 
     @property
     def recovers(self) -> bool:
-        """Not from where the objective is not finite."""
-        return False
+        """Where the curvature has no bound: elsewhere no step leads so far."""
+        return self.most == math.inf
 
-    def next(self, point: Vector, gradient: Vector, rounding: float) -> "LearntStep":
-        """From ``point`` (size,) along ``gradient`` (size,); ``rounding`` bounds the norm of the gradient's own rounding error."""
-        found = 0.0
+    def next(self, point: Vector, found: Evaluation) -> "LearntStep":
+        """From ``point`` (size,), where that was ``found``."""
+        if self.begun and not found.value <= self.limit:
+            return self._replace(lipschitz=FARTHER * self.lipschitz, grown=True, back=True)
+        gradient, learnt, limit = found.gradient, 0.0, self.limit
         if self.begun:
             np.subtract(point, self.point, out=self.scratch_moved)
             np.subtract(gradient, self.gradient, out=self.scratch_changed)
-            found = self._quotient(point, rounding)
+            learnt = self._quotient(point, found.rounding)
+        elif self.recovers:
+            limit = found.value + float(np.dot(gradient, gradient)) * self.length
         self.point[:], self.gradient[:] = point, gradient
-        grown = found > RAISED * self.lipschitz
-        return self._replace(begun=True, grown=grown, lipschitz=min(found, self.most) if grown else self.lipschitz)
+        grown = learnt > RAISED * self.lipschitz
+        lipschitz = min(learnt, self.most) if grown else self.lipschitz
+        return self._replace(begun=True, grown=grown, back=False, limit=limit, lipschitz=lipschitz)
+
+    def begin(self, point: Vector, gradient: Vector) -> Vector:
+        """Bring ``point`` (size,) to where the next step begins; the gradient there, which is ``gradient`` if it was there."""
+        if not self.back:
+            return gradient
+        point[:] = self.point
+        return self.gradient
 
     def gain(self, norm: float) -> float:
         """A step that was too long is followed by one that is not."""
@@ -109,6 +136,8 @@ class LearntStep(NamedTuple):
         if not (along > 0 and squares > (TOLD * rounding) ** 2 and np.dot(moved, moved) > MOVED**2 * np.dot(point, point)):
             return 0.0
         found = squares / along
+        if not self.constant:
+            return found
         # |a dg + b dg'|^2 <= L (a dw + b dw')'(a dg + b dg') for all a and b: the larger root of a determinant.
         mixed, size, cross = float(np.dot(old, changed)), float(np.dot(old, before)), float(np.dot(before, changed))
         apart = along * size - mixed * mixed
@@ -130,7 +159,7 @@ def step_option() -> Any:
     return option(SOLVER, "auto", text, expected, lambda v: v == "auto" or 0 < v < math.inf, facts=BITS)
 
 
-def first_step(step: str | float, size: int, curvature: tuple[float, float]) -> Step:
+def first_step(step: str | float, size: int, curvature: Curvature) -> Step:
     """As a solver's option says: a length, or "auto".
 
     Args:
@@ -140,5 +169,5 @@ def first_step(step: str | float, size: int, curvature: tuple[float, float]) -> 
     """
     if step != "auto":
         return FixedStep(float(step))
-    least, most = curvature
-    return LearntStep(least, most, False, False, *(np.zeros(size) for _ in range(6)))
+    zeros = (np.zeros(size) for _ in range(6))
+    return LearntStep(curvature.least, curvature.most, curvature.constant, math.inf, False, False, False, *zeros)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.errors import InputError
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 
 if TYPE_CHECKING:
     from mpi_pgd.solvers import Solver
@@ -58,7 +58,7 @@ class Unsuited:
 
     needs: ClassVar[frozenset[Ask]] = frozenset()
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> Any:
+    def init(self, weights: Vector, curvature: Curvature) -> Any:
         """Never called."""
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.penalties.nonsmooth import Nonsmooth
 from mpi_pgd.solvers.coordinate import Model
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.suit import Choice, Facts
 
 FIRST, LEAST = 128, 32  # columns of the first working set, and that are added at least
@@ -92,7 +92,7 @@ class WorkingSet:
         """Itself: ``Newton`` makes it."""
         return Choice(self)
 
-    def init(self, weights: Vector, curvature: tuple[float, float]) -> Working:
+    def init(self, weights: Vector, curvature: Curvature) -> Working:
         """Start at ``weights`` (size,)."""
         most = min(MOST, len(weights))
         columns, model = np.zeros(most, dtype=np.int64), np.zeros((most, most))

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from mpi_pgd.engine.state import dump, load
-from mpi_pgd.solvers import SOLVERS, Solver
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers import Solver
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.solvers.nesterov import Nesterov
-from tests.families import solver_of
+from tests.families import SOLVING, solver_of
 
 SIZE = 5
 EIGENVALUES = np.array([4.0, 2.0, 1.0, 0.1, 0.01])
 AIM = np.linspace(-1, 3, SIZE) / 3
-CURVATURE = (1.0, 8.0)
+CURVATURE = Curvature(1.0, 8.0)
 STEPS = [0.24, "auto"]
 
 
@@ -26,7 +26,7 @@ def gone(solver: Solver, state: object, steps: int) -> object:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", SOLVING)
 @pytest.mark.parametrize("stop", [0, 1, 7, 60])
 def test_going_on_from_a_dump_gives_the_same_bits(name: str, stop: int, step: float | str) -> None:
     solver = solver_of(name, step=step)
@@ -41,7 +41,7 @@ def test_going_on_from_a_dump_gives_the_same_bits(name: str, stop: int, step: fl
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", SOLVING)
 def test_a_dump_comes_back_as_it_was(name: str, step: float | str) -> None:
     solver = solver_of(name, step=step)
     kept = dump(gone(solver, solver.init(np.zeros(SIZE), CURVATURE), 9))

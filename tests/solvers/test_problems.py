@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from mpi_pgd.solvers import SOLVERS
-from mpi_pgd.solvers.evaluation import Evaluation
-from tests.families import STEPPED, solver_of
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
+from tests.families import SOLVING, STEPPED, solver_of
 
 PROBLEMS = {
     "one": [3.0],
@@ -19,13 +18,13 @@ PROBLEMS = {
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e8])
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", SOLVING)
 def test_the_minimum_is_found(name: str, problem: str, scale: float) -> None:
     """Of half the sum of eigenvalue times distance squared."""
     values = scale * np.array(PROBLEMS[problem])
     aim = np.random.default_rng(5).normal(size=len(values))
     solver = solver_of(name)
-    state = solver.init(np.ones(len(values)), (float(values.max()), float(values.sum())))
+    state = solver.init(np.ones(len(values)), Curvature(float(values.max()), float(values.sum())))
     first = np.linalg.norm(values * (state.point - aim))
     for _ in range(4000):
         away = state.point - aim
@@ -42,6 +41,6 @@ def test_the_minimum_is_found(name: str, problem: str, scale: float) -> None:
 @pytest.mark.parametrize("name", STEPPED)
 def test_a_step_that_was_given_is_taken(name: str) -> None:
     solver = solver_of(name, step=0.125)
-    state = solver.update(solver.init(np.zeros(2), (1.0, 2.0)), Evaluation(0.0, np.array([8.0, -16.0]), 0.0))
+    state = solver.update(solver.init(np.zeros(2), Curvature(1.0, 2.0)), Evaluation(0.0, np.array([8.0, -16.0]), 0.0))
     assert state.step == 0.125
     assert state.point.tolist() == [-1.0, 2.0]  # the first step of each is that of gradient descent

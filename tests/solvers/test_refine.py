@@ -8,6 +8,7 @@ import pytest
 import mpi_pgd.solvers.refine
 from mpi_pgd.engine.state import dump, load
 from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.solvers.evaluation import Curvature
 from mpi_pgd.solvers.refine import Refine
 from tests.nist import REFERENCES, eliminated, exact, held
 from tests.solvers.exactly import Fitted, Model, fit
@@ -197,7 +198,7 @@ def test_a_state_that_was_dumped_goes_on_to_the_same_bits(monkeypatch: pytest.Mo
     whole, update = fit(x, y), Refine.update
 
     def revived(self: Refine, state: object, evaluation: object) -> object:
-        like = self.init(np.zeros(x.shape[1]), (1.0, 1.0))
+        like = self.init(np.zeros(x.shape[1]), Curvature(1.0, 1.0))
         return update(self, load(dump(state), like), evaluation)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Refine, "update", revived)

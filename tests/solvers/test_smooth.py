@@ -9,8 +9,11 @@ from mpi_pgd.engine.state import dump, load
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers import Solver
 from mpi_pgd.solvers.bb import BarzilaiBorwein
-from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.evaluation import Curvature, Evaluation
+from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.solvers.lbfgs import LBFGS, LOST
+from mpi_pgd.solvers.momentum import Momentum
+from mpi_pgd.solvers.nesterov import Nesterov
 from mpi_pgd.solvers.newton import Newton
 from tests.smooth import LOSSES, Problem, problem, rare
 
@@ -55,6 +58,18 @@ def test_solvers_without_a_hessian_get_there_too(loss: str) -> None:
     count, asked = rounds(LBFGS(metric=False), of, 1e-6, 60)
     assert count <= 45
     assert set(asked) == {Ask.GRADIENT}
+
+
+@pytest.mark.parametrize("signal", [1.0, 2.0])
+@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+@pytest.mark.parametrize("solver", [GradientDescent(), Nesterov(), Momentum()])
+def test_a_curvature_without_a_bound_is_learnt(solver: Solver, loss: str, signal: float) -> None:
+    """First steps are far too long where it is large, and are made again."""
+    of = problem(loss, 1e2, l2=0.1, signal=signal)
+    curvature = Curvature(of.curvature.least / 100, math.inf, constant=False)
+    state = solver.init(of.start, curvature)
+    assert state.steps.recovers
+    rounds(solver, of, 1e-4, 1200, state)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
