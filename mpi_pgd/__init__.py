@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 from mpi_pgd.errors import InputError
 
 if TYPE_CHECKING:
+    from mpi_pgd.engine.trees import shaped
     from mpi_pgd.session.mapreduce import Rows, mapreduce
     from mpi_pgd.session.run import Result, fit
 
 __version__ = "0.2.0"
-__all__ = ["InputError", "Result", "Rows", "__version__", "fit", "mapreduce"]
-HOMES = {"fit": "run", "Result": "run", "mapreduce": "mapreduce", "Rows": "mapreduce"}  # in session/
+__all__ = ["InputError", "Result", "Rows", "__version__", "fit", "mapreduce", "shaped"]
+HOMES = {
+    **{"fit": "session.run", "Result": "session.run", "mapreduce": "session.mapreduce", "Rows": "session.mapreduce"},
+    "shaped": "engine.trees",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in HOMES:
         if "mpi4py.MPI" not in sys.modules:  # else it is too late: this import starts MPI
             import_module("mpi_pgd.comm.components").choose(os.environ)
-        return getattr(import_module(f"mpi_pgd.session.{HOMES[name]}"), name)
+        return getattr(import_module(f"mpi_pgd.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -5,7 +5,7 @@ import operator
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from typing import Any
 
 from mpi_pgd.errors import InputError, nearest
@@ -31,6 +31,8 @@ from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.solvers import SOLVERS
 
 LONGEST = 4096  # characters of a text: of a path, by Linux
+# Settings of linear models alone, which other models can't have.
+LINEAR = ("loss", "weights", "offset", "class_weight", "penalty_factors", "groups", "lower", "upper", "l1", "init", "replicas")
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
 FILES = "HDF5 files or globs, one long table; default: the shipped data"
@@ -82,6 +84,9 @@ class Settings(_Options):  # type: ignore[misc]
     algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_ALGORITHMS, facts=CARRIED)
     replicas: int = option(RANKS, 1, "hold each block on so many ranks: the first partial of it counts", *COUNT)
     loss: str = choice(MODEL, "what is minimised", *LOSSES, facts=BITS)
+    model: str = option(
+        MODEL, "", "a model of your own in place of a linear one: FILE.py:function", "a function's name", facts=BITS
+    )
     solver: str = choice(SOLVER, "how the gradient moves the weights", *SOLVERS, facts=BITS)
     intercept: bool = switch(MODEL, True, "fit an intercept", facts=BITS)
     standardize: bool = switch(MODEL, True, "scale the features (weights stay in your units)", facts=BITS)
@@ -174,7 +179,15 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
         raise InputError(f"{label('balance')} and {label('replicas')} {chosen.replicas} exclude each other: expected one of them")
     if chosen.trace and not chosen.out:
         raise InputError(f"{label('trace')} needs {label('out')}: expected a folder for trace.json")
-    return chosen
+    return _own(chosen, label) if chosen.model else chosen
+
+
+def _own(chosen: Settings, label: Callable[[str], str]) -> Settings:
+    """With a model of the user's own, what is of linear models has no meaning."""
+    for name in LINEAR:
+        if name in OPTIONS and getattr(chosen, name) != OPTIONS[name].default:
+            raise InputError(f"{label(name)} is of linear models, and {label('model')} was given: expected one of them")
+    return replace(chosen, intercept=False, standardize=False)
 
 
 def period(every: str) -> tuple[float, int]:

@@ -14,6 +14,10 @@ from mpi_pgd.errors import InputError, nearest
 EXPECTED = "expected package.module:function or FILE.py:function"
 
 
+class Misfit(TypeError):
+    """A function of a user's gave what can't be used: in the rounds a bug, which ends all ranks, as the others wait."""
+
+
 def load(text: str) -> Callable[..., Any]:
     """The function that ``package.module:function`` or ``FILE.py:function`` names.
 
@@ -26,14 +30,37 @@ def load(text: str) -> Callable[..., Any]:
     place, colon, name = text.rpartition(":")
     if not (colon and place and name):
         raise InputError(f"{text} names no function: {EXPECTED}")
-    module = _file(Path(place)) if place.endswith(".py") or os.sep in place else _module(place)
-    found: Any = module
-    for part in name.split("."):
-        found = getattr(found, part, None)
+    found = _found(text)
     if not callable(found):
-        known = [one for one, value in vars(module).items() if callable(value) and not one.startswith("_")]
+        known = [one for one, value in vars(_opened(place)).items() if callable(value) and not one.startswith("_")]
         raise InputError(f"{place} has no function {name}{nearest(name, known)}: {EXPECTED}")
     return found  # type: ignore[no-any-return]
+
+
+def beside(text: str, what: str) -> Callable[..., Any]:
+    """The function that belongs to the one of that name: its attribute ``what``, or else ``name_what`` or ``what`` of its module.
+
+    Raises:
+        InputError: there is none.
+    """
+    place, _, name = text.rpartition(":")
+    for found in (_found(f"{text}.{what}"), _found(f"{text}_{what}"), _found(f"{place}:{what}")):
+        if callable(found):
+            return found  # type: ignore[no-any-return]
+    raise InputError(f"{place} has no function {name}_{what}: expected it, or {what}, beside {name}")
+
+
+def _found(text: str) -> Any:
+    """What is called so; None if nothing is."""
+    place, _, name = text.rpartition(":")
+    found: Any = _opened(place)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _opened(place: str) -> ModuleType:
+    return _file(Path(place)) if place.endswith(".py") or os.sep in place else _module(place)
 
 
 def _file(path: Path) -> ModuleType:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.user import load
+from mpi_pgd.user import beside, load
 
 
 @pytest.fixture
@@ -78,3 +78,15 @@ def test_an_error_of_the_users_own_lines_stays_what_it_is(file: Path) -> None:
     for _ in range(2):  # nothing half made stays
         with pytest.raises(ModuleNotFoundError, match="no_such_module_of_user"):
             load(f"{file}:f")
+
+
+def test_what_belongs_to_a_function(file: Path) -> None:
+    """The nearest counts: an attribute, a name that says so, any of the module."""
+    file.write_text("def f():\n    pass\n\n\ndef init():\n    return 1\n")
+    assert beside(f"{file}:f", "init")() == 1
+    file.write_text(file.read_text() + "\n\ndef f_init():\n    return 2\n")
+    assert beside(f"{file}:f", "init")() == 2
+    file.write_text(file.read_text() + "\n\nf.init = lambda: 3\n")
+    assert beside(f"{file}:f", "init")() == 3
+    with pytest.raises(InputError, match=r"mine.py has no function f_start: expected it, or start, beside f$"):
+        beside(f"{file}:f", "start")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mpi_pgd.engine import trees
-from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.arrays import Vector, shown
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial, Sums, Vote
@@ -215,14 +215,8 @@ class MapTask:
     def _called(self, point: Vector) -> Callable[[Block], Any]:
         common = []
         if self.broadcast is not None:
-            common.append(trees.read(_locked(point[: trees.width(self.broadcast)]), self.broadcast, trees.view))
-        return lambda block: self.function(*common, _locked(block.x), _locked(block.y.T))
-
-
-def _locked(array: Vector) -> Vector:
-    view = array.view()
-    view.flags.writeable = False
-    return view
+            common.append(trees.read(shown(point[: trees.width(self.broadcast)]), self.broadcast, trees.view))
+        return lambda block: self.function(*common, shown(block.x), shown(block.y.T))
 
 
 class DeferredSums(Sums):

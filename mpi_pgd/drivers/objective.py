@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.hessian import unpacked
-from mpi_pgd.losses import Loss
 from mpi_pgd.penalties import Penalty
 from mpi_pgd.solvers.evaluation import Curvature
 
@@ -45,6 +44,24 @@ class Aims(NamedTuple):
     slope: float = math.inf  # the largest of the losses there
 
 
+class Bounded(Protocol):
+    """What an objective wants of the losses of its rows; see ``losses.Loss``."""
+
+    @property
+    def centred(self) -> bool:
+        """On centred features the best intercept is known."""
+
+    @property
+    def curvature(self) -> float:
+        """A bound on the second derivative in eta."""
+
+    def slope_size(self, value: float, curvature: float) -> float:
+        """How large slopes are where the mean loss is ``value``; ``curvature`` is that in order of magnitude."""
+
+    def explained(self, value: float, null: float) -> float | None:
+        """Which part of ``null`` is gone at ``value``."""
+
+
 class Objective:
     """F(V, c) = mean of losses + penalties of the weights V (k, p) of the scaled features; c (k,), the intercept, is not penalised.
 
@@ -53,8 +70,10 @@ class Objective:
     The penalties act on V, as glmnet's do. Unknowns are [V | c], row by row.
     """
 
+    hessians = True  # they can be asked for
+
     def __init__(
-        self, rows: int, scaling: Scaling, loss: Loss, penalty: Penalty | None, intercept: bool, aims: Aims | None = None
+        self, rows: int, scaling: Scaling, loss: Bounded, penalty: Penalty | None, intercept: bool, aims: Aims | None = None
     ) -> None:
         self.rows, self.scaling, self.loss, self.intercept = rows, scaling, loss, intercept
         self.aims = aims or Aims(float(rows))

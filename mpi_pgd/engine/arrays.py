@@ -23,3 +23,10 @@ def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> Rows:
     memory = np.empty(size + ALIGNMENT, dtype=np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def shown(array: Vector) -> Vector:
+    """A view that is to be read alone."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

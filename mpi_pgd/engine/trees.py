@@ -72,7 +72,7 @@ def write(value: Any, like: Any, out: Vector) -> None:
     """The numbers of ``value`` into ``out`` (width,); ``InputError`` if its form is not ``like``, or a whole number too large."""
     found = form(value)
     if found != like:
-        raise InputError(f"{told(found)} in place of {told(like)}, as the first rows did,")
+        raise InputError(f"{told(found)} in place of {told(like)}")
     _write(value, like, out, 0)
 
 
@@ -111,6 +111,22 @@ def view(part: Vector, like: Leaf) -> Any:
 def floats(part: Any, like: Leaf) -> Any:
     """A part in its shape; whole numbers may be floats now."""
     return part.item() if like.number else part.reshape(like.shape)
+
+
+def shaped(vector: Any, like: Any) -> Any:
+    """Numbers, such as ``Result.coef``, as what ``like`` is: an array, or dicts, lists and tuples of arrays.
+
+    Args:
+        vector: (size,) float64.
+        like: what the ``init`` of the model gave, or anything of the same shapes.
+
+    Raises:
+        InputError: they are not as many.
+    """
+    numbers, found = np.asarray(vector, dtype=np.float64), form(like)
+    if numbers.shape != (width(found),):
+        raise InputError(f"the numbers are of shape {numbers.shape}: expected ({width(found)},) for {told(found)}")
+    return read(numbers, found, floats)
 
 
 def _made(like: Any, parts: list[Any]) -> Any:

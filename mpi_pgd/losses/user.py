@@ -7,17 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.arrays import Vector, shown
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses.numerics import share, zero
 from mpi_pgd.losses.targets import TargetFacts, Targets, single
+from mpi_pgd.user import Misfit
 from mpi_pgd.user import load as function_of
 
 STEP = float(np.cbrt(np.finfo(np.float64).eps))  # of central differences, relative to eta
-
-
-class Misfit(TypeError):
-    """A function of the user's gives what is no loss: in the rounds a bug, which ends all ranks."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class UserLoss:
         Raises:
             Misfit: the function gives something else than two arrays of a number a row.
         """
-        given = self.function(_shown(y), _shown(eta))
+        given = self.function(shown(y), shown(eta))
         if not isinstance(given, tuple | list) or len(given) != 2:
             raise Misfit(f"{self.text} gave {type(given).__name__}: expected a pair, the loss and the slope of each row")
         self._take(given[0], "losses", value)
@@ -84,7 +81,7 @@ class UserLoss:
             Misfit: as ``__call__``.
         """
         if hasattr(self.function, "hessian"):
-            self._take(self.function.hessian(_shown(y), _shown(eta)), "second derivatives", out)
+            self._take(self.function.hessian(shown(y), shown(eta)), "second derivatives", out)
             return
         above, below = room
         np.abs(eta, out)
@@ -127,10 +124,3 @@ def load(text: str) -> UserLoss:
             f"the curvature of {text} is {given!r}: expected a number above 0, a bound on the second derivative in eta"
         )
     return loss
-
-
-def _shown(array: Vector) -> Vector:
-    """To be read alone."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

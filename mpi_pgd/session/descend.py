@@ -71,9 +71,15 @@ def descend(
         snapshots: makes what keeps the state between rounds, and gives the driver the state to go on from.
     """
     comm, chosen = problem.comm, problem.settings
-    goal = objective(problem, setup)
-    choice = choose_solver(problem, goal)
-    tasks = tasks_of(problem, goal, choice.solver)
+    if chosen.model:
+        from mpi_pgd.session.own import own_model  # not at start-up, as those below
+
+        goal, tasks = own_model(problem, shard, setup.weight)
+        choice = choose_solver(problem, goal)
+    else:
+        goal = objective(problem, setup)
+        choice = choose_solver(problem, goal)
+        tasks = tasks_of(problem, goal, choice.solver)
     start = goal.from_user(problem.init.point()) if problem.init else None
     query = Query(list(tasks.values()))
     sums = sums_of(problem, query)

@@ -66,13 +66,14 @@ def choose_solver(problem: Problem, goal: Objective) -> Choice:
     chosen, quadratic, smooth = problem.settings, goal.loss.centred, goal.penalty.nonsmooth is None
     refined = precise.refinement(goal) if quadratic and smooth else None
     step = 0.0 if chosen.step == "auto" else chosen.step
-    facts = Facts(problem.rows, goal.size, goal.outputs, quadratic, smooth, refined, step)
+    facts = Facts(problem.rows, goal.size, goal.outputs, quadratic, smooth, refined, step, goal.hessians)
     return made(SOLVERS[chosen.solver], chosen).suited(facts)
 
 
 def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Task]:
     """All that the solver may ask for, the gradient first."""
-    partition, scaling, p, loss = problem.partition, goal.scaling, goal.features, goal.loss
+    partition, scaling, p = problem.partition, goal.scaling, goal.features
+    loss = made(LOSSES[problem.settings.loss], problem.settings)
     gradient = GradientTask(loss, p, partition.block_rows, goal.outputs)
     tasks: dict[Ask, Task] = {Ask.GRADIENT: gradient}
     rows, mean, scale = partition.block_rows * partition.panel, scaling.mean[:p], scaling.scale

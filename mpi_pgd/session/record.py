@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mpi_pgd.data.names import Names
 from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
@@ -36,6 +37,11 @@ class Course(NamedTuple):
     loaded: float
     solved: float
 
+    @property
+    def names(self) -> Names:
+        """Of what coef is of; none of a model of the user's own."""
+        return () if self.problem.settings.model else self.problem.table.names
+
 
 def rehearsal(problem: Problem, deadline: Deadline) -> Bundle:
     """The bundle as it will be, but for its numbers."""
@@ -50,7 +56,7 @@ def bundle_of(course: Course) -> Bundle:
     if problem.settings.trace:
         timeline = (problem.nodes, *descent.costs.kept(rounds_of(problem.comm.size, course.solved - course.loaded)))
     history = descent.driver.history.columns()
-    return Bundle(_record(course), history, descent.coef, descent.intercept, problem.table.names, timeline)
+    return Bundle(_record(course), history, descent.coef, descent.intercept, course.names, timeline)
 
 
 def coefficients(course: Course) -> dict[str, Any]:
@@ -62,7 +68,7 @@ def coefficients(course: Course) -> dict[str, Any]:
         "coef": coef,
         "intercept": np.asarray(course.descent.intercept).tolist(),
     }
-    return found | {"feature_names": course.problem.table.names}
+    return found | {"feature_names": course.names}
 
 
 def _record(course: Course) -> dict[str, Any]:

@@ -196,9 +196,7 @@ def _result(job: Job, course: Course) -> Result:
             found = made.record, made.history
     record, history = comm.bcast(found)
     descent = course.descent
-    return Result(
-        descent.coef.copy(), descent.intercept, record["status"], history, record["r2"], course.problem.table.names, record
-    )
+    return Result(descent.coef.copy(), descent.intercept, record["status"], history, record["r2"], course.names, record)
 
 
 def diverged(result: Result) -> str:

@@ -24,7 +24,8 @@ def settle(problem: Problem, mode: Mode, shard: MemoryShard) -> None:
         InputError: on all ranks alike: the targets are none of this loss, or nothing has a weight.
     """
     chosen, comm = problem.settings, problem.comm
-    targets = made(LOSSES[chosen.loss], chosen).labels(merged(comm.allgather(shard.labels.facts())))
+    facts = merged(comm.allgather(shard.labels.facts()))
+    targets = Targets() if chosen.model else made(LOSSES[chosen.loss], chosen).labels(facts)  # a model reads what there is
     shard.encode(targets)
     if problem.init:
         from mpi_pgd.data.warm import check_outputs  # not at start-up, as below

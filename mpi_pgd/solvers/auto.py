@@ -30,6 +30,8 @@ class Auto(Unsuited):
             if facts.matrix:
                 return _chosen(Newton(), facts, "newton", "least squares: X'X in one pass, refined to the last digit")
             return _chosen(LBFGS(), facts, "lbfgs", f"X'X would have {facts.size:,} x {facts.size:,} numbers")
+        if not facts.hessians:
+            return _chosen(LBFGS(), facts, "lbfgs", "a model that gives no second derivatives")
         if facts.size <= FEW:
             return _chosen(Newton(), facts, "newton", f"the Hessian has but {facts.size} x {facts.size} numbers")
         if facts.sampled:

@@ -59,6 +59,10 @@ class Newton:
                     "expected --solver auto, bb or nesterov"
                 )
             return Choice(WorkingSet(facts.quadratic))
+        if not facts.hessians:
+            raise InputError(
+                "--solver newton wants second derivatives, which --model does not give: expected --solver auto or lbfgs"
+            )
         if not facts.matrix:
             raise InputError(
                 f"--solver newton would form a matrix of {facts.size:,} x {facts.size:,} numbers: expected at most {MATRIX:,} "

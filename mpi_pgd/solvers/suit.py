@@ -24,11 +24,12 @@ class Facts(NamedTuple):
     smooth: bool  # all of the objective is
     refined: "Solver | None" = None  # what solves least squares to the last digit
     step: float = 0.0  # that was given; 0 if none was
+    hessians: bool = True  # they can be asked for
 
     @property
     def matrix(self) -> bool:
         """Whether a Hessian may be formed."""
-        return self.size <= MATRIX
+        return self.hessians and self.size <= MATRIX
 
     @property
     def sampled(self) -> bool:

@@ -11,7 +11,7 @@ from mpi4py import MPI
 
 from mpi_pgd.cli.mapreduce import shown
 from tests.commands import command, refused
-from tests.launch import Library, launch
+from tests.launch import Library, launch, libraries
 
 MINE = """
 import numpy as np
@@ -26,6 +26,12 @@ def fails(X, y):
     if len(y) < 64:
         raise KeyError("of my own")
     return 1
+
+def model(w, X, y):
+    return fails(X, y), w
+
+def model_init(features, targets):
+    return np.ones(features)
 """
 ROWS = 300
 
@@ -82,9 +88,17 @@ def test_mistakes(comm: MPI.Intracomm, folder: Path, capfd: pytest.CaptureFixtur
         refused(comm, words, told, capfd)
 
 
-@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
-def test_an_exception_on_one_rank_ends_all(library: Library, place: Path, mode: str) -> None:
-    result = launch(library, 3, "mapreduce", place / "mine.py:fails", place / "d.h5", "--mode", mode, timeout=30)
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("client-server", ["mapreduce", "{place}/mine.py:fails"]),
+        ("peer-to-peer", ["mapreduce", "{place}/mine.py:fails"]),
+        ("client-server", ["fit", "--model", "{place}/mine.py:model"]),
+    ],
+)
+def test_an_exception_on_one_rank_ends_all(library: Library, place: Path, mode: str, words: list[str]) -> None:
+    given = [word.format(place=place) for word in words]
+    result = launch(library, 3, *given, place / "d.h5", "--mode", mode, timeout=30)
     assert result.returncode != 0, result
     assert "rank 2 of 3" in result.stderr, result
     assert f'File "{place / "mine.py"}", line ' in result.stderr, result
@@ -102,3 +116,43 @@ def test_an_exception_on_one_rank_ends_all(library: Library, place: Path, mode: 
 )
 def test_shown(result: Any, text: str) -> None:
     assert shown(result) == text
+
+
+SCRIPT = """
+import sys, mpi_pgd
+with mpi_pgd.Rows(sys.argv[1], mode=sys.argv[2]) as rows:
+    total = rows.mapreduce(lambda X, y: len(y))
+    if rows.comm.rank == 1:
+        raise KeyError("between two maps")
+    rows.mapreduce(lambda X, y: len(y))
+"""
+
+
+@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+def test_an_exception_between_two_maps_ends_all(library: Library, place: Path, mode: str) -> None:
+    (place / "script.py").write_text(SCRIPT)
+    result = launch(library, 3, place / "d.h5", mode, script=place / "script.py", timeout=30)
+    assert result.returncode != 0, result
+    assert "rank 1 of 3" in result.stderr, result
+    assert "KeyError: 'between two maps'" in result.stderr, result
+
+
+LOST = """
+import os, signal
+
+def count(X, y):
+    if os.environ["OMPI_COMM_WORLD_RANK"] == "3" and y[0] >= 200:
+        open(__file__ + ".lost", "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"rows": len(y), "sum": float(y.sum())}
+"""
+
+
+@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+def test_it_goes_on_without_a_lost_rank(place: Path, mode: str, tmp_path: Path) -> None:
+    library = libraries().get("openmpi") or pytest.skip("no Open MPI here")
+    (tmp_path / "mine.py").write_text(LOST)
+    words = ("mapreduce", tmp_path / "mine.py:count", place / "d.h5", "--mode", mode, "--out", tmp_path / "a.json", "--quiet")
+    launch(library, 4, *words, flags=("--with-ft", "ulfm"))
+    assert (tmp_path / "mine.py.lost").exists()
+    assert json.loads((tmp_path / "a.json").read_text()) == {"rows": ROWS, "sum": ROWS * (ROWS - 1) / 2}

@@ -1,15 +1,18 @@
 """The examples give what they say, on ranks."""
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 from mpi4py import MPI
 
-from mpi_pgd import Rows, fit, user
+from mpi_pgd import Rows, fit, shaped, user
 from tests.launch import ROOT, Library, launch
 
 EXAMPLES = ROOT / "examples"
@@ -17,7 +20,7 @@ DIAMONDS = ROOT / "data" / "diamonds.h5"
 MODES = ("client-server", "peer-to-peer")
 
 
-def example(name: str, function: str) -> ModuleType:
+def example(name: str, function: str) -> Callable[..., Any]:
     return user.load(f"{EXAMPLES / name}.py:{function}")
 
 
@@ -60,8 +63,23 @@ def test_a_gram_matrix(rows: Rows) -> None:
     np.testing.assert_allclose(np.linalg.solve(found["gram"], found["product"]), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
-def test_each_runs_by_itself(library: Library, path: Path) -> None:
-    result = launch(library, 2, script=path, timeout=120)
+@pytest.mark.parametrize("name", ["gradient_descent", "quantiles", "gram"])
+def test_each_runs_by_itself(library: Library, name: str) -> None:
+    result = launch(library, 2, script=EXAMPLES / f"{name}.py", timeout=120)
     assert (result.returncode, result.stderr) == (0, ""), result
     assert result.stdout, result
+
+
+@pytest.mark.ranks(3)
+def test_a_neural_network_learns_the_digits(comm: MPI.Intracomm, folder: Path) -> None:
+    pytest.importorskip("sklearn")
+    if comm.rank == 0:
+        subprocess.run([sys.executable, EXAMPLES / "neural_network.py", folder / "digits.h5"], check=True)
+    comm.Barrier()
+    words = {"model": f"{EXAMPLES / 'neural_network.py'}:network", "solver": "lbfgs", "l2": 1e-3, "rounds": 30}
+    here = [fit(folder / "digits.h5", comm=comm, mode=mode, **words) for mode in MODES]
+    assert np.array_equal(here[0].coef, here[1].coef)
+    network = sys.modules[example("neural_network", "network").__module__]
+    weights = shaped(here[0].coef, network.network_init(64, SimpleNamespace(most=9.0)))
+    with h5py.File(folder / "digits.h5") as file:
+        assert np.mean(network.classify(weights, file["X"][:]) == file["y"][:]) > 0.95

@@ -173,9 +173,9 @@ def refused(comm: MPI.Intracomm, words: str, data: str, map: Any, *args: Any, **
     ("map", "reduce", "words"),
     [
         (lambda x, y: y, "sum", "<lambda> gave an array of numbers of shape (40,) in place of an array of numbers of shape (64,)"),
-        (lambda x, y: y, "max", "as the first rows did, for rows 960 to 999"),
+        (lambda x, y: y, "max", "in place of an array of numbers of shape (64,) for rows 960 to 999"),
         (lambda x, y: None, "sum", "<lambda> gave NoneType: expected a number, an array, or a dict, list or tuple of them"),
-        (lambda x, y: 1 if len(y) == BLOCK else 1.0, "min", "gave a number in place of a whole number, as the first rows did"),
+        (lambda x, y: 1 if len(y) == BLOCK else 1.0, "min", "gave a number in place of a whole number for rows 960"),
         (lambda x, y: np.log(y[0] - y[0] + (len(y) > BLOCK - 1)), "sum", "not finite, or beyond 1e+280 for rows 960 to 999"),
         (lambda x, y: np.nan, "max", "gave nan, which is neither larger nor smaller than a number for rows 0 to 63"),
         (lambda x, y: 2**52, "sum", "the sum of whole numbers is beyond 2**53"),

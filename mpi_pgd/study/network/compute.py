@@ -141,7 +141,7 @@ def _update() -> tuple[float, float]:
 def _updates(features: int, count: int) -> float:
     ones = np.ones(features + 1)
     objective = Objective(1, Scaling.of(0 * ones, ones, ones, True, True), Squared(), None, True)
-    task = GradientTask(objective.loss, features, 1)
+    task = GradientTask(Squared(), features, 1)
     driver = FitDriver(objective, {Ask.GRADIENT: task}, GradientDescent("auto"), count + 9, 0.0, lambda *_: None, History(0.0))
     partial, query = Partial(task.layout.width, 1), Query([task])
     partial.peaks[:] = 1.0
