@@ -96,8 +96,8 @@ def y_short(folder: Path) -> Arguments:
     return [stored(folder / "data.h5", y=rows(ROWS - 1)[1])]
 
 
-def y_wide(folder: Path) -> Arguments:
-    return [stored(folder / "data.h5", y=rows(ROWS, 2)[0])]
+def y_deep(folder: Path) -> Arguments:
+    return [stored(folder / "data.h5", y=rows(ROWS, 2)[0][:, :, None])]
 
 
 def no_rows(folder: Path) -> Arguments:
@@ -262,7 +262,7 @@ CASES: dict[str, tuple[Build, tuple[str, ...]]] = {
     "missing target": (lambda folder: [*other_names(folder), "--x", "points"], ("no data set y", "responses", "--y")),
     "X not 2-D": (x_flat, ("X in", "(5000,)", "two dimensions")),
     "y short": (y_short, ("y in", "(4999,)", "(5000,)")),
-    "y wide": (y_wide, ("y in", "(5000, 2)", "(5000, 1)")),
+    "y deep": (y_deep, ("y in", "(5000, 2, 1)", "(5000, 1)")),
     "no rows": (no_rows, ("X in", "no rows")),
     "no features": (no_features, ("X in", "no features")),
     "strings": (strings, ("X in", "strings", "expected real numbers")),
