@@ -1,11 +1,13 @@
 """Directives for what the code declares, so that no table of settings, algorithms or commands is written twice.
 
 ```{settings} [GROUP]          the settings of a fit, of one group or of all
+```{losses}                    by the first line of what each says of itself
 ```{algorithms}                of each mode
 ```{commands}                  of the command line
 ```{page} COMMAND              the help of a command
 """
 
+import inspect
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,6 +18,7 @@ from docutils.parsers.rst import Directive
 from mpi_pgd import config
 from mpi_pgd.cli.commands import COMMANDS, parser
 from mpi_pgd.cli.help import first_page
+from mpi_pgd.losses import LOSSES
 from mpi_pgd.modes import MODES
 
 WIDTH = "100"  # of help pages, in letters
@@ -43,6 +46,14 @@ class Settings(Declared):
             raise self.error(f"no setting is of the group {what}")
         rows = ([*_flag(name), _text(name)] for name in chosen)
         return table(("flag", "default", "what it does"), rows)
+
+
+class Losses(Declared):
+    """Name and formula, and which targets it takes."""
+
+    def shown(self, what: str = "") -> nodes.Node:
+        rows = ([[name], inspect.getdoc(loss).splitlines()[0], inspect.getdoc(loss.labels)] for name, loss in LOSSES.items())
+        return table(("loss", "of a row", "targets"), rows)
 
 
 class Algorithms(Declared):
@@ -111,6 +122,6 @@ def _flag(name: str) -> tuple[list[str], list[str] | str]:
 
 def setup(app: Any) -> dict[str, Any]:
     """For Sphinx."""
-    for kind in (Settings, Algorithms, Commands, Page):
+    for kind in (Settings, Losses, Algorithms, Commands, Page):
         app.add_directive(kind.__name__.lower(), kind)
     return {"parallel_read_safe": True}
