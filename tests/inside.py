@@ -32,6 +32,13 @@ def sizes(metafunc: pytest.Metafunc) -> Sequence[int]:
     return marker.args if marker else SIZES
 
 
+def chosen(metafunc: pytest.Metafunc, names: Sequence[str]) -> Sequence[str]:
+    """Those of the libraries with which it runs: ``@pytest.mark.ranks(1, libraries=["mpich"])``, where others change nothing."""
+    marker = metafunc.definition.get_closest_marker("ranks")
+    asked = marker.kwargs.get("libraries", names) if marker else names
+    return [name for name in names if name in asked]
+
+
 def parallel(item: pytest.Item) -> bool:
     return "comm" in getattr(item, "fixturenames", ())
 
