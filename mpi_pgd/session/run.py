@@ -29,6 +29,7 @@ from mpi_pgd.session.job import Choose, Job
 from mpi_pgd.session.load import check_room
 from mpi_pgd.session.record import Course, bundle_of, coefficients, outside, rehearsal
 from mpi_pgd.session.settings import read_options
+from mpi_pgd.system.log import LOG
 
 Data = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -158,6 +159,8 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     shard = job.load(problem, mode)
     if not job.lost:
         say_warnings(problem)  # not before: what can't be used is one sentence
+        if comm.rank == 0 and shard.targets and shard.targets.hint and not chosen.quiet:
+            LOG.info(shard.targets.hint)
     loaded = perf_counter()
     flags = stop_flags(job.start, deadline.seconds, job.signalled, ahead=deadline.auto)
     setup = job.setup(problem, mode, shard, flags)

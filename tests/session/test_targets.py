@@ -1,5 +1,6 @@
 """Targets read as the loss wants them, and rows weighed by class: the same on whatever ranks, in every mode."""
 
+import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +32,7 @@ def data(comm: MPI.Intracomm, folder: Path) -> str:
     if comm.rank == 0:
         with h5py.File(folder / "rows.h5", "w") as file:
             file["X"], file["y"], file["w"], file["zero"] = X, LABELS[NUMBERS], WEIGHTS, np.zeros(ROWS)
-            file["several"], file["half"] = X[:, :2], NUMBERS / 2
+            file["several"], file["half"], file["two"] = X[:, :2], NUMBERS / 2, NUMBERS > 0
             file["f"], file["f2"], file["low"] = [1.0, 0.0, 2.0], [2.0, 0.0, 2.0], [-1.0, -np.inf, 0.0]
         (folder / "classes.json").write_text('{"-2": 0.5, "7": 3}')
         (folder / "other.json").write_text('{"-2": 0.5, "4": 3}')
@@ -133,6 +134,16 @@ def test_what_does_not_go_together_is_refused_on_all_ranks(comm: MPI.Intracomm, 
     with pytest.raises(InputError, match=said) as error:
         loaded(comm, data, mode=MODES[1], **options)
     assert len(set(comm.allgather(str(error.value)))) == 1
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_two_classes_under_least_squares_get_a_hint(
+    comm: MPI.Intracomm, data: str, quiet: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "mpi_pgd")
+    fit(data, y="two", rounds=2, quiet=quiet, comm=comm)
+    assert ("give --loss logistic" in caplog.text) == (comm.rank == 0 and not quiet)
 
 
 # Vectors of the features, and a model to start from
