@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from mpi_pgd.drivers import precise
+from mpi_pgd.drivers.certificate import Certificate, Certifier, Kind
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
 from mpi_pgd.engine.arrays import Vector
@@ -59,6 +60,8 @@ class FitDriver:
         self.of, self.solver, self.limit, self.tol, self.watch = objective, solver, limit, tol, watch
         self.asks, self.tasks = list(tasks), list(tasks.values())
         self.refines = Ask.PRECISE in tasks  # points are pairs, and the solver knows when nothing more is to be gained
+        self.certifier = Certifier(objective.penalty, objective.free, objective.loss.centred, objective.loss.convex)
+        self.evidence, self.certificate = self.certifier.start(), Certificate(math.inf, Kind.NORM)
         self.state = solver.init(objective.start() if start is None else start, objective.curvature())
         self.gradient = np.empty(objective.size)
         self._sums = [np.empty(task.layout.width) for task in self.tasks]
@@ -74,12 +77,14 @@ class FitDriver:
 
     def dump(self) -> Vector:
         """The state between two calls, but for the history: float64, of one length. What was judged last will be judged again."""
-        return np.concatenate([dump(self.state), self.best, [*self._lowest, self.step, self._smallest, self._fell]])
+        mine = [*self._lowest, self.step, self._smallest, self._fell]
+        return np.concatenate([dump(self.state), dump(self.evidence), self.best, mine])
 
     def load(self, vector: Vector, rounds: int) -> None:
         """Go on from what ``dump`` gave after so many ``rounds``; the history must have a line for each. Refuses all else."""
-        states, best, mine = np.split(vector, np.cumsum([len(dump(self.state)), len(self.best)]))
-        self.state = load(states, self.state)
+        sizes = len(dump(self.state)), len(dump(self.evidence)), len(self.best)
+        states, evidence, best, mine = np.split(vector, np.cumsum(sizes))
+        self.state, self.evidence = load(states, self.state), load(evidence, self.evidence)
         if not self.state.steps.sound:
             raise InputError("the checkpoint is damaged, its state has no curvature to go on with: take an older copy")
         self.best[:] = best
@@ -145,6 +150,8 @@ class FitDriver:
         self.objective, self.gradient_norm = value, norm
         self.loss = float(parts["value"] / self.of.aims.weight) - self.of.aims.floor
         self.rounding = self.of.rounding(point, self.loss)
+        hessian = self._hessian(parts)
+        self._certify(smooth, hessian if self.state.ask == Ask.HESSIAN else None)
         if value < self._lowest[0]:
             self._lowest = [value, norm, self.loss]
             self.best[:] = point[: len(self.best)]
@@ -155,7 +162,23 @@ class FitDriver:
         gradient, low = self.gradient, None
         if self.state.ask == Ask.PRECISE:
             gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
-        return Evaluation(smooth, gradient, self.rounding, self._hessian(parts), low, self.of.penalty.nonsmooth)
+        return Evaluation(smooth, gradient, self.rounding, hessian, low, self.of.penalty.nonsmooth)
+
+    def _certify(self, smooth: float, hessian: Vector | None) -> None:
+        """How far the objective may be from its optimum, from this round and those before."""
+        if not self.of.loss.convex:
+            self.certificate = Certificate(self.gradient_norm, Kind.NORM)
+            return
+        at = self.state.point[: self.of.size]
+        self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, at)
+        decrement = None if hessian is None or self.refines else _decrement(hessian, self.gradient)
+        self.certificate = self.certifier.certificate(self.evidence, self.objective, self.gradient_norm, decrement)
+
+    @property
+    def fallen(self) -> float:
+        """By how much the objective can have fallen since the first round, if it got to its optimum: what gaps are relative to."""
+        first = self.history.objective[0] if self.history.objective else math.inf
+        return max(first - self.objective, 0.0) + self.certificate.gap
 
     def _hessian(self, parts: Mapping[str, Vector]) -> Vector | None:
         """That which was asked for."""
@@ -178,6 +201,8 @@ class FitDriver:
         if not (finite or (self.history.objective and self.state.steps.recovers)) or (finite and self._rose(value)):
             return Status.DIVERGED
         small = self.gradient_norm <= self.tol * self.history.gradient_norm[0]
+        if self.certificate.kind != Kind.NORM:
+            small = small or self.certificate.gap <= self.tol * self.fallen
         if self.state.finished if self.refines else small:
             return Status.CONVERGED
         if self.tol and not self.refines and self.rounds - self._fell >= IDLE and self._smallest <= self.rounding:
@@ -199,3 +224,12 @@ class FitDriver:
         """By how many powers of ten the gradient fell, but no further than its rounding error."""
         first, left = self.history.gradient_norm[:1], max(self.gradient_norm, self.rounding)
         return math.log10(first[0] / left) if first and 0 < left < first[0] else 0.0
+
+
+def _decrement(hessian: Vector, gradient: Vector) -> float | None:
+    """g'H^-1 g, Newton's decrement squared; None where H is not positive definite, as far as can be told."""
+    try:
+        squared = float(gradient @ np.linalg.solve(hessian, gradient))
+    except np.linalg.LinAlgError:
+        return None
+    return squared if squared > 0 else None

@@ -15,6 +15,7 @@ class ModelLoss:
     """What is known of the losses of rows that only the user's function sees: nothing that bounds them."""
 
     centred: ClassVar[bool] = False
+    convex: ClassVar[bool] = False
     curvature: ClassVar[float] = math.inf
 
     def slope_size(self, value: float, curvature: float) -> float:

@@ -55,6 +55,10 @@ class Bounded(Protocol):
     def curvature(self) -> float:
         """A bound on the second derivative in eta."""
 
+    @property
+    def convex(self) -> bool:
+        """In eta: only then can it be told how far the optimum is."""
+
     def slope_size(self, value: float, curvature: float) -> float:
         """How large slopes are where the mean loss is ``value``; ``curvature`` is that in order of magnitude."""
 

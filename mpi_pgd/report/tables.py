@@ -61,7 +61,9 @@ def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[s
     return {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
         "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
+        "solver": " (".join(filter(None, (record["solver"], record["solver_reason"]))) + ")" * bool(record["solver_reason"]),
         "ended": _ended(record),
+        "certificate": _certificate(record),
         "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
         if record["objective"] is not None
         else "not a finite number",
@@ -70,6 +72,15 @@ def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[s
         "intercept": model.intercepts(9) if record["config"]["intercept"] else "none was asked for",
         "weights": f"sha256 {record['weights_sha256']}",
     }
+
+
+def _certificate(record: Mapping[str, Any]) -> str:
+    """How near the optimum is, and how that is known."""
+    found, norms = record["certificate"], record["digits"]
+    if found["kind"] == "gradient norm" or found["relative"] is None:
+        return f"none but the gradient's norm, which fell by {norms:.1f} powers of ten"
+    near = f"the objective is within {max(found['relative'], 1e-16):.1g} of the optimum, relative to all it can fall by"
+    return f"{near} ({found['kind']})"
 
 
 def line(name: str, text: str) -> str:

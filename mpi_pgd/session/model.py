@@ -66,7 +66,9 @@ def choose_solver(problem: Problem, goal: Objective) -> Choice:
     chosen, quadratic, smooth = problem.settings, goal.loss.centred, goal.penalty.nonsmooth is None
     refined = precise.refinement(goal) if quadratic and smooth else None
     step = 0.0 if chosen.step == "auto" else chosen.step
-    facts = Facts(problem.rows, goal.size, goal.outputs, quadratic, smooth, refined, step, goal.hessians)
+    facts = Facts(
+        problem.rows, goal.size, goal.outputs, quadratic, smooth, refined, step, hessians=goal.hessians, endless=chosen.tol == 0
+    )
     return made(SOLVERS[chosen.solver], chosen).suited(facts)
 
 

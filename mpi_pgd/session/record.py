@@ -74,6 +74,8 @@ def coefficients(course: Course) -> dict[str, Any]:
 def _record(course: Course) -> dict[str, Any]:
     problem, descent = course.problem, course.descent
     driver, costs, table = descent.driver, descent.costs, problem.table
+    found, fallen = driver.certificate, driver.fallen
+    relative = found.gap / fallen if fallen > 0 else math.inf
     return {
         "status": str(driver.status),
         "mode": problem.settings.mode,
@@ -90,6 +92,11 @@ def _record(course: Course) -> dict[str, Any]:
         "objective": _finite(driver.objective),
         "gradient_norm": _finite(driver.gradient_norm),
         "digits": driver.digits,
+        "certificate": {
+            "kind": str(driver.certificate.kind),
+            "gap": _finite(driver.certificate.gap),
+            "relative": _finite(relative),
+        },
         "step": driver.step,
         "weights_sha256": fingerprint(descent.coef, descent.intercept),
         "seconds": {

@@ -56,11 +56,11 @@ class Solver(Protocol):
 
 
 SOLVERS: dict[str, Callable[..., Solver]] = {
+    "auto": Auto,
     "nesterov": Nesterov,
     "gd": GradientDescent,
     "momentum": Momentum,
     "bb": BarzilaiBorwein,
     "lbfgs": LBFGS,
     "newton": Newton,
-    "auto": Auto,
 }

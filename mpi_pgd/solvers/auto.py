@@ -22,6 +22,8 @@ class Auto(Unsuited):
         """The best one."""
         if facts.step:
             return _chosen(Nesterov(facts.step), facts, "nesterov", "a step was given")
+        if facts.endless and facts.smooth:
+            return _chosen(Nesterov(), facts, "nesterov", "--tol 0 asks for all rounds")
         if not facts.smooth:
             if facts.outputs > 1:
                 return _chosen(BarzilaiBorwein(), facts, "bb", "the penalty is not smooth, and there are several outputs")

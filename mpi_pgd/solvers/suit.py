@@ -25,6 +25,7 @@ class Facts(NamedTuple):
     refined: "Solver | None" = None  # what solves least squares to the last digit
     step: float = 0.0  # that was given; 0 if none was
     hessians: bool = True  # they can be asked for
+    endless: bool = False  # all rounds are to be made
 
     @property
     def matrix(self) -> bool:

@@ -48,7 +48,15 @@ def made(folder: Path, item: Fit, comm: Any, **options: Any) -> Result:
     case = item.case
     data = case.data if case.data == str(SHIPPED) else str(folder / f"{case.data}.h5")
     places = {name: str(folder / f"{item.number}.{name}") for name in case.folder}
-    chosen = {"mode": item.mode, "algorithm": item.algorithm, "quiet": True, **case.options, **places, **options}
+    chosen = {
+        "mode": item.mode,
+        "algorithm": item.algorithm,
+        "quiet": True,
+        "solver": "nesterov",
+        **case.options,
+        **places,
+        **options,
+    }
     return fit(data, comm=comm, **chosen)
 
 
