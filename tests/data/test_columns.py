@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mpi_pgd import InputError
+from mpi_pgd.cli import data as command
 from mpi_pgd.data import hdf5
 from mpi_pgd.data import memory as memory_of
 from mpi_pgd.data.memory import MemoryShard
@@ -206,3 +207,9 @@ def test_each_line_of_targets_starts_on_a_cache_line(tmp_path: Path) -> None:
     lines = [*piece.y, piece.weights, piece.offset]
     assert [line.ctypes.data % 64 for line in lines if line is not None] == [0] * 4
     assert all(line.flags.c_contiguous for line in lines if line is not None)
+
+
+def test_info_tells_what_is_beside_the_features(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = stored(tmp_path / "a.h5", y=Y)
+    command.main(["info", path, "--weights", "w", "--offset", "o"])
+    assert "X: (300, 3) float64   y: (300, 2) float64   weights: w   offset: o\n" in capsys.readouterr().out
