@@ -102,7 +102,7 @@ def test_a_plan_typed_after_study_is_refused(comm: Any) -> None:
 def test_every_study_has_a_command_with_a_page_of_help(name: str) -> None:
     command = STUDIES[name].under or name
     assert commands.COMMANDS[command] is STUDIES[name]
-    assert f"  {command:<9}{STUDIES[name].text}\n" in help.first_page()
+    assert f"  {command:<10}{STUDIES[name].text}\n" in help.first_page()
     page = commands.parser(command).format_help()
     assert load(name).usage in page
     assert all(f"--{flag.name}" in page and flag.text[:30] in page for flag in load(name).flags)
