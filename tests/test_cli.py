@@ -29,7 +29,7 @@ def python(*args: object, **environment: str) -> subprocess.CompletedProcess[str
 
 def test_importing_the_package_starts_nothing() -> None:
     code = "import sys, mpi_pgd; print([name for name in ('numpy', 'h5py', 'mpi4py') if name in sys.modules], *dir(mpi_pgd))"
-    assert python("-c", code).stdout == "[] InputError Result __version__ fit\n"
+    assert python("-c", code).stdout == "[] InputError Result Rows __version__ fit mapreduce shaped\n"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["help"], ["help", "fit"], ["fit", "--help"], ["data", "--help"], ["--version"]])
