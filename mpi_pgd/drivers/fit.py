@@ -62,7 +62,10 @@ class FitDriver:
         self.refines = Ask.PRECISE in tasks  # points are pairs, and the solver knows when nothing more is to be gained
         self.certifier = Certifier(objective.penalty, objective.free, objective.loss.centred, objective.loss.convex)
         self.evidence, self.certificate = self.certifier.start(), Certificate(math.inf, Kind.NORM)
-        self.state = solver.init(objective.start() if start is None else start, objective.curvature())
+        begin = objective.start() if start is None else start.copy()
+        if rough := objective.penalty.nonsmooth:
+            rough.prox(begin, 0.0, begin)  # within the bounds: the first objective is what gains are relative to
+        self.state = solver.init(begin, objective.curvature())
         self.gradient = np.empty(objective.size)
         self._sums = [np.empty(task.layout.width) for task in self.tasks]
         self.best = np.zeros(self.tasks[0].width)
@@ -72,7 +75,7 @@ class FitDriver:
         self.rounds = 0  # updates made
         self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a mean
         self.step = self.rounding = 0.0  # of the last update, and of the gradient
-        self._lowest = [math.inf, math.inf, math.inf]
+        self._lowest = [math.inf, math.inf, math.inf, 0.0]  # that objective, and its point's norm, loss and rounding
         self._smallest, self._fell = math.inf, 0.0  # of the gradient's norms; the round when it fell last
 
     def dump(self) -> Vector:
@@ -126,7 +129,7 @@ class FitDriver:
         trial = self.state.steps.recovers and self.objective > self._lowest[0] and self.status != Status.CONVERGED
         if self.status == Status.DIVERGED or trial:
             query.point[: len(self.best)] = self.best
-            self.objective, self.gradient_norm, self.loss = self._lowest
+            self.objective, self.gradient_norm, self.loss, self.rounding = self._lowest
         query.stop = True
 
     def _too_far(self) -> Evaluation:
@@ -134,7 +137,7 @@ class FitDriver:
         if self.history.objective:
             self.history.add(self.history.objective[-1], self.history.gradient_norm[-1], self.step)
             self.watch(self.rounds, self.objective, self.gradient_norm)
-        return Evaluation(math.inf, self.gradient, self.rounding)
+        return Evaluation(math.inf, self.gradient, self.rounding, prox=self.of.penalty.nonsmooth)
 
     def _evaluate(self, partial: Partial, query: Query) -> Evaluation:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
@@ -153,11 +156,12 @@ class FitDriver:
         hessian = self._hessian(parts)
         self._certify(smooth, hessian if self.state.ask == Ask.HESSIAN else None)
         if value < self._lowest[0]:
-            self._lowest = [value, norm, self.loss]
+            self._lowest = [value, norm, self.loss, self.rounding]
             self.best[:] = point[: len(self.best)]
-        if norm <= FALLEN * self._smallest:
-            self._fell = self.rounds
-        self._smallest = min(norm, self._smallest)
+        if self._tells(value):
+            if norm <= FALLEN * self._smallest:
+                self._fell = self.rounds
+            self._smallest = min(norm, self._smallest)
         self.watch(self.rounds, value, norm)
         gradient, low = self.gradient, None
         if self.state.ask == Ask.PRECISE:
@@ -203,15 +207,20 @@ class FitDriver:
         small = self.gradient_norm <= self.tol * self.history.gradient_norm[0]
         if self.certificate.kind != Kind.NORM:
             small = small or self.certificate.gap <= self.tol * self.fallen
-        if self.state.finished if self.refines else small:
+        if self.state.finished if self.refines else small and self._tells(value):
             return Status.CONVERGED
-        if self.tol and not self.refines and self.rounds - self._fell >= IDLE and self._smallest <= self.rounding:
+        idle = self.tol and not self.refines and self.rounds - self._fell >= IDLE
+        if idle and self._smallest <= self._lowest[3]:  # that of a trial too far off may be as large as it is far
             return Status.PRECISION
         if votes[Vote.SIGNALLED] > 0:
             return Status.SIGNAL
         if votes[Vote.LATE] > 0:
             return Status.TIME
         return Status.ROUNDS if self.rounds >= self.limit else None
+
+    def _tells(self, value: float) -> bool:
+        """Whether a small gradient means that an optimum is near: far off a loss that is not convex may level off, too."""
+        return self.of.loss.convex or value <= self._lowest[0]
 
     def _rose(self, value: float) -> bool:
         """Beyond all that a descent can come back from; a difference, as objectives may be negative."""

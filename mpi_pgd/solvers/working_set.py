@@ -18,6 +18,7 @@ FIRST, LEAST = 128, 32  # columns of the first working set, and that are added a
 MOST = 1024  # columns at most; where more weights matter, the most violated ones are moved, the others held
 ARMIJO = 1e-4  # of the fall that the model foretells, at least
 SHORTER = 0.5  # times the length: the next trial
+FLAT = 1e-10  # of the curvature before the first round: a loss that bends no more there, as Huber's far off, has no minimum
 LOST = 40  # trials that fail one after the other: rounding is all that is left
 
 
@@ -29,6 +30,7 @@ class Working(NamedTuple):
         weights, value: (size,) of the best point, and the objective there.
         direction, foretold, length: of the trial from there: (size,), the fall of the model over it, and how far it goes.
         columns, asked, new: (MOST,) the places of the working set, of which so many are meant, the new ones first.
+        curvature: before the first round.
         model: (MOST, MOST) the Hessian among them, as far as it is known.
         known: of how many.
         trials: that failed one after the other.
@@ -45,6 +47,7 @@ class Working(NamedTuple):
     columns: NDArray[np.int64]
     asked: int
     new: int
+    curvature: float
     model: Vector
     known: int
     trials: int
@@ -97,9 +100,8 @@ class WorkingSet:
         most = min(MOST, len(weights))
         columns, model = np.zeros(most, dtype=np.int64), np.zeros((most, most))
         start = weights.copy()
-        return Working(
-            start, Ask.GRADIENT, weights.copy(), math.inf, np.zeros_like(start), 0.0, 0.0, columns, 0, 0, model, 0, 0, 0.0
-        )
+        best, none, bend = weights.copy(), np.zeros_like(start), curvature.known
+        return Working(start, Ask.GRADIENT, best, math.inf, none, 0.0, 0.0, columns, 0, 0, bend, model, 0, 0, 0.0)
 
     def update(self, state: Working, evaluation: Evaluation) -> Working:
         """After a trial: accept it and look what else matters, or try a shorter one. After a Hessian: the next trial."""
@@ -162,6 +164,8 @@ class WorkingSet:
         order = np.argsort(state.columns[: state.asked], kind="stable")
         places = state.columns[: state.asked][order]
         hessian = state.model[np.ix_(order, order)]
+        bends = np.einsum("ii->i", hessian)
+        bends[bends <= FLAT * state.curvature] = state.curvature
         known = places[places < len(rough.units)]
         part = rough.at(known)
         before = state.weights[places]
