@@ -188,38 +188,59 @@ MODELS = {
 CASES = [(name, each) for name, model in MODELS.items() for each in (*model.kinds, *model.bundled)]
 
 
+class Problem(NamedTuple):
+    """One of them, and how both sides know it."""
+
+    goal: Goal
+    scaled: Scaled
+    theirs: tuple[np.ndarray, np.ndarray]  # (k, p) and (k,)
+    columns: dict[str, np.ndarray]
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, name: str, which: str) -> "Problem":
+        model = MODELS[name]
+        rows = data(which, model.target)
+        scaled = Scaled.of(rows, model.intercept)
+        named = model.named(scaled.z, rows.y)
+        weights, intercepts = model.peer(scaled.z, rows.y, named)
+        own = dict(model.options)
+        if "scale_" in named:
+            own["huber_delta"] = named["epsilon"] * named["scale_"]
+        powers = strengths("scikit-learn", model.name, n=len(rows.x), **named)
+        of_loss = {key: value for key, value in own.items() if key in ("huber_delta", "tweedie_power")}
+        goal = Goal(model.loss, scaled.z, rows.y.T, joint="joint" in own, options=of_loss, **powers)
+        options = {"loss": model.loss, "standardize": rows.standardize, "intercept": model.intercept, **powers, **own}
+        v = np.atleast_2d(weights)
+        return cls(goal, scaled, (v, np.atleast_1d(intercepts) + np.zeros(len(v))), {"X": rows.x, "y": rows.y}, options)
+
+
 @pytest.mark.filterwarnings("ignore")  # what scikit-learn says of its own
 @pytest.mark.parametrize(("name", "which"), CASES, ids=[f"{name}-{which}" for name, which in CASES])
 def test_it_is_their_optimum(comm: MPI.Intracomm, folder: Path, name: str, which: str) -> None:
-    model = MODELS[name]
-    rows = data(which, model.target)
-    scaled = Scaled.of(rows, model.intercept)
-    named = model.named(scaled.z, rows.y)
-    said = model.peer(scaled.z, rows.y, named)
-    theirs = np.atleast_2d(said[0]), np.atleast_1d(said[1]) + np.zeros(len(np.atleast_2d(said[0])))
-    options = dict(model.options)
-    if "scale_" in named:
-        options["huber_delta"] = named["epsilon"] * named["scale_"]
-    powers = strengths("scikit-learn", model.name, n=len(rows.x), **named)
-    result = fitted(
-        comm,
-        folder / "rows",
-        {"X": rows.x, "y": rows.y},
-        loss=model.loss,
-        standardize=rows.standardize,
-        intercept=model.intercept,
-        **powers,
-        **options,
-    )
+    goal, scaled, theirs, columns, options = Problem.of(name, which)
+    result = fitted(comm, folder / "rows", columns, **options)
     ours = scaled.weights(result)
-
-    own = {key: value for key, value in options.items() if key in ("huber_delta", "tweedie_power")}
-    goal = Goal(model.loss, scaled.z, rows.y.T, joint="joint" in options, options=own, **powers)
     value, its, nothing = (goal.value(*each) for each in (ours, theirs, (0 * theirs[0], theirs[1])))
     assert value <= its + ABOVE * its + NOTHING * nothing
     assert result.record["objective"] == pytest.approx(value, rel=1e-9, abs=NOTHING * nothing)
-    if which not in model.many:
+    if which not in MODELS[name].many:
         largest = np.abs(theirs[0]).max()
-        centred = (theirs[1].mean() - ours[1].mean()) * (model.loss == "softmax")  # the same for all classes changes nothing
+        centred = (theirs[1].mean() - ours[1].mean()) * (goal.loss == "softmax")  # the same for all classes changes nothing
         assert ours[0] == pytest.approx(theirs[0], rel=0, abs=SAME * largest)
         assert ours[1] + centred == pytest.approx(theirs[1], rel=SAME, abs=SAME * largest)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MODELS)
+def test_a_gap_is_no_smaller_than_what_is_left(comm: MPI.Intracomm, folder: Path, name: str) -> None:
+    """After few rounds, when there is something left: their optimum is known."""
+    goal, scaled, theirs, columns, options = Problem.of(name, "plain")
+    kinds = set()
+    for rounds in (1, 3, 9):
+        result = fitted(comm, folder / f"{rounds}", columns, solver="nesterov", rounds=rounds, **options)
+        left = goal.value(*scaled.weights(result)) - goal.value(*theirs)
+        found = result.record["certificate"]
+        assert found["kind"] != "duality gap" or left <= found["gap"] * (1 + ABOVE)
+        kinds.add(found["kind"])
+    assert kinds == {"gradient norm"} if name == "least squares" else "duality gap" in kinds

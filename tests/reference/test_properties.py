@@ -40,7 +40,7 @@ def drawn(seed: int, loss: str) -> dict[str, np.ndarray]:
     x = g.normal(size=(ROWS, FEATURES)) * g.uniform(0.3, 3, FEATURES) + g.normal(size=FEATURES)
     eta = (x - x.mean(axis=0)) / x.std(axis=0) @ g.uniform(-0.5, 0.5, FEATURES)
     noisy = {"logistic": eta + g.logistic(size=ROWS) > 0, "poisson": g.poisson(np.exp(eta + 1))}
-    return {"X": x, "y": np.asarray(noisy.get(loss, 1 + eta + g.normal(size=ROWS)), float)}
+    return {"X": x, "y": np.asarray(noisy.get(loss, 5 + eta + g.normal(size=ROWS)), float)}
 
 
 def alone(comm: MPI.Intracomm, folder: Path, columns: dict[str, np.ndarray], **options: Any) -> np.ndarray:
