@@ -83,7 +83,15 @@ class Settings(_Options):  # type: ignore[misc]
     mode: str = choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
     algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_ALGORITHMS, facts=CARRIED)
     replicas: int = option(RANKS, 1, "hold each block on so many ranks: the first partial of it counts", *COUNT)
-    loss: str = choice(MODEL, "what is minimised", *LOSSES, facts=BITS)
+    loss: str = option(
+        MODEL,
+        "squared",
+        "what is minimised: a loss, or a function of your own, FILE.py:function",
+        f"one of {', '.join(LOSSES)}, or a function as FILE.py:function or package.module:function",
+        lambda v: v in LOSSES or ":" in v,
+        choices=tuple(LOSSES),
+        facts=BITS,
+    )
     model: str = option(
         MODEL, "", "a model of your own in place of a linear one: FILE.py:function", "a function's name", facts=BITS
     )

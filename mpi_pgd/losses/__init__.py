@@ -1,7 +1,7 @@
 """What is minimised, row by row. A new loss is a file here, and its line in ``LOSSES``."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.gamma import Gamma
@@ -15,6 +15,7 @@ from mpi_pgd.losses.squared import Squared
 from mpi_pgd.losses.squared_hinge import SquaredHinge
 from mpi_pgd.losses.targets import TargetFacts, Targets
 from mpi_pgd.losses.tweedie import Tweedie
+from mpi_pgd.options import made
 
 
 class Loss(Protocol):
@@ -87,3 +88,16 @@ LOSSES: dict[str, Callable[..., Loss]] = {
     "huber": Huber,
     "squared-hinge": SquaredHinge,
 }
+
+
+def loss_of(chosen: Any) -> Loss:
+    """The loss that settings name: one of these, with its options, or a user's function.
+
+    Raises:
+        InputError: there is no such function.
+    """
+    if chosen.loss in LOSSES:
+        return made(LOSSES[chosen.loss], chosen)
+    from mpi_pgd.losses.user import load  # hardly anyone writes one
+
+    return load(chosen.loss)

@@ -13,7 +13,7 @@ from mpi_pgd.engine.columns import ColumnsTask
 from mpi_pgd.engine.hessian import HessianTask
 from mpi_pgd.engine.precise import PreciseTask
 from mpi_pgd.engine.tasks import Ask, GradientTask, Task
-from mpi_pgd.losses import LOSSES, Loss
+from mpi_pgd.losses import Loss, loss_of
 from mpi_pgd.options import made
 from mpi_pgd.penalties import PENALTIES, Penalty
 from mpi_pgd.session.inspect import Problem
@@ -27,7 +27,7 @@ SAMPLED = 20  # rows for each unknown, of which a sampled Hessian is made
 def objective(problem: Problem, moments: Moments) -> Objective:
     """What is minimised."""
     chosen, features = problem.settings, problem.table.features
-    loss, targets = made(LOSSES[chosen.loss], chosen), len(moments.mean) - features
+    loss, targets = loss_of(chosen), len(moments.mean) - features
     scaling = Scaling.of(moments.mean, moments.deviation, moments.peak, chosen.intercept, chosen.standardize, targets)
     aims = aims_of(loss, moments, features)
     penalty = Penalty([made(term, chosen) for term in PENALTIES.values()], scaling.scale, aims.outputs, problem.sides)
@@ -75,7 +75,7 @@ def choose_solver(problem: Problem, goal: Objective) -> Choice:
 def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Task]:
     """All that the solver may ask for, the gradient first."""
     partition, scaling, p = problem.partition, goal.scaling, goal.features
-    loss = made(LOSSES[problem.settings.loss], problem.settings)
+    loss = loss_of(problem.settings)
     gradient = GradientTask(loss, p, partition.block_rows, goal.outputs)
     tasks: dict[Ask, Task] = {Ask.GRADIENT: gradient}
     rows, mean, scale = partition.block_rows * partition.panel, scaling.mean[:p], scaling.scale

@@ -1,8 +1,10 @@
 """A model of the user's own: found on every rank, begun on one, tried on a block before the rounds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from mpi4py import MPI
 
 from mpi_pgd.comm.world import agreement, once
 from mpi_pgd.data.labels import merged
@@ -32,10 +34,7 @@ def own_model(problem: Problem, shard: MemoryShard, weight: float) -> tuple[Obje
     comm, chosen = problem.comm, problem.settings
     with agreement(comm):
         function, init = load(chosen.model), beside(chosen.model, "init")
-    theirs = comm.allgather(function.__module__)  # it has the digest of a file
-    with agreement(comm):
-        if theirs[0] != theirs[comm.rank]:
-            raise InputError(f"{chosen.model} is another one on rank {comm.rank} than on rank 0: expected one file for all ranks")
+    same_everywhere(comm, chosen.model, function)
     facts = merged(comm.allgather(shard.labels.facts()))
     form, start = once(comm, None, lambda: begun(init(problem.table.features, facts)))
     task = ModelTask(function, chosen.model, form)
@@ -47,6 +46,14 @@ def own_model(problem: Problem, shard: MemoryShard, weight: float) -> tuple[Obje
             task.rehearse(query.point, first, np.empty(task.layout.width))
     terms = [made(term, chosen) for term in PENALTIES.values()]
     return ModelObjective(problem.rows, weight, start, terms), {Ask.GRADIENT: task}
+
+
+def same_everywhere(comm: MPI.Intracomm, text: str, function: Callable[..., Any]) -> None:
+    """Refuse a function that is not the same on all ranks; ``text`` names it. Collective."""
+    theirs = comm.allgather(function.__module__)  # it has the digest of a file
+    with agreement(comm):
+        if theirs[0] != theirs[comm.rank]:
+            raise InputError(f"{text} is another one on rank {comm.rank} than on rank 0: expected one file for all ranks")
 
 
 def begun(weights: Any) -> tuple[Any, Vector]:

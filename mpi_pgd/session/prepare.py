@@ -9,8 +9,7 @@ from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
 from mpi_pgd.engine.loop import Mode, StopFlags, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
-from mpi_pgd.losses import LOSSES
-from mpi_pgd.options import made
+from mpi_pgd.losses import loss_of
 from mpi_pgd.session.descend import descend, sums_of
 from mpi_pgd.session.inspect import Problem
 
@@ -21,7 +20,7 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     Raises:
         InputError: values are so large or small that their squares can't be held.
     """
-    features, loss = problem.table.features, made(LOSSES[problem.settings.loss], problem.settings)
+    features, loss = problem.table.features, loss_of(problem.settings)
     seen = np.concatenate([shard.first_row(), shard.peaks, [shard.heaviest, shard.farthest]])
     problem.comm.Allreduce(MPI.IN_PLACE, seen, MPI.MAX)  # the first row is that of whoever has read it
     first, peak, (heaviest, farthest) = np.split(seen, [len(shard.peaks), 2 * len(shard.peaks)])

@@ -3,16 +3,18 @@
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.labels import BALANCED, merged
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Mode
 from mpi_pgd.engine.sums import Partial
 from mpi_pgd.errors import InputError
-from mpi_pgd.losses import LOSSES
+from mpi_pgd.losses import LOSSES, Loss, loss_of
 from mpi_pgd.losses.targets import Targets
-from mpi_pgd.options import made
 from mpi_pgd.session.inspect import Problem
+
+TRIED = 64  # rows that a user's loss is tried on
 
 
 def settle(problem: Problem, mode: Mode, shard: MemoryShard) -> None:
@@ -25,7 +27,7 @@ def settle(problem: Problem, mode: Mode, shard: MemoryShard) -> None:
     """
     chosen, comm = problem.settings, problem.comm
     facts = merged(comm.allgather(shard.labels.facts()))
-    targets = Targets() if chosen.model else made(LOSSES[chosen.loss], chosen).labels(facts)  # a model reads what there is
+    targets = Targets() if chosen.model else _loss(problem, shard).labels(facts)  # a model reads what there is
     shard.encode(targets)
     if problem.init:
         from mpi_pgd.data.warm import check_outputs  # not at start-up, as below
@@ -35,6 +37,23 @@ def settle(problem: Problem, mode: Mode, shard: MemoryShard) -> None:
         shard.weigh(_factors(problem, mode, shard, targets))
     if problem.table.weighted and not _heaviest(problem, shard):
         raise InputError(f"all rows have the weight 0 ({_said(problem)}): expected some above it")
+
+
+def _loss(problem: Problem, shard: MemoryShard) -> Loss:
+    """The one that the settings name; a user's is the same on all ranks, and was tried on some rows. Collective."""
+    comm, chosen = problem.comm, problem.settings
+    if chosen.loss in LOSSES:
+        return loss_of(chosen)
+    from mpi_pgd.losses.user import load
+    from mpi_pgd.session.own import same_everywhere
+
+    with agreement(comm):
+        loss = load(chosen.loss)
+    same_everywhere(comm, chosen.loss, loss.function)
+    with agreement(comm):
+        for piece in shard.pieces[:1]:
+            loss.rehearse(piece.y[..., :TRIED])
+    return loss
 
 
 def _said(problem: Problem) -> str:

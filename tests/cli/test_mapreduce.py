@@ -30,6 +30,10 @@ def fails(X, y):
 def model(w, X, y):
     return fails(X, y), w
 
+def loss(y, eta):
+    fails(y, y)
+    return 0.5 * (eta - y) ** 2, eta - y
+
 def model_init(features, targets):
     return np.ones(features)
 """
@@ -94,6 +98,7 @@ def test_mistakes(comm: MPI.Intracomm, folder: Path, capfd: pytest.CaptureFixtur
         ("client-server", ["mapreduce", "{place}/mine.py:fails"]),
         ("peer-to-peer", ["mapreduce", "{place}/mine.py:fails"]),
         ("client-server", ["fit", "--model", "{place}/mine.py:model"]),
+        ("peer-to-peer", ["fit", "--loss", "{place}/mine.py:loss", "--solver", "nesterov"]),
     ],
 )
 def test_an_exception_on_one_rank_ends_all(library: Library, place: Path, mode: str, words: list[str]) -> None:

@@ -43,6 +43,13 @@ def chance(w, X, y):
 def chance_init(features, targets):
     return np.random.default_rng().normal(size=features)
 
+def logcosh(y, eta):
+    away = eta - y
+    return np.logaddexp(away, -away) - np.log(2), np.tanh(away)
+
+def narrow(y, eta):
+    return eta[:-1], eta
+
 def short(w, X, y):
     return 0.0, w[1:]
 
@@ -168,3 +175,23 @@ def test_mistakes(comm: MPI.Intracomm, data: Path, capfd: pytest.CaptureFixture[
 def test_no_start(weights: Any) -> None:
     with pytest.raises(InputError, match=r"the model's init gave .*: expected finite floats, and one of them at least"):
         begun(weights)
+
+
+@pytest.mark.ranks(1, 2, 3, 5)
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "nesterov"])
+def test_a_loss_of_ones_own_gives_the_same_bits_everywhere(comm: MPI.Intracomm, data: Path, solver: str) -> None:
+    """And the minimum: where the gradient of the mean loss, made here from its definition, is nothing."""
+    text = f"{data / 'mine.py'}:logcosh"
+    results = [fit(data / "d.h5", loss=text, solver=solver, mode=mode, comm=comm, quiet=True) for mode in MODES]
+    alone = fit(data / "d.h5", loss=text, solver=solver, comm=MPI.COMM_SELF, quiet=True)
+    assert {found.record["weights_sha256"] for found in results} == {alone.record["weights_sha256"]}
+    with h5py.File(data / "d.h5") as file:
+        x, y = file["X"][()], file["y"][()]
+    slopes = np.tanh(x @ alone.coef + alone.intercept - y)
+    assert np.abs(np.append(x.T @ slopes, slopes.sum())).max() <= 1e-9 * ROWS
+
+
+@pytest.mark.ranks(2)
+def test_a_loss_that_is_none_is_one_sentence(comm: MPI.Intracomm, data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name, told in (("narrow", "gave losses of shape (63,)"), ("none", "has no function none")):
+        refused(comm, [data / "d.h5", "--loss", f"{data / 'mine.py'}:{name}"], [told], capfd)
