@@ -21,7 +21,7 @@ def _field(place: int, kind: Callable[[float], Any]) -> Any:
 
 
 class Query:
-    """One float64 buffer ``[task | stop | round | bound | snapshot | point]``: what travels, the same on every rank once it has.
+    """One float64 buffer ``[task | stop | round | bound | snapshot | again | point]``: what travels, to be the same on every rank.
 
     ``point`` is where the task, one of the driver's ``tasks``, is to be evaluated: (width,) float64, of the widest of them.
     """
@@ -31,7 +31,8 @@ class Query:
     round: int = _field(2, int)  # how many queries were answered before; one that has to be asked again counts again
     bound: int = _field(3, int)  # how often the bound of the sums has been exchanged when this query is answered
     snapshot: int = _field(4, int)  # updates after which the state is to be kept now, in case that a rank is lost; 0 if it is not
-    HEADER = 5  # numbers before the point
+    again: bool = _field(5, bool)  # it is the one before, whose sums were void, as a block was above their bound
+    HEADER = 6  # numbers before the point
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self.tasks = list(tasks)

@@ -57,15 +57,17 @@ class Sums:
     def __init__(self, query: Query, blocks: int, order_free: bool = True) -> None:
         widths = [0 if task.varies else task.layout.width for task in query.tasks]
         self._places = np.cumsum([0, *widths])
-        self.peaks = np.zeros(sum(widths))  # those of all partials, one after the other
+        self.peaks = np.zeros(sum(widths))  # those of all partials, one after the other, but of those that vary
         self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
         views = np.split(self.peaks, np.cumsum(widths)[:-1])
         tasks = zip(query.tasks, widths, views, strict=True)
-        self._partials = [Partial(width, blocks, order_free, view, task.layout.halves()) for task, width, view in tasks]
         self.blocks, self.order_free = blocks, order_free
-        self._point = np.zeros(0)
+        self._partials = [self._partial(width, view, task.layout.halves()) for task, width, view in tasks]
         self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
         self._version = 0
+
+    def _partial(self, width: int, peaks: Vector | None = None, halves: Halves = ()) -> "Partial":
+        return Partial(width, self.blocks, self.order_free, peaks, halves, self.peaks)
 
     def rebound(self) -> None:
         """Take the bound from ``peaks``, which are the same on every rank."""
@@ -75,26 +77,24 @@ class Sums:
 
     def begin(self, query: Query, maximum: Callable[[Vector], None]) -> "Partial":
         """The partial for the answer to ``query``, empty; before, the bound is exchanged if the query says so. Collective then."""
-        exchanged = query.bound != self._version
-        if exchanged:
+        if query.bound != self._version:
             maximum(self.peaks)
             self.rebound()
             self._version = query.bound
-        partial = self._varying(query, exchanged, maximum) if query.task.varies else self._partials[query.number]
+        partial = self._varying(query, maximum) if query.task.varies else self._partials[query.number]
         if query.task.bound is not None and not partial.bounded:
             self._foresee(partial, query)
         partial.clear()
         return partial
 
-    def _varying(self, query: Query, exchanged: bool, maximum: Callable[[Vector], None]) -> "Partial":
+    def _varying(self, query: Query, maximum: Callable[[Vector], None]) -> "Partial":
         """A new partial for each answer, of the length that the query asks for; the same for one that is answered again."""
-        again, self._point = exchanged and np.array_equal(query.point, self._point), query.point.copy()
-        partial = self._partials[query.number]
-        if again:
+        partial, width = self._partials[query.number], query.task.layout.width
+        if not query.again or partial.width != width:  # who was late has that of another answer
+            partial = self._partials[query.number] = self._partial(width)
+        if query.again:
             maximum(partial.peaks)
             partial.rebound()
-        else:
-            partial = self._partials[query.number] = Partial(query.task.layout.width, self.blocks, self.order_free)
         return partial
 
     def _foresee(self, partial: "Partial", query: Query) -> None:
@@ -112,9 +112,10 @@ class Sums:
         """What whoever updates does with reduced sums: judge them, or have the query answered again with another bound."""
         partial, task = self._partials[query.number], query.task
         query.round += 1
-        if not partial.redo:
+        query.again = partial.redo
+        if not query.again:
             judge(partial, query)
-        if partial.redo or partial.stale or (task.uneven and partial.order_free):
+        if query.again or partial.stale or (task.uneven and partial.order_free):
             query.bound += 1
 
 
@@ -123,11 +124,19 @@ class Partial:
 
     ``width`` is the length of a block's vector, and ``blocks`` the number of them over all ranks. If ``order_free``, each is split,
     so that the order of the sums does not matter; else they are just added. ``peaks`` (width,) are the largest magnitudes of each
-    number over this rank's blocks since ``clear``. It is ``bounded`` once the bound was taken from some. ``halves`` are those of
-    ``Layout.halves``.
+    number over this rank's blocks since ``clear``; ``all_peaks`` those of all partials of its ``Sums``. It is ``bounded`` once the
+    bound was taken from some. ``halves`` are those of ``Layout.halves``.
     """
 
-    def __init__(self, width: int, blocks: int, order_free: bool = True, peaks: Vector | None = None, halves: Halves = ()) -> None:
+    def __init__(
+        self,
+        width: int,
+        blocks: int,
+        order_free: bool = True,
+        peaks: Vector | None = None,
+        halves: Halves = (),
+        all_peaks: Vector | None = None,
+    ) -> None:
         self.width, self.order_free, self._halves = width, order_free, halves
         self._bits = max(1, int(blocks - 1).bit_length()) + 1
         self.buffer = np.zeros((2 if order_free else 1) * width + len(Vote))
@@ -144,6 +153,7 @@ class Partial:
         self._ones, self._sum = np.ones(places), np.empty(stride)
         self._used = self._rows = 0
         self.peaks = np.zeros(width) if peaks is None else peaks
+        self.all_peaks = self.peaks if all_peaks is None else all_peaks
         self._bound, self._near = np.zeros(width), np.zeros(width)
         # As large as the ring: numpy would make a temporary array to stretch a row over it, in every round.
         self._first, self._second = (np.zeros_like(self._ring if order_free else self._scratch) for _ in range(2))

@@ -7,7 +7,7 @@ workers, there with the late ones' rows left out.)
 Each query that the server sends is answered by one partial, and a worker gets no other query before it has answered. So messages
 never queue up, and a worker that is late skips rounds: it holds no driver and misses nothing. What the ranks did together is done
 by messages, as somebody may be late: the peaks of the order-free sums go to the server with each partial, and come back with
-the first query that a worker gets after they were exchanged. All queries are of one task.
+the first query that a worker gets after they were exchanged.
 """
 
 from collections.abc import Sequence
@@ -52,140 +52,149 @@ class Replicated:
 
     def maximum(self, vector: Vector) -> None:
         """What came with the partials, and with the query."""
-        vector[:] = self._side.peaks
+        self._side.maximum(vector)
 
 
 class _Message:
-    """``[partial | peaks]`` or ``[query | peaks]`` on the wire, the last only for those who lack this version of the bound."""
+    """``[peaks | partial]`` or ``[query | all peaks | peaks of a partial that varies]`` on the wire.
 
-    def __init__(self, content: int, peaks: int) -> None:
-        self.whole = np.zeros(content + peaks)
-        self.content, self.peaks = np.split(self.whole, [content])
+    In the latter the peaks are for those who lack this version of the bound, the last only for an answer that is asked for again.
+    """
 
-    def fits(self, content: int, peaks: int) -> bool:
-        return (len(self.content), len(self.peaks)) == (content, peaks)
+    def __init__(self) -> None:
+        self._room = np.empty(0)  # for the longest so far
 
+    def write(self, *parts: Vector) -> Vector:
+        """One text of all parts."""
+        text = self._of(sum(map(len, parts)))
+        return np.concatenate(parts, out=text)
 
-def _sizes(partial: Partial) -> tuple[int, int]:
-    """Of a partial's message: plain sums have no use for peaks."""
-    return len(partial.buffer), partial.width if partial.order_free else 0
+    def receive(self, comm: MPI.Intracomm, source: int, tag: int, status: MPI.Status) -> Vector:
+        """The next text, however long it is."""
+        comm.Probe(source, tag, status)
+        text = self._of(status.Get_count(MPI.DOUBLE))
+        comm.Recv(text, status.source, tag)
+        return text
+
+    def _of(self, length: int) -> Vector:
+        if length > len(self._room):
+            self._room = np.empty(length)
+        return self._room[:length]
 
 
 class _Worker:
     def __init__(self, comm: MPI.Intracomm) -> None:
-        self.comm = comm
-        self.answer = _Message(0, 0)
+        self.comm, self.status = comm, MPI.Status()
+        self.answer, self.asked = _Message(), _Message()
+        self.peaks = np.empty(0)  # that came with the query, and were not taken yet
 
     def open(self) -> None:
         """Nothing has been sent."""
 
     def step(self, partial: Partial, update: Update, query: Query) -> None:
-        sizes = _sizes(partial)
-        if not self.answer.fits(*sizes):
-            self.answer, self.asked = _Message(*sizes), _Message(len(query.buffer), sizes[1])
-            self.peaks = self.asked.peaks
-        self.answer.content[:] = partial.buffer
-        self.answer.peaks[:] = partial.peaks[: sizes[1]]
-        self.comm.Send(self.answer.whole, 0, PARTIAL)
-        self.comm.Recv(self.asked.whole, 0, QUERY)
-        query.buffer[:] = self.asked.content
+        self.comm.Send(self.answer.write(_peaks(partial), partial.buffer), 0, PARTIAL)
+        text = self.asked.receive(self.comm, 0, QUERY, self.status)
+        query.buffer[:], self.peaks = np.split(text, [len(query.buffer)])
+
+    def maximum(self, vector: Vector) -> None:
+        """In the order in which they came."""
+        vector[:], self.peaks = np.split(self.peaks, [len(vector)])
+
+
+def _peaks(partial: Partial) -> Vector:
+    """Plain sums have no use for any."""
+    return partial.peaks if partial.order_free else partial.peaks[:0]
 
 
 class _Server:
+    """Its own peaks are those over all blocks, as soon as it has the partials."""
+
     def __init__(self, comm: MPI.Intracomm, ledger: Ledger) -> None:
         self.comm, self.ledger = comm, ledger
-        self.status = MPI.Status()
-        self.answer = _Message(0, 0)
+        self.status, self.answer = MPI.Status(), _Message()
+        self.messages: list[_Message] = []
         self.open()
 
     def open(self) -> None:
         self.ledger.open()
-        self.version = 0
+        self.version, self.peaks = 0, np.empty(0)  # as exchanged last
         self.versions = [0] * len(self.ledger.groups)
         self.sent: dict[int, tuple[MPI.Request, _Message]] = {}  # by worker, until it has answered
         self.missed = np.zeros(len(Vote))
 
     def step(self, partial: Partial, update: Update, query: Query) -> None:
-        if not self.answer.fits(*_sizes(partial)):
-            self._fit(partial, query)
         self._collect(partial)
         update()
         if query.stop or query.snapshot:  # what follows is done by all together
             self._await()
         idle = self.ledger.turn()
-        self._write(query)
+        self._write(partial, query)
         for worker in idle:
             self._send(worker)
         if query.stop:
             self._part()
 
-    def _fit(self, partial: Partial, query: Query) -> None:
-        content, width = _sizes(partial)
-        self.answer = _Message(content, width)
-        self.peaks, self.largest = np.zeros(width), np.zeros(width)  # as exchanged last; of this round
-        self.messages = [_Message(len(query.buffer), width)]
-        # Plain sums depend on the order: then that of the groups, not that of arrival.
-        self.held = np.zeros((0 if partial.order_free else max(self.ledger.groups) + 1, content))
+    def maximum(self, vector: Vector) -> None:
+        """Nothing else is known of them."""
 
     def _collect(self, partial: Partial) -> None:
         """Add up one partial of each group."""
-        self.largest[:] = 0.0
+        # Plain sums depend on the order: then that of the groups, not that of arrival.
+        held: dict[int, Vector] = {}
         while self.ledger.missing:
-            worker = self._receive()
-            if self.ledger.take(worker):
-                self._count(worker, partial)
+            worker, text = self._receive()
+            if not self.ledger.take(worker):
+                self._miss(text)
+                if self.ledger.wanted(worker):
+                    self._send(worker)
                 continue
-            self._miss()
-            if self.ledger.wanted(worker):
-                self._send(worker)
-        for sums in self.held:
-            partial.buffer += sums
+            peaks, sums = np.split(text, [-len(partial.buffer)])
+            if partial.order_free:
+                partial.buffer += sums
+                np.maximum(partial.peaks, peaks, out=partial.peaks)
+            else:
+                held[self.ledger.groups[worker]] = sums.copy()
+        for group in sorted(held):
+            partial.buffer += held[group]
         partial.votes += self.missed
         self.missed[:] = 0.0
-
-    def _count(self, worker: int, partial: Partial) -> None:
-        if len(self.held):
-            self.held[self.ledger.groups[worker]] = self.answer.content
-        else:
-            partial.buffer += self.answer.content
-        np.maximum(self.largest, self.answer.peaks, out=self.largest)
 
     def _await(self) -> None:
         """Until nobody is late."""
         while self.ledger.owing:
-            self.ledger.take(self._receive())
-            self._miss()
+            worker, text = self._receive()
+            self.ledger.take(worker)
+            self._miss(text)
 
-    def _miss(self) -> None:
-        self.missed[CARRIED] += self.answer.content[-len(Vote) :][CARRIED]
+    def _miss(self, text: Vector) -> None:
+        """A partial that is late, and may be the answer to another task: the votes are its end."""
+        self.missed[CARRIED] += text[-len(Vote) :][CARRIED]
 
-    def _receive(self) -> int:
+    def _receive(self) -> tuple[int, Vector]:
         """From whoever comes first. Its query has arrived, as it was answered, so nothing reads that message any more."""
-        self.comm.Recv(self.answer.whole, MPI.ANY_SOURCE, PARTIAL, self.status)
+        text = self.answer.receive(self.comm, MPI.ANY_SOURCE, PARTIAL, self.status)
         worker = self.status.source - 1
         if worker in self.sent:  # the first query was broadcast
             self.sent.pop(worker)[0].Wait()
-        return worker
+        return worker, text
 
-    def _write(self, query: Query) -> None:
+    def _write(self, partial: Partial, query: Query) -> None:
         """The newest query, into a message that is under way to nobody."""
         reading = [message for request, message in self.sent.values() if not request.Test()]
         free = [message for message in self.messages if all(message is not other for other in reading)]
         if not free:
-            free = [_Message(len(query.buffer), len(self.peaks))]
+            free = [_Message()]
             self.messages += free
-        self.asked = free[0]
         if query.bound != self.version:
-            self.version = query.bound
-            self.peaks[:] = self.largest
-        self.asked.content[:] = query.buffer
-        self.asked.peaks[:] = self.peaks
+            self.version, self.peaks = query.bound, partial.all_peaks.copy()
+        again = partial.peaks if query.again and query.task.varies else partial.peaks[:0]
+        self.asked, self.length = free[0], len(query.buffer)
+        self.text = self.asked.write(query.buffer, self.peaks, again)
 
     def _send(self, worker: int) -> None:
-        message = self.asked
-        text = message.content if self.versions[worker] == self.version else message.whole
+        text = self.text[: self.length] if self.versions[worker] == self.version else self.text
         self.versions[worker] = self.version
-        self.sent[worker] = self.comm.Isend(text, worker + 1, QUERY), message
+        self.sent[worker] = self.comm.Isend(text, worker + 1, QUERY), self.asked
         self.ledger.give(worker)
 
     def _part(self) -> None:

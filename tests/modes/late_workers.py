@@ -17,22 +17,20 @@ from mpi_pgd.engine.block import Block, Blocks
 from mpi_pgd.engine.loop import Driver, Observer, Update, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Partial, Sums, Vote
-from mpi_pgd.engine.tasks import Ask, GradientTask, Layout
+from mpi_pgd.engine.tasks import Layout
 from mpi_pgd.modes.client_server import ClientServer
 from mpi_pgd.modes.replicas import share_out
 from mpi_pgd.modes.replicated import Replicated
-from mpi_pgd.options import made
 from mpi_pgd.session.descend import stop_flags
 from mpi_pgd.session.inspect import inspect_files
 from mpi_pgd.session.load import load_rows
-from mpi_pgd.session.model import objective
+from mpi_pgd.session.model import choose_solver, objective, tasks_of
 from mpi_pgd.session.prepare import take_moments
-from mpi_pgd.solvers import SOLVERS
 
 FEATURES = 200_000  # of the wide case: messages of megabytes, which no library sends before they are received
 
 
-class Late(Observer):
+class Late:
     """A mode around a mode: workers arrive late, at random; the last one, now and then, by many rounds, or always."""
 
     def __init__(self, comm: MPI.Intracomm, mode: ClientServer | Replicated, mean: float, always: bool, seed: int) -> None:
@@ -40,21 +38,22 @@ class Late(Observer):
         self.stuck = (1.0 if always else 0.1) * (comm.rank == comm.size - 1)
         self.random = np.random.Generator(np.random.PCG64([seed, comm.rank]))
         self.comm, self.exchanges = comm, 0
-        self.sums: Sums | None = None
+        self.lengths: set[int] = set()  # of partials
+        self.again = 0  # queries that were asked again, of a task that varies
         self.bounds: dict[int, bytes] = {}  # by round
-
-    def began(self, query: Query) -> None:
-        assert self.sums
-        self.bounds[query.round] = self.sums.exchanged.tobytes()
 
     def open(self, driver: Driver, query: Query) -> None:
         self.mode.open(driver, query)
         self.bounds.clear()
+        self.lengths.clear()
 
     def step(self, partial: Partial, update: Update, query: Query) -> None:
         if self.mean:
             sleep(self.random.exponential(self.mean) + 30 * self.mean * (self.random.random() < self.stuck))
+        self.bounds[query.round] = partial._bound.tobytes()
+        self.lengths.add(len(partial.buffer))
         self.mode.step(partial, update, query)
+        self.again += query.again and query.task.varies
 
     def maximum(self, vector: Vector) -> None:
         self.exchanges += 1
@@ -89,15 +88,16 @@ def fit(
     shard = load_rows(problem, mode)
     setup = take_moments(problem, late, shard, stop_flags(perf_counter()))  # type: ignore[arg-type]
     chosen, goal = problem.settings, objective(problem, setup)
-    task = GradientTask(goal.loss, problem.table.features, problem.partition.block_rows)
-    query = Query([task])
-    late.sums = sums = Sums(query, problem.partition.blocks, chosen.sums == "order-free")
-    solver = made(SOLVERS[chosen.solver], chosen)
-    driver = FitDriver(goal, {Ask.GRADIENT: task}, solver, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
+    solver = choose_solver(problem, goal).solver
+    tasks = tasks_of(problem, goal, solver)
+    query = Query(list(tasks.values()))
+    sums = Sums(query, problem.partition.blocks, chosen.sums == "order-free")
+    driver = FitDriver(goal, tasks, solver, chosen.rounds, chosen.tol, lambda *_: None, History(perf_counter()))
     late.exchanges = 0
-    rounds(late, shard, sums, driver, query, [Restless(sums.order_free), late], lambda: (False, signalled))
+    rounds(late, shard, sums, driver, query, [Restless(sums.order_free)], lambda: (False, signalled))
     late.check()
-    return {"status": str(driver.status), "rounds": driver.rounds, "bits": bits(comm, query.point), "exchanges": late.exchanges}
+    found = {"status": str(driver.status), "rounds": driver.rounds, "bits": bits(comm, query.point)}
+    return found | {"exchanges": late.exchanges, "lengths": len(late.lengths), "again": late.again}
 
 
 class WideTask:

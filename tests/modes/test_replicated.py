@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
 from mpi_pgd.data.make import make
@@ -16,6 +18,25 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Rows without noise: the gradient goes down to nothing, and the bound of the sums has to follow it."""
     path = tmp_path_factory.mktemp("rows") / "exact.h5"
     make(path, 6000, 8, condition=30.0, noise=0.0, seed=3)
+    return str(path)
+
+
+# What asks for several tasks; of how many lengths their partials are at least, and how often one that varies is asked for again.
+SEVERAL: dict[str, tuple[dict[str, Any], int, int]] = {
+    "refined": ({"loss": "squared", "solver": "newton"}, 3, 0),
+    "metric": ({"loss": "poisson", "solver": "lbfgs"}, 2, 0),
+    "lasso": ({"loss": "squared", "solver": "newton", "l1": 0.02, "weights": "heavy"}, 3, 1),
+    "bent lasso": ({"loss": "poisson", "solver": "newton", "l1": 0.02, "weights": "heavy"}, 3, 3),
+}
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Rows whose targets suit all losses, and weights that no bound foresees."""
+    path = tmp_path_factory.mktemp("rows") / "counts.h5"
+    make(path, 700, 200, condition=30.0, loss="poisson", seed=3)
+    with h5py.File(path, "a") as file:
+        file["heavy"] = 1e4 * (1.0 + np.arange(700) % 3)
     return str(path)
 
 
@@ -86,7 +107,7 @@ def test_a_late_worker_gets_the_newest_order_while_it_can_still_be_first() -> No
 @pytest.mark.ranks(3, 4, 5, 7)
 def test_late_workers_change_no_bit(comm: Any, exact: str) -> None:
     ranks, replicas = comm.size, [1, 2] if comm.size == 3 else [2, 3]
-    found = race(comm, replicas, data=comm.bcast(exact), rounds=200)
+    found = race(comm, replicas, data=comm.bcast(exact), rounds=200, solver="nesterov")
     assert found["none"]["status"] == "converged"
     assert found["none"]["exchanges"] > 50  # orders with a new bound, which a late worker is bound to miss
     for count in replicas:
@@ -98,10 +119,23 @@ def test_late_workers_change_no_bit(comm: Any, exact: str) -> None:
         assert (sum(one["dropped"]) > 0) == (count > 1)
 
 
+@pytest.mark.ranks(5)
+@pytest.mark.parametrize("name", SEVERAL)
+def test_late_workers_answer_several_tasks(comm: Any, counts: str, name: str) -> None:
+    """A late partial is of another length than what is expected by then, and its worker has not seen the tasks between."""
+    options, lengths, again = SEVERAL[name]
+    found = race(comm, [2], data=comm.bcast(counts), rounds=40, **options)
+    assert (found["none"]["lengths"] >= lengths, found["none"]["again"] >= again) == (True, True), found["none"]
+    assert {key: found["2"][key] for key in found["none"]} == found["none"]
+    assert sum(found["2"]["dropped"]) > 0
+
+
 @pytest.mark.ranks(7)
 def test_plain_sums_are_added_in_the_order_of_the_groups(comm: Any, exact: str) -> None:
     # Whoever was first of each group, and whichever group was first.
-    found, again = (race(comm, [2], data=comm.bcast(exact), rounds=40, sums="plain", mean=mean) for mean in (0.001, 0.0005))
+    found, again = (
+        race(comm, [2], data=comm.bcast(exact), rounds=40, sums="plain", solver="nesterov", mean=mean) for mean in (0.001, 0.0005)
+    )
     assert found["2"]["bits"] == again["2"]["bits"]
     assert found["2"]["rounds"] == 40
 
@@ -109,7 +143,7 @@ def test_plain_sums_are_added_in_the_order_of_the_groups(comm: Any, exact: str) 
 @pytest.mark.ranks(4)
 def test_a_signal_counts_though_the_sums_beside_it_do_not(comm: Any, exact: str) -> None:
     # The last worker alone is told to stop, and is never first: only the votes of its dropped partials can end it.
-    found = race(comm, [3], data=comm.bcast(exact), rounds=1_000_000, tol=0, signal=3, mean=0.0003)
+    found = race(comm, [3], data=comm.bcast(exact), rounds=1_000_000, tol=0, solver="nesterov", signal=3, mean=0.0003)
     assert found["3"]["status"] == "stopped by signal"
     assert found["3"]["counted"][2] == 0
 
