@@ -40,13 +40,13 @@ class Mutant(NamedTuple):
 
 MUTANTS = [
     # The numbers
-    Mutant("losses/squared.py", "sums[1] *= 0.5", "sums[1] *= 5.0", LETTER, "minimum"),
-    Mutant("losses/squared.py", "1.0 - 2 * value / variance", "1.0 - 3 * value / variance", LETTER, "letter"),
+    Mutant("losses/squared.py", "np.multiply(value, 0.5, value)", "np.multiply(value, 5.0, value)", LETTER, "minimum"),
+    Mutant("losses/squared.py", "1.0 - value / null", "1.0 - 3 * value / null", LETTER, "letter"),
     Mutant("penalties/total.py", "0.5 * float(np.dot(weights, out))", "5.0 * float(np.dot(weights, out))", LETTER, "minimum"),
     Mutant("penalties/total.py", "np.multiply(weights, self.curvature, out=out)", "out[:] = 0.0", LETTER, "minimum"),
-    Mutant("drivers/objective.py", 'value = float(sums["value"] / self.rows)', 'value = float(sums["value"])', LETTER, "minimum"),
+    Mutant("drivers/objective.py", 'value = float(sums["value"] / weight)', 'value = float(sums["value"])', LETTER, "minimum"),
     Mutant("drivers/objective.py", "slopes /= self.scaling.scale", "slopes *= self.scaling.scale", LETTER, "letter"),
-    Mutant("drivers/objective.py", "centre - np.dot(self.scaling.mean[:p], point[:p])", "centre", LETTER, "letter"),
+    Mutant("drivers/objective.py", "centre[number] - np.dot(mean[:p], weights[number])", "centre[number]", LETTER, "letter"),
     Mutant("drivers/fit.py", "query.point[: len(self.best)] = self.best", "pass", LETTER, "diverged"),
     Mutant("drivers/fit.py", "idle and self._smallest <= self._lowest[3]:", "idle:", ("drivers/test_fit.py",)),
     Mutant("drivers/moments.py", "if self._passes == 2:", "if self._passes == 1:", ("drivers/test_moments.py",)),
@@ -65,8 +65,8 @@ MUTANTS = [
     ),
     Mutant(
         "data/partition.py",
-        "self.blocks * (worker + 1) // workers)",
-        "self.blocks * (worker + 1) // workers - 1)",
+        "for number in (worker, worker + 1))",
+        "for number in (worker, worker))",
         ("data/test_partition.py",),
     ),
     Mutant("comm/schedules.py", "step < ranks - 1)", "step < ranks)", ("comm/test_schedules.py",)),
