@@ -1,0 +1,98 @@
+"""The Hessian of the losses, of all rows, of some, and among some of the columns, against its definition."""
+
+import numpy as np
+import pytest
+
+from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.columns import ColumnsTask
+from mpi_pgd.engine.hessian import HessianTask, unpacked
+from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.losses import LOSSES, Loss
+
+ROWS, FEATURES = 90, 5
+SHARES = np.array([[0.3, -0.2, 0.1, 0.0, 0.4], [0.1, 0.2, -0.3, 0.2, 0.0], [0.0, 0.1, 0.1, -0.4, 0.2]])
+
+
+def block(loss: str, weighted: bool, start: int = 0) -> Block:
+    """Rows about means that are far from 0, one column constant."""
+    draw = np.random.default_rng(8)
+    x = draw.normal([3.0, -70.0, 0.0, 1.0, 5.0], [1.0, 20.0, 1e-2, 0.5, 0.0], size=(ROWS, FEATURES))
+    y = draw.integers(0, 3, ROWS).astype(float) if loss == "softmax" else (draw.random(ROWS) < 0.4).astype(float)
+    beside = (draw.random(ROWS), draw.normal(size=ROWS)) if weighted else (None, None)
+    return Block(x, y, *beside, start=start)
+
+
+def scaling(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    deviation = x.std(axis=0)
+    return x.mean(axis=0), np.where(deviation > 0, deviation, np.inf)
+
+
+def exactly(loss: Loss, rows: Block, w: np.ndarray, c: np.ndarray, taken: slice) -> np.ndarray:
+    """Z'hZ for each pair of outputs, with a column of ones: (k, p + 1, k, p + 1)."""
+    mean, scale = scaling(rows.x)
+    z = np.column_stack([(rows.x - mean) / scale, np.ones(ROWS)])[taken]
+    eta = (w @ rows.x.T + c[:, None] + (0.0 if rows.offset is None else rows.offset))[:, taken].copy()
+    k, count = len(w), eta.shape[1]
+    h, room = np.empty((k * (k + 1) // 2, count)), np.empty((loss.rooms, count))
+    y = rows.y[taken]
+    loss.curvatures(y, eta if k > 1 else eta[0], h if k > 1 else h[0], room)
+    weights = np.ones(count) if rows.weights is None else rows.weights[taken]
+    whole = np.empty((k, FEATURES + 1, k, FEATURES + 1))
+    for (one, other), bend in zip(zip(*np.triu_indices(k), strict=True), h, strict=True):
+        whole[one, :, other] = whole[other, :, one] = z.T @ ((bend * weights)[:, None] * z)
+    return whole
+
+
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ["squared", "logistic", "softmax"])
+def test_the_hessian_is_that_of_its_definition(name: str, weighted: bool, every: int) -> None:
+    """Of every so many rows of the table, wherever the block begins in it."""
+    loss, rows = LOSSES[name](), block(name, weighted, start=6)
+    k = 3 if name == "softmax" else 1
+    w, c = SHARES[:k], np.array([0.2, -0.1, 0.3])[:k]
+    mean, scale = scaling(rows.x)
+    task = HessianTask(loss, mean, scale, ROWS, np.zeros(0), np.ones(FEATURES + 1), True, k, every)
+    out = np.full(task.layout.width, np.nan)
+    task.bind(np.append(w, c))(rows, out)
+    parts = task.layout.split(out)
+    taken = slice(-6 % every, None, every)
+    counted = np.ones(ROWS) if rows.weights is None else rows.weights
+    assert float(parts["weight"]) == pytest.approx(counted[taken].sum(), rel=1e-12)
+    found = unpacked(parts["hessian"], k, FEATURES)
+    wanted = exactly(loss, rows, w, c, taken)
+    order = np.arange(k * (FEATURES + 1)).reshape(k, FEATURES + 1)
+    order = np.concatenate([order[:, :FEATURES].ravel(), order[:, FEATURES:].ravel()])
+    np.testing.assert_allclose(found, wanted.reshape(len(order), -1)[np.ix_(order, order)], rtol=1e-10, atol=1e-10)
+    plain, gradient = GradientTask(loss, FEATURES, ROWS, k), np.empty(k * (FEATURES + 1) + 1)
+    plain.bind(np.append(w, c))(rows, gradient)
+    assert out[: len(gradient)].tobytes() == gradient.tobytes()  # of all rows, to the same bits
+
+
+def test_a_block_without_a_row_of_the_sample_adds_nothing() -> None:
+    rows = block("squared", weighted=False, start=1)
+    mean, scale = scaling(rows.x)
+    task = HessianTask(LOSSES["squared"](), mean, scale, ROWS, np.zeros(0), np.ones(FEATURES), False, 1, 1000)
+    out = np.full(task.layout.width, np.nan)
+    task.bind(np.zeros(FEATURES + 1))(rows, out)
+    assert not task.layout.split(out)["hessian"].any()
+    assert out[-1] == 0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("columns", "new"), [([3, 1], 2), ([5, 0, 2, 4], 2), ([2], 1), ([], 0)])
+def test_columns_are_a_part_of_the_hessian(columns: list[int], new: int, weighted: bool) -> None:
+    """Number 5, the number of features, is the column of ones."""
+    loss, rows = LOSSES["logistic"](), block("logistic", weighted)
+    w, c = SHARES[:1], np.array([0.2])
+    mean, scale = scaling(rows.x)
+    task = ColumnsTask(loss, mean, scale, ROWS, np.zeros(FEATURES + 2), np.ones(FEATURES + 1), 6)
+    point = np.zeros(task.width)
+    point[: FEATURES + 1] = np.append(w, c)
+    point[FEATURES + 1 : FEATURES + 3 + len(columns)] = [new, len(columns), *columns]
+    mapped = task.bind(point)
+    out = np.full(task.layout.width, np.nan)
+    mapped(rows, out)
+    wanted = exactly(loss, rows, w, c, slice(None))[0, :, 0][np.ix_(columns[:new], columns)]
+    np.testing.assert_allclose(task.layout.split(out)["columns"], wanted, rtol=1e-10, atol=1e-10)
+    assert len(task.bound) == task.layout.width

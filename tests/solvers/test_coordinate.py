@@ -1,0 +1,56 @@
+"""Coordinate descent against the conditions of an optimum, in every corner of a penalty."""
+
+import numpy as np
+import pytest
+
+from mpi_pgd.penalties.entries import Entries
+from mpi_pgd.penalties.groups import Groups
+from mpi_pgd.penalties.nonsmooth import Nonsmooth
+from mpi_pgd.solvers.coordinate import Model
+
+SIZE = 24
+FREE = np.full(SIZE, np.inf)
+ROUGH: dict[str, Nonsmooth] = {
+    "lasso": Entries(0.4, np.ones(SIZE), -FREE, FREE),
+    "factors": Entries(0.4, np.arange(SIZE) / 10, -FREE, FREE),
+    "not negative": Entries(0.0, np.ones(SIZE), np.zeros(SIZE), FREE),
+    "bounds": Entries(0.2, np.ones(SIZE), np.full(SIZE, -0.3), np.full(SIZE, 0.2)),
+    "groups": Groups(0.3, np.sqrt(np.full(SIZE // 3, 3.0)), np.arange(SIZE) // 3),
+}
+
+
+def problem(correlation: float, free: int) -> tuple[np.ndarray, np.ndarray]:
+    """A Hessian and a gradient, with so many unknowns more that nothing holds."""
+    draw = np.random.default_rng(4)
+    z = np.sqrt(1 - correlation) * draw.normal(size=(200, SIZE + free)) + np.sqrt(correlation) * draw.normal(size=(200, 1))
+    return z.T @ z / 200, -z.T @ (z[:, :5].sum(axis=1) + draw.normal(size=200)) / 200
+
+
+@pytest.mark.parametrize("free", [0, 1])
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+@pytest.mark.parametrize("name", ROUGH)
+def test_the_minimum_is_found(name: str, correlation: float, free: int) -> None:
+    """From 0, and from somewhere within the bounds: no subgradient is left."""
+    rough, (hessian, gradient) = ROUGH[name], problem(correlation, free)
+    start, found = np.zeros(SIZE + free), []
+    rough.prox(np.random.default_rng(5).normal(size=SIZE + free), 0.0, start)
+    for weights in (np.zeros(SIZE + free), start):
+        slopes = gradient + hessian @ weights
+        after = Model(hessian, slopes, weights, rough).minimise()
+        found.append(after)
+        least = np.empty_like(after)
+        assert rough.distance(after, gradient + hessian @ after, least) < 1e-9
+        assert np.isfinite(rough.value(after))
+    np.testing.assert_allclose(*found, atol=1e-8)
+
+
+def test_zeros_are_zeros() -> None:
+    hessian, gradient = problem(0.0, 0)
+    after = Model(hessian, gradient, np.zeros(SIZE), Entries(0.5, np.ones(SIZE), -FREE, FREE)).minimise()
+    assert 0 < np.count_nonzero(after) < SIZE
+
+
+def test_a_feature_of_zeros_keeps_its_weight() -> None:
+    hessian, gradient = problem(0.0, 0)
+    hessian[:, 3] = hessian[3] = gradient[3] = 0.0
+    assert Model(hessian, gradient, np.zeros(SIZE), ROUGH["lasso"]).minimise()[3] == 0
