@@ -54,6 +54,12 @@ MUTANTS = [
     Mutant("solvers/steps.py", "found = max(found, (half + root) / apart)", "pass", ("solvers/test_steps.py",)),
     Mutant("solvers/momentum.py", "0.0 if steps.grown else self.momentum", "self.momentum * 0.9", LETTER, "letter"),
     Mutant("solvers/nesterov.py", "float(np.dot(gradient, moved)) > 0", "False", LETTER, "letter"),
+    # Losses, penalties, solvers
+    Mutant("losses/logistic.py", "np.multiply(y, -2.0, side)", "np.multiply(y, -1.0, side)", ("losses/test_losses.py",)),
+    Mutant("solvers/working_set.py", "wanted[len(rough.units) :] = True", "pass", ("solvers/test_working_set.py",)),
+    Mutant("solvers/coordinate.py", "known[known * at[: self._known] < 0] = 0.0", "pass", ("solvers/test_coordinate.py",)),
+    Mutant("engine/hessian.py", "part *= root[strip]", "pass", ("engine/test_hessian.py",)),
+    Mutant("engine/columns.py", "h *= block.weights", "pass", ("engine/test_hessian.py",)),
     # The law
     Mutant("engine/sums.py", "np.ldexp(1.5, exponent + self._bits)", "np.ldexp(1.5, exponent - 20)", ("engine/test_sums.py",)),
     Mutant("engine/sums.py", "votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()", "pass", ("engine/test_sums.py",)),

@@ -93,7 +93,7 @@ def test_a_set_that_is_too_small_for_all_that_matters_is_changed(monkeypatch: py
         values.append(state.value)
     assert all(after <= before * (1 + 1e-12) for before, after in itertools.pairwise(values))
     assert np.count_nonzero(state.weights) > 40
-    assert state.value - best < 0.02 * (values[0] - best)
+    assert state.value - best < 0.1 * (values[0] - best)
 
 
 def test_only_new_columns_are_asked_for() -> None:
