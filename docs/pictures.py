@@ -17,11 +17,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PICTURES = HERE / "pictures"
 LECTURE = HERE.parent / "benchmarks" / "lecture.md"
-MADE = ("rows.h5", "--rows", "400000", "--features", "50", "--condition", "100")
+MADE = (
+    ("rows.h5", "--rows", "400000", "--features", "50", "--condition", "100"),
+    ("classes.h5", "--rows", "100000", "--features", "50", "--condition", "1000", "--loss", "logistic"),
+)
 # Of each: the ranks, the words, and the report's pictures.
 RUNS = {
     "run": (4, ("rows.h5", "--rounds", "200", "--delay", "2:3"), ("timeline", "ranks", "convergence")),
     "straggler": (4, ("study", "straggler", "--mean", "0.05", "--rounds", "200"), ("straggler",)),
+    "solvers": (2, ("study", "solvers", "classes.h5", "--loss", "logistic", "--l2", "1e-4"), ("solvers-seconds",)),
     "compare": (2, ("compare", "rows.h5", "--rounds", "30"), ("compare-cost",)),
 }
 LINES = {
@@ -43,7 +47,8 @@ def main(names: list[str]) -> None:
         def run(*words: str) -> None:
             subprocess.run(words, cwd=folder, check=True)
 
-        run(*python, "data", "make", *MADE, "--quiet")
+        for made in MADE:
+            run(*python, "data", "make", *made, "--quiet")
         for name in [name for name in RUNS if not names or name in names]:
             ranks, words, pictures = RUNS[name]
             run(str(Path(sys.executable).parent / "mpirun"), "-n", str(ranks), *python, *words, "--out", name, "--quiet")

@@ -69,7 +69,7 @@ _OF: dict[str, str] = {
     "compare": "bench benchmark race versus modes",
     "scaling": "speedup speed-up strong weak scalability efficiency",
     "network": "ping latency bandwidth net pingpong ping-pong osu",
-    "study": "straggler stragglers",
+    "study": "straggler stragglers solvers",
     "doctor": "check diagnose health diagnostics verify env checkup",
     "report": "plot plots html view show visualize visualise figures",
     "slurm": "sbatch submit srun batch job salloc",

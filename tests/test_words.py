@@ -105,6 +105,8 @@ def test_an_unknown_command_under_mpirun(library: Library, tmp_path: Path) -> No
     [
         (["help"], "usage: mpirun -n N python -m mpi_pgd [fit]"),
         (["help", "compare"], "usage: mpirun -n N python -m mpi_pgd compare"),
+        (["help", "study"], "usage: mpirun -n N python -m mpi_pgd study STUDY"),
+        (["help", "study", "solvers"], "usage: mpirun -n N python -m mpi_pgd study solvers"),
         (["fit", "help"], "usage: mpirun -n N python -m mpi_pgd [fit]"),
     ],
 )

@@ -28,14 +28,15 @@ def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
     first = next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), "0") == "0"
     speaks = first and os.environ.get("SLURM_PROCID", "0") == "0"  # also where srun started worlds of one rank each
     if argv[:1] == ["help"] or (argv[1:2] == ["help"] and argv[0] in COMMANDS):
-        argv = [*(word for word in argv[:2] if word != "help"), "--help"]
+        argv = [*(word for word in argv[:3] if word != "help"), "--help"]
         if argv[0] not in ("--help", *COMMANDS):
             found = f"help was given {argv[0]}{nearest(argv[0], COMMANDS)}: expected one of {', '.join(COMMANDS)}"
             return _refuse(InputError(found)) if speaks else 0
     name = argv[0] if argv and argv[0] in COMMANDS else "fit"
     rest = argv[1:] if argv and argv[0] == name else argv
     if any(word in ("-h", "--help", "--version") for word in rest):
-        return _describe(name if argv and argv[0] == name else "", rest) if first else 0
+        page = next((word for word in rest[:1] if word in STUDIES and STUDIES[word].under == name), name)
+        return _describe(page if argv and argv[0] == name else "", rest) if first else 0
     if COMMANDS[name].ranks and speaks:
         unnoted()
     try:

@@ -12,9 +12,19 @@ from mpi_pgd.study import STUDIES, Command
 if TYPE_CHECKING:
     from mpi_pgd.cli.arguments import Parser
 
+
+def _typed(word: str) -> Command:
+    """The command of a study, or of all that are typed after the same word."""
+    some = {name: command for name, command in STUDIES.items() if command.under == word}
+    if not some:
+        return STUDIES[word]
+    return next(iter(some.values()))._replace(text="; ".join(f"{name}: {command.text}" for name, command in some.items()))
+
+
+STUDYING = tuple(dict.fromkeys(command.under or name for name, command in STUDIES.items()))
 COMMANDS = {
     "fit": Command("fit a model (what is done if no command is given)"),
-    **{command.under or name: command for name, command in STUDIES.items()},
+    **{word: _typed(word) for word in STUDYING},
     "mapreduce": Command("a function of yours on every block of rows, and its results reduced", deaf=True),
     "slurm": Command("a batch script for this problem, with the right srun; or submit it", False),
     "report": Command("a run bundle or a study as one HTML file, with pictures and tables", False),
@@ -24,12 +34,12 @@ COMMANDS = {
 
 def module(name: str) -> Any:
     """That of a command; all studies have one."""
-    return import_module(f"mpi_pgd.cli.{'study' if COMMANDS[name] in STUDIES.values() else name}")
+    return import_module(f"mpi_pgd.cli.{'study' if name in STUDYING or name in STUDIES else name}")
 
 
 def parser(name: str) -> "Parser":
-    """The flags of a command."""
-    made: Parser = module(name).parser(*[name] * (COMMANDS[name] in STUDIES.values()))
+    """The flags of a command, or of a study that is typed after one."""
+    made: Parser = module(name).parser(*[name] * (name in STUDYING or name in STUDIES))
     return made
 
 

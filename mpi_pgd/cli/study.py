@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 
 
 def parser(name: str) -> "Parser":
-    """The flags of a study, or of the first that is typed after the command ``name``."""
+    """The flags of a study; of a command that studies are typed after, which there are."""
     from mpi_pgd.cli.arguments import Parser
 
-    study = load(name if name in STUDIES else next(one for one, command in STUDIES.items() if command.under == name))
+    if name not in STUDIES:
+        there = [f"  {one:<12}{command.text}" for one, command in STUDIES.items() if command.under == name]
+        usage = f"mpirun -n N python -m mpi_pgd {name} STUDY [options]"
+        return Parser(usage, "\n".join([f"studies; each has a page of its own, help {name} STUDY:", *there]))
+    study = load(name)
     made = Parser(study.usage, study.description)
     if study.settings:
         made.add_settings(study.settings)
-    if "rounds" in study.settings:
+    if "rounds" in study.settings and "tol" not in study.settings:
         made.epilog = f"A turn has {study.rounds} rounds unless --rounds says otherwise; it goes on to the last of them (no --tol)."
     for flag in study.flags:
         if flag.kind is bool:

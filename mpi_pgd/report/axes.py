@@ -87,6 +87,33 @@ def logarithmic(axes: "Axes", which: str, values: Iterable[float], show: Any, mo
     axis.set_minor_locator(NullLocator())
 
 
+def labelled(figure: "Figure", axes: "Axes", ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Name each line behind its end, one name above another where they would overlap; the axis gets room for them.
+
+    ``ends`` are (x, y, name, colour), on scales that are set. Nothing may be drawn after it that changes the layout.
+    """
+    size, gap = 12.0, 6.0  # points; a point is a pixel of the figure
+    wide = {text: gap + 0.72 * size * len(text) for _, _, text, _ in ends}
+    figure.draw_without_rendering()  # now the layout is known
+    inside = axes.get_window_extent()
+    places = [(axes.transData.transform((x, y))[0] - inside.x0, wide[text]) for x, y, text, _ in ends]
+    share = max([1.0, *(place / max(inside.width - width, 1.0) for place, width in places)])
+    low, high = axes.get_xlim()
+    scale = axes.xaxis.get_transform()
+    begin, end = scale.transform([low, high])
+    axes.set_xlim(low, scale.inverted().transform([begin + share * (end - begin)])[0])
+    taken: list[tuple[float, float, float]] = []  # left, right, foot
+    spots = sorted((*axes.transData.transform((x, y))[::-1], x, y, text, colour) for x, y, text, colour in ends)
+    for foot, left, x, y, text, colour in spots:
+        right, up = left + wide[text], foot
+        while any(left < end and begin < right and abs(up - at) < 1.15 * size for begin, end, at in taken):
+            up += 1.0
+        taken.append((left, right, up))
+        look: dict[str, Any] = {"color": colour, "va": "center", "fontsize": size, "annotation_clip": False}
+        named = axes.annotate(text, (x, y), (gap, up - foot), textcoords="offset points", **look)
+        named.set_in_layout(False)
+
+
 def numbers_axis(axes: "Axes", values: Iterable[int], label: str = "workers") -> None:
     """Linear with each measured number named, as long as there are few; else by powers of two."""
     from matplotlib.ticker import MaxNLocator

@@ -1,7 +1,7 @@
 """The rounds: what is minimised and how, and all that goes around a round: the clock, balance, delays, snapshots."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple
@@ -10,11 +10,13 @@ from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import FitDriver, Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Source
 from mpi_pgd.engine.loop import Mode, Observer, StopFlags, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
+from mpi_pgd.engine.tasks import Ask, Task
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs
 from mpi_pgd.observers.snapshot import Snapshots
@@ -48,6 +50,14 @@ class Descent(NamedTuple):
         return float(self.query.point[place]) if k == 1 else self.query.point[place : place + k]
 
 
+class Plan(NamedTuple):
+    """What is minimised, and how."""
+
+    goal: Objective
+    tasks: Mapping[Ask, Task]  # all that the solver may ask for
+    choice: Choice  # of it
+
+
 def descend(
     problem: Problem,
     mode: Mode,
@@ -71,15 +81,7 @@ def descend(
         snapshots: makes what keeps the state between rounds, and gives the driver the state to go on from.
     """
     comm, chosen = problem.comm, problem.settings
-    if chosen.model:
-        from mpi_pgd.session.own import own_model  # not at start-up, as those below
-
-        goal, tasks = own_model(problem, shard, setup.weight)
-        choice = choose_solver(problem, goal)
-    else:
-        goal = objective(problem, setup)
-        choice = choose_solver(problem, goal)
-        tasks = tasks_of(problem, goal, choice.solver)
+    goal, tasks, choice = planned(problem, shard, setup)
     start = goal.from_user(problem.init.point()) if problem.init else None
     query = Query(list(tasks.values()))
     sums = sums_of(problem, query)
@@ -106,6 +108,22 @@ def descend(
     clock.close()
     null = null_loss(problem, goal, setup, driver.history)
     return Descent(driver, query, clock.costs, sums, balance.moved if balance else 0, choice, null)
+
+
+def planned(problem: Problem, shard: MemoryShard, setup: Moments) -> Plan:
+    """What is minimised and how. Collective.
+
+    Raises:
+        InputError: the solver that the settings name solves none such; or the model of the user's own can't be used.
+    """
+    if problem.settings.model:
+        from mpi_pgd.session.own import own_model  # not at start-up, as those above
+
+        goal, tasks = own_model(problem, shard, setup.weight)
+        return Plan(goal, tasks, choose_solver(problem, goal))
+    goal = objective(problem, setup)
+    choice = choose_solver(problem, goal)
+    return Plan(goal, tasks_of(problem, goal, choice.solver), choice)
 
 
 def sums_of(problem: Problem, query: Query) -> Sums:

@@ -16,7 +16,7 @@ class Command(NamedTuple):
         ranks: it runs on ranks.
         deaf: a signal ends it at once.
         alone: a world that is not what it should be is for it to tell.
-        under: the command that it is typed after; none: it is a command itself.
+        under: the command that it is typed after, with others alike but for the text; none: it is a command itself.
     """
 
     text: str
@@ -29,7 +29,8 @@ class Command(NamedTuple):
 STUDIES = {
     "compare": Command("which mode and algorithm is better for this problem here, and why"),
     "scaling": Command("the speedup curve over the number of ranks"),
-    "straggler": Command("study straggler: what the slowest worker costs, against theory", under="study"),
+    "straggler": Command("the slowest worker's cost", under="study"),
+    "solvers": Command("one problem by all", under="study"),
     "network": Command("latency and bandwidth of this network, for plan", deaf=True),
     "plan": Command("predicted rounds for 1 to 4096 workers, from what network measured", ranks=False),
     "doctor": Command("what is wrong with this set-up, in seconds", deaf=True, alone=True),

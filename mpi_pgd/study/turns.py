@@ -1,5 +1,7 @@
 """Contestants that descend the same problem turn by turn (A B A B), so that a machine that drifts is fair to all."""
 
+import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
@@ -163,6 +165,11 @@ def described(problem: Problem) -> dict[str, Any]:
 def watched(problem: Problem) -> bool:
     """Whether this rank says how far the study is."""
     return problem.comm.rank == 0 and not problem.settings.quiet
+
+
+def crowded(problem: Problem) -> bool:
+    """Whether ranks outnumber cores on some node."""
+    return max(Counter(problem.nodes).values()) > (os.cpu_count() or 1)
 
 
 def row(one: Contestant, turns: Sequence[Turn]) -> dict[str, Any]:

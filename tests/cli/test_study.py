@@ -1,6 +1,7 @@
 """The words of the studies' commands, read in process: defaults, values, and mistakes in one sentence."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ def read(*words: str) -> dict[str, Any]:
             {"algorithms": ["ring", "linear"], "ranks": [1, 4], "largest": 8},
         ),
         (["straggler"], {"mean": 0.002}),
+        (["solvers", "--seconds", "3"], {"seconds": 3.0, "repeats": 1}),
         (["network"], {"largest": 64 << 20, "quiet": False}),
         (["network", "--largest", "64", "--quiet"], {"largest": 64, "quiet": True}),
         (list(PLAN), {"rows": 9, "features": 3, "workers": "1..4096", "rounds": 100, "ranks_per_node": None, "wait": None}),
@@ -44,9 +46,9 @@ def test_what_is_typed_is_what_is_given(words: list[str], expected: dict[str, An
     assert read(*words).items() >= expected.items()
 
 
-@pytest.mark.parametrize(("name", "rounds"), [("compare", 100), ("scaling", 100), ("straggler", 400)])
+@pytest.mark.parametrize(("name", "rounds"), [("compare", 100), ("scaling", 100), ("straggler", 400), ("solvers", 10_000)])
 def test_settings_of_a_fit(name: str, rounds: int) -> None:
-    assert read(name)["settings"].items() >= {"rounds": rounds, "data": (shipped(),), "solver": "nesterov"}.items()
+    assert read(name)["settings"].items() >= {"rounds": rounds, "data": (shipped(),), "solver": "auto"}.items()
     chosen = read(name, "a.h5", "b.h5", "--rounds", "7", "--sums", "plain", "--no-intercept")["settings"]
     assert chosen.items() >= {"rounds": 7, "data": ("a.h5", "b.h5"), "sums": "plain", "intercept": False}.items()
 
@@ -69,6 +71,8 @@ def test_delays_are_a_setting_of_compare() -> None:
         (["straggler", "--mean", "0"], "--mean was given 0.0: expected a number of seconds above 0"),
         (["straggler", "--mean", "inf"], "--mean was given inf"),
         (["straggler", "--mean", "soon"], "--mean was given 'soon': expected a number of at least 0"),
+        (["solvers", "--seconds", "0"], "--seconds was given 0.0: expected a number of seconds above 0"),
+        (["solvers", "--solver", "gd"], "unknown flag --solver"),
         (["network", "--largest", "63"], "--largest was given '63': expected a whole number of at least 64"),
         (["network", "rows.h5"], "unknown flag rows.h5"),
         (["doctor", "--solver", "gd"], "unknown flag --solver"),
@@ -76,7 +80,7 @@ def test_delays_are_a_setting_of_compare() -> None:
         (["plan", "--network", "net"], "plan was given no --rows: expected the number of the data's rows"),
         ([*PLAN, "--wait", "-1"], "--wait was given '-1': expected a number of at least 0"),
         ([*PLAN, "--sums", "exact"], "--sums was given 'exact' (did you mean order-free?): expected one of order-free, plain"),
-        ([], "study was given nothing: expected one of straggler"),
+        ([], "study was given nothing: expected one of straggler, solvers"),
         (["stragler"], "study was given stragler (did you mean straggler?): expected one of straggler"),
     ],
 )
@@ -101,8 +105,9 @@ def test_a_plan_typed_after_study_is_refused(comm: Any) -> None:
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_has_a_command_with_a_page_of_help(name: str) -> None:
     command = STUDIES[name].under or name
-    assert commands.COMMANDS[command] is STUDIES[name]
-    assert f"  {command:<10}{STUDIES[name].text}\n" in help.first_page()
-    page = commands.parser(command).format_help()
+    assert commands.COMMANDS[command]._replace(text="") == STUDIES[name]._replace(text="")
+    assert re.search(rf"^  {command:<10}.*{re.escape(STUDIES[name].text)}", help.first_page(), re.MULTILINE)
+    page = commands.parser(name).format_help()
     assert load(name).usage in page
     assert all(f"--{flag.name}" in page and flag.text[:30] in page for flag in load(name).flags)
+    assert name == command or f"  {name:<12}{STUDIES[name].text}" in commands.parser(command).format_help()

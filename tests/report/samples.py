@@ -59,6 +59,7 @@ def everything(ranks: int = 8) -> dict[str, Any]:
         "compare": compare(ranks),
         "scaling": scaling(most),
         "straggler": straggler(most),
+        "solvers": solvers(ranks),
         "network": network(ranks),
         "plan": plan(),
         "doctor": doctor(),
@@ -260,6 +261,35 @@ def straggler(most: Sequence[int]) -> dict[str, Any]:
             }
         )
     return study("straggler", rows, most[-1])
+
+
+def solvers(ranks: int = 8) -> dict[str, Any]:
+    """One that falls by two powers of ten a round, one that never gets there, and one that does not take the problem."""
+    first, best, rows = 0.75, 0.25, []
+    for name, pace, rounds, ended in (("lbfgs", 2.0, 9, "converged"), ("gd", 0.004, 1000, "rounds exhausted")):
+        above = [0.0 if pace * turn > 15 else 10.0 ** (-pace * turn) for turn in range(rounds + 1)]
+        curve = {
+            "round": [*range(rounds + 1)],
+            "seconds": [0.01 * (1 + turn) for turn in range(rounds + 1)],
+            "objective": [best + (first - best) * part for part in above],
+        }
+        row = {
+            "solver": name,
+            "form": "w <- w - a H g, with what is known of H.",
+            "status": ended,
+            "rounds": rounds,
+            "curve": curve,
+        }
+        row |= dict.fromkeys(("seconds", "low", "high"), curve["seconds"][-1])
+        row |= {"objective": curve["objective"][-1], "relative": above[-1], "certificate": "duality gap", "gap": above[-1]}
+        for level in ("1e-3", "1e-6", "1e-9"):
+            there = next((turn for turn, part in enumerate(above) if part <= float(level)), None)
+            row |= {f"rounds_to_{level}": there, f"seconds_to_{level}": None if there is None else curve["seconds"][there]}
+        rows.append(row)
+    rows[0] |= {"chosen_by": "auto", "reason": "in the metric of a sample's Hessian"}
+    more = {"first": first, "best": best, "seconds": 10.0, "repeats": 1, "loss": "logistic"}
+    notes = ["--solver momentum takes smooth objectives alone, but --l1 was given: expected --solver auto"]
+    return study("solvers", rows, ranks, rounds=1000, notes=notes, **more)
 
 
 def network(ranks: int = 8) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tests.report import samples
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
 
-SECTIONS = ["run", "compare", "scaling", "straggler", "network", "plan", "doctor", "formulas", "made"]
+SECTIONS = ["run", "compare", "scaling", "straggler", "solvers", "network", "plan", "doctor", "formulas", "made"]
 EVIL = '<script>alert("1")</script><img src=x onerror=alert(2)> & \'"'
 
 
@@ -53,6 +53,7 @@ def test_what_real_runs_and_studies_leave(comm: Any, folder: Path) -> None:
         ("compare", *study),
         ("scaling", *study),
         ("study", "straggler", "--rounds", 3, "--out", folder),
+        ("study", "solvers", "--rounds", 9, "--out", folder),
         ("doctor", "--out", folder),
     ):
         assert command(comm, *words) == 0
@@ -61,10 +62,19 @@ def test_what_real_runs_and_studies_leave(comm: Any, folder: Path) -> None:
     written = html.write(str(folder), every())
     text = written[0].read_text()
     assert "Rounds exhausted after 20 rounds" in text
-    assert all(f'<section id="{name}">' in text for name in ("run", "compare", "scaling", "straggler", "doctor", "made"))
+    assert all(f'<section id="{name}">' in text for name in ("run", "compare", "scaling", "straggler", "solvers", "doctor", "made"))
     assert "The weights are not the same" not in text
     names = {path.stem for path in written if path.suffix == ".svg"}
-    assert {"convergence", "ranks", "timeline", "compare-cost", "scaling-speedup", "scaling-cost", "straggler"} <= names
+    assert {
+        "convergence",
+        "ranks",
+        "timeline",
+        "compare-cost",
+        "scaling-speedup",
+        "scaling-cost",
+        "straggler",
+        "solvers-seconds",
+    } <= names
 
 
 def test_out_names_the_page(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ def test_the_pictures_that_are_expected(all_drawn: dict[str, Drawn]) -> None:
         "scaling-cost",
         "scaling-predicted",
         "straggler",
+        "solvers-seconds",
+        "solvers-round",
         "network-ping-pong",
         "network-collective",
         "plan",

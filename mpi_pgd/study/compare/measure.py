@@ -1,7 +1,5 @@
 """Which mode is better for this problem on this cluster: every mode and algorithm, turn by turn, to the same bits."""
 
-import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ from mpi_pgd.report import units
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.network import measure as network
-from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, row, watched
+from mpi_pgd.study.turns import Contestant, Race, alone, baseline, crowded, described, row, watched
 
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
 OTHERS = ("wire", "update", "input")  # parts of a round beside the map and the wait for the slowest
@@ -35,7 +33,6 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
     first = baseline(one, turns[one], problem.rows)
     rows = predicted(found, problem, Model.from_record(measured), first)
     best = min(rows, key=lambda one: one["seconds_per_round"])
-    crowded = max(Counter(problem.nodes).values()) > (os.cpu_count() or 1)
     return {
         "rows": rows,
         "data": {**described(problem), "blocks": problem.partition.blocks},
@@ -45,7 +42,7 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
         "winner": {"mode": best["mode"], "algorithm": best["algorithm"]},
         "verdict": verdict(rows),
         "stopped": race.stopped,
-        "notes": [CROWDED] * crowded + [race.stopped] * bool(race.stopped),
+        "notes": [CROWDED] * crowded(problem) + [race.stopped] * bool(race.stopped),
     }
 
 
