@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpi_pgd import config
+from mpi_pgd.drivers.fit import Status
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import units
 from mpi_pgd.report.export import Column, Table
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 LEVELS = ("1e-3", "1e-6", "1e-9")  # of what the objective fell by, within which it has to get to the best one
 WITHIN = "1e-6"  # by which the solvers are ranked
-FAR = 1e-6  # from the optimum: the best objective is then none to hold others against without a word
+NEAR = 1e-9  # the best objective, as far as matters
+SURE = 1e-6  # of the optimum, by a certificate: then the best objective may stand for it
 
 
 class Solvers(Study):
@@ -78,11 +80,11 @@ class Solvers(Study):
         return f"{text}; {chosen['chosen_by']} chose {chosen['solver']}, {took}"
 
     def remarks(self, record: Record) -> list[str]:
-        """Who did not take the problem and why; and whether it is known how near the optimum the best objective is."""
-        gaps = [row["gap"] for row in record["rows"] if row.get("gap") is not None and row["relative"] == 0]
-        near = bool(gaps) and min(gaps) <= FAR
-        why = "how near the optimum the best objective is, no certificate says: others are held against what was found"
-        return super().remarks(record) + [why] * (not near)
+        """Who did not take the problem and why; and whether the best objective may be far from the optimum."""
+        best = [row for row in record["rows"] if row["relative"] <= NEAR]
+        ended = any(row["status"] == Status.CONVERGED or _sure(row) for row in best)
+        why = "who found the best objective had not converged, so the optimum may be far below it: give more --seconds or --rounds"
+        return super().remarks(record) + [why] * (not ended)
 
     def facts(self, record: Record) -> list[tuple[str, str]]:
         """The data, the limits of a turn, and what the solvers are held against."""
@@ -126,6 +128,10 @@ class Solvers(Study):
 
 def _took(row: Record) -> str:
     return f"{units.seconds(row[f'seconds_to_{WITHIN}'])} and {units.count(row[f'rounds_to_{WITHIN}'], 'round')}"
+
+
+def _sure(row: Record) -> bool:
+    return row.get("gap") is not None and row["gap"] <= SURE
 
 
 def _limit(row: Record) -> str:
