@@ -100,7 +100,11 @@ class Settings(_Options):  # type: ignore[misc]
     standardize: bool = switch(MODEL, True, "scale the features (weights stay in your units)", facts=BITS)
     rounds: int = option(SOLVER, 10_000, "at most so many rounds", *COUNT, facts=CARRIED | STUDIES)
     tol: float = option(
-        SOLVER, 1e-12, "stop when the gradient's norm is below this, relative to the first", *FRACTION, facts=CARRIED
+        SOLVER,
+        1e-12,
+        "stop when the objective is so near its optimum, relative to all it can fall by; or the gradient's norm so small, likewise",
+        *FRACTION,
+        facts=CARRIED,
     )
     max_seconds: str | float = option(
         SOLVER, math.inf, "stop after so many seconds, or auto: before the time limit of the SLURM job", *LIMIT
