@@ -60,7 +60,7 @@ def told(begun: "Start") -> Iterator[str]:
 
 
 def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
-    from mpi_pgd.session.run import diverged
+    from mpi_pgd.session.run import failure
 
     if not chosen.quiet:
         from mpi_pgd.report.beside import Model
@@ -71,5 +71,5 @@ def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
         model = Model.of(result.coef, result.intercept, result.feature_names, result.record["classes"])
         print(summary(result.record, model, result.r2, chosen.all))
         print(line("saved", saved(chosen.out, chosen.checkpoint, chosen.trace)), flush=True)
-    if result.status == "diverged":
-        LOG.error(diverged(result))
+    if words := failure(result):
+        LOG.error(words)

@@ -4,13 +4,15 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.drivers import precise
-from mpi_pgd.drivers.certificate import Certificate, Certifier, Kind
+from mpi_pgd.drivers.certificate import Certificate, Certifier, Evidence, Kind
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
+from mpi_pgd.drivers.separation import REST, Motion
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.state import dump, load
@@ -34,6 +36,17 @@ class Status(StrEnum):
     TIME = "time exhausted"
     SIGNAL = "stopped by signal"
     DIVERGED = "diverged"
+    SEPARABLE = "no finite optimum"  # found by a look at the rows after the last round
+
+
+class Figures(NamedTuple):
+    """What a round found of the weights at which it was made."""
+
+    objective: float = math.inf
+    gradient_norm: float = math.inf
+    loss: float = math.inf  # the mean of it
+    rounding: float = 0.0  # of the gradient
+    decrement: float = math.nan  # Newton's, squared; nan if it is not known
 
 
 Watch = Callable[[int, float, float], None]  # the round, the objective, the gradient's norm
@@ -62,6 +75,11 @@ class FitDriver:
         self.refines = Ask.PRECISE in tasks  # points are pairs, and the solver knows when nothing more is to be gained
         self.certifier = Certifier(objective.penalty, objective.free, objective.loss.centred, objective.loss.convex)
         self.evidence, self.certificate = self.certifier.start(), Certificate(math.inf, Kind.NORM)
+        limits = zip(*objective.penalty.limits, strict=True)
+        endless = np.array([low == -math.inf and high == math.inf for low, high in limits], dtype=bool)
+        self.unheld = objective.penalty.loose[endless]  # the weights that may go on for ever
+        self.looks = objective.loss.pulls(np.zeros(0)) is not None and len(self.unheld) > 0  # rows may be separated
+        self.motion = Motion.still(objective.size if self.looks else 0)
         begin = objective.start() if start is None else start.copy()
         if rough := objective.penalty.nonsmooth:
             rough.prox(begin, 0.0, begin)  # within the bounds: the first objective is what gains are relative to
@@ -75,23 +93,26 @@ class FitDriver:
         self.rounds = 0  # updates made
         self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a mean
         self.step = self.rounding = 0.0  # of the last update, and of the gradient
-        self._lowest = [math.inf, math.inf, math.inf, 0.0]  # that objective, and its point's norm, loss and rounding
+        self._lowest = Figures()
         self._smallest, self._fell = math.inf, 0.0  # of the gradient's norms; the round when it fell last
 
     def dump(self) -> Vector:
         """The state between two calls, but for the history: float64, of one length. What was judged last will be judged again."""
-        mine = [*self._lowest, self.step, self._smallest, self._fell]
-        return np.concatenate([dump(self.state), dump(self.evidence), self.best, mine])
+        mine = [self.step, self._smallest, self._fell]
+        return np.concatenate([*map(dump, self._parts()), self.best, mine])
+
+    def _parts(self) -> tuple[Any, Evidence, Motion, Figures]:
+        return self.state, self.evidence, self.motion, self._lowest
 
     def load(self, vector: Vector, rounds: int) -> None:
         """Go on from what ``dump`` gave after so many ``rounds``; the history must have a line for each. Refuses all else."""
-        sizes = len(dump(self.state)), len(dump(self.evidence)), len(self.best)
-        states, evidence, best, mine = np.split(vector, np.cumsum(sizes))
-        self.state, self.evidence = load(states, self.state), load(evidence, self.evidence)
+        sizes = [*(len(dump(part)) for part in self._parts()), len(self.best)]
+        *found, best, mine = np.split(vector, np.cumsum(sizes))
+        self.state, self.evidence, self.motion, self._lowest = map(load, found, self._parts())
         if not self.state.steps.sound:
             raise InputError("the checkpoint is damaged, its state has no curvature to go on with: take an older copy")
         self.best[:] = best
-        *self._lowest, self.step, self._smallest, self._fell = mine.tolist()
+        self.step, self._smallest, self._fell = mine.tolist()
         self.rounds = rounds
 
     def open(self, query: Query) -> None:
@@ -119,6 +140,8 @@ class FitDriver:
         if self.status:
             self._end(query)
             return
+        if self.looks and not broken:
+            self.motion.note(self.state.point, self.gradient)
         self.state = self.solver.update(self.state, found)
         self.step = self.state.step
         self.rounds += 1
@@ -126,11 +149,19 @@ class FitDriver:
 
     def _end(self, query: Query) -> None:
         """Stop at the weights that were judged; at the best ones if the fit ran away, or these were a trial."""
-        trial = self.state.steps.recovers and self.objective > self._lowest[0] and self.status != Status.CONVERGED
+        trial = self.state.steps.recovers and self.objective > self._lowest.objective and self.status != Status.CONVERGED
         if self.status == Status.DIVERGED or trial:
             query.point[: len(self.best)] = self.best
-            self.objective, self.gradient_norm, self.loss, self.rounding = self._lowest
+            self._report(self._lowest)
         query.stop = True
+
+    def _report(self, found: Figures) -> None:
+        """What is said of the weights that were judged, or of those that are returned in their place."""
+        self.objective, self.gradient_norm, self.loss, self.rounding, decrement = found
+        self.certificate = Certificate(found.gradient_norm, Kind.NORM)
+        if self.of.loss.convex:
+            known = None if math.isnan(decrement) else decrement
+            self.certificate = self.certifier.certificate(self.evidence, found.objective, found.gradient_norm, known)
 
     def _too_far(self) -> Evaluation:
         """Sums that are not finite; the history's line is that of the round before, as nothing is gained."""
@@ -150,13 +181,15 @@ class FitDriver:
         if not self.history.objective:
             self.history.first = hashlib.sha256(sums.astype("<f8").tobytes()).hexdigest()
         self.history.add(value, norm, self.step)
-        self.objective, self.gradient_norm = value, norm
-        self.loss = float(parts["value"] / self.of.aims.weight) - self.of.aims.floor
-        self.rounding = self.of.rounding(point, self.loss)
+        loss = float(parts["value"] / self.of.aims.weight) - self.of.aims.floor
         hessian = self._hessian(parts)
-        self._certify(smooth, hessian if self.state.ask == Ask.HESSIAN else None)
-        if value < self._lowest[0]:
-            self._lowest = [value, norm, self.loss, self.rounding]
+        if self.of.loss.convex:
+            self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, self.state.point[: self.of.size])
+        whole = hessian if self.state.ask == Ask.HESSIAN and not self.refines else None
+        found = Figures(value, norm, loss, self.of.rounding(point, loss), _decrement(whole, self.gradient))
+        self._report(found)
+        if value < self._lowest.objective:
+            self._lowest = found
             self.best[:] = point[: len(self.best)]
         if self._tells(value):
             if norm <= FALLEN * self._smallest:
@@ -168,15 +201,14 @@ class FitDriver:
             gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
         return Evaluation(smooth, gradient, self.rounding, hessian, low, self.of.penalty.nonsmooth)
 
-    def _certify(self, smooth: float, hessian: Vector | None) -> None:
-        """How far the objective may be from its optimum, from this round and those before."""
-        if not self.of.loss.convex:
-            self.certificate = Certificate(self.gradient_norm, Kind.NORM)
-            return
-        at = self.state.point[: self.of.size]
-        self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, at)
-        decrement = None if hessian is None or self.refines else _decrement(hessian, self.gradient)
-        self.certificate = self.certifier.certificate(self.evidence, self.objective, self.gradient_norm, decrement)
+    @property
+    def restless(self) -> bool:
+        """Whether the fit has ended, but the unknowns would go on and on, as they do where rows are separated."""
+        if not self.looks or self.status == Status.ROUNDS:
+            return self.looks and self.tol > 0 and self.rounds > 0
+        reach = np.append(np.tile(self.of.reach, self.of.outputs), np.ones(self.of.free))
+        left = self.motion.left(self.state.point, self.gradient, reach)
+        return self.status in (Status.CONVERGED, Status.PRECISION) and left > REST
 
     @property
     def fallen(self) -> float:
@@ -210,7 +242,7 @@ class FitDriver:
         if self.state.finished if self.refines else small and self._tells(value):
             return Status.CONVERGED
         idle = self.tol and not self.refines and self.rounds - self._fell >= IDLE
-        if idle and self._smallest <= self._lowest[3]:  # that of a trial too far off may be as large as it is far
+        if idle and self._smallest <= self._lowest.rounding:  # that of a trial too far off may be as large as it is far
             return Status.PRECISION
         if votes[Vote.SIGNALLED] > 0:
             return Status.SIGNAL
@@ -220,7 +252,7 @@ class FitDriver:
 
     def _tells(self, value: float) -> bool:
         """Whether a small gradient means that an optimum is near: far off a loss that is not convex may level off, too."""
-        return self.of.loss.convex or value <= self._lowest[0]
+        return self.of.loss.convex or value <= self._lowest.objective
 
     def _rose(self, value: float) -> bool:
         """Beyond all that a descent can come back from; a difference, as objectives may be negative."""
@@ -235,10 +267,12 @@ class FitDriver:
         return math.log10(first[0] / left) if first and 0 < left < first[0] else 0.0
 
 
-def _decrement(hessian: Vector, gradient: Vector) -> float | None:
-    """g'H^-1 g, Newton's decrement squared; None where H is not positive definite, as far as can be told."""
+def _decrement(hessian: Vector | None, gradient: Vector) -> float:
+    """g'H^-1 g, Newton's decrement squared; nan where H is not known, or not positive definite, as far as can be told."""
+    if hessian is None:
+        return math.nan
     try:
         squared = float(gradient @ np.linalg.solve(hessian, gradient))
     except np.linalg.LinAlgError:
-        return None
-    return squared if squared > 0 else None
+        return math.nan
+    return squared if squared > 0 else math.nan

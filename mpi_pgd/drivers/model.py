@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd.drivers.objective import Aims, Objective, Scaling
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.penalties import Penalty, Term
 
 
@@ -17,6 +18,7 @@ class ModelLoss:
     centred: ClassVar[bool] = False
     convex: ClassVar[bool] = False
     curvature: ClassVar[float] = math.inf
+    pulls = staticmethod(nowhere)
 
     def slope_size(self, value: float, curvature: float) -> float:
         """As of a parabola, which most are near their minimum."""

@@ -65,6 +65,9 @@ class Bounded(Protocol):
     def explained(self, value: float, null: float) -> float | None:
         """Which part of ``null`` is gone at ``value``."""
 
+    def pulls(self, y: Vector) -> Vector | None:
+        """Where the losses of rows have no least; None if that is so whatever the targets."""
+
 
 class Objective:
     """F(V, c) = mean of losses + penalties of the weights V (k, p) of the scaled features; c (k,), the intercept, is not penalised.
@@ -88,9 +91,10 @@ class Objective:
         self.weights = self.outputs * self.features
         self.size = self.weights + self.free  # of the unknowns
         self.bend = min(loss.curvature, self.aims.curvature)  # the losses' curvature, in order of magnitude
+        p = self.features
+        self.reach = (np.abs(scaling.mean[:p]) + scaling.peak[:p]) / scaling.scale  # (p,) the largest magnitudes of scaled features
         self._scratch = np.empty(self.weights)
         self._spread = np.append(np.tile(scaling.spread, self.outputs), np.ones(self.free))
-        p = self.features
         away = np.append(np.tile(EPSILON * scaling.peak[:p] / scaling.scale, self.outputs), np.zeros(self.free))
         spread = self._spread
         self._errors = float(np.dot(spread, spread)), float(np.dot(spread, away)), float(np.dot(away, away))

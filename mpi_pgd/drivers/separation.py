@@ -1,11 +1,12 @@
-"""Classes that a plane separates: the likelihood then has no optimum at finite weights, though gradients vanish on the way.
+"""Rows that a plane separates: the likelihood then has no optimum at finite weights, though gradients vanish on the way.
 
-Without a penalty, logistic and softmax regression of separable rows follow a direction for ever (A. Albert and J. A. Anderson,
-"On the existence of maximum likelihood estimates in logistic regression models", Biometrika 71, 1984). The gradient falls to
-nothing on that way, so a test of its norm says "converged". A direction d of all unknowns (weights and intercepts, without offsets)
-tells, by the margins of all rows, of which the largest and the least are maxima that a round can ask for. Directions to try are the
-unknowns themselves, which show complete separation, and how they moved last, which shows the other kind, too: what has an
-optimum has come to rest by then.
+Without a penalty, logistic and softmax regression of separable classes follow a direction for ever (A. Albert and J. A. Anderson,
+"On the existence of maximum likelihood estimates in logistic regression models", Biometrika 71, 1984); so do counts where a
+direction moves nothing but rows whose target is 0, and these down. The gradient falls to nothing on that way, so a test of its norm
+says "converged". But the unknowns come to no rest: they go on as far as they went before. Such a direction moves no row to the
+wrong side of where it is pulled, and some to the right one, which a look at all rows tells. Directions to try are the unknowns
+themselves, which show complete separation, and how Newton's method moves them, which shows the other kind, too: along all else it
+has come to rest by then. Columns that separate alone are told by their ranges.
 """
 
 import math
@@ -18,95 +19,99 @@ from numpy.typing import NDArray
 
 from mpi_pgd.engine.arrays import Vector
 
-TIED = 1e-4  # of the largest margin: no more than this is 0, as a direction is known no better
-ROUNDS = 3  # in a row, of Newton's method, that look like a separation
-NEAR = 0.05  # to 1/e
+TIED = 1e-4  # of what a row's movement is made of: no more than this is 0, as a direction is known no better
+REST = 0.1  # of a row's linear predictor: nearer than that to their end, the unknowns are at rest
+SHOWN = 10  # names in a sentence
 
 
 class Separation(StrEnum):
-    """How a plane separates the classes."""
+    """How a plane separates."""
 
     COMPLETE = "completely"  # all rows are on their sides of it
     QUASI = "quasi-completely"  # likewise, but some lie on it
 
 
-class Trend(NamedTuple):
-    """Whether Newton's method looks as if it followed a separation; part of a state.
+class Motion(NamedTuple):
+    """The round before, from which is seen how the unknowns move; part of a state. nan before the first."""
 
-    The losses of the rows nearest to the plane fall like exp(-margin), so each step adds 1 to their margins, and the squared
-    decrement falls to 1/e of it from one round to the next; at an optimum it falls faster each time.
-    """
+    point: Vector  # (size,)
+    gradient: Vector  # (size,)
 
-    squared: float = math.inf  # the last decrement's square
-    rounds: int = 0  # in a row
+    @classmethod
+    def still(cls, size: int) -> "Motion":
+        """Before the first round."""
+        return cls(np.full(size, np.nan), np.full(size, np.nan))
 
-    def next(self, squared: float) -> "Trend":
-        """With the squared decrement of one more round."""
-        share = squared / self.squared if 0 < self.squared < math.inf else 0.0
-        return Trend(squared, self.rounds + 1 if abs(share - math.exp(-1)) < NEAR else 0)
+    def note(self, point: Vector, gradient: Vector) -> None:
+        """A round, in place of the one before."""
+        self.point[:], self.gradient[:] = point, gradient
 
-    @property
-    def suspicious(self) -> bool:
-        """Worth a round that looks at the margins."""
-        return self.rounds >= ROUNDS
+    def left(self, point: Vector, gradient: Vector, reach: Vector) -> float:
+        """How far it was, or is from here to where the gradient is 0 along the last move, for rows that are ``reach`` (size,) out.
 
-
-def margins(y: Vector, eta: Vector) -> Vector:
-    """By how much each row (rows,) is on its side.
-
-    Args:
-        y: (rows,) the number of the class, 0 or 1 if there is one output.
-        eta: (rows,), or (k, rows) with k outputs, one for each class; without offsets.
-    """
-    if eta.ndim == 1:
-        return eta * (2 * y - 1)
-    rows, own = np.arange(len(y)), y.astype(np.int64)
-    others = eta.copy()
-    others[own, rows] = -np.inf
-    found: Vector = eta[own, rows] - others.max(axis=0)
-    return found
+        The losses of the rows nearest to a plane that separates fall like exp(-margin): by the secant, their margins lack about 1
+        for ever, whatever the solver's step is. Near an optimum nothing is lacking.
+        """
+        move = point - self.point
+        bend = float(np.dot(gradient - self.gradient, move))
+        far = float(np.linalg.norm(move * reach))
+        return far * max(1.0, abs(float(np.dot(gradient, move))) / bend) if bend > 0 else math.inf
 
 
 def separation(against: float, along: float) -> Separation | None:
     """What a direction shows; None if it separates nothing.
 
     Args:
-        against: the largest of minus the margins, over all rows that count.
-        along: the largest of the margins.
+        against: the largest movement to a wrong side, over all rows that count.
+        along: the largest to the right one.
     """
-    if not along > 0 or against > TIED * along:
+    if along <= TIED or against > TIED:
         return None
-    return Separation.COMPLETE if against < -TIED * along else Separation.QUASI
+    return Separation.COMPLETE if against < -TIED else Separation.QUASI
 
 
-def separating(highest: Vector, lowest: Vector) -> NDArray[Any]:
-    """The columns that tell a class from all others alone: none of its values lies among theirs, but for the end of the range.
+def separating(highest: Vector, lowest: Vector, outputs: int, intercept: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The columns that separate alone, completely, and quasi-completely; of several outputs one from all others.
 
     Args:
-        highest, lowest: (classes, p) of the column's values in each class.
+        highest, lowest: (groups, p) of the column's values, as an ``ExtremesTask`` has groups.
+        outputs: k.
+        intercept: whether the plane may be anywhere, or is at 0.
     """
+    groups = np.arange(len(highest))
+    sides = [(groups == group, groups != group) for group in groups] if outputs > 1 else [(groups > 0, groups < 2)]
     varies = highest.max(axis=0) > lowest.min(axis=0)
-    found = np.zeros(highest.shape[1], dtype=bool)
-    for number in range(len(highest)):
-        others = np.arange(len(highest)) != number
-        above = lowest[number] >= highest[others].max(axis=0)
-        below = highest[number] <= lowest[others].min(axis=0)
-        found |= above | below
-    return np.flatnonzero(found & varies)
+    clear, tied = np.zeros_like(varies), np.zeros_like(varies)
+    for own, others in sides:
+        for top, bottom in ((lowest[own], highest[others]), (-highest[own], -lowest[others])):
+            above, below = top.min(axis=0), bottom.max(axis=0)
+            between = (above >= below) if intercept else (above >= 0) & (below <= 0)
+            tied |= between
+            clear |= between & (above > below) & (intercept | (above > 0) & (below < 0))
+    return np.flatnonzero(clear & varies), np.flatnonzero(tied & ~clear & varies)
 
 
-def sentence(kind: Separation, columns: Sequence[str], foremost: Sequence[str]) -> str:
+def sentence(who: str, columns: Sequence[str], foremost: Sequence[str], how: str) -> str:
     """What the user reads.
 
     Args:
-        kind: as found.
+        who: is separated, from what.
         columns: the names of those that separate alone.
         foremost: where there are none, names of those that weigh most in the direction.
+        how: a word, or nothing.
     """
     if len(columns) == 1:
-        who = f"column {columns[0]} separates"
+        what = f"column {columns[0]} separates"
     elif columns:
-        who = f"each of the columns {', '.join(columns)} separates"
+        what = f"each of the columns {listed(columns)} separates"
     else:
-        who = f"a combination of columns, with {', '.join(foremost)} foremost, separates"
-    return f"no finite optimum: {who} the classes {kind}; add --l2"
+        what = f"a combination of columns, with {listed(foremost)} foremost, separates"
+    return f"no finite optimum: {what} {who}{how and ' '}{how}; add --l2"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names: of many the first ones, and how many more there are."""
+    more = len(names) - SHOWN
+    if more > 0:
+        return f"{', '.join(names[:SHOWN])} and {more:,} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -63,6 +63,13 @@ class Loss(Protocol):
     def floor(self, y: Vector, out: Vector, room: Vector) -> None:
         """Each row's least ``value`` over all eta, into ``out`` (rows,)."""
 
+    def pulls(self, y: Vector) -> Vector | None:
+        """Where a row's loss falls for ever and has no least: where its eta has to go for that, (rows,).
+
+        With one output 1, up; -1, down; or 0, nowhere. With several the output that has to rise above all others. None if no row
+        of any target has such a loss.
+        """
+
     def start(self, mean: Vector) -> Vector:
         """The intercept (k,) of a model that has nothing else, from the targets' mean (k,): the shares of more than two classes."""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.numerics import share, zero
+from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, single
 from mpi_pgd.options import BITS, MODEL, option
 
@@ -29,6 +30,7 @@ class Huber:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 1.0
     rooms: ClassVar[int] = 1
+    pulls = staticmethod(nowhere)
     floor = staticmethod(zero)
     explained = staticmethod(share)
 

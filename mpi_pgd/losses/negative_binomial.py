@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.numerics import TINY, bell, falling, log_mean, share, slope_of_count
+from mpi_pgd.losses.pulls import at_zero
 from mpi_pgd.losses.targets import TargetFacts, Targets, counts
 from mpi_pgd.options import BITS, MODEL, option
 
@@ -32,6 +33,7 @@ class NegativeBinomial:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 2
+    pulls = staticmethod(at_zero)
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)
     explained = staticmethod(share)

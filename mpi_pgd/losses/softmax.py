@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.numerics import exp, share, zero
+from mpi_pgd.losses.pulls import to_own
 from mpi_pgd.losses.targets import TargetFacts, Targets, classes
 
 
@@ -22,6 +23,7 @@ class Softmax:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 0.5  # the largest eigenvalue of diag(p) - p p'
     rooms: ClassVar[int] = 2
+    pulls = staticmethod(to_own)
     floor = staticmethod(zero)
     explained = staticmethod(share)
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, plain
 
 CLASSES = "the targets are 0 and 1 alone: if these are two classes, give --loss logistic"
@@ -20,6 +21,7 @@ class Squared:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 1.0
     rooms: ClassVar[int] = 0
+    pulls = staticmethod(nowhere)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Any numbers; two classes are better served by another loss."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.numerics import share, zero
+from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, binary
 
 
@@ -19,6 +20,7 @@ class SquaredHinge:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 2.0
     rooms: ClassVar[int] = 1
+    pulls = staticmethod(nowhere)
     floor = staticmethod(zero)
     explained = staticmethod(share)
 

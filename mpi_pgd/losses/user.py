@@ -10,6 +10,7 @@ import numpy as np
 from mpi_pgd.engine.arrays import Vector, shown
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses.numerics import share, zero
+from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, single
 from mpi_pgd.user import Misfit
 from mpi_pgd.user import load as function_of
@@ -34,6 +35,7 @@ class UserLoss:
 
     centred: ClassVar[bool] = False
     rooms: ClassVar[int] = 2
+    pulls = staticmethod(nowhere)
     floor = staticmethod(zero)
     explained = staticmethod(share)
 

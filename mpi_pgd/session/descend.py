@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.drivers.fit import FitDriver, Watch
+from mpi_pgd.drivers.fit import FitDriver, Status, Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.drivers.objective import Objective
@@ -22,7 +22,8 @@ from mpi_pgd.observers.costs import Costs
 from mpi_pgd.observers.snapshot import Snapshots
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import move_blocks
-from mpi_pgd.session.model import choose_solver, null_loss, objective, tasks_of
+from mpi_pgd.session.model import choose_solver, null_loss, objective, sums_of, tasks_of
+from mpi_pgd.session.separable import separated
 from mpi_pgd.solvers.suit import Choice
 
 
@@ -36,6 +37,7 @@ class Descent(NamedTuple):
     moved: int  # blocks, from rank to rank
     choice: Choice  # of the solver
     null: float | None  # the mean loss of a model that has an intercept alone, above the floor; None if it is not known
+    separation: str  # why there is no finite optimum; "" if there is one, as far as is known
 
     @property
     def coef(self) -> Vector:
@@ -107,7 +109,10 @@ def descend(
     problem.pulse.enter("waiting for the end")
     clock.close()
     null = null_loss(problem, goal, setup, driver.history)
-    return Descent(driver, query, clock.costs, sums, balance.moved if balance else 0, choice, null)
+    why = separated(problem, mode, shard, driver, goal.from_user(query.point), flags)
+    if why:
+        driver.status = Status.SEPARABLE
+    return Descent(driver, query, clock.costs, sums, balance.moved if balance else 0, choice, null, why)
 
 
 def planned(problem: Problem, shard: MemoryShard, setup: Moments) -> Plan:
@@ -124,11 +129,6 @@ def planned(problem: Problem, shard: MemoryShard, setup: Moments) -> Plan:
     goal = objective(problem, setup)
     choice = choose_solver(problem, goal)
     return Plan(goal, tasks_of(problem, goal, choice.solver), choice)
-
-
-def sums_of(problem: Problem, query: Query) -> Sums:
-    """For the answers to ``query`` over all blocks."""
-    return Sums(query, problem.partition.blocks, problem.settings.sums == "order-free")
 
 
 def stop_flags(

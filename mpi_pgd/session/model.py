@@ -12,6 +12,8 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.columns import ColumnsTask
 from mpi_pgd.engine.hessian import HessianTask
 from mpi_pgd.engine.precise import PreciseTask
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Ask, GradientTask, Task
 from mpi_pgd.losses import Loss, loss_of
 from mpi_pgd.options import made
@@ -22,6 +24,11 @@ from mpi_pgd.solvers.suit import Choice, Facts
 from mpi_pgd.solvers.working_set import MOST
 
 SAMPLED = 20  # rows for each unknown, of which a sampled Hessian is made
+
+
+def sums_of(problem: Problem, query: Query) -> Sums:
+    """For the answers to ``query`` over all blocks."""
+    return Sums(query, problem.partition.blocks, problem.settings.sums == "order-free")
 
 
 def objective(problem: Problem, moments: Moments) -> Objective:
@@ -82,7 +89,7 @@ def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Tas
     if not solver.needs:
         return tasks
     bound = _first_bound(goal, rows)
-    largest = np.append((np.abs(mean) + scaling.peak[:p]) / scale, 1.0) * math.sqrt(goal.bend)
+    largest = np.append(goal.reach, 1.0) * math.sqrt(goal.bend)
     free = goal.free > 0
     for ask in solver.needs & {Ask.HESSIAN, Ask.SAMPLE}:
         every = 1 if ask == Ask.HESSIAN else max(1, problem.rows // (SAMPLED * goal.size))

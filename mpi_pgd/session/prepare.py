@@ -10,8 +10,9 @@ from mpi_pgd.engine.loop import Mode, StopFlags, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses import loss_of
-from mpi_pgd.session.descend import descend, sums_of
+from mpi_pgd.session.descend import descend
 from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.model import sums_of
 
 
 def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> Moments:

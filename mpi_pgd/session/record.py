@@ -97,6 +97,7 @@ def _record(course: Course) -> dict[str, Any]:
             "gap": _finite(driver.certificate.gap),
             "relative": _finite(relative),
         },
+        "separation": descent.separation,
         "step": driver.step,
         "weights_sha256": fingerprint(descent.coef, descent.intercept),
         "seconds": {

@@ -202,8 +202,14 @@ def _result(job: Job, course: Course) -> Result:
     return Result(descent.coef.copy(), descent.intercept, record["status"], history, record["r2"], course.names, record)
 
 
-def diverged(result: Result) -> str:
-    """What to do about a fit that ran away."""
+def failure(result: Result) -> str:
+    """Why a fit has no weights to rely on, and what to do; "" if it has."""
+    if result.status == Status.DIVERGED:
+        return _diverged(result)
+    return str(result.record["separation"])
+
+
+def _diverged(result: Result) -> str:
     rounds, step = result.record["rounds"], result.record["config"]["step"]
     why, advice = f"the step {step} is too large for this problem, or the values are", "use --step auto"
     if step == "auto":
@@ -215,4 +221,4 @@ def exit_code(result: Result) -> int:
     """Of the program: 75, try again, where the run was ended from outside."""
     if outside(result.status, result.record["config"]["max_seconds"]):
         return 75
-    return 4 if result.status == Status.DIVERGED else 0
+    return 4 if failure(result) else 0

@@ -64,3 +64,5 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "lbfgs": LBFGS,
     "newton": Newton,
 }
+
+CLOSER: Solver = Newton()  # looks closer at where another one came to an end: what has an optimum is at rest there at once

@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 
+from mpi_pgd.drivers.certificate import Kind
 from mpi_pgd.drivers.fit import FALLEN, IDLE, FitDriver, Status
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
@@ -75,6 +76,21 @@ def test_a_stop_leaves_a_state_to_go_on_from(name: str) -> None:
     second = driver_of(name, history)
     second.load(stopped.dump(), 12)
     assert go(second).point.tobytes() == end.point.tobytes()
+
+
+def test_what_is_reported_belongs_to_the_weights_that_are_returned() -> None:
+    """Also where the last point was a trial that was too far: then these are the best."""
+    trials = 0
+    for limit in range(2, 20):
+        driver = driver_of("bb", History(perf_counter()), limit=limit)
+        away = go(driver).point[:3] - AIM
+        value, norm = 0.5 * float(np.dot(EIGENVALUES * away, away)), float(np.linalg.norm(EIGENVALUES * away))
+        assert (driver.status, driver.rounds) == (Status.ROUNDS, limit)
+        assert (driver.objective, driver.loss) == (pytest.approx(value), pytest.approx(value))
+        assert driver.gradient_norm == pytest.approx(norm)
+        assert driver.certificate == (driver.gradient_norm, Kind.NORM)
+        trials += driver.objective < driver.history.objective[-1]
+    assert trials
 
 
 def test_the_best_point_outlives_a_dump() -> None:

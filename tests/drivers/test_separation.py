@@ -1,109 +1,103 @@
-"""Separable classes are recognised, completely and quasi-completely, whatever comes to rest beside; others are not."""
+"""Unknowns that come to no rest are told from those that do; margins and ranges tell what separates, and a sentence says it."""
+
+import math
 
 import numpy as np
 import pytest
 
-from mpi_pgd.drivers.separation import Separation, Trend, margins, sentence, separating, separation
+from mpi_pgd.drivers.separation import REST, Motion, Separation, listed, sentence, separating, separation
 
-ROWS = 200
-
-
-def data(kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Three columns and ones. In the second kind the last column is 1 in class 0 alone, as one-hot columns often are."""
-    g = np.random.default_rng(3)
-    x = np.c_[g.normal(size=(ROWS, 3)), np.ones(ROWS)]
-    eta = x @ [1.0, -2.0, 0.5, 0.3]
-    y = (eta + g.logistic(size=ROWS) > 0).astype(float)
-    if kind == "complete":
-        x, eta = x[np.abs(eta) > 0.2], eta[np.abs(eta) > 0.2]
-        y = (eta > 0).astype(float)
-    if kind == "quasi":
-        x[:, 2] = (y == 0) & (g.uniform(size=ROWS) < 0.3)
-    if kind == "at rest":  # nearly separable
-        y = (eta + 0.1 * g.logistic(size=ROWS) > 0).astype(float)
-    return x, y
+REACH = np.ones(2)
 
 
-def newton(x: np.ndarray, y: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray, Trend]:
-    """The unknowns, the last step, and the trend."""
-    w, step, trend = np.zeros(4), np.zeros(4), Trend()
-    for _ in range(rounds):
-        share = 1 / (1 + np.exp(-x @ w))
-        gradient = x.T @ (share - y)
-        step = -np.linalg.solve((x.T * (share * (1 - share))) @ x, gradient)
-        trend = trend.next(float(-gradient @ step))
-        w = w + step
-        if trend.suspicious:
-            break
-    return w, step, trend
+def falling(t: float) -> np.ndarray:
+    """The gradient of exp(-a) + b^2 / 2 at (a, b) = (t, 0.1 exp(-t)): margins grow, and all else comes to rest."""
+    return np.array([-math.exp(-t), 0.1 * math.exp(-t)])
 
 
-def judged(x: np.ndarray, y: np.ndarray, d: np.ndarray) -> Separation | None:
-    found = margins(y, x @ d)
-    return separation(float((-found).max()), float(found.max()))
+@pytest.mark.parametrize("step", [1.0, 1e-2, 1e-6])
+def test_a_margin_that_grows_for_ever_is_no_rest_however_small_the_steps_are(step: float) -> None:
+    motion = Motion.still(2)
+    motion.note(np.array([20.0, 0.1 * math.exp(-20)]), falling(20.0))
+    now = 20.0 + step
+    assert motion.left(np.array([now, 0.1 * math.exp(-now)]), falling(now), REACH) == pytest.approx(1.0, rel=0.6)
 
 
-@pytest.mark.parametrize(
-    ("kind", "of_weights", "of_step"),
-    [
-        ("complete", Separation.COMPLETE, Separation.COMPLETE),
-        ("quasi", None, Separation.QUASI),
-    ],
-)
-def test_separable_classes_are_recognised(kind: str, of_weights: Separation | None, of_step: Separation) -> None:
-    x, y = data(kind)
-    w, step, trend = newton(x, y, 25)
-    assert trend.suspicious
-    assert (judged(x, y, w), judged(x, y, step)) == (of_weights, of_step)
+def test_an_optimum_that_is_near_is_one() -> None:
+    """Of 1/2 w'w, halving the way in each round. A long step is none, even where the gradient has become small by chance."""
+    motion = Motion.still(2)
+    motion.note(np.full(2, 1e-3), np.full(2, 1e-3))
+    assert motion.left(np.full(2, 5e-4), np.full(2, 5e-4), REACH) < REST
+    assert motion.left(np.full(2, 1.0), np.full(2, 1e-9), REACH) > REST
 
 
-@pytest.mark.parametrize("kind", ["mixed", "at rest"])
-def test_classes_that_overlap_are_not(kind: str) -> None:
-    x, y = data(kind)
-    w, step, trend = newton(x, y, 10)
-    assert not trend.suspicious
-    assert (judged(x, y, w), judged(x, y, step)) == (None, None)
-
-
-def test_margins_of_several_classes_are_over_the_best_of_the_others() -> None:
-    eta = np.array([[1.0, 5.0, -1.0], [0.0, 7.0, -2.0], [3.0, 4.0, -1.5]])
-    assert margins(np.array([0.0, 1.0, 2.0]), eta).tolist() == [-2.0, 2.0, -0.5]
-    assert margins(np.array([0.0, 1.0, 0.0]), np.array([3.0, 2.0, -1.0])).tolist() == [-3.0, 2.0, 1.0]
+def test_before_a_second_round_nothing_is_known() -> None:
+    assert Motion.still(2).left(np.zeros(2), np.zeros(2), REACH) == math.inf
 
 
 @pytest.mark.parametrize(
     ("against", "along", "found"),
     [
         (-0.5, 2.0, Separation.COMPLETE),
-        (0.0, 2.0, Separation.QUASI),
-        (-1e-9, 2.0, Separation.QUASI),
-        (1e-9, 2.0, Separation.QUASI),
-        (0.1, 2.0, None),
+        (0.0, 1.0, Separation.QUASI),
+        (-1e-9, 1.0, Separation.QUASI),
+        (1e-9, 1.0, Separation.QUASI),
+        (0.1, 1.0, None),
         (0.0, 0.0, None),
-        (2.0, -1.0, None),
+        (1.0, -0.5, None),
+        (-math.inf, -math.inf, None),
     ],
 )
-def test_margins_tell(against: float, along: float, found: Separation | None) -> None:
+def test_movements_tell(against: float, along: float, found: Separation | None) -> None:
     assert separation(against, along) == found
 
 
-def test_columns_that_separate_alone_are_named() -> None:
-    """Column 0 does, 1 does in one value, 2 is constant, 3 does in one pair of classes, 4 in all."""
-    y = np.array([0, 0, 1, 1, 2, 2])
-    x = np.array([[0, 1, 4, 0, 1], [1, 1, 4, 3, 2], [2, 0, 4, 1, 3], [3, 1, 4, 2, 4], [4, 0, 4, 0, 5], [5, 1, 4, 1, 6.0]])
+X = np.array([[0, 1, 4, 0, 1], [1, 1, 4, 3, 2], [2, 0, 4, 1, 3], [3, 1, 4, 2, 4], [4, 0, 4, 0, 5], [5, 1, 4, 1, 6.0]]) - 2
 
-    def ends(classes: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        parts = [x[y == each] for each in classes]
-        return np.array([part.max(axis=0) for part in parts]), np.array([part.min(axis=0) for part in parts])
 
-    assert separating(*ends([0, 1])).tolist() == [0, 1, 4]
-    assert separating(*ends([1, 2])).tolist() == [0, 3, 4]
-    assert separating(*ends([0, 1, 2])).tolist() == [0, 1, 4]
+def ends(x: np.ndarray, groups: list[int], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """With infinite ranges of groups that nobody is in."""
+    parts = [x[np.array(groups) == each] for each in range(count)]
+    return np.array([np.max(part, axis=0, initial=-np.inf) for part in parts]), np.array(
+        [np.min(part, axis=0, initial=np.inf) for part in parts]
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "outputs", "clear", "tied"),
+    [
+        ([0, 0, 2, 2, 2, 2], 1, [0, 4], [1]),  # two classes; column 2 is constant
+        ([0, 0, 2, 0, 2, 2], 1, [], [1]),  # 1 in the one class, 0 or 1 in the other
+        ([0, 0, 2, 0, 2, 0], 1, [1], []),
+        ([1, 1, 0, 1, 0, 1], 1, [], [1]),  # pulled nowhere where it is constant
+        ([1, 1, 1, 1, 0, 1], 1, [], []),  # and where it is not
+        ([0, 0, 1, 1, 2, 2], 3, [0, 4], [1]),  # one of three classes from the others
+        ([1, 0, 2, 1, 0, 1], 3, [], [1]),
+        ([2, 1, 0, 0, 1, 2], 3, [], [1]),
+        ([0, 1, 2, 1, 0, 1], 3, [3], [1]),
+    ],
+)
+def test_columns_that_separate_alone_are_named(groups: list[int], outputs: int, clear: list[int], tied: list[int]) -> None:
+    found = separating(*ends(X, groups, max(3, outputs)), outputs, intercept=True)
+    assert (found[0].tolist(), found[1].tolist()) == (clear, tied)
+
+
+def test_without_an_intercept_the_plane_is_at_zero() -> None:
+    groups = [0, 0, 0, 2, 2, 2]
+    found = separating(*ends(X, groups, 3), 1, intercept=False)
+    assert (found[0].tolist(), found[1].tolist()) == ([], [0])  # column 0 is 0 in a row
+    found = separating(*ends(X - 0.5, groups, 3), 1, intercept=False)
+    assert (found[0].tolist(), found[1].tolist()) == ([0], [])
+    found = separating(*ends(X + 10, groups, 3), 1, intercept=False)
+    assert (found[0].tolist(), found[1].tolist()) == ([], [])
 
 
 def test_the_sentence_names_who_separates() -> None:
-    assert sentence(Separation.COMPLETE, ["age"], []) == (
+    assert sentence("the classes", ["age"], [], "completely") == (
         "no finite optimum: column age separates the classes completely; add --l2"
     )
-    assert "each of the columns a, b separates the classes quasi-completely" in sentence(Separation.QUASI, ["a", "b"], [])
-    assert "a combination of columns, with c, d foremost, separates" in sentence(Separation.QUASI, [], ["c", "d"])
+    assert "each of the columns a and b separates the classes; add" in sentence("the classes", ["a", "b"], [], "")
+    assert "a combination of columns, with c and d foremost, separates" in sentence("the classes", [], ["c", "d"], "completely")
+    assert listed([*"abcdefghijkl"]) == "a, b, c, d, e, f, g, h, i, j and 2 more"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a"]) == "a"

@@ -97,6 +97,28 @@ def test_the_floor_is_the_least_loss(loss: Loss) -> None:
             assert floor - 1e-12 * max(1, abs(floor)) <= least <= floor + 1e-5 * max(1, abs(floor))
 
 
+def test_what_pulls_has_no_least_and_all_else_has_one(loss: Loss) -> None:
+    y, read = targets(loss)
+    pulls, least = loss.pulls(y), floors(loss, y)
+    assert (loss.pulls(np.zeros(0)) is None) == (pulls is None)
+    pulls = np.zeros(len(y)) if pulls is None else pulls
+    if read.outputs > 1:
+        if pulls.any():
+            np.testing.assert_array_equal(pulls, y)
+        return
+    far = np.array([10.0, 20.0, 30.0])
+    for target, pull, floor in zip(y, pulls, least, strict=True):
+        here = np.full(3, target)
+        if pull:
+            above = called(loss, here, pull * far)[0] - floor
+            assert (np.diff(above) < 0).all()
+            assert (above > 0).all()
+        else:
+            near = np.linspace(-15, 15, 3001)
+            lowest = called(loss, np.full(len(near), target), near)[0].min()
+            assert lowest - floor < 1e-3 or read.classes == ()  # where that is further out
+
+
 def test_the_size_of_the_slopes_is_about_what_the_loss_says(loss: Loss) -> None:
     y, read = targets(loss)
     exact = math.isfinite(loss.curvature)  # a bound; else in order of magnitude, whatever the unit of the targets
