@@ -94,7 +94,7 @@ class Sleep:
     """A map that sleeps: many hosts on few cores then compute as if each had its own."""
 
     uneven = coarse = varies = False
-    bound = None
+    bound = units = None
 
     def __init__(self, features: int) -> None:
         self.layout, self.width = Layout({"all": (features + 2,)}), features + 1

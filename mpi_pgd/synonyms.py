@@ -12,6 +12,8 @@ _OF: dict[str, str] = {
     "max-rounds num-rounds max-epochs nit",
     "tol": "tolerance eps epsilon rtol gtol ftol atol threshold stop",
     "max-seconds": "timeout time-limit timelimit time walltime max-time maxtime seconds limit duration",
+    "batch": "batch-size batchsize mini-batch minibatch mini-batch-size minibatch-size",
+    "schedule": "lr-schedule learning-rate-schedule scheduler lr-scheduler decay",
     "momentum": "beta beta1 mu",
     "intercept": "bias constant fit-intercept const",
     "standardize": "normalize normalise standardise scale centre center standardization whiten",
@@ -61,7 +63,8 @@ _OF: dict[str, str] = {
     "huber": "robust smooth-l1 pseudo-huber",
     "squared-hinge": "hinge svm svc linear-svc l2-svm",
     "nesterov": "accelerated agd fista apg nag",
-    "gd": "gradient-descent sgd batch-gd vanilla steepest-descent",
+    "gd": "gradient-descent batch-gd vanilla steepest-descent",
+    "sgd": "stochastic stochastic-gradient stochastic-gradient-descent asgd mini-batch-gd",
     "order-free": "reproducible exact reproducible-sums",
     "drop": "kill remove skip",
     # commands

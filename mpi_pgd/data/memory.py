@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd.data.batch import Room
 from mpi_pgd.data.labels import Labels
 from mpi_pgd.data.partition import Owners, Partition, runs
 from mpi_pgd.data.piece import Piece
@@ -61,8 +63,17 @@ class MemoryShard:
 
     def blocks(self, query: Query) -> Iterable[Block]:
         """Those that the answer to ``query`` is made of."""
+        if query.task.units is not None:
+            return self._batches.blocks(query.task.units, self.held, self._read)
         stored, wide = self.blocks_of(self.partition.panel if query.task.coarse else 1)
         return wide if self._same else _widened(stored, wide)
+
+    @cached_property
+    def _batches(self) -> Room:
+        """Made when a batch is asked for."""
+        rows = self.partition.block_rows
+        piece = Piece.room(self.table, rows)
+        return Room(piece, piece.x if self._same else aligned((rows, self.partition.features), np.float64))
 
     def first_row(self) -> Vector:
         """Row 0 as (features + targets,) float64, targets last; -inf everywhere on a rank that has not read it."""

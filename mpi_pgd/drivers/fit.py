@@ -14,6 +14,7 @@ from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
 from mpi_pgd.drivers.separation import REST, Motion
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.batches import rows_of
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.state import dump, load
 from mpi_pgd.engine.sums import Partial, Vote
@@ -132,15 +133,21 @@ class FitDriver:
 
     def update(self, partial: Partial, query: Query) -> None:
         """Judge, then step."""
-        if partial.votes[Vote.ROWS] != self.of.rows:
-            raise RuntimeError(f"{partial.votes[Vote.ROWS]:.0f} of {self.of.rows} rows were summed")
+        units = query.task.units
+        rows = self.of.rows if units is None else rows_of(units, self.of.rows)
+        if partial.votes[Vote.ROWS] != rows:
+            raise RuntimeError(f"{partial.votes[Vote.ROWS]:.0f} of {rows} rows were summed")
         broken = partial.votes[Vote.BROKEN] > 0
+        self.history.cut(self.rounds)
         found = self._too_far() if broken else self._evaluate(partial, query)
-        self.status = self._judge(found.value, partial.votes)
+        self.status = self._judge(found.value, partial.votes, units is None) or self.status
+        if self.status and units is not None and self.status != Status.DIVERGED:
+            query.number = 0  # these weights may be returned: all rows judge them first
+            return
         if self.status:
             self._end(query)
             return
-        if self.looks and not broken:
+        if self.looks and not broken and units is None:
             self.motion.note(self.state.point, self.gradient)
         self.state = self.solver.update(self.state, found)
         self.step = self.state.step
@@ -148,8 +155,9 @@ class FitDriver:
         self._ask(query)
 
     def _end(self, query: Query) -> None:
-        """Stop at the weights that were judged; at the best ones if the fit ran away, or these were a trial."""
-        trial = self.state.steps.recovers and self.objective > self._lowest.objective and self.status != Status.CONVERGED
+        """Stop at the weights that were judged; at the best ones if the fit ran away, or these are a trial's or of chance."""
+        chance = self.state.steps.recovers or Ask.BATCH in self.asks
+        trial = chance and self.objective > self._lowest.objective and self.status != Status.CONVERGED
         if self.status == Status.DIVERGED or trial:
             query.point[: len(self.best)] = self.best
             self._report(self._lowest)
@@ -176,30 +184,36 @@ class FitDriver:
         sums = np.empty(partial.width) if task.varies else self._sums[query.number]
         partial.total(sums)
         parts = task.layout.split(sums)
-        smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient)
+        part = 0.0 if task.units is None else float(parts["weight"])
+        smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient, part)
         value, norm = self._whole(smooth)
         if not self.history.objective:
             self.history.first = hashlib.sha256(sums.astype("<f8").tobytes()).hexdigest()
         self.history.add(value, norm, self.step)
-        loss = float(parts["value"] / self.of.aims.weight) - self.of.aims.floor
+        loss = float(parts["value"] / (part or self.of.aims.weight)) - self.of.aims.floor
         hessian = self._hessian(parts)
-        if self.of.loss.convex:
+        if self.of.loss.convex and task.units is None:
             self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, self.state.point[: self.of.size])
         whole = hessian if self.state.ask == Ask.HESSIAN and not self.refines else None
         found = Figures(value, norm, loss, self.of.rounding(point, loss), _decrement(whole, self.gradient))
         self._report(found)
-        if value < self._lowest.objective:
-            self._lowest = found
-            self.best[:] = point[: len(self.best)]
-        if self._tells(value):
-            if norm <= FALLEN * self._smallest:
-                self._fell = self.rounds
-            self._smallest = min(norm, self._smallest)
+        if task.units is None:
+            self._compare(found, point)
         self.watch(self.rounds, value, norm)
         gradient, low = self.gradient, None
         if self.state.ask == Ask.PRECISE:
             gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
         return Evaluation(smooth, gradient, self.rounding, hessian, low, self.of.penalty.nonsmooth)
+
+    def _compare(self, found: Figures, point: Vector) -> None:
+        """Note whether what was found at ``point`` is the best so far."""
+        if found.objective < self._lowest.objective:
+            self._lowest = found
+            self.best[:] = point[: len(self.best)]
+        if self._tells(found.objective):
+            if found.gradient_norm <= FALLEN * self._smallest:
+                self._fell = self.rounds
+            self._smallest = min(found.gradient_norm, self._smallest)
 
     @property
     def restless(self) -> bool:
@@ -232,10 +246,22 @@ class FitDriver:
         weights = self.state.point
         return smooth + rough.value(weights), rough.distance(weights, self.gradient, self._least)
 
-    def _judge(self, value: float, votes: Vector) -> Status | None:
+    def _judge(self, value: float, votes: Vector, whole: bool) -> Status | None:
+        """Why the fit ends, if it does; batches, which are not the ``whole``, say nothing of the optimum."""
         finite = math.isfinite(value) and math.isfinite(self.gradient_norm)
         if not (finite or (self.history.objective and self.state.steps.recovers)) or (finite and self._rose(value)):
             return Status.DIVERGED
+        near = self._near(value) if whole else None
+        if near:
+            return near
+        if votes[Vote.SIGNALLED] > 0:
+            return Status.SIGNAL
+        if votes[Vote.LATE] > 0:
+            return Status.TIME
+        return Status.ROUNDS if self.rounds >= self.limit else None
+
+    def _near(self, value: float) -> Status | None:
+        """Whether the weights are as good as can be told, or as was asked for."""
         small = self.gradient_norm <= self.tol * self.history.gradient_norm[0]
         if self.certificate.kind != Kind.NORM:
             small = small or self.certificate.gap <= self.tol * self.fallen
@@ -244,11 +270,7 @@ class FitDriver:
         idle = self.tol and not self.refines and self.rounds - self._fell >= IDLE
         if idle and self._smallest <= self._lowest.rounding:  # that of a trial too far off may be as large as it is far
             return Status.PRECISION
-        if votes[Vote.SIGNALLED] > 0:
-            return Status.SIGNAL
-        if votes[Vote.LATE] > 0:
-            return Status.TIME
-        return Status.ROUNDS if self.rounds >= self.limit else None
+        return None
 
     def _tells(self, value: float) -> bool:
         """Whether a small gradient means that an optimum is near: far off a loss that is not convex may level off, too."""

@@ -167,7 +167,7 @@ class MapTask:
     reduction: Reduction
     layout: Layout = field(init=False)
     uneven = coarse = varies = False
-    bound = None
+    bound = units = None
 
     def __post_init__(self) -> None:
         self.width = max(1, 0 if self.broadcast is None else trees.width(self.broadcast))

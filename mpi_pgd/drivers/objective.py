@@ -126,9 +126,12 @@ class Objective:
             unknowns[size:] = point[size : size + k] + weights @ self.scaling.mean[:p]
         return unknowns
 
-    def value_and_gradient(self, sums: Mapping[str, Vector], unknowns: Vector, gradient: Vector) -> float:
-        """F at ``unknowns`` from the sums of a ``GradientTask``; writes its ``gradient`` (size,)."""
-        p, size, weight = self.features, self.weights, self.aims.weight
+    def value_and_gradient(self, sums: Mapping[str, Vector], unknowns: Vector, gradient: Vector, part: float = 0.0) -> float:
+        """F at ``unknowns`` from the sums of a ``GradientTask``; writes its ``gradient`` (size,).
+
+        ``part`` is the weight of the rows that were summed, if these were not all.
+        """
+        p, size, weight = self.features, self.weights, part or self.aims.weight
         slopes = gradient[:size].reshape(self.outputs, p)
         np.multiply(self.scaling.mean[:p], sums["slopes"][:, None], out=slopes)
         np.subtract(sums["gradient"], slopes, out=slopes)

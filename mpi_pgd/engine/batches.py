@@ -47,6 +47,12 @@ def _mixed(numbers: Units) -> Units:
     return mixed ^ mixed >> np.uint64(31)
 
 
+def rows_of(units: Units, rows: int) -> int:
+    """How many rows the ``units`` have, of ``rows`` in all: the last unit may be shorter."""
+    total = -(-rows // UNIT)
+    return len(units) * UNIT - (total * UNIT - rows) * int(np.count_nonzero(units == total - 1))
+
+
 def span(batch: int, batches: int, total: int) -> tuple[int, int]:
     """The positions of the units of a batch, of so many of an epoch: all are of one size, but for one unit."""
     return batch * total // batches, (batch + 1) * total // batches

@@ -23,6 +23,7 @@ class ColumnsTask:
     """
 
     uneven, coarse, varies = False, True, True
+    units = None
 
     def __init__(self, loss: RowLoss, mean: Vector, scale: Vector, rows: int, bound: Vector, largest: Vector, most: int) -> None:
         self._gradient = GradientTask(loss, len(mean), rows)

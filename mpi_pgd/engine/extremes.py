@@ -34,7 +34,7 @@ class ExtremesTask:
     """
 
     uneven = coarse = varies = False
-    bound = None
+    bound = units = None
 
     def __init__(self, loss: PullingLoss, mean: Vector, rows: int, outputs: int, directions: int) -> None:
         p, self.groups = len(mean), outputs if outputs > 1 else 3

@@ -24,6 +24,7 @@ class HessianTask:
     """
 
     uneven, coarse, varies = False, True, False
+    units = None
 
     def __init__(
         self,

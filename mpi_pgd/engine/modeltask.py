@@ -21,7 +21,7 @@ class ModelTask:
     """
 
     uneven = coarse = varies = False
-    bound = None
+    bound = units = None
 
     def __init__(self, function: Callable[..., Any], name: str, form: Any) -> None:
         self.function, self.name, self.form, self.size = function, name, form, trees.width(form)

@@ -18,7 +18,7 @@ class MomentsTask:
 
     uneven = True  # about the means sums may be far smaller, in one column and not in others: each is to have all its digits
     coarse = varies = False
-    bound = None
+    bound = units = None
 
     def __init__(
         self, unit: Vector, block_rows: int, features: int, loss: RowLoss, classes: int = 0, shifted: bool = False

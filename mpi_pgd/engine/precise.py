@@ -30,6 +30,7 @@ class PreciseTask:
     """
 
     uneven, coarse, varies = True, False, False
+    units = None
 
     def __init__(self, peak: Vector, block_rows: int, outputs: int = 1) -> None:
         features, k = len(peak), outputs

@@ -55,6 +55,7 @@ class Sums:
     """
 
     def __init__(self, query: Query, blocks: int, order_free: bool = True) -> None:
+        self._tasks = query.tasks
         widths = [0 if task.varies else task.layout.width for task in query.tasks]
         self._places = np.cumsum([0, *widths])
         self.peaks = np.zeros(sum(widths))  # those of all partials, one after the other, but of those that vary
@@ -64,7 +65,7 @@ class Sums:
         self.blocks, self.order_free = blocks, order_free
         self._partials = [self._partial(width, view, task.layout.halves()) for task, width, view in tasks]
         self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
-        self._version = 0
+        self._version = self._number = 0  # of the bound; of the task that was answered last
 
     def _partial(self, width: int, peaks: Vector | None = None, halves: Halves = ()) -> "Partial":
         return Partial(width, self.blocks, self.order_free, peaks, halves, self.peaks)
@@ -78,14 +79,26 @@ class Sums:
     def begin(self, query: Query, maximum: Callable[[Vector], None]) -> "Partial":
         """The partial for the answer to ``query``, empty; before, the bound is exchanged if the query says so. Collective then."""
         if query.bound != self._version:
+            self._settle()
             maximum(self.peaks)
             self.rebound()
             self._version = query.bound
+        self._number = query.number
         partial = self._varying(query, maximum) if query.task.varies else self._partials[query.number]
         if query.task.bound is not None and not partial.bounded:
             self._foresee(partial, query)
         partial.clear()
         return partial
+
+    def _settle(self) -> None:
+        """Have the peaks of the last answer alone: other tasks' bounds stay, so that all are known from ``exchanged``.
+
+        One batch tells little of the next, as a column may be 0 in it: of batches a bound never falls.
+        """
+        here = slice(self._places[self._number], self._places[self._number + 1])
+        last, before = self.peaks[here].copy(), self.exchanged[here]
+        self.peaks[:] = self.exchanged
+        self.peaks[here] = last if self._tasks[self._number].units is None else np.maximum(last, before)
 
     def _varying(self, query: Query, maximum: Callable[[Vector], None]) -> "Partial":
         """A new partial for each answer, of the length that the query asks for; the same for one that is answered again."""
@@ -115,7 +128,9 @@ class Sums:
         query.again = partial.redo
         if not query.again:
             judge(partial, query)
-        if query.again or partial.stale or (task.uneven and partial.order_free):
+        anew = (partial.stale and task.units is None) or (task.uneven and partial.order_free)
+        if query.again or anew:
+            self._settle()
             query.bound += 1
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.batches import Units
 from mpi_pgd.engine.block import Block
 
 Halves = Sequence[tuple[slice, slice]]  # of a vector, the numbers that are low halves of pairs, and their high ones
@@ -89,6 +90,13 @@ class Task(Protocol):
         Its first parts are those of the driver's first task: once that was answered, its bound is taken for them.
         """
 
+    @property
+    def units(self) -> Units | None:
+        """Of which units of rows (``engine.batches``), ascending, the answer is made; None if of all.
+
+        They are those of the point that it was bound to last.
+        """
+
     def bind(self, point: Vector) -> BlockMap:
         """What maps a block at ``point``, whose first ``width`` numbers count, to its vector (layout.width,)."""
 
@@ -100,7 +108,7 @@ class GradientTask:
     """
 
     uneven = coarse = varies = False
-    bound = None
+    bound = units = None
 
     def __init__(self, loss: RowLoss, features: int, block_rows: int, outputs: int = 1) -> None:
         self.layout = Layout({"gradient": (outputs, features), "slopes": (outputs,), "value": ()})

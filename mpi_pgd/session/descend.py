@@ -12,6 +12,7 @@ from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.batchtask import BatchTask
 from mpi_pgd.engine.block import Source
 from mpi_pgd.engine.loop import Mode, Observer, StopFlags, rounds
 from mpi_pgd.engine.query import Query
@@ -121,14 +122,19 @@ def planned(problem: Problem, shard: MemoryShard, setup: Moments) -> Plan:
     Raises:
         InputError: the solver that the settings name solves none such; or the model of the user's own can't be used.
     """
-    if problem.settings.model:
+    chosen = problem.settings
+    if chosen.model:
         from mpi_pgd.session.own import own_model  # not at start-up, as those above
 
         goal, tasks = own_model(problem, shard, setup.weight)
-        return Plan(goal, tasks, choose_solver(problem, goal))
-    goal = objective(problem, setup)
-    choice = choose_solver(problem, goal)
-    return Plan(goal, tasks_of(problem, goal, choice.solver), choice)
+        choice = choose_solver(problem, goal)
+    else:
+        goal = objective(problem, setup)
+        choice = choose_solver(problem, goal)
+        tasks = tasks_of(problem, goal, choice.solver)
+    if Ask.BATCH in choice.solver.needs:
+        tasks[Ask.BATCH] = BatchTask(tasks[Ask.GRADIENT], problem.rows, chosen.seed)
+    return Plan(goal, tasks, choice)
 
 
 def stop_flags(

@@ -80,7 +80,7 @@ def choose_solver(problem: Problem, goal: Objective) -> Choice:
 
 
 def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Task]:
-    """All that the solver may ask for, the gradient first."""
+    """All that the solver may ask for of all rows, the gradient first."""
     partition, scaling, p = problem.partition, goal.scaling, goal.features
     loss = loss_of(problem.settings)
     gradient = GradientTask(loss, p, partition.block_rows, goal.outputs)

@@ -17,6 +17,7 @@ from mpi_pgd.solvers.lbfgs import LBFGS
 from mpi_pgd.solvers.momentum import Momentum
 from mpi_pgd.solvers.nesterov import Nesterov
 from mpi_pgd.solvers.newton import Newton
+from mpi_pgd.solvers.sgd import StochasticGradient
 from mpi_pgd.solvers.suit import Choice, Facts
 
 
@@ -63,6 +64,7 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "bb": BarzilaiBorwein,
     "lbfgs": LBFGS,
     "newton": Newton,
+    "sgd": StochasticGradient,
 }
 
 CLOSER: Solver = Newton()  # looks closer at where another one came to an end: what has an optimum is at rest there at once

@@ -22,6 +22,14 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
+class NoisyStep(FixedStep):
+    """One after which the objective may rise: only what is not finite has run away."""
+
+    def gain(self, norm: float) -> float:
+        """Of a batch, not of the objective."""
+        return math.inf
+
+
 class Epochs(NamedTuple):
     """The state of stochastic gradient descent.
 
@@ -41,7 +49,7 @@ class Epochs(NamedTuple):
     round: int
     batches: int
     units: int
-    steps: FixedStep
+    steps: NoisyStep
     step: float
 
     @property
@@ -97,7 +105,7 @@ class StochasticGradient:
         length = 1 / curvature.known if self.step == "auto" else float(self.step)
         units = -(-self.rows // UNIT)
         batches = max(1, round(units * UNIT / max(self.batch, UNIT)))
-        return Epochs(weights.copy(), weights.copy(), np.zeros_like(weights), 0, batches, units, FixedStep(length), 0.0)
+        return Epochs(weights.copy(), weights.copy(), np.zeros_like(weights), 0, batches, units, NoisyStep(length), 0.0)
 
     def update(self, state: Epochs, evaluation: Evaluation) -> Epochs:
         """One step; none after a round over all rows."""

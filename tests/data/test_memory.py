@@ -11,6 +11,8 @@ from mpi_pgd import InputError
 from mpi_pgd.data import hdf5
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.engine.batches import UNIT, rows_of, units
+from mpi_pgd.engine.batchtask import BatchTask
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.losses.squared import Squared
@@ -25,6 +27,15 @@ def table(path: Path, kind: str = "f8") -> hdf5.Table:
         file["X"] = draw.standard_normal((ROWS, FEATURES)).astype(kind)
         file["y"] = draw.standard_normal(ROWS)
     return hdf5.inspect([str(path)], "X", "y")
+
+
+def batch(epoch: int, start: int, stop: int) -> Query:
+    task = BatchTask(QUERY.task, ROWS, 5)
+    query = Query([QUERY.task, task])
+    query.number = 1
+    query.point[-3:] = epoch, start, stop
+    task.bind(query.point)
+    return query
 
 
 def blocks(*numbers: int) -> np.ndarray:
@@ -105,3 +116,40 @@ def test_a_value_that_is_not_finite_is_found_in_a_block_taken_later(tmp_path: Pa
     shard.hold(blocks(0, 1))
     with pytest.raises(InputError, match="row 700, column 1 of X is nan"):
         shard.hold(blocks(0, 1, 10))
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4", "i1"])
+@pytest.mark.parametrize("held", [blocks(0, 3, 4, 15), blocks(), np.arange(16)])
+def test_a_batch_is_its_rows_of_the_blocks_that_are_held(tmp_path: Path, kind: str, held: np.ndarray) -> None:
+    """An epoch of five batches: each row once, those of a block together, in their order, with all that belongs to them."""
+    path = tmp_path / "rows.h5"
+    table(path, kind)
+    with h5py.File(path, "a") as file:
+        del file["y"]
+        file["y"], file["w"], file["o"] = np.arange(2.0 * ROWS).reshape(ROWS, 2), np.arange(ROWS) / 2, np.arange(ROWS) / 4
+        x = file["X"][...].astype(float)
+    shard = MemoryShard(hdf5.inspect([str(path)], "X", "y", "w", "o"), Partition(ROWS, FEATURES))
+    shard.hold(held)
+    total, seen = -(-ROWS // UNIT), []
+    for start in range(0, total, 13):
+        stop = min(start + 13, total)
+        query = batch(7, start, stop)
+        drawn = np.sort(units(5, 7, start, stop, total)).astype(int)
+        for block in shard.blocks(query):
+            rows = (block.weights * 2).astype(int)
+            assert block.rows == len(rows)
+            assert len({row // 64 for row in rows}) == 1
+            assert block.x.dtype == np.float64
+            np.testing.assert_array_equal(block.x, x[rows])
+            np.testing.assert_array_equal(block.y, [2.0 * rows, 2.0 * rows + 1])
+            np.testing.assert_array_equal(block.offset, rows / 4)
+            assert block.start == rows[0]
+            assert {row // UNIT for row in rows} <= {*drawn}
+            assert (np.diff(rows) > 0).all()
+            seen += rows.tolist()
+    assert sorted(seen) == [row for row in range(ROWS) if row // 64 in held]
+
+
+def test_the_last_unit_may_be_short() -> None:
+    assert [rows_of(np.array(some, dtype=np.uint64), ROWS) for some in ([], [0, 3], [62], [5, 62])] == [0, 32, 8, 24]
+    assert rows_of(np.array([1], dtype=np.uint64), 32) == 16

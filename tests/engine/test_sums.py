@@ -128,13 +128,13 @@ class Wide:
     """A task of so many numbers; what is mapped is the test's business."""
 
     uneven = coarse = varies = False
-    bound = None
+    bound = units = None
 
     def __init__(self, width: int) -> None:
         self.layout, self.width = Layout({"all": (width,)}), 1
 
 
-def answered(sums: Sums, query: Query, size: float, exchanges: list[np.ndarray]) -> list[Partial]:
+def answered(sums: Sums, query: Query, size: float | np.ndarray, exchanges: list[np.ndarray]) -> list[Partial]:
     """A round of one rank; gives the partial if it was judged."""
     judged: list[Partial] = []
     partial = sums.begin(query, lambda peaks: exchanges.append(peaks.copy()))
@@ -168,6 +168,28 @@ def test_a_smaller_answer_asks_for_another_bound() -> None:
         bounds.append(query.bound)
     assert bounds == [1, 1, 2, 2]
     assert [peaks.tolist() for peaks in exchanges] == [[1.0], [1e-9]]
+
+
+def test_an_exchange_is_of_the_last_answer_alone() -> None:
+    """Others' bounds stay as they were exchanged, which is all that a fit that goes on has of them."""
+    query = Query([Wide(1), Wide(1)])
+    sums, exchanges = Sums(query, 1), []
+    for number, size in ((0, 1.0), (0, 1.0), (0, 4.0), (1, 2.0), (1, 2.0)):
+        query.number = number
+        answered(sums, query, size, exchanges)
+    assert [peaks.tolist() for peaks in exchanges] == [[1.0, 0.0], [1.0, 2.0]]
+    assert sums.exchanged.tolist() == [1.0, 2.0]
+
+
+def test_the_bound_of_batches_never_falls() -> None:
+    task = Wide(2)
+    task.units = np.zeros(0, dtype=np.uint64)
+    query = Query([task])
+    sums, exchanges = Sums(query, 1), []
+    for size in ([1.0, 0.0], [1.0, 0.0], [0.0, 1e-9], [0.0, 1e-9], [1e-9, 1e-9], [1.0, 1e-9]):
+        answered(sums, query, np.array(size), exchanges)
+    assert [peaks.tolist() for peaks in exchanges] == [[1.0, 0.0], [1.0, 1e-9]]
+    assert (query.bound, query.round) == (2, 6)
 
 
 def test_an_uneven_task_takes_it_anew_each_time() -> None:

@@ -104,7 +104,7 @@ class WideTask:
     """A block's vector is made of its number and the point alone."""
 
     uneven = coarse = varies = False
-    bound = None
+    bound = units = None
     width = FEATURES + 1
     layout = Layout({"all": (FEATURES + 2,)})
 

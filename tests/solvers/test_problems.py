@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
-from tests.families import SOLVING, STEPPED, solver_of
+from tests.families import STEPPED, SURE, solver_of
 
 PROBLEMS = {
     "one": [3.0],
@@ -18,7 +18,7 @@ PROBLEMS = {
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e8])
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("name", SOLVING)
+@pytest.mark.parametrize("name", SURE)
 def test_the_minimum_is_found(name: str, problem: str, scale: float) -> None:
     """Of half the sum of eigenvalue times distance squared."""
     values = scale * np.array(PROBLEMS[problem])

@@ -1,0 +1,50 @@
+"""Rows of a batch, gathered from the blocks that they lie in."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpi_pgd.data.piece import Piece
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.batches import UNIT, Units
+from mpi_pgd.engine.block import Block
+
+
+class Room(NamedTuple):
+    """For the rows of a batch that lie in one block, which are gathered into the same memory for each.
+
+    Attributes:
+        piece: of as many rows as a block has.
+        wide: (rows, p) float64, into which X is widened; that of ``piece`` if it is of that type.
+    """
+
+    piece: Piece
+    wide: Vector
+
+    def blocks(self, units: Units, held: NDArray[np.int64], stored: Mapping[int, Block]) -> Iterator[Block]:
+        """The rows of ``units``, ascending, that lie in the blocks ``held``, ascending: a block of them for each that has some.
+
+        Only these rows are touched. ``stored`` has the blocks by number; the last one, and so its last unit, may be shorter.
+        """
+        size = len(self.wide)
+        runs = size // UNIT
+        owners = (units // np.uint64(runs)).astype(np.int64)
+        first, last = np.searchsorted(owners, held), np.searchsorted(owners, held, side="right")
+        rows = ((units % np.uint64(runs)).astype(np.int64)[:, None] * UNIT + np.arange(UNIT)).reshape(-1)
+        some = np.flatnonzero(last > first)
+        for number, start, stop in zip(held[some].tolist(), first[some].tolist(), last[some].tolist(), strict=True):
+            whole, taken = stored[number], rows[start * UNIT : stop * UNIT]
+            yield self._gathered(whole, taken if taken[-1] < whole.rows else taken[taken < whole.rows], number * size)
+
+    def _gathered(self, whole: Block, taken: NDArray[np.int64], start: int) -> Block:
+        part, x = self.piece.part(slice(len(taken))), self.wide[: len(taken)]
+        np.take(whole.x, taken, axis=0, out=part.x, mode="clip")  # other than "raise" it needs no buffer
+        if x.dtype != part.x.dtype:
+            np.copyto(x, part.x)
+        np.take(whole.y, taken, axis=-1, out=part.y, mode="clip")
+        for beside, out in ((whole.weights, part.weights), (whole.offset, part.offset)):
+            if beside is not None and out is not None:
+                np.take(beside, taken, out=out, mode="clip")
+        return Block(x, part.y, part.weights, part.offset, start + int(taken[0]))
