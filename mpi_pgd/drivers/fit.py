@@ -92,6 +92,7 @@ class FitDriver:
         self.history = history
         self.status: Status | None = None  # why it ended
         self.rounds = 0  # updates made
+        self.drawn: list[int] = []  # the rounds here, whose lines in the history are of a batch alone
         self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a mean
         self.step = self.rounding = 0.0  # of the last update, and of the gradient
         self._lowest = Figures()
@@ -139,10 +140,13 @@ class FitDriver:
             raise RuntimeError(f"{partial.votes[Vote.ROWS]:.0f} of {rows} rows were summed")
         broken = partial.votes[Vote.BROKEN] > 0
         self.history.cut(self.rounds)
+        if units is not None:
+            self.drawn.append(self.rounds)
         found = self._too_far() if broken else self._evaluate(partial, query)
         self.status = self._judge(found.value, partial.votes, units is None) or self.status
         if self.status and units is not None and self.status != Status.DIVERGED:
             query.number = 0  # these weights may be returned: all rows judge them first
+            self.drawn.pop()
             return
         if self.status:
             self._end(query)

@@ -138,6 +138,7 @@ def _turn(driver: FitDriver) -> Turn:
             "the sums at the start are too large for float64, so there is nothing to compare: divide the largest columns and "
             "targets by a power of ten"
         )
+    objectives[driver.drawn] = math.inf  # a batch's may be below the optimum's
     certificate = driver.certificate
     told = certificate.kind != Kind.NORM and driver.fallen > 0 and math.isfinite(certificate.gap)
     gap = certificate.gap / driver.fallen if told else None
