@@ -462,7 +462,7 @@ BUGS = {
     "in the settings": ("mpi_pgd.config", "settings", 1, 1),
     "in the inspection": ("mpi_pgd.data.hdf5", "inspect", 0, 1),
     "in the loading": ("mpi_pgd.data.memory", "MemoryShard.hold", 1, 1),
-    "in the means": ("mpi_pgd.engine.tasks", "MomentsTask.bind", 2, 1),
+    "in the means": ("mpi_pgd.engine.moments", "MomentsTask.bind", 2, 1),
     "in the check of the kernels": ("mpi_pgd.engine.tasks", "GradientTask.bind", 1, 1),
     "in the first round": ("mpi_pgd.engine.tasks", "GradientTask.bind", 1, 2),
     "in a later round": ("mpi_pgd.engine.tasks", "GradientTask.bind", 1, 20),

@@ -20,13 +20,15 @@ pytestmark = pytest.mark.beside("jobs")
 DIAMONDS = str(ROOT / "data/diamonds.h5")
 MODES = ("client-server", "peer-to-peer")
 RANKS = 4
+OPTIONS = {"solver": "nesterov", "rounds": 60}  # so many rounds are made, and each has to give the same bits
+FLAGS = tuple(word for name, value in OPTIONS.items() for word in (f"--{name}", value))
 SLOW = ("--delay", "exponential:0.02")  # seconds: the rounds last until something has happened to them
 
 
 @cache
 def alone() -> str:
     """The fingerprint of one process without any launcher. Seen on one kind of processor only, so not a golden value."""
-    code = f"import mpi_pgd; print(mpi_pgd.fit({DIAMONDS!r}, rounds=60, mode='peer-to-peer').record['weights_sha256'])"
+    code = f"import mpi_pgd; print(mpi_pgd.fit({DIAMONDS!r}, mode='peer-to-peer', **{OPTIONS!r}).record['weights_sha256'])"
     environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
@@ -35,7 +37,7 @@ def alone() -> str:
 @pytest.mark.ranks(1, 2, 3, 4, 5, 7)
 @pytest.mark.parametrize("mode", MODES)
 def test_one_fingerprint(comm: Any, mode: str) -> None:
-    record = fit(DIAMONDS, mode=mode, rounds=60, comm=comm).record
+    record = fit(DIAMONDS, mode=mode, comm=comm, **OPTIONS).record
     assert record["ranks"] == comm.size
     assert record["workers"] == (max(1, comm.size - 1) if mode == "client-server" else comm.size)
     assert record["weights_sha256"] == comm.bcast(alone() if comm.rank == 0 else None)
@@ -44,14 +46,14 @@ def test_one_fingerprint(comm: Any, mode: str) -> None:
 @pytest.mark.ranks(2, 3, 5)
 @pytest.mark.parametrize(("mode", "algorithm"), [(mode, name) for mode, names in ALGORITHMS.items() for name in names[1:]])
 def test_one_fingerprint_for_every_algorithm(comm: Any, mode: str, algorithm: str) -> None:
-    record = fit(DIAMONDS, mode=mode, algorithm=algorithm, rounds=60, comm=comm).record
+    record = fit(DIAMONDS, mode=mode, algorithm=algorithm, comm=comm, **OPTIONS).record
     assert (record["mode"], record["algorithm"]) == (mode, algorithm)
     assert record["weights_sha256"] == comm.bcast(alone() if comm.rank == 0 else None)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_one_fingerprint_for_a_job_of_its_own(library: Library, mode: str, tmp_path: Path) -> None:
-    result = launch(library, 3, "--mode", mode, "--rounds", 60, "--quiet", "--out", tmp_path, timeout=120)
+    result = launch(library, 3, "--mode", mode, *FLAGS, "--quiet", "--out", tmp_path, timeout=120)
     assert (result.returncode, result.stdout) == (0, ""), result
     assert json.loads((tmp_path / "run.json").read_text())["weights_sha256"] == alone()
 
@@ -70,7 +72,7 @@ def test_one_fingerprint_for_who_is_left(library: Library, mode: str, victims: l
         assert job.until((tmp_path / "checkpoint").exists)
         job.kill(ranks[victim] for victim in victims)
 
-    words = ("--mode", mode, "--rounds", 60, *SLOW, "--checkpoint", tmp_path / "checkpoint", "--every", "20rounds")
+    words = ("--mode", mode, *FLAGS, *SLOW, "--checkpoint", tmp_path / "checkpoint", "--every", "20rounds")
     result = launch(library, RANKS, *words, "--quiet", "--out", tmp_path, timeout=120, flags=ULFM, during=kill)
     assert result.returncode == 0, result
     record = json.loads((tmp_path / "run.json").read_text())
@@ -91,7 +93,7 @@ def test_one_fingerprint_for_who_goes_on(ranks: int, mode: str, tmp_path: Path) 
         assert job.until(checkpoint.exists)
         job.kill(job.processes())
 
-    saved = launch(library, RANKS, "--rounds", 60, *SLOW, "--checkpoint", checkpoint, "--every", "20rounds", during=kill)
+    saved = launch(library, RANKS, *FLAGS, *SLOW, "--checkpoint", checkpoint, "--every", "20rounds", during=kill)
     assert saved.returncode != 0, saved
     other = next((other for other in libraries().values() if other != library), library)
     words = ("--resume", checkpoint, "--mode", mode, "--quiet", "--out", tmp_path)

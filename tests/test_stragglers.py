@@ -14,7 +14,7 @@ PARTS = ("compute", "wait", "wire", "update", "input")
 
 
 def record(comm: Any, folder: Path, *words: object) -> dict[str, Any]:
-    assert command(comm, "--quiet", "--rounds", 60, "--out", folder, *words) == 0
+    assert command(comm, "--quiet", "--solver", "nesterov", "--rounds", 60, "--out", folder, *words) == 0
     found = json.loads((folder / "run.json").read_text())
     assert isinstance(found, dict)
     return found

@@ -84,7 +84,7 @@ def fit(
     comm: MPI.Intracomm, mode: ClientServer | Replicated, late: Late, options: dict[str, Any], signalled: bool
 ) -> dict[str, Any]:
     """All three phases, in one mode."""
-    problem = inspect_files(comm, settings({"quiet": True, **options}))
+    problem = inspect_files(comm, settings({"solver": "nesterov", "quiet": True, **options}))
     shard = load_rows(problem, mode)
     setup = take_moments(problem, late, shard, stop_flags(perf_counter()))  # type: ignore[arg-type]
     chosen, goal = problem.settings, objective(problem, setup)

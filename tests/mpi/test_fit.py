@@ -51,7 +51,7 @@ def test_diamonds_agree_with_lstsq(comm: MPI.Intracomm, mode: str) -> None:
     assert result.status == "converged"
     np.testing.assert_allclose(np.append(result.coef, result.intercept), expected, rtol=0, atol=1e-8)
     assert result.feature_names[0] == "carat"
-    assert (len(repr(result).splitlines()), "the 10 largest of 23: carat -0.612054, x 1.16469" in repr(result)) == (10, True)
+    assert (len(repr(result).splitlines()), "the 10 largest of 23: carat -0.612054, x 1.16469" in repr(result)) == (12, True)
 
 
 @pytest.mark.ranks(3)
@@ -195,10 +195,10 @@ def test_an_exact_fit_keeps_converging(comm: MPI.Intracomm, folder: Path, mode: 
     x, _ = problem()
     w = np.linspace(1, 2, FEATURES)
     path = written(comm, folder / "d.h5", x, x @ w + 3)
-    result = fit(path, mode=mode, tol=1e-13, comm=comm)
+    result = fit(path, mode=mode, solver="nesterov", tol=1e-13, comm=comm)
     assert result.status == "converged"
     np.testing.assert_allclose(result.coef, w, rtol=1e-12)
-    alone = fit(path, comm=MPI.COMM_SELF, tol=1e-13)
+    alone = fit(path, comm=MPI.COMM_SELF, solver="nesterov", tol=1e-13)
     assert result.record["weights_sha256"] == alone.record["weights_sha256"]
 
 
@@ -220,7 +220,8 @@ def test_constant_columns_and_targets(comm: MPI.Intracomm, folder: Path, mode: s
     result = fit(written(comm, folder / "y.h5", x, np.full(ROWS, 2.5)), mode=mode, comm=comm)
     assert result.r2 is None
     assert result.intercept == pytest.approx(2.5, rel=1e-9)
-    assert fit(written(comm, folder / "z.h5", x, np.zeros(ROWS)), mode=mode, comm=comm).record["rounds"] == 0
+    none = fit(written(comm, folder / "z.h5", x, np.zeros(ROWS)), mode=mode, solver="nesterov", comm=comm)
+    assert none.record["rounds"] == 0
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -277,7 +278,7 @@ def test_well_conditioned_columns_converge(comm: MPI.Intracomm, folder: Path, mo
     values, vectors = np.linalg.eigh((1 - r) * np.eye(50) + r)
     x = hadamard[:, 1:51] @ (vectors * np.sqrt(values)) @ vectors.T
     y = x @ np.linspace(0, 1, 50)
-    result = fit(written(comm, folder / "d.h5", x, y), mode=mode, comm=comm)
+    result = fit(written(comm, folder / "d.h5", x, y), mode=mode, solver="nesterov", comm=comm)
     assert (result.status, result.record["rounds"] < 60) == ("converged", True)
     np.testing.assert_allclose(result.coef, np.linspace(0, 1, 50), rtol=0, atol=1e-9)
     assert 0.98 / values[-1] < result.record["step"] < 1.1 / values[-1]
@@ -292,7 +293,7 @@ def test_the_tolerance_is_relative_to_the_signal(
 ) -> None:
     """However far from zero the targets lie."""
     x, y = problem()
-    result = fit(written(comm, folder / "d.h5", x, y + mean), mode=mode, tol=tol, comm=comm)
+    result = fit(written(comm, folder / "d.h5", x, y + mean), mode=mode, solver="nesterov", tol=tol, comm=comm)
     expected = exact(x, y, True)
     np.testing.assert_allclose(np.append(result.coef, result.intercept - mean), expected, rtol=0, atol=atol)
 
@@ -319,7 +320,7 @@ def test_a_fit_ends_where_rounding_begins(
 ) -> None:
     """It used to go on through all rounds; what is promised of the digits holds for the predictions."""
     x, y = problem()
-    result = fit(written(comm, folder / "d.h5", x + away, y), mode=mode, sums=sums, comm=comm)
+    result = fit(written(comm, folder / "d.h5", x + away, y), mode=mode, solver="nesterov", sums=sums, comm=comm)
     assert result.status == "precision reached"
     assert result.record["rounds"] < 100
     assert digits < result.record["digits"] < digits + 2.5

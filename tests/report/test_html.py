@@ -49,7 +49,7 @@ def test_what_real_runs_and_studies_leave(comm: Any, folder: Path) -> None:
     """The samples of the other tests are made up; these are not."""
     study = ("--rounds", 3, "--repeats", 1, "--out", folder)
     for words in (
-        ("--rounds", 20, "--trace", "--quiet", "--out", folder),
+        ("--solver", "nesterov", "--rounds", 20, "--trace", "--quiet", "--out", folder),
         ("compare", *study),
         ("scaling", *study),
         ("study", "straggler", "--rounds", 3, "--out", folder),

@@ -169,7 +169,7 @@ def test_the_model_is_read(tmp_path: Path) -> None:
     run = records.read(str(fitted(tmp_path, samples.run(2), [1.0, -3.0], 2.0, (b"a", b"b"))), every()).kinds["run"]
     model = run.model if isinstance(run, Run) else None
     assert model is not None
-    assert (list(model.coef), model.intercept, model.largest()) == ([1.0, -3.0], 2.0, [1, 0])
+    assert (list(model.coef), model.intercept, model.largest()) == ([1.0, -3.0], [2.0], [1, 0])
     assert [model.name(place) for place in (0, 1)] == ["a", "b"]
 
 

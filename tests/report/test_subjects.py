@@ -79,7 +79,7 @@ def test_two_problems_are_two_sections(tmp_path: Path) -> None:
 def test_coefficients_and_r2(tmp_path: Path) -> None:
     fitted(tmp_path, run(["a.h5"], r2=0.5), [0.0, *range(40)], 2.5)
     page = html.write(str(tmp_path), every())[0].read_text()
-    for words in ("0.500000", "2.50000", "The 20 largest of 41", "the 32 largest of 41", ">x40<"):
+    for words in ("0.500000", ">2.5<", "The 20 largest of 41", "the 32 largest of 41", ">x40<"):
         assert words in page
     lines = (tmp_path / "tables/run-coefficients.csv").read_text().splitlines()
     assert (len(lines), lines[-1]) == (42, "x40,40,39.0")
