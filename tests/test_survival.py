@@ -212,7 +212,7 @@ def missing(folder: Path, exact: str) -> list[object]:
 
 REFUSED: dict[str, tuple[Change, str]] = {
     "l2": (lambda *_: ["--l2", 0.5], "--l2 is 0.5, the checkpoint has 0"),
-    "solver": (lambda *_: ["--solver", "gd"], "--solver is gd, the checkpoint has nesterov"),
+    "solver": (lambda *_: ["--solver", "gd"], "--solver is gd, the checkpoint has auto"),
     "fewer rows": (rows_fewer, f"the data have {ROWS - 1} rows, the checkpoint's {ROWS}"),
     "swapped": (two_targets_swapped, "the checkpoint is of other rows"),
     "changed": (one_value_changed, "the checkpoint is of other rows"),

@@ -145,7 +145,8 @@ class Base:
             build(folder)
             targets = tuple(sorted(path.name for path in folder.glob("*.h5")))
             sha = self.answer("nesterov")["weights_sha256"]
-            yield Original(f"hdf5 {name}", folder, ("data*.h5", "--solver", "nesterov", *FIT), targets, None, name == valid.GUARDED, sha)
+            words = ("data*.h5", "--solver", "nesterov", *FIT)
+            yield Original(f"hdf5 {name}", folder, words, targets, None, name == valid.GUARDED, sha)
 
     def _toml(self) -> Iterator[Original]:
         folder = self._new("toml")
