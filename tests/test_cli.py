@@ -141,7 +141,16 @@ def test_a_study_says_how_far_it_is() -> None:
     assert shown.endswith(b"\r\x1b[K"), shown
 
 
-@pytest.mark.parametrize("words", [["compare", "--rounds", "9"], ["study", "straggler", "--rounds", "9"], ["network"], ["doctor"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compare", "--rounds", "9"],
+        ["study", "straggler", "--rounds", "9"],
+        ["study", "solvers", "--rounds", "9"],
+        ["network"],
+        ["doctor"],
+    ],
+)
 def test_quiet_studies_say_nothing(words: list[str], tmp_path: Path) -> None:
     result = python("-m", "mpi_pgd", *words, "--quiet", "--out", tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -67,9 +67,12 @@ class Solvers(Study):
     def sentence(self, record: Record) -> str:
         """Who was the first, and what the default chose."""
         key, rows = f"seconds_to_{WITHIN}", record["rows"]
+        every = units.count(len(rows), "solver")
+        if not record["best"] < record["first"]:
+            return f"of {every}, none got below the objective at the start"
         there = sorted((row for row in rows if row.get(key) is not None), key=lambda row: float(row[key]))
         chosen = next((row for row in rows if row.get("chosen_by")), None)
-        first, every = there[0], units.count(len(rows), "solver")
+        first = there[0]
         text = f"of {every}, {first['solver']} was the first within {units.power_of_ten(float(WITHIN))} of the best objective, "
         text += f"in {_took(first)}"
         if not chosen:
