@@ -55,7 +55,9 @@ def test_trials_that_rise_are_rounds_but_no_progress() -> None:
 def test_nothing_was_to_be_gained() -> None:
     (row,) = judged([(entrant("a"), [turn([3.0, 3.0])])], LEVELS)["rows"]
     assert (row["relative"], row["rounds_to_1e-9"], row["curve"]["round"]) == (0.0, 0, [0, 1])
-    assert Solvers().sentence({"first": 3.0, "best": 3.0, "rows": [row]}) == "of 1 solver, none got below the objective at the start"
+    assert (
+        Solvers().sentence({"first": 3.0, "best": 3.0, "rows": [row]}) == "of 1 solver, none got below the objective at the start"
+    )
     assert points(row, {"first": 3.0, "best": 3.0}, "round") == [(0, FLOOR), (1, FLOOR)]
 
 
