@@ -62,10 +62,21 @@ def agreed(comm: Any, found: dict[str, list[tuple[str, ...]]], fits: int) -> Non
         assert len(all_found[0]) == len(SAME), (name, all_found[0])
 
 
-@pytest.mark.ranks(7)
+@pytest.mark.ranks(7, libraries=["mpich"])
 @pytest.mark.parametrize(("loss", "penalty"), PROBLEMS, ids=map(", ".join, PROBLEMS))
 def test_one_fingerprint(comm: Any, rows: str, loss: str, penalty: str) -> None:
     """By each solver that takes it."""
+    same_on_all_ranks(comm, rows, loss, penalty)
+
+
+@pytest.mark.ranks(7, libraries=["openmpi"])
+@pytest.mark.parametrize(("loss", "penalty"), PROBLEMS[::4], ids=map(", ".join, PROBLEMS[::4]))
+def test_one_fingerprint_with_another_library(comm: Any, rows: str, loss: str, penalty: str) -> None:
+    """Of every fourth problem: numbers know nothing of the library."""
+    same_on_all_ranks(comm, rows, loss, penalty)
+
+
+def same_on_all_ranks(comm: Any, rows: str, loss: str, penalty: str) -> None:
     data, found = comm.bcast(rows), dict[str, list[tuple[str, ...]]]()
     for turn, parts in enumerate(TEAMS):
         ranks = team(comm, *parts)
