@@ -40,7 +40,8 @@ def chosen(metafunc: pytest.Metafunc, names: Sequence[str]) -> Sequence[str]:
 
 
 def parallel(item: pytest.Item) -> bool:
-    return "comm" in getattr(item, "fixturenames", ())
+    """Whether it takes `comm`; on ranks of a library that it is not for, it has none."""
+    return "comm" in getattr(item, "fixturenames", ()) and isinstance(item.callspec.params.get("comm"), tuple)  # type: ignore[attr-defined]
 
 
 def place(item: pytest.Item) -> tuple[str, int]:
