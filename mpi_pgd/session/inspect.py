@@ -50,6 +50,7 @@ class Problem:
     shrunk: bool = False  # ranks were lost
     kernels: str = ""  # the digest of the BLAS kernels, if they were checked
     pulse: Heartbeat = field(default_factory=Heartbeat)  # what this rank is doing, for its watcher
+    began_endless: bool | None = None  # of the fit that this one goes on with; None: it begins
 
     @property
     def table(self) -> Table:
@@ -65,6 +66,11 @@ class Problem:
     def init(self) -> Init | None:
         """What the fit starts from; None: from an intercept alone."""
         return self.seen.init
+
+    @property
+    def endless(self) -> bool:
+        """Whether the fit began with --tol 0: who goes on with it may give another one, and still needs the solver that it has."""
+        return self.settings.tol == 0 if self.began_endless is None else self.began_endless
 
     @cached_property
     def partition(self) -> Partition:

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -43,6 +44,7 @@ from mpi_pgd.system.log import LOG
 
 Choose = Callable[[], Start]
 BEGINNING = "waiting for the start"
+ENDLESS = "endless"  # what a checkpoint says of a fit that began with --tol 0
 
 
 class Job:
@@ -148,12 +150,14 @@ class Job:
 
     def inspect(self, team: Team) -> Problem:
         """The problem of an attempt; the files are looked at once. Collective."""
-        origin, init = self.begun.origin, None
-        if origin and len(origin.init):
-            init = Init.of(origin.init, origin.data["features"], str(origin.data.get("init")))
+        origin, init, endless = self.begun.origin, None, None
+        if origin:
+            endless = ENDLESS in origin.data
+            if len(origin.init):
+                init = Init.of(origin.init, origin.data["features"], str(origin.data.get("init")))
         problem = inspect_files(team.comm, self.settings, self.seen, team.ids, bool(team.lost), self.pulse, init)
         self.seen = problem.seen
-        return problem
+        return replace(problem, began_endless=endless)
 
     def choose_mode(self, problem: Problem) -> Mode:
         """The mode of an attempt. Collective.
@@ -230,6 +234,8 @@ def about(problem: Problem) -> About:
     data |= {f"vector of {name}": digest for name, digest in problem.sides.digests().items()}
     if weights := problem.seen.class_weights:
         data["file of class weights"] = hashlib.sha256(repr(sorted(weights.items())).encode()).hexdigest()
+    if problem.endless:
+        data[ENDLESS] = True
     if not problem.init:
         return About(data, problem.kernels)
     return About(data | {"init": problem.init.sha256}, problem.kernels, problem.init.point())

@@ -74,7 +74,7 @@ def choose_solver(problem: Problem, goal: Objective) -> Choice:
     refined = precise.refinement(goal) if quadratic and smooth else None
     step = 0.0 if chosen.step == "auto" else chosen.step
     facts = Facts(
-        problem.rows, goal.size, goal.outputs, quadratic, smooth, refined, step, hessians=goal.hessians, endless=chosen.tol == 0
+        problem.rows, goal.size, goal.outputs, quadratic, smooth, refined, step, hessians=goal.hessians, endless=problem.endless
     )
     return made(SOLVERS[chosen.solver], chosen).suited(facts)
 

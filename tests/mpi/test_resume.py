@@ -83,6 +83,17 @@ def broken(*_: object) -> str:
     raise ZeroDivisionError("injected")
 
 
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize(("before", "after"), [(0.0, 1e-9), (1e-9, 0.0)])
+def test_a_fit_goes_on_by_its_solver_whatever_the_tolerance(comm: MPI.Intracomm, data: str, before: float, after: float) -> None:
+    """A solver that is chosen may depend on it."""
+    path = str(Path(data).with_name("tol.ckpt"))
+    fits = [fit(data, rounds=1, tol=before, checkpoint=path, comm=comm)]
+    fits += [fit(resume=path, rounds=rounds, tol=after, comm=comm) for rounds in (2, 3)]
+    assert len({found.record["solver"] for found in fits}) == 1
+    assert fits[-1].record["rounds"] == 3
+
+
 @pytest.mark.ranks(1)
 @pytest.mark.parametrize(
     "failing", ["mpi_pgd.session.record.fingerprint", "mpi_pgd.report.bundle.write", "mpi_pgd.session.job.Job.ready"]
