@@ -12,11 +12,13 @@ from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import PROVENANCE, Kind, way
 from mpi_pgd.report.shapes import SPLIT, Record, check, damaged, document, fields
 from mpi_pgd.report.subjects import Problem
+from mpi_pgd.report.tables import certificate, solver
 from mpi_pgd.report.theme import Picture
 
 SHAPE: dict[str, Any] = {
-    **fields(text="status mode algorithm? weights_sha256", whole="ranks workers rows features rounds"),
-    **fields(number="objective? gradient_norm? r2? bytes_per_round seconds_per_round?"),
+    **fields(text="status mode algorithm? solver? solver_reason? weights_sha256", whole="ranks workers rows features rounds"),
+    **fields(number="objective? gradient_norm? digits? r2? bytes_per_round seconds_per_round?"),
+    "certificate?": fields(text="kind", number="gap? relative?"),
     "seconds": fields(number="total load solve"),
     "config?": {},
     "losses?": [{"ranks": ["whole"], "nodes": ["text"], **fields(whole="round rows_read", number="seconds cost")}],
@@ -73,12 +75,12 @@ class Run(Kind):
     def facts(self, record: Record) -> list[tuple[str, str]]:
         """Figures that are no table."""
         seconds, costs = record["seconds"], record["costs"]
-        solver = (record.get("config") or {}).get("solver")
         sent = f"{units.size(record['bytes_per_round'])} by each worker"
         found = {
             "data": self.problem(record).title(),
             "mode": f"{way(record)}; {units.count(record['ranks'], 'rank')}, {units.count(record['workers'], 'worker')}",
-            "solver": solver if isinstance(solver, str) else None,
+            "solver": solver(record) if record.get("solver") else None,
+            "certificate": certificate(record) if record.get("certificate") else None,
             "objective": f"{record['objective']:.12g}" if record.get("objective") is not None else "not a finite number",
             "gradient norm": units.digits(record["gradient_norm"]) if record.get("gradient_norm") is not None else None,
             "R²": _r2(record),

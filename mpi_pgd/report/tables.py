@@ -61,9 +61,9 @@ def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[s
     return {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
         "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
-        "solver": " (".join(filter(None, (record["solver"], record["solver_reason"]))) + ")" * bool(record["solver_reason"]),
+        "solver": solver(record),
         "ended": _ended(record),
-        "certificate": _certificate(record),
+        "certificate": certificate(record),
         "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
         if record["objective"] is not None
         else "not a finite number",
@@ -74,13 +74,25 @@ def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[s
     }
 
 
-def _certificate(record: Mapping[str, Any]) -> str:
+def solver(record: Mapping[str, Any]) -> str:
+    """Which one solved, and why it was chosen, if it was not asked for."""
+    name, reason = record["solver"], record.get("solver_reason")
+    return f"{name} ({reason})" if reason else str(name)
+
+
+def certificate(record: Mapping[str, Any]) -> str:
     """How near the optimum is, and how that is known."""
-    found, norms = record["certificate"], record["digits"]
-    if found["kind"] == "gradient norm" or found["relative"] is None:
+    found, norms = record["certificate"], record.get("digits") or 0.0
+    if found["kind"] == "gradient norm" or found.get("relative") is None:
         return f"none but the gradient's norm, which fell by {norms:.1f} powers of ten"
-    near = f"the objective is within {max(found['relative'], 1e-16):.1g} of the optimum, relative to all it can fall by"
+    near = f"the objective is within {_above(max(found['relative'], 1e-16))} of the optimum, relative to all it can fall by"
     return f"{near} ({found['kind']})"
+
+
+def _above(value: float) -> str:
+    """A positive number of one digit that is no smaller: what is said of a bound has to hold, too."""
+    digit = 10.0 ** math.floor(math.log10(value))
+    return f"{math.ceil(value / digit * (1 - 1e-12)) * digit:.0e}"
 
 
 def line(name: str, text: str) -> str:

@@ -85,6 +85,13 @@ def test_coefficients_and_r2(tmp_path: Path) -> None:
     assert (len(lines), lines[-1]) == (42, "x40,40,39.0")
 
 
+def test_how_it_was_solved_and_how_near_the_optimum_is() -> None:
+    facts = dict(Run().facts(run([])))
+    assert facts["solver"] == "nesterov (a step was given)"
+    assert "within 4e-13 of the optimum" in facts["certificate"]
+    assert not {"solver", "certificate"} & set(dict(Run().facts(run([], solver=None, certificate=None))))
+
+
 def test_an_r2_that_is_not_defined_or_not_known() -> None:
     assert ("R²", "not defined") in Run().facts(run([], r2=None))
     assert "R²" not in dict(Run().facts(run([])))

@@ -41,6 +41,22 @@ def test_what_was_saved(words: tuple[str, str, bool], answer: str) -> None:
     assert saved(*words).startswith(answer)
 
 
+def test_the_certificate_is_said_as_what_it_is() -> None:
+    def said(**found: object) -> str:
+        return tables.certificate({"certificate": {"kind": "duality gap", "gap": 1.0, "relative": 3.4e-7, **found}, "digits": 8.25})
+
+    assert said() == "the objective is within 4e-07 of the optimum, relative to all it can fall by (duality gap)"
+    assert "within 1e-16 of the optimum" in said(relative=0.0)
+    assert ["within 1e-12 " in said(relative=value) for value in (1e-12, 9.2e-13, 1.01e-12)] == [True, True, False]
+    norm = "none but the gradient's norm, which fell by 8.2 powers of ten"
+    assert said(kind="gradient norm") == said(relative=None) == norm
+
+
+def test_the_solver_is_named_with_the_reason_if_it_was_chosen() -> None:
+    assert tables.solver({"solver": "gd", "solver_reason": ""}) == "gd"
+    assert tables.solver({"solver": "gd", "solver_reason": "the lecture"}) == "gd (the lecture)"
+
+
 def test_all_coefficients_are_under_each_other() -> None:
     table = tables._every(Model.of(np.arange(12) + 0.123456789, 0.0, [f"feature {place}" for place in range(12)])).splitlines()
     assert table[0] == "coefficients all 12"
