@@ -2,6 +2,8 @@
 
 ```{settings} [GROUP]          the settings of a fit, of one group or of all
 ```{losses}                    by the first line of what each says of itself
+```{penalties}                 likewise
+```{solvers}                   likewise; which objectives each takes, and when it is chosen, is asked of it
 ```{algorithms}                of each mode
 ```{commands}                  of the command line
 ```{page} COMMAND              the help of a command
@@ -9,7 +11,7 @@
 
 import inspect
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from docutils import nodes
@@ -18,10 +20,33 @@ from docutils.parsers.rst import Directive
 from mpi_pgd import config
 from mpi_pgd.cli.commands import COMMANDS, parser
 from mpi_pgd.cli.help import first_page
+from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.errors import InputError
 from mpi_pgd.losses import LOSSES
 from mpi_pgd.modes import MODES
+from mpi_pgd.options import options_of
+from mpi_pgd.penalties import PENALTIES
+from mpi_pgd.solvers import SOLVERS
+from mpi_pgd.solvers.auto import Auto
+from mpi_pgd.solvers.suit import MATRIX, Choice, Facts
 
 WIDTH = "100"  # of help pages, in letters
+ASKS = {
+    Ask.HESSIAN: "the Hessian of all rows",
+    Ask.SAMPLE: "the Hessian of a sample of rows",
+    Ask.PRECISE: "gradients in twice the precision",
+    Ask.COLUMNS: "the Hessian of some columns",
+    Ask.BATCH: "a batch of rows in place of all",
+}
+CHOOSER = Auto  # of the solvers, that which solves nothing itself
+# Problems of all kinds.
+SMOOTH = Facts(rows=1_000_000, size=200, outputs=1, quadratic=False, smooth=True)
+ROUGH, WIDE = SMOOTH._replace(smooth=False), SMOOTH._replace(size=2 * MATRIX)
+CASES = (
+    *(SMOOTH, SMOOTH._replace(size=20), WIDE, SMOOTH._replace(hessians=False)),
+    *(SMOOTH._replace(quadratic=True), WIDE._replace(quadratic=True)),
+    *(ROUGH, ROUGH._replace(outputs=3), SMOOTH._replace(step=0.1), SMOOTH._replace(endless=True)),
+)
 
 
 class Declared(Directive):
@@ -49,11 +74,32 @@ class Settings(Declared):
 
 
 class Losses(Declared):
-    """Name and formula, and which targets it takes."""
+    """Name and formula, which targets it takes, and its options."""
 
     def shown(self, what: str = "") -> nodes.Node:
-        rows = ([[name], inspect.getdoc(loss).splitlines()[0], inspect.getdoc(loss.labels)] for name, loss in LOSSES.items())
-        return table(("loss", "of a row", "targets"), rows)
+        rows = ([[name], _head(loss), inspect.getdoc(loss.labels), _flags(loss)] for name, loss in LOSSES.items())
+        return table(("loss", "of a row", "targets", "options"), rows)
+
+
+class Penalties(Declared):
+    """Formula and options."""
+
+    def shown(self, what: str = "") -> nodes.Node:
+        rows = ([[name], _head(one), _flags(one)] for name, one in PENALTIES.items())
+        return table(("penalty", "of the weights", "options"), rows)
+
+
+class Solvers(Declared):
+    """Update, what it asks of a round, which objectives it takes, its options, and when it is chosen for the user."""
+
+    def shown(self, what: str = "") -> nodes.Node:
+        choices = [CHOOSER().suited(facts) for facts in CASES]
+        rows = (
+            [[name], _head(one), _asked(one()), _taken(one()), _flags(one), "; ".join(_reasons(choices, name))]
+            for name, one in SOLVERS.items()
+            if one is not CHOOSER
+        )
+        return table(("solver", "update", "beside gradients", "objectives", "options", "auto takes it"), rows)
 
 
 class Algorithms(Declared):
@@ -83,6 +129,46 @@ class Page(Declared):
         os.environ["COLUMNS"] = WIDTH
         text = parser(what).format_help() if what else first_page()
         return nodes.literal_block(text, text, language="text")
+
+
+def _head(member: Any) -> str:
+    """The first line of what a member says of itself."""
+    return inspect.getdoc(member).splitlines()[0]
+
+
+def _flags(member: Any) -> list[str]:
+    """Its options, as code."""
+    flags = [config.flag(name) for name in options_of([member])]
+    return [word for flag in flags for word in (", ", flag)][1:]
+
+
+def _asked(solver: Any) -> str:
+    """What a round may be asked for, whatever the problem."""
+    needs = {ask for facts in CASES if (choice := _suited(solver, facts)) for ask in choice.solver.needs}
+    return "; ".join(ASKS[ask] for ask in sorted(needs)) or "nothing"
+
+
+def _taken(solver: Any) -> str:
+    """Which objectives it does not refuse."""
+    if not _suited(solver, ROUGH):
+        found = "smooth ones"
+    elif not _suited(solver, ROUGH._replace(outputs=3)):
+        found = "all, but of several outputs smooth ones"
+    else:
+        found = "all"
+    return found if _suited(solver, WIDE) else f"{found}; smooth ones of at most {MATRIX:,} unknowns"
+
+
+def _suited(solver: Any, facts: Facts) -> Choice | None:
+    try:
+        return solver.suited(facts)
+    except InputError:
+        return None
+
+
+def _reasons(choices: Iterable[Choice], name: str) -> Iterator[str]:
+    """Why it is chosen, each reason once."""
+    return iter(dict.fromkeys(choice.reason for choice in choices if choice.name == name))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str | list[str]]]) -> nodes.table:
@@ -122,6 +208,6 @@ def _flag(name: str) -> tuple[list[str], list[str] | str]:
 
 def setup(app: Any) -> dict[str, Any]:
     """For Sphinx."""
-    for kind in (Settings, Losses, Algorithms, Commands, Page):
+    for kind in (Settings, Losses, Penalties, Solvers, Algorithms, Commands, Page):
         app.add_directive(kind.__name__.lower(), kind)
     return {"parallel_read_safe": True}

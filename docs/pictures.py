@@ -23,7 +23,8 @@ MADE = (
 )
 # Of each: the ranks, the words, and the report's pictures.
 RUNS = {
-    "run": (4, ("rows.h5", "--rounds", "200", "--delay", "2:3"), ("timeline", "ranks", "convergence")),
+    "run": (4, ("rows.h5", "--solver", "nesterov", "--rounds", "200", "--delay", "2:3"), ("timeline", "ranks")),
+    "gd": (4, ("--solver", "gd"), ("convergence",)),
     "straggler": (4, ("study", "straggler", "--mean", "0.05", "--rounds", "200"), ("straggler",)),
     "solvers": (2, ("study", "solvers", "classes.h5", "--loss", "logistic", "--l2", "1e-4"), ("solvers-seconds",)),
     "compare": (2, ("compare", "rows.h5", "--rounds", "30"), ("compare-cost",)),
