@@ -1,9 +1,10 @@
 """What can go wrong, in the words that a person reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 LONGEST = 2000  # characters of a sentence: a name may be a whole file
 INDENT = "    "
+NAMED = 10  # things that a sentence names; of more it says how many
 
 
 class InputError(ValueError):
@@ -30,6 +31,14 @@ def printable(name: object) -> str:
     """``name`` as text: one in a file may hold bytes that are no text, line breaks, and what a terminal would obey."""
     text = name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
     return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a, b and c"; of many the first ones, and how many more there are."""
+    more = len(names) - NAMED
+    if more > 0:
+        return f"{', '.join(names[:NAMED])} and {more:,} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _shown(text: str) -> str:

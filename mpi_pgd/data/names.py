@@ -3,6 +3,7 @@
 import math
 from array import array
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import h5py
@@ -91,6 +92,11 @@ def places(names: Names, path: str, first: Names, first_path: str) -> "array[int
         )
     there = {name: place for place, name in enumerate(first)}
     return array("q", map(there.__getitem__, names))
+
+
+def called(names: Names, columns: Iterable[int]) -> list[str]:
+    """Those of some columns: x and the number from 0 if they have none."""
+    return [names[column] if names else f"x{column}" for column in columns]
 
 
 def repeated(names: Names) -> str:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     GAP = "duality gap"  # no smaller than the distance of the objective from its optimum
     ESTIMATED = "estimated duality gap"  # likewise, if what nothing holds is where it is estimated to be
     DECREMENT = "Newton decrement"  # half its square: that distance, if the objective is as its Hessian says
+    SOLVED = "solved"  # least squares to the last digit: what its diagnosis says counts, the number is rounding
     NORM = "gradient norm"  # says nothing of that distance
 
 

@@ -21,6 +21,7 @@ from mpi_pgd.engine.sums import Partial, Vote
 from mpi_pgd.engine.tasks import Ask, Task
 from mpi_pgd.errors import InputError
 from mpi_pgd.solvers import Solver
+from mpi_pgd.solvers.diagnosis import Diagnosis
 from mpi_pgd.solvers.evaluation import Evaluation
 
 GROWN = 1e8  # times what the first step was to gain: no descent that will still converge rises so far
@@ -171,7 +172,9 @@ class FitDriver:
         """What is said of the weights that were judged, or of those that are returned in their place."""
         self.objective, self.gradient_norm, self.loss, self.rounding, decrement = found
         self.certificate = Certificate(found.gradient_norm, Kind.NORM)
-        if self.of.loss.convex:
+        if self.refines and self.state.finished:
+            self.certificate = Certificate(EPSILON * abs(found.objective), Kind.SOLVED)
+        elif self.of.loss.convex:
             known = None if math.isnan(decrement) else decrement
             self.certificate = self.certifier.certificate(self.evidence, found.objective, found.gradient_norm, known)
 
@@ -233,6 +236,12 @@ class FitDriver:
         """By how much the objective can have fallen since the first round, if it got to its optimum: what gaps are relative to."""
         first = self.history.objective[0] if self.history.objective else math.inf
         return max(first - self.objective, 0.0) + self.certificate.gap
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What solving told of the columns; None if nothing."""
+        solver: Any = self.solver
+        return solver.diagnosis(self.state) if self.refines else None
 
     def _hessian(self, parts: Mapping[str, Vector]) -> Vector | None:
         """That which was asked for."""

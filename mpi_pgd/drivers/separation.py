@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.errors import listed
 
 TIED = 1e-4  # of what a row's movement is made of: no more than this is 0, as a direction is known no better
 REST = 0.1  # of a row's linear predictor: nearer than that to their end, the unknowns are at rest
-SHOWN = 10  # names in a sentence
 
 
 class Separation(StrEnum):
@@ -107,11 +107,3 @@ def sentence(who: str, columns: Sequence[str], foremost: Sequence[str], how: str
     else:
         what = f"a combination of columns, with {listed(foremost)} foremost, separates"
     return f"no finite optimum: {what} {who}{how and ' '}{how}; add --l2"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Some names: of many the first ones, and how many more there are."""
-    more = len(names) - SHOWN
-    if more > 0:
-        return f"{', '.join(names[:SHOWN])} and {more:,} more"
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.report import beside, run_pictures, units
+from mpi_pgd.report import beside, run_pictures, units, verdict
 from mpi_pgd.report.beside import Model
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import PROVENANCE, Kind, way
 from mpi_pgd.report.shapes import SPLIT, Record, check, damaged, document, fields
 from mpi_pgd.report.subjects import Problem
-from mpi_pgd.report.tables import certificate, solver
 from mpi_pgd.report.theme import Picture
 
 SHAPE: dict[str, Any] = {
-    **fields(text="status mode algorithm? solver? solver_reason? weights_sha256", whole="ranks workers rows features rounds"),
+    **fields(text="status mode algorithm? weights_sha256", whole="ranks workers rows features rounds"),
     **fields(number="objective? gradient_norm? digits? r2? bytes_per_round seconds_per_round?"),
-    "certificate?": fields(text="kind", number="gap? relative?"),
+    **fields(text="solver? solver_reason? separation? explains?"),
+    "certificate?": {**fields(text="kind", number="gap? relative?")},
+    "diagnosis?": {**fields(number="condition? digits reached?", text="caution?"), "columns": ["whole"]},
     "seconds": fields(number="total load solve"),
     "config?": {},
     "losses?": [{"ranks": ["whole"], "nodes": ["text"], **fields(whole="round rows_read", number="seconds cost")}],
@@ -57,8 +58,9 @@ class Run(Kind):
         return text + (f", {units.seconds(pace)} a round." if pace else ".")
 
     def remarks(self, record: Record) -> list[str]:
-        """Ranks that were lost, and who was slow."""
-        return [line for line in (_lost(record), record["costs"].get("sentence")) if line]
+        """Ranks that were lost, who was slow, and what is amiss with the weights."""
+        caution = (record.get("diagnosis") or {}).get("caution")
+        return [line for line in (_lost(record), record["costs"].get("sentence"), record.get("separation"), caution) if line]
 
     def problem(self, record: Record) -> Problem:
         """The data that it fitted."""
@@ -79,11 +81,12 @@ class Run(Kind):
         found = {
             "data": self.problem(record).title(),
             "mode": f"{way(record)}; {units.count(record['ranks'], 'rank')}, {units.count(record['workers'], 'worker')}",
-            "solver": solver(record) if record.get("solver") else None,
-            "certificate": certificate(record) if record.get("certificate") else None,
+            "solver": verdict.solver(record),
+            "certificate": verdict.certificate(record),
+            "condition": verdict.condition(record),
             "objective": f"{record['objective']:.12g}" if record.get("objective") is not None else "not a finite number",
             "gradient norm": units.digits(record["gradient_norm"]) if record.get("gradient_norm") is not None else None,
-            "R²": _r2(record),
+            **_explained(record),
             "intercept": self.model.intercepts(6) if self.model else None,
             "time": ", ".join(f"{key} {units.seconds(seconds[key])}" for key in ("load", "solve", "total")),
             "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
@@ -122,11 +125,12 @@ def _lost(record: Record) -> str:
     return f"{ranks} lost on the way, which cost {units.seconds(sum(loss['cost'] for loss in lost))}"
 
 
-def _r2(record: Record) -> str | None:
-    """How much of the targets' variance the model explains; a record of an earlier version does not have it."""
+def _explained(record: Record) -> dict[str, str]:
+    """How much the model explains; a record of an earlier version does not have it."""
     if "r2" not in record:
-        return None
-    return "not defined" if record["r2"] is None else f"{record['r2']:.6f}".replace("-", "\N{MINUS SIGN}")
+        return {}
+    name, share = verdict.explained(record)
+    return {name.replace("R2", "R²"): share.replace("-", "\N{MINUS SIGN}")}
 
 
 def _coefficients(model: Model | None) -> list[Table]:

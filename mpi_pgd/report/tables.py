@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mpi_pgd.report import verdict
 from mpi_pgd.report.beside import Model
 from mpi_pgd.report.units import count
 from mpi_pgd.system import output
@@ -58,41 +59,23 @@ def outline(record: Mapping[str, Any], model: Model, r2: float | None) -> str:
 
 def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[str, str]:
     ranks = f"{count(record['ranks'], 'rank')}, {count(record['workers'], 'worker')}"
-    return {
+    share, explained = verdict.explained({**record, "r2": r2})
+    lines = {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
         "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
-        "solver": solver(record),
+        "solver": verdict.solver(record),
         "ended": _ended(record),
-        "certificate": certificate(record),
+        "certificate": verdict.certificate(record),
+        "condition": verdict.condition(record),
         "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
         if record["objective"] is not None
         else "not a finite number",
-        "R2": "not defined" if r2 is None else f"{r2:.6f}",
+        share: explained,
         "coefficients": _coefficients(model),
         "intercept": model.intercepts(9) if record["config"]["intercept"] else "none was asked for",
         "weights": f"sha256 {record['weights_sha256']}",
     }
-
-
-def solver(record: Mapping[str, Any]) -> str:
-    """Which one solved, and why it was chosen, if it was not asked for."""
-    name, reason = record["solver"], record.get("solver_reason")
-    return f"{name} ({reason})" if reason else str(name)
-
-
-def certificate(record: Mapping[str, Any]) -> str:
-    """How near the optimum is, and how that is known."""
-    found, norms = record["certificate"], record.get("digits") or 0.0
-    if found["kind"] == "gradient norm" or found.get("relative") is None:
-        return f"none but the gradient's norm, which fell by {norms:.1f} powers of ten"
-    near = f"the objective is within {_above(max(found['relative'], 1e-16))} of the optimum, relative to all it can fall by"
-    return f"{near} ({found['kind']})"
-
-
-def _above(value: float) -> str:
-    """A positive number of one digit that is no smaller: what is said of a bound has to hold, too."""
-    digit = 10.0 ** math.floor(math.log10(value))
-    return f"{math.ceil(value / digit * (1 - 1e-12)) * digit:.0e}"
+    return {name: text for name, text in lines.items() if text is not None}
 
 
 def line(name: str, text: str) -> str:
@@ -134,7 +117,8 @@ def _ended(record: Mapping[str, Any]) -> str:
     digits, tol = record["digits"], record["config"]["tol"]
     if record["status"] == "precision reached":
         return f"{text}: the gradient is at its own rounding error, which leaves {math.floor(digits)} digits of it"
-    if record["status"] == "converged" and 0 < digits < -math.log10(tol or 1) - 0.5:
+    by_norm = record["certificate"]["kind"] == "gradient norm"  # else the gradient fell as far as it had to
+    if record["status"] == "converged" and by_norm and 0 < digits < -math.log10(tol or 1) - 0.5:
         return f"{text}, but rounding leaves {math.floor(digits)} digits of the gradient"
     return text
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mpi_pgd.data.names import Names
+from mpi_pgd.data.names import Names, called
 from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
@@ -98,6 +98,7 @@ def _record(course: Course) -> dict[str, Any]:
             "relative": _finite(relative),
         },
         "separation": descent.separation,
+        "diagnosis": _diagnosis(course),
         "step": driver.step,
         "weights_sha256": fingerprint(descent.coef, descent.intercept),
         "seconds": {
@@ -112,8 +113,18 @@ def _record(course: Course) -> dict[str, Any]:
         "moved_blocks": descent.moved,
         "losses": list(course.losses),
         **_origin(problem, course.deadline),
+        "explains": "variance" if driver.of.loss.centred else "deviance",
         "r2": None if descent.null is None else driver.of.loss.explained(driver.loss, descent.null),
     }
+
+
+def _diagnosis(course: Course) -> dict[str, Any] | None:
+    """What solving told of the columns, if it did."""
+    found = course.descent.driver.diagnosis
+    if not found:
+        return None
+    caution = found.caution(called(course.problem.table.names, found.columns))
+    return found._asdict() | {"condition": _finite(found.condition), "columns": list(found.columns), "caution": caution}
 
 
 def _origin(problem: Problem, deadline: Deadline) -> dict[str, Any]:

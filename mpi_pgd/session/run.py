@@ -197,6 +197,8 @@ def _result(job: Job, course: Course) -> Result:
                 bundle.write(job.saving.out, made)
             job.saving.finish()
             found = made.record, made.history
+            if caution := (made.record["diagnosis"] or {}).get("caution"):
+                LOG.warning(caution)
     record, history = comm.bcast(found)
     descent = course.descent
     return Result(descent.coef.copy(), descent.intercept, record["status"], history, record["r2"], course.names, record)

@@ -7,11 +7,12 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.data.names import called
 from mpi_pgd.drivers.fit import FitDriver, Status
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.drivers.separation import sentence, separating, separation
-from mpi_pgd.engine.arrays import Rows, Vector
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.extremes import ExtremesTask
 from mpi_pgd.engine.loop import Mode, StopFlags, rounds
 from mpi_pgd.engine.query import Query
@@ -84,20 +85,17 @@ def _found(problem: Problem, shard: MemoryShard, driver: FitDriver, tried: Seque
     alone = separating(parts["highest"], -parts["lowest"], k, problem.settings.intercept)
     clear, tied = (columns[unheld[columns]] for columns in alone)
 
-    def called(columns: Rows) -> list[str]:
-        return [names[column] if names else f"x{column}" for column in columns]
-
     who = "the classes" if classes else "rows whose target is 0 from the others"
     if len(clear) or len(tied):
         who = "a class from the others" if k > 1 else who
         how = ("completely" if len(clear) else "quasi-completely") if classes else ""
-        return sentence(who, called(clear if len(clear) else tied), [], how)
+        return sentence(who, called(names, clear if len(clear) else tied), [], how)
     for direction, against, along in zip(directions, parts["against"], parts["along"], strict=True):
         kind = separation(float(against), float(along))
         if kind:
             size = np.abs(direction[: goal.weights]).reshape(k, p).max(axis=0)
             order = np.argsort(-size, kind="stable")[:FOREMOST]
-            return sentence(who, [], called(order[size[order] >= MATTERS * size.max()]), str(kind) if classes else "")
+            return sentence(who, [], called(names, order[size[order] >= MATTERS * size.max()]), str(kind) if classes else "")
     return ""
 
 

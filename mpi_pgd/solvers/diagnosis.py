@@ -1,10 +1,12 @@
 """What solving least squares told of the columns."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from mpi_pgd.errors import listed
 from mpi_pgd.solvers.factors import ROUNDING, Factor
 
 NAMED = 1e-3  # of the largest share of a column in the null space, that another one's has to be
@@ -18,6 +20,18 @@ class Diagnosis(NamedTuple):
     ill: bool  # the condition is beyond what a Gram matrix can tell, so that its factor alone would not do
     unique: bool  # the weights are determined by the rows, and not by their rounding alone
     columns: tuple[int, ...]  # that others explain, so that it is ill
+    reached: float = 0.0  # digits to which the weights are those of the rows as they are stored
+
+    def caution(self, names: Sequence[str]) -> str:
+        """What to beware of, and what to do; "" if nothing. ``names`` are those of ``columns``."""
+        if not self.ill and self.unique:
+            return ""
+        who, be = ("column", "is") if len(names) == 1 else ("columns" if names else "the columns", "are")
+        who += f" {listed(names)}" if names else ""
+        if not self.unique:
+            return f"{who} {be} collinear: the weights are not unique, only the fit is; drop one or add --l2"
+        left = f"the rounding of the rows leaves {math.floor(self.digits)} digits of the weights"
+        return f"{who} {be} nearly collinear (condition {self.condition:.0e}): {left}; drop one or add --l2"
 
 
 class Rounding(NamedTuple):

@@ -12,7 +12,7 @@ from mpi_pgd.engine.pairs import Pair, add, multiply, negative, pair
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.diagnosis import Diagnosis, Rounding, diagnose
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
-from mpi_pgd.solvers.factors import Factor, factored
+from mpi_pgd.solvers.factors import ROUNDING, Factor, factored
 from mpi_pgd.solvers.suit import Choice, Facts
 
 AFFORDED = 2**24  # numbers in the rows, up to which a pass in twice the precision takes no time that anyone would notice
@@ -143,11 +143,21 @@ class Refine:
         state = state._replace(base=self._lines(state.point), gradient=gradient)
         return self._judged(state, state.factor.step(state.gradient.high))
 
-    def diagnosis(self, state: Refined) -> Diagnosis:
-        """What was learnt, once the factor was made; the digits are of the last point that was accepted."""
+    def diagnosis(self, state: Refined) -> Diagnosis | None:
+        """What was learnt; None before the factor was made. The digits are of the last point that was accepted."""
+        if state.stage <= Stage.GRAM:
+            return None
         size = float(np.linalg.norm(state.factor.scaled(state.base.high)[:, : len(state.factor.root)]))
         residual = math.sqrt(2 * abs(state.value))
-        return diagnose(state.factor, self._least(state), state.determined, self.rounding, size, residual)
+        found = diagnose(state.factor, self._least(state), state.determined, self.rounding, size, residual)
+        return found._replace(reached=self._reached(state) if state.finished else 0.0)
+
+    def _reached(self, state: Refined) -> float:
+        """Digits of the weights, as far as the last step tells; those of a Gram matrix's null space are as they are."""
+        left = state.step * (state.idle > 0)
+        if state.factor.dependent and state.determined:
+            left = state.step * (1 + state.factor.shift / state.curvature)
+        return -math.log10(min(1.0, max(left, ROUNDING)))
 
     def _least(self, state: Refined) -> float:
         """The smallest singular value that is known, of X / sqrt(n) with its columns scaled to a mean square of 1."""

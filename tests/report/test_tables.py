@@ -5,7 +5,7 @@ import pytest
 
 from mpi_pgd.config import settings
 from mpi_pgd.recovery.resume import Start
-from mpi_pgd.report import tables
+from mpi_pgd.report import tables, verdict
 from mpi_pgd.report.beside import Model
 from mpi_pgd.report.tables import saved
 
@@ -43,7 +43,8 @@ def test_what_was_saved(words: tuple[str, str, bool], answer: str) -> None:
 
 def test_the_certificate_is_said_as_what_it_is() -> None:
     def said(**found: object) -> str:
-        return tables.certificate({"certificate": {"kind": "duality gap", "gap": 1.0, "relative": 3.4e-7, **found}, "digits": 8.25})
+        certificate = {"kind": "duality gap", "gap": 1.0, "relative": 3.4e-7, **found}
+        return str(verdict.certificate({"certificate": certificate, "digits": 8.25}))
 
     assert said() == "the objective is within 4e-07 of the optimum, relative to all it can fall by (duality gap)"
     assert "within 1e-16 of the optimum" in said(relative=0.0)
@@ -53,8 +54,8 @@ def test_the_certificate_is_said_as_what_it_is() -> None:
 
 
 def test_the_solver_is_named_with_the_reason_if_it_was_chosen() -> None:
-    assert tables.solver({"solver": "gd", "solver_reason": ""}) == "gd"
-    assert tables.solver({"solver": "gd", "solver_reason": "the lecture"}) == "gd (the lecture)"
+    assert verdict.solver({"solver": "gd", "solver_reason": ""}) == "gd"
+    assert verdict.solver({"solver": "gd", "solver_reason": "the lecture"}) == "gd (the lecture)"
 
 
 def test_all_coefficients_are_under_each_other() -> None:
