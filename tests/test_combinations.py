@@ -16,7 +16,7 @@ from tests.elsewhere import PAUSE
 EVERY = list(combinations())
 PROBLEMS = list(dict.fromkeys((each.loss, each.penalty) for each in EVERY))
 # A run makes a part of them: every step-th, where each loss and each penalty come by turns. MPI_PGD_EVERY=1 makes all.
-STEPS = {"mpich": 2, "openmpi": 7} if "MPI_PGD_EVERY" not in os.environ else {"mpich": 1, "openmpi": 1}
+STEPS = {"mpich": 4, "openmpi": 10} if "MPI_PGD_EVERY" not in os.environ else {"mpich": 1, "openmpi": 1}
 SOME, OTHERS = (PROBLEMS[::step] for step in STEPS.values())
 # On which of the seven ranks fits are made at once, first on five and two, then on three and one.
 TEAMS = ((range(5), range(5, 7)), (range(3), range(3, 4)))
