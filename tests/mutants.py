@@ -48,7 +48,7 @@ MUTANTS = [
     Mutant("drivers/objective.py", "slopes /= self.scaling.scale", "slopes *= self.scaling.scale", LETTER, "letter"),
     Mutant("drivers/objective.py", "centre[number] - np.dot(mean[:p], weights[number])", "centre[number]", LETTER, "letter"),
     Mutant("drivers/fit.py", "query.point[: len(self.best)] = self.best", "pass", LETTER, "diverged"),
-    Mutant("drivers/fit.py", "idle and self._smallest <= self._lowest[3]:", "idle:", ("drivers/test_fit.py",)),
+    Mutant("drivers/fit.py", "idle and self._smallest <= self._lowest.rounding:", "idle:", ("drivers/test_fit.py",)),
     Mutant("drivers/moments.py", "if self._passes == 2:", "if self._passes == 1:", ("drivers/test_moments.py",)),
     Mutant("solvers/steps.py", "return 1.0 / self.lipschitz", "return 0.2 / self.lipschitz", LETTER, "inverse"),
     Mutant("solvers/steps.py", "found = max(found, (half + root) / apart)", "pass", ("solvers/test_steps.py",)),
