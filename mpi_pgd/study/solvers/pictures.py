@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FLOOR = 1e-12  # of the axis: nearer is at its foot
-HUES = ("blue", "red", "update", "wire", "violet", "sky", "pink", "input", "plum", "compute")  # of the palette
+HUES = ("link", "blue", "red", "ok", "violet", "input", "compute", "plum", "warning")  # of the palette, those that text may have
 
 
 def pictures(name: str, record: Record) -> list[Picture]:
