@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from time import perf_counter, sleep, thread_time
 
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Block, Source
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
@@ -23,12 +26,29 @@ class Straggler:
     factor: float
     since: int = 0
 
+    def among(self, ranks: int) -> bool:
+        """Whether so many ranks have one that it concerns."""
+        return self.rank < ranks
+
+    def longest(self, workers: int, first: int, rounds: int, compute: float) -> float:
+        """Seconds that the slowest of the workers, from rank ``first`` on, is later than ``compute``, in the mean of the rounds."""
+        there = first <= self.rank < first + workers
+        return there * (self.factor - 1.0) * compute * max(0, rounds - self.since) / rounds
+
 
 @dataclass(frozen=True)
 class Exponential:
     """Every worker takes longer by a time drawn anew each round: exponential, of this mean in seconds."""
 
     mean: float
+
+    def among(self, ranks: int) -> bool:
+        """Whether so many ranks have one that it concerns: it concerns all."""
+        return True
+
+    def longest(self, workers: int, first: int, rounds: int, compute: float) -> float:
+        """As of a straggler: the largest of the times that are drawn."""
+        return float(drawn(self.mean, workers, rounds).max(axis=0).mean())
 
 
 def parse(delay: str, fail_slow: str) -> list[Straggler | Exponential]:
@@ -88,6 +108,11 @@ def _lag(item: Straggler | Exponential, worker: int) -> Lag:
         return lambda _: _wait_until(perf_counter() + next(times))
     extra = chain(repeat(0.0, item.since), repeat(item.factor - 1.0))
     return lambda worked: _busy_until(thread_time() + next(extra) * worked, thread_time)
+
+
+def drawn(mean: float, workers: int, rounds: int) -> Vector:
+    """The delays of the first rounds: (workers, rounds) float64, seconds."""
+    return np.array([list(islice(exponential(mean, worker), rounds)) for worker in range(workers)])
 
 
 def exponential(mean: float, worker: int) -> Iterator[float]:

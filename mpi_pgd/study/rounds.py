@@ -11,7 +11,8 @@ from mpi_pgd.study.study import Study
 
 ROUND: Shape = {
     **fields(text="mode algorithm weights_sha256?", whole="ranks workers", number="seconds_per_round low? high? bytes_per_round"),
-    **fields(number="server_share? speedup? efficiency? predicted_seconds_per_round?"),
+    **fields(number="server_share? speedup? speedup_low? speedup_high? efficiency? efficiency_workers? karp_flatt?"),
+    **fields(number="predicted_seconds_per_round?"),
     **SPLIT,
 }
 WHO = (Column("mode", "Mode"), Column("algorithm", "Algorithm"), Column("workers", "Workers", "count"))
@@ -22,7 +23,10 @@ TIME = (
 )
 WORTH = (
     Column("speedup", "Speedup", "fixed"),
-    Column("efficiency", "Efficiency", "percent"),
+    Column("speedup_low", "From", "fixed"),
+    Column("speedup_high", "To", "fixed"),
+    Column("efficiency", "Efficiency, ranks", "percent"),
+    Column("efficiency_workers", "Workers", "percent"),
     Column("bytes_per_round", "Sent a round", "bytes"),
     Column("server_share", "Server alone", "percent"),
     Column("weights_sha256", "Weights, sha256", "hash"),

@@ -18,7 +18,9 @@ from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import AMONG_PEERS, WAYS
+from mpi_pgd.observers.delay import parse
 from mpi_pgd.report.progress import steps
+from mpi_pgd.report.shapes import PARTS
 from mpi_pgd.session.descend import descend
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
@@ -31,12 +33,13 @@ WARM = 2  # rounds before the first turn: connections are made, caches filled
 
 
 class Contestant(NamedTuple):
-    """A way of going round: a mode, an algorithm, the first so many ranks, the first so many rows."""
+    """A way of going round: a mode, an algorithm, the first so many ranks and rows; and whether --delay is for it."""
 
     mode: str
     algorithm: str
     ranks: int
     rows: int
+    delayed: bool = True
 
 
 class Turn(NamedTuple):
@@ -132,7 +135,9 @@ class Race:
         self._setups[rows] = take_moments(problem, topology, load_rows(problem, topology), self.flags)
 
     def _turn(self, one: Contestant, warm: bool, team: MPI.Intracomm) -> Turn | None:
-        delay = self.problem.settings.delay if one.ranks > 1 else ""  # the one rank beside which the others are held
+        delay = self.problem.settings.delay
+        there = one.delayed and all(item.among(one.ranks) for item in parse(delay, ""))
+        delay = delay if there else ""  # one rank alone has not the rank that is to be slow among several
         problem = self.problem.on(team, one.rows, mode=one.mode, algorithm=one.algorithm, tol=0.0, delay=delay)
         topology = choose_mode(problem)
         key = (one.rows, topology.worker, topology.workers)
@@ -173,18 +178,18 @@ def crowded(problem: Problem) -> bool:
 
 
 def row(one: Contestant, turns: Sequence[Turn]) -> dict[str, Any]:
-    """A row of the study: the turn in the middle, and the quartiles of all."""
+    """A row of the study: the turn in the middle, and the quartiles of all, outwards to a turn: the middle lies between them."""
     ordered = sorted(turns, key=lambda turn: turn.seconds)
-    middle = ordered[(len(ordered) - 1) // 2]
-    low, high = np.percentile([turn.seconds for turn in turns], [25, 75]).tolist()
+    last = len(ordered) - 1
+    low, middle, high = ordered[last // 4], ordered[last // 2], ordered[-(-3 * last // 4)]
     return {
         "mode": one.mode,
         "algorithm": one.algorithm,
         "ranks": one.ranks,
         "workers": middle.workers,
         "seconds_per_round": middle.seconds,
-        "low": low,
-        "high": high,
+        "low": low.seconds,
+        "high": high.seconds,
         **middle.parts,
         "bytes_per_round": middle.bytes_per_round,
         "server_share": middle.server_share,
@@ -202,5 +207,5 @@ def alone(problem: Problem) -> Contestant:
 def baseline(one: Contestant, turns: Sequence[Turn], rows: int) -> dict[str, Any]:
     """The round of one rank, carried on to all ``rows`` if it did not hold them all: what it does is in proportion to them."""
     found, times = row(one, turns), rows / one.rows
-    carried = {key: found[key] * times for key in ("seconds_per_round", "compute")}
+    carried = {key: found[key] * times for key in ("seconds_per_round", "low", "high", *PARTS)}
     return {"name": "one rank", "threads": 1, "rows": one.rows, "extrapolated": times > 1, **carried}

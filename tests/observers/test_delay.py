@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.observers.delay import Exponential, Straggler, check, exponential, parse
+from mpi_pgd.observers.delay import Exponential, Straggler, check, drawn, exponential, parse
 
 
 def test_what_is_asked_for() -> None:
@@ -33,3 +33,14 @@ def test_delays_are_exponential() -> None:
     assert (times >= 0).all()
     assert times.mean() == pytest.approx(0.25, rel=0.02)
     assert times.std() == pytest.approx(0.25, rel=0.04)
+
+
+def test_how_late_the_slowest_is_by_what_is_drawn() -> None:
+    slow = Straggler(2, 3.0, since=5)
+    assert [slow.longest(3, first, 20, 4.0) for first in (0, 1, 3)] == [6.0, 6.0, 0.0]  # twice 4 s more in three of four rounds
+    assert slow.longest(2, 0, 20, 4.0) == 0.0
+    assert (slow.among(2), slow.among(3), Exponential(1.0).among(1)) == (False, True, True)
+    times = drawn(0.25, 3, 50)
+    assert times.shape == (3, 50)
+    assert times[2].tolist() == [*islice(exponential(0.25, 2), 50)]
+    assert Exponential(0.25).longest(3, 1, 50, 4.0) == times.max(axis=0).mean()

@@ -76,9 +76,9 @@ def test_scaling(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert len({row["weights_sha256"] for row in strong}) == 1
     assert [row["rows"] for row in weak] == [26970, 26970, 53940, 17980, 35960, 53940, 17980, 35960, 53940]
     for row in strong:
-        expected = (1 / row["speedup"] - 1 / row["ranks"]) / (1 - 1 / row["ranks"]) if row["ranks"] > 1 else None
-        assert row["karp_flatt"] == (expected if expected is None else pytest.approx(expected))
         assert row["efficiency"] == pytest.approx(row["speedup"] / row["ranks"])
+        assert row["speedup_low"] <= row["speedup"] <= row["speedup_high"]
+        assert row["ranks"] > 1 or row["speedup"] == 1.0  # all that one rank did is one baseline
     assert {one["name"] for one in record["baselines"]} == {"one rank", "one rank, all threads", "closed form"}
     assert f"On diamonds.h5: {record['findings'][0][0].upper()}" in told
     assert all(sentence[1:] in told for sentence in record["findings"])

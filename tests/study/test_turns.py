@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mpi_pgd.errors import InputError
+from mpi_pgd.report.shapes import PARTS
 from mpi_pgd.study import turns
 from mpi_pgd.study.turns import Contestant, Teams, Turn, baseline, row
 
@@ -13,20 +14,27 @@ ONE = Contestant("peer-to-peer", "ring", 2, 1000)
 
 
 def turn(compute: float, wire: float) -> Turn:
-    return Turn({"compute": compute, "wire": wire}, None, 2, 64, "ab", None)
+    return Turn(dict.fromkeys(PARTS, 0.0) | {"compute": compute, "wire": wire}, None, 2, 64, "ab", None)
 
 
 def test_a_row_is_a_turn_that_was_and_not_the_medians_of_its_parts() -> None:
     found = row(ONE, [turn(5.0, 1.0), turn(1.0, 1.0), turn(1.0, 3.0), turn(0.5, 2.0)])  # 6, 2, 4, 2.5
     assert (found["compute"], found["wire"], found["seconds_per_round"]) == (0.5, 2.0, 2.5)
-    assert (found["low"], found["high"]) == (2.375, 4.5)
+    assert (found["low"], found["high"]) == (2.0, 6.0)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, (0, 0, 0)), (2, (0, 0, 1)), (3, (0, 1, 2)), (5, (1, 2, 3)), (9, (2, 4, 6))])
+def test_the_turn_in_the_middle_lies_between_its_own_quartiles(count: int, expected: tuple[int, int, int]) -> None:
+    found = row(ONE, [turn(float(place), 0.0) for place in range(count)])
+    assert (found["low"], found["seconds_per_round"], found["high"]) == expected
 
 
 def test_one_rank_that_held_a_part_is_carried_on_to_all_rows() -> None:
     some = [turn(2.0, 1.0)]
     assert baseline(ONE, some, 1000) == {
         **{"name": "one rank", "threads": 1, "rows": 1000, "extrapolated": False},
-        **{"seconds_per_round": 3.0, "compute": 2.0},
+        **{"seconds_per_round": 3.0, "low": 3.0, "high": 3.0},
+        **{"compute": 2.0, "wait": 0.0, "wire": 1.0, "update": 0.0, "input": 0.0},
     }
     carried = baseline(ONE, some, 4000)
     assert (carried["rows"], carried["extrapolated"], carried["seconds_per_round"], carried["compute"]) == (1000, True, 12.0, 8.0)

@@ -5,11 +5,13 @@ from typing import Any
 
 from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.modes import MODES, WAYS
+from mpi_pgd.observers.delay import parse
 from mpi_pgd.report import units
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.network import measure as network
 from mpi_pgd.study.turns import Contestant, Race, alone, baseline, crowded, described, row, watched
+from mpi_pgd.study.worth import judged
 
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
 OTHERS = ("wire", "update", "input")  # parts of a round beside the map and the wait for the slowest
@@ -22,16 +24,17 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
     """
     comm = problem.comm
     one = alone(problem)
+    calm = one._replace(delayed=not problem.settings.delay)  # what the map takes by itself
     everyone = [Contestant(*way, comm.size, problem.rows) for way in WAYS]
     contestants = everyone if comm.size > 1 else everyone[:1]
     measured = around(problem)  # first: it is there, whenever a signal ends the turns
     race = Race(problem, flags)
-    turns = race.run([one, *contestants], repeats)
+    turns = race.run([*dict.fromkeys((one, calm)), *contestants], repeats)
     found = [row(each, turns[each]) for each in contestants if turns[each]]
     if comm.rank or not found:
         return None
-    first = baseline(one, turns[one], problem.rows)
-    rows = predicted(found, problem, Model.from_record(measured), first)
+    first, rate = baseline(one, turns[one], problem.rows), baseline(calm, turns[calm], problem.rows)["compute"] / problem.rows
+    rows = judged(predicted(found, problem, Model.from_record(measured), rate), first, problem.rows)
     best = min(rows, key=lambda one: one["seconds_per_round"])
     return {
         "rows": rows,
@@ -54,17 +57,22 @@ def around(problem: Problem) -> dict[str, Any]:
     )
 
 
-def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, first: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows with the speedup over one rank (``first``), and what the cost model makes of the network and of that rank's map."""
-    order_free, rate = problem.settings.sums == "order-free", first["compute"] / problem.rows
-    judged = []
+def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, rate: float) -> list[dict[str, Any]]:
+    """Rows with what the cost model makes of the network and of one rank's map (``rate``, seconds a row) and, if any, of --delay.
+
+    The slowest of a delayed round is that of the delays: what the machine's own jitter adds is small beside it.
+    """
+    chosen, features = problem.settings, problem.table.features
+    delays = parse(chosen.delay, "")
+    guessed = []
     for one in found:
-        rows, features = one.get("rows", problem.rows), problem.table.features
-        guess = model.round(one["mode"], one["algorithm"], one["ranks"], rows, features, order_free, seconds_per_row=rate)
-        speedup = first["seconds_per_round"] / one["seconds_per_round"]
-        worth = {"speedup": speedup, "efficiency": speedup / one["ranks"]}
-        judged.append({**one, **worth, "predicted_seconds_per_round": guess.total})
-    return judged
+        mode, ranks, wait = one["mode"], one["ranks"], 0.0 if delays else None
+        sums, rows = chosen.sums == "order-free", one.get("rows", problem.rows)
+        guess = model.round(mode, one["algorithm"], ranks, rows, features, sums, wait=wait, seconds_per_row=rate)
+        first = MODES[mode].first_worker(ranks)
+        late = sum(delay.longest(one["workers"], first, chosen.rounds + 1, guess.compute) for delay in delays)
+        guessed.append({**one, "predicted_seconds_per_round": guess.total + late})
+    return guessed
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -30,7 +30,7 @@ class Scaling(Rounds):
 
     title, formulas = "Speedup", (*Rounds.formulas, "karp-flatt")
     shape: ClassVar[Shape] = {
-        "rows": [ROUND | fields(text="scaling", number="rows? karp_flatt?")],
+        "rows": [ROUND | fields(text="scaling", number="rows?")],
         "baselines?": [fields(text="name", number="seconds_per_round? seconds?", whole="threads?")],
         "jobs?": [fields(text="folder", whole="ranks")],
         "findings?": ["text"],
@@ -91,7 +91,7 @@ class Scaling(Rounds):
         who = (Column("scaling", "Scaling"), *WHO[:2], Column("ranks", "Ranks", "count"), WHO[2])
         serial = Column("karp_flatt", "Karp-Flatt", "percent")
         folded = len(rows) > MOST
-        worth = (*who, Column("rows", "Rows", "count"), TIME[0], *WORTH[:2], serial, WORTH[2])
+        worth = (*who, Column("rows", "Rows", "count"), TIME[0], *WORTH[:5], serial, WORTH[5])
         return [
             Table("scaling-speedup", "Speedup, efficiency and the serial fraction", worth, rows, label, folded=folded),
             Table("scaling-time", "A round, and what it is made of", (*who, *TIME, *PART_COLUMNS), rows, label, folded=folded),

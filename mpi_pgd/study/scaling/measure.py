@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mpi_pgd.engine.loop import StopFlags
@@ -14,6 +14,7 @@ from mpi_pgd.study.model import Model
 from mpi_pgd.study.scaling import baselines
 from mpi_pgd.study.scaling.limits import conclusions
 from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, row
+from mpi_pgd.study.worth import judged
 
 
 def counts(size: int, given: Sequence[int] = ()) -> list[int]:
@@ -51,16 +52,21 @@ def scaling(
     one = alone(problem)
     measured = around(problem)  # first: it is there, whenever a signal ends the turns
     race = Race(problem, flags)
-    turns = race.run(list(dict.fromkeys([one, *strong, *weak])), repeats)
+
+    def raced(each: Contestant) -> Contestant:
+        """One rank sends nothing: with the same rows it is the same in every mode, and all its turns are the one baseline's."""
+        return one if (each.ranks, each.rows) == (one.ranks, one.rows) else each
+
+    turns = race.run([one, *(raced(each) for each in dict.fromkeys([*strong, *weak]) if each != one)], repeats)
     beside = [] if race.stopped else baselines.measure(problem, repeats)
-    strong, weak = ([each for each in some if turns[each]] for some in (strong, weak))
+    strong, weak = ([each for each in some if turns[raced(each)]] for some in (strong, weak))
     if comm.rank or not strong:
         return None
     first = baseline(one, turns[one], problem.rows)
     model, rows = Model.from_record(measured), []
     for kind, some in (("strong", strong), ("weak", weak)):
-        found = predicted([{**row(one, turns[one]), "rows": one.rows} for one in some], problem, model, first)
-        rows += [one | {"scaling": kind} for one in _judged(found, {**first, "rows": problem.rows})]
+        found = [{**row(each, turns[raced(each)]), "rows": each.rows, "scaling": kind} for each in some]
+        rows += judged(predicted(found, problem, model, first["compute"] / problem.rows), first, problem.rows)
     return {
         "rows": rows,
         "data": {**described(problem), "blocks": problem.partition.blocks},
@@ -84,20 +90,3 @@ def _contestants(problem: Problem, algorithms: Sequence[str], ranks: Sequence[in
             rows = problem.rows * workers(count) // workers(largest) if largest else problem.rows
             found.append(Contestant(mode, name, count, max(1, rows)))
     return found
-
-
-def _judged(rows: Sequence[Mapping[str, Any]], first: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Rows with speedup, efficiency and Karp-Flatt. Weak: so many times the rows of one rank, over so many times its seconds."""
-    ones = {(one["mode"], one["algorithm"]): one for one in rows if one["ranks"] == 1}
-    for one in rows:
-        base, ranks = ones.get((one["mode"], one["algorithm"]), first), one["ranks"]
-        speedup = one["rows"] / base["rows"] * base["seconds_per_round"] / one["seconds_per_round"]
-        yield {**one, "speedup": speedup, "efficiency": speedup / ranks, "karp_flatt": karp_flatt(speedup, ranks)}
-
-
-def karp_flatt(speedup: float, ranks: int) -> float | None:
-    """The serial fraction that the speedup on so many ranks shows: (1/S - 1/m) / (1 - 1/m); None for one.
-
-    (A. H. Karp and H. P. Flatt, "Measuring Parallel Processor Performance", Communications of the ACM 33, 1990.)
-    """
-    return (1 / speedup - 1 / ranks) / (1 - 1 / ranks) if ranks > 1 else None

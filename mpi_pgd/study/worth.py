@@ -1,0 +1,36 @@
+"""What ranks bring, by one yardstick: speedup over the one rank, with its interval, efficiency, and the serial fraction. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def judged(rows: Iterable[Mapping[str, Any]], first: Mapping[str, Any], total: int) -> list[dict[str, Any]]:
+    """The rows with what they are worth beside ``first``, the one rank with all ``total`` rows of the data.
+
+    Whatever the mode, the baseline is the same, and its spread is in every interval: the lower end is the baseline's lower quartile
+    over the row's upper one. A row of other data ("rows") is held against so many times the seconds of the one rank.
+    """
+    return [{**one, **_worth(one, first, one.get("rows", total) / total)} for one in rows]
+
+
+def _worth(one: Mapping[str, Any], first: Mapping[str, Any], share: float) -> dict[str, float | None]:
+    speedup = share * first["seconds_per_round"] / one["seconds_per_round"]
+    return {
+        "speedup": speedup,
+        "speedup_low": share * first["low"] / one["high"],
+        "speedup_high": share * first["high"] / one["low"],
+        "efficiency": speedup / one["ranks"],
+        "efficiency_workers": speedup / one["workers"],
+        "karp_flatt": karp_flatt(speedup, one["workers"]),
+    }
+
+
+def karp_flatt(speedup: float, workers: int) -> float | None:
+    """The serial fraction that the speedup of so many workers shows: (1/S - 1/m) / (1 - 1/m).
+
+    None for one, and where they are slower than one: no serial fraction makes a program slower, so it is not what Amdahl's law is
+    about. A server is no worker: that it holds no rows is no serial work.
+
+    (A. H. Karp and H. P. Flatt, "Measuring Parallel Processor Performance", Communications of the ACM 33, 1990.)
+    """
+    return (1 / speedup - 1 / workers) / (1 - 1 / workers) if workers > 1 and speedup >= 1 else None
