@@ -1,9 +1,9 @@
-"""Fits of times to few terms that can't be negative, weighted by relative error, with confidence intervals. Pure numpy."""
+"""Fits of times to few terms that can't be negative, by the logarithm of the ratio, robust, with intervals. Pure numpy."""
 
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +11,13 @@ from numpy.typing import ArrayLike
 from mpi_pgd.engine.arrays import Vector
 
 CONFIDENCE = 0.95
+HUBER = 1.345  # standard deviations: beyond, a point pulls no more; with normal noise that costs 5 % of the precision
+NORMAL = 0.6745  # the median of the absolute value of a standard normal number
+EXACT = 1e-6  # relative noise that is taken for none
+NOISE = 0.2  # relative, at most, where a factor has a value that it should be near: else few points could be called all noise
+TIED = 1.0  # standard deviation of a factor's logarithm around the value that it should be near
+STEPS, SETTLED = 50, 1e-7
+WORTH = 1e-6  # relative: by so much a term more has to lessen the loss
 
 
 class Fit(NamedTuple):
@@ -19,7 +26,7 @@ class Fit(NamedTuple):
     Attributes:
         values: the factors, none negative.
         low, high: the ends of their 95 % confidence intervals, none negative.
-        rms: root mean square of the relative residuals fitted/measured - 1.
+        rms: root mean square of log(fitted/measured): where small, of the relative residuals.
         points: how many there were.
     """
 
@@ -34,52 +41,108 @@ class Fit(NamedTuple):
         return float(np.dot(np.asarray(terms, dtype=np.float64), self.values))
 
 
-def fit(terms: ArrayLike, seconds: ArrayLike) -> Fit:
-    """Minimise the sum of (fitted/measured - 1)^2 over factors that are not negative.
+def fit(terms: ArrayLike, seconds: ArrayLike, near: Sequence[float] | None = None) -> Fit:
+    """Minimise Huber's loss of log(fitted/measured) over factors that are not negative.
 
-    The terms are few, so every set of terms that may be left out is tried, and the best whose factors are all positive is taken:
-    non-negative least squares in closed form (C. L. Lawson and R. J. Hanson, "Solving Least Squares Problems", 1974, chapter 23,
-    says which set that is). The intervals are Student's t around the factors kept, with the residuals' variance (N. R. Draper
-    and H. Smith, "Applied Regression Analysis", section 5); the end below 0 is cut.
+    What disturbs a time is a factor of it, so only its logarithm gives factors without bias; and a point that is far off pulls
+    no more than others do (P. J. Huber, "Robust Statistics", 1981, section 7.3: the loss; 7.6: the intervals, here around the
+    factors' logarithms, with Student's t). The terms are few, so every set of them is tried; of those that fit alike, the
+    smallest is taken.
 
     Args:
         terms: (points, terms) float64, none negative.
         seconds: (points,) float64, positive.
+        near: (terms,) what a factor should be near, to a factor of some three, where the points say little; nan: not known.
     """
-    measured = np.asarray(seconds, dtype=np.float64)
-    weighted = np.asarray(terms, dtype=np.float64) / measured[:, None]
-    sizes = np.sqrt(np.einsum("ij,ij->j", weighted, weighted))
-    scaled = weighted / np.where(sizes > 0, sizes, 1.0)
-    kept, factors = _best(scaled, sizes)
-    residuals = scaled[:, kept] @ factors - 1.0
-    half = _half_widths(scaled[:, kept], residuals)
-    values, low, high = np.zeros(len(sizes)), np.full(len(sizes), np.nan), np.full(len(sizes), np.nan)
-    values[kept] = factors / sizes[kept]
-    low[kept], high[kept] = np.maximum(factors - half, 0.0) / sizes[kept], (factors + half) / sizes[kept]
-    return Fit(values, low, high, float(np.sqrt(np.mean(residuals**2))) if len(residuals) else 0.0, len(measured))
+    x, measured = np.asarray(terms, dtype=np.float64), np.log(np.asarray(seconds, dtype=np.float64))
+    anchors = np.log(np.full(x.shape[1], np.nan) if near is None else np.asarray(near, dtype=np.float64))
+    there = np.flatnonzero(x.any(axis=0)).tolist()
+    values, low, high = np.zeros(x.shape[1]), np.full(x.shape[1], np.nan), np.full(x.shape[1], np.nan)
+    if not there:
+        return Fit(values, low, high, 0.0, len(measured))
+    kept, problem, logs = _fewest(x, measured, anchors, there)
+    half = problem.half_widths(logs)
+    values[kept], low[kept], high[kept] = np.exp(logs), np.exp(logs - half), np.exp(np.minimum(logs + half, 700.0))
+    return Fit(values, low, high, float(np.sqrt(np.mean(problem.residuals(logs) ** 2))), len(measured))
 
 
-def _best(scaled: Vector, sizes: Vector) -> tuple[list[int], Vector]:
-    there = np.flatnonzero(sizes).tolist()
-    best: tuple[float, list[int], Any] = (math.inf, [], np.zeros(0))
-    for count in range(1, len(there) + 1):
+def _fewest(x: Vector, measured: Vector, anchors: Vector, there: list[int]) -> tuple[list[int], "_Problem", Vector]:
+    """The terms that are kept, in what they are fitted, and their factors' logarithms. All terms fit best; fewer may as well."""
+    full = _Problem(x[:, there], measured, anchors[there])
+    logs, scale = full.solved()
+    most = full.loss(logs, scale) * (1 + WORTH) + WORTH
+    for count in range(1, len(there)):
+        some = []
         for kept in map(list, combinations(there, count)):
-            factors, _, rank, _ = np.linalg.lstsq(scaled[:, kept], np.ones(len(scaled)), rcond=1e-10)
-            error = float(np.sum((scaled[:, kept] @ factors - 1.0) ** 2))
-            # A term more has to be worth something: of sets that fit alike, the smallest.
-            if rank == count and (factors >= 0).all() and error < best[0] * (1 - 1e-9) - 1e-24:
-                best = (error, kept, factors)
-    return best[1], best[2]
+            if x[:, kept].any(axis=1).all() and set(kept).issuperset(term for term in there if np.isfinite(anchors[term])):
+                part = _Problem(x[:, kept], measured, anchors[kept])
+                found, _ = part.solved(scale)
+                some.append((part.loss(found, scale), kept, part, found))
+        if some and min(some)[0] <= most:
+            return min(some)[1:]
+    return there, full, logs
 
 
-def _half_widths(kept: Vector, residuals: Vector) -> Vector:
-    freedom = len(residuals) - kept.shape[1]
-    if freedom < 1:
-        return np.full(kept.shape[1], np.nan)
-    variance = float(residuals @ residuals) / freedom
-    covariance = variance * np.linalg.inv(kept.T @ kept)
-    half: Vector = student(freedom) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    return half
+class _Problem(NamedTuple):
+    """Terms (points, terms), the logarithms of what was measured (points,), and of what the factors should be near (terms,)."""
+
+    terms: Vector
+    measured: Vector
+    anchors: Vector
+
+    def residuals(self, logs: Vector) -> Vector:
+        """log(fitted/measured)."""
+        return np.asarray(np.log(self.terms @ np.exp(logs)) - self.measured)
+
+    def shares(self, logs: Vector) -> Vector:
+        """Of each term in each fitted time: the residuals' derivatives by the factors' logarithms."""
+        parts = self.terms * np.exp(logs)
+        return np.asarray(parts / parts.sum(axis=1, keepdims=True))
+
+    def loss(self, logs: Vector, scale: float) -> float:
+        """Huber's, and the squares of how far factors are from what they should be near."""
+        ratios, strays = np.abs(self.residuals(logs)) / scale, np.nan_to_num(logs - self.anchors) / TIED
+        return float(np.sum(np.where(ratios < HUBER, ratios**2, HUBER * (2 * ratios - HUBER))) + strays @ strays)
+
+    def scale(self, residuals: Vector) -> float:
+        """Of the noise: the median of those residuals that the factors could not make small."""
+        rest = np.sort(np.abs(residuals))[min(len(residuals) - 1, self.terms.shape[1]) :]
+        found = max(EXACT, float(np.median(rest)) / NORMAL)
+        return min(NOISE, found) if np.isfinite(self.anchors).any() else found
+
+    def solved(self, scale: float | None = None) -> tuple[Vector, float]:
+        """The factors' logarithms, and the noise's scale, if it is not given: least squares with weights, again and again."""
+        with np.errstate(divide="ignore"):
+            upper = np.exp(self.measured)[:, None] / self.terms  # no term can have more than all the time
+        logs = np.log(np.min(upper, axis=0) / self.terms.shape[1])
+        lowest, tie = logs - 40.0, np.where(np.isfinite(self.anchors), 1.0 / TIED, 0.0)
+        known = scale or 1.0
+        for _ in range(STEPS):
+            residuals = self.residuals(logs)
+            known = scale or self.scale(residuals)
+            weights = np.sqrt(np.minimum(1.0, HUBER * known / np.maximum(np.abs(residuals), 1e-300))) / known
+            left = np.vstack([weights[:, None] * self.shares(logs), np.diag(tie)])
+            right = np.concatenate([-weights * residuals, tie * np.nan_to_num(self.anchors - logs)])
+            step = np.clip(np.linalg.lstsq(left, right, rcond=1e-9)[0], -1.0, 1.0)
+            logs = np.maximum(logs + step, lowest)
+            if np.abs(step).max() < SETTLED:
+                break
+        return logs, known
+
+    def half_widths(self, logs: Vector) -> Vector:
+        """Of the intervals of the factors' logarithms."""
+        points, count = self.terms.shape
+        if points <= count:
+            return np.full(count, np.nan)
+        residuals, shares = self.residuals(logs), self.shares(logs)
+        scale = self.scale(residuals)
+        inside = float(np.mean(np.abs(residuals) <= HUBER * scale))
+        pulls = np.clip(residuals, -HUBER * scale, HUBER * scale)
+        small = 1 + count / points * (1 - inside) / inside
+        variance = (small / inside) ** 2 * float(pulls @ pulls) / (points - count)
+        ties = np.where(np.isfinite(self.anchors), variance / TIED**2, 0.0)
+        covariance = np.linalg.pinv(shares.T @ shares + np.diag(ties)) * variance
+        return np.asarray(student(points - count) * np.sqrt(np.maximum(np.diag(covariance), 0.0)))
 
 
 def student(freedom: int) -> float:
