@@ -87,7 +87,7 @@ class FitDriver:
             rough.prox(begin, 0.0, begin)  # within the bounds: the first objective is what gains are relative to
         self.state = solver.init(begin, objective.curvature())
         self.gradient = np.empty(objective.size)
-        self._sums = [np.empty(task.layout.width) for task in self.tasks]
+        self._rooms = [_room(task) for task in self.tasks]
         self.best = np.zeros(self.tasks[0].width)
         self._least = np.empty(objective.size)
         self.history = history
@@ -188,9 +188,8 @@ class FitDriver:
     def _evaluate(self, partial: Partial, query: Query) -> Evaluation:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
         task, point = query.task, query.point
-        sums = np.empty(partial.width) if task.varies else self._sums[query.number]
+        sums, parts = _room(task) if task.varies else self._rooms[query.number]
         partial.total(sums)
-        parts = task.layout.split(sums)
         part = 0.0 if task.units is None else float(parts["weight"])
         smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient, part)
         value, norm = self._whole(smooth)
@@ -300,6 +299,12 @@ class FitDriver:
         """By how many powers of ten the gradient fell, but no further than its rounding error."""
         first, left = self.history.gradient_norm[:1], max(self.gradient_norm, self.rounding)
         return math.log10(first[0] / left) if first and 0 < left < first[0] else 0.0
+
+
+def _room(task: Task) -> tuple[Vector, Mapping[str, Vector]]:
+    """For a task's sums over all rows, and its parts."""
+    sums = np.empty(task.layout.width)
+    return sums, task.layout.split(sums)
 
 
 def _decrement(hessian: Vector | None, gradient: Vector) -> float:

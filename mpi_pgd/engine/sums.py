@@ -163,7 +163,7 @@ class Partial:
         self._ring = aligned((places, stride), np.dtype(np.float64))
         self._ring[:] = 0.0
         self._slots: list[Vector] = [row[:width] for row in self._ring]
-        self._segments = [slice(start, min(start + SEGMENT, width)) for start in range(0, width, SEGMENT)]
+        self._segments = [slice(start, min(start + SEGMENT, stride)) for start in range(0, stride, SEGMENT)]
         self._scratch = np.empty((places, min(stride, SEGMENT)) if order_free else (0, 0))
         self._ones, self._sum = np.ones(places), np.empty(stride)
         self._used = self._rows = 0
@@ -252,17 +252,17 @@ class Partial:
             self._cut(block[:, here], ones, here)
 
     def _cut(self, block: Vector, ones: Vector, here: slice) -> None:
-        """Some columns of the ring, in parts that stay in the cache."""
+        """Some columns of the ring, in parts that stay in the cache; of several rows all, as numpy copies what has gaps."""
         rows, columns = block.shape
         part, total = self._scratch[:rows, :columns], self._sum[:columns]
         first, second = self._first[:rows, here], self._second[:rows, here]
         peaks, high, low = self.peaks[here], self._high[here], self._low[here]
         np.abs(block, out=part)
-        np.maximum(peaks, np.maximum.reduce(part, axis=0, out=total), out=peaks)
+        np.maximum(peaks, np.maximum.reduce(part, axis=0, out=total)[: len(peaks)], out=peaks)
         np.add(block, first, out=part)
         np.subtract(part, first, out=part)
-        high += np.dot(ones, part, out=total)
+        high += np.dot(ones, part, out=total)[: len(high)]
         np.subtract(block, part, out=part)
         np.add(part, second, out=part)
         np.subtract(part, second, out=part)
-        low += np.dot(ones, part, out=total)
+        low += np.dot(ones, part, out=total)[: len(low)]

@@ -116,7 +116,8 @@ class LearntStep(NamedTuple):
         self.point[:], self.gradient[:] = point, gradient
         grown = learnt > RAISED * self.lipschitz
         lipschitz = min(learnt, self.most) if grown else self.lipschitz
-        return self._replace(begun=True, grown=grown, back=False, limit=limit, lipschitz=lipschitz)
+        # Not ``_replace``: each time it leaves a tuple of this length behind, which Python keeps for later.
+        return LearntStep(lipschitz, self.most, self.constant, limit, False, True, grown, *self[7:])
 
     def begin(self, point: Vector, gradient: Vector) -> Vector:
         """Bring ``point`` (size,) to where the next step begins; the gradient there, which is ``gradient`` if it was there."""
