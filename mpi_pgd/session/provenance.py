@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def versions() -> dict[str, str]:
     }
 
 
+@cache  # checkpoints and the record want it, and all loaded libraries are looked through for it
 def blas() -> str:
     """The BLAS that numpy uses, and the kernels that it chose for this processor: the last bits depend on them."""
     from threadpoolctl import threadpool_info  # not at start-up: only who writes the record needs it
