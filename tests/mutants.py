@@ -125,7 +125,7 @@ MUTANTS = [
         'most["compute"] / alone',
         ("study/scaling/test_limits.py",),
     ),
-    Mutant("comm/paths.py", "numbers * NUMBER)", "numbers)", ("comm/test_paths.py",)),
+    Mutant("comm/paths.py", "before = (False, False)", "before = (True, False)", ("comm/test_paths.py",)),
     Mutant("report/markup.py", "html.escape(text)", "text", ("report/test_markup.py",)),
     # Recovery and studies, without a run
     Mutant("comm/ulfm.py", "if not agree(comm):", "if False:", ("comm/test_ulfm.py",)),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from mpi_pgd.comm.paths import Form, Shape, halves, scatter, switched, tree, walked
+from mpi_pgd.comm.paths import Form, Shape, again, halves, once, scatter, switched
 from mpi_pgd.comm.schedules import (
     EMPTY,
     NOBODY,
@@ -20,6 +20,8 @@ from mpi_pgd.comm.schedules import (
     recursive_doubling,
     ring,
     sent,
+    tree_broadcast,
+    tree_reduce,
 )
 
 
@@ -56,25 +58,26 @@ def by_hand(formula: str, *schedules: Schedule, folds: bool = True, **told: str)
     ``formula`` is what one of the collectives costs: of m ranks, n bytes, a message's latency alpha, a byte's time beta; with
     ``folds``, powers of two ranks are a case of their own.
     """
-    reduce, *broadcast = (partial(walked, each) for each in schedules)
+    reduce, *broadcast = (partial(once if schedules[1:] else again, each) for each in schedules)
     shape = Shape(told["name"], formula, reduce, broadcast[0] if broadcast else None, folds)
     return Algorithm(**told, schedules=schedules, shapes=(shape,), library=False)
 
 
 # With a server: a sum that comes to it, and a broadcast from it.
 
-TREE = "ceil(log2 m) alpha + ceil(log2 m) n beta"
-HALVES = "2 log2(m) alpha + 2 (m - 1)/m n beta; if m is no power of two, that of the power below and alpha + 1.25 n beta"
-SCATTER = "2 ceil(log2 m) alpha + 2 (m - 1)/m n beta"
+TREE = "floor(log2 m) alpha + ceil(log2 m) n beta"
+HALVES = "2 log2(m) alpha + 2 (m - 1)/m n beta; if m is no power of two, that of the power below and alpha + n beta"
+SCATTER = "(floor(log2 m) + ceil(log2 m)) alpha + 2 (m - 1)/m n beta"
+_gathered, _sent_out = partial(once, tree_reduce), partial(once, tree_broadcast)
 _SUMS: dict[str, tuple[str, Form]] = {
-    "tree": (TREE, tree),
+    "tree": (TREE, _gathered),
     "halves": (HALVES, halves),
-    "tree or halves": (f"alpha of {TREE}, beta of {HALVES}", switched(tree, halves)),
+    "tree or halves": (f"alpha of {TREE}, beta of {HALVES}", switched(_gathered, halves)),
 }
 _BROADCASTS: dict[str, tuple[str, Form]] = {
-    "tree": (TREE, tree),
+    "tree": (TREE, _sent_out),
     "scatter": (SCATTER, scatter),
-    "tree or scatter": (f"alpha of {TREE}, beta of {SCATTER}", switched(tree, scatter)),
+    "tree or scatter": (f"alpha of {TREE}, beta of {SCATTER}", switched(_sent_out, scatter)),
 }
 
 
@@ -118,7 +121,7 @@ RING = by_hand(
     marker="D",
 )
 RECURSIVE_DOUBLING = by_hand(
-    "log2(m) alpha + log2(m) n beta; if m is no power of two, that of the power below and 2 alpha + 2.5 n beta",
+    "log2(m) alpha + log2(m) n beta; if m is no power of two, that of the power below, 1 or 2 alpha, and 2 n beta",
     recursive_doubling,
     name="recursive-doubling",
     text="pairs at distance 1, 2, 4 ... exchange all they have: the fewest messages",
@@ -127,7 +130,7 @@ RECURSIVE_DOUBLING = by_hand(
     marker="v",
 )
 RABENSEIFNER = by_hand(
-    "2 log2(m) alpha + 2 (m - 1)/m n beta; if m is no power of two, that of the power below and 2 alpha + 2.25 n beta",
+    "2 log2(m) alpha + 2 (m - 1)/m n beta; if m is no power of two, that of the power below and 2 alpha + 2 n beta",
     rabenseifner,
     name="rabenseifner",
     text="halves of what is left are exchanged and added, then gathered back: few messages, and few bytes",

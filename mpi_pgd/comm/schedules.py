@@ -46,6 +46,23 @@ def linear_broadcast(rank: int, ranks: int, length: int) -> Iterator[Step]:
         yield Step(worker, range(length), NOBODY, EMPTY, False)
 
 
+def tree_reduce(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    """A binomial tree to rank 0: each receives from those at distance 1, 2, 4 ..., and sends on at the first bit that it has."""
+    whole = range(length)
+    for distance in _distances(2 * ranks - 1):
+        if rank & distance:
+            yield Step(rank - distance, whole, NOBODY, EMPTY, False)
+            return
+        if rank + distance < ranks:
+            yield Step(NOBODY, EMPTY, rank + distance, whole, True)
+
+
+def tree_broadcast(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    """The same tree from rank 0, backwards: the farthest first."""
+    for step in reversed([*tree_reduce(rank, ranks, length)]):
+        yield Step(step.source, step.receive, step.to, step.send, False)
+
+
 def ring(rank: int, ranks: int, length: int) -> Iterator[Step]:
     """A piece goes round and grows until it is whole, then the whole pieces go round: 2 (m - 1)(alpha + beta n/m)."""
     pieces = [range(length * i // ranks, length * (i + 1) // ranks) for i in range(ranks)]

@@ -4,73 +4,90 @@ from collections import defaultdict, deque
 
 import pytest
 
-from mpi_pgd.comm.paths import Path, walked
-from mpi_pgd.comm.schedules import NOBODY, Schedule, linear_broadcast, linear_reduce, rabenseifner, recursive_doubling, ring
+from mpi_pgd.comm.paths import again, once
+from mpi_pgd.comm.schedules import (
+    NOBODY,
+    Schedule,
+    linear_broadcast,
+    linear_reduce,
+    rabenseifner,
+    recursive_doubling,
+    ring,
+    tree_broadcast,
+    tree_reduce,
+)
 from mpi_pgd.study.curves import SHAPES
 
-ALPHA, BETA = 1000, 1  # whole numbers: the two ways of counting have to agree exactly
+FROM_ONE = [linear_reduce, linear_broadcast, tree_reduce, tree_broadcast]
+AMONG_ALL = [ring, recursive_doubling, rabenseifner]
+LENGTH = 16 * 9 * 5 * 7 * 11 * 13 * 17  # numbers: pieces of any size up to 17 ranks
 
 
-def simulated(schedule: Schedule, ranks: int, length: int) -> float:
-    """The end of the last rank: a message leaves when its sender is there and its link free, and comes in likewise."""
-    steps = [deque(schedule(rank, ranks, length)) for rank in range(ranks)]
-    now, out, into = [0] * ranks, [0] * ranks, [0] * ranks
+def ends(schedule: Schedule, ranks: int, rounds: int, alpha: int, overhead: int, beta: int) -> list[int]:
+    """When the last rank is done with each round: a message leaves when its sender is there and its link free, and comes in likewise."""
+    steps = [deque(list(schedule(rank, ranks, LENGTH)) * rounds) for rank in range(ranks)]
+    now, out, into, done = [0] * ranks, [0] * ranks, [0] * ranks, [[0] * rounds for _ in range(ranks)]
     sent: dict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
-    begun = [False] * ranks
+    begun, way = [False] * ranks, [(0, 0)] * ranks
+    each = [len(mine) // rounds for mine in steps]
     while any(steps):
         for rank in range(ranks):
             if not steps[rank]:
                 continue
             step = steps[rank][0]
-            if step.to != NOBODY and not begun[rank]:
-                start = max(now[rank], out[rank])
-                out[rank] = start + 8 * BETA * len(step.send)
-                sent[rank, step.to].append((start + ALPHA, 8 * BETA * len(step.send)))
-                begun[rank] = True
+            if not begun[rank]:
+                mine = (step.to >= 0) - (step.source >= 0)
+                now[rank] += overhead if way[rank] == (mine, len(steps[rank]) % each[rank] != 0) and mine else 0
+                begun[rank], way[rank] = True, (mine, True)
+                if step.to != NOBODY:
+                    start = max(now[rank], out[rank])
+                    out[rank] = start + beta * len(step.send)
+                    sent[rank, step.to].append((start + alpha, beta * len(step.send)))
             if step.source != NOBODY:
                 if not sent[step.source, rank]:
                     continue
                 first, took = sent[step.source, rank].popleft()
-                into[rank] = now[rank] = max(now[rank], max(first, into[rank]) + took)
+                into[rank] = now[rank] = max(now[rank], first, into[rank]) + took
             steps[rank].popleft()
             begun[rank] = False
-    return max(now)
+            if len(steps[rank]) % each[rank] == 0:
+                done[rank][rounds - 1 - len(steps[rank]) // each[rank]] = now[rank]
+    return [max(column) for column in zip(*done, strict=True)]
 
 
-def taken(path: Path) -> float:
-    return ALPHA * path.latencies + BETA * path.bytes
+@pytest.mark.parametrize("schedule", FROM_ONE + AMONG_ALL)
+def test_a_path_is_what_the_messages_take(schedule: Schedule) -> None:
+    """Of one round where it begins anew, else of what one adds to those before: both if latencies are dear, and if bytes are."""
+    for ranks in range(1, 18):
+        many = 24 if schedule in AMONG_ALL and ranks > 1 else 1
+        counted = (again if schedule in AMONG_ALL else once)(schedule, ranks, LENGTH)
 
+        def took(*costs: int, ranks: int = ranks, many: int = many) -> float:
+            found = ends(schedule, ranks, many, *costs)
+            return found[0] if many == 1 else (found[-1] - found[-1 - many // 2]) / (many // 2)
 
-@pytest.mark.parametrize("ranks", [2, 3, 4, 5, 8, 13])
-@pytest.mark.parametrize("schedule", [linear_reduce, linear_broadcast, ring])
-def test_a_path_is_what_the_messages_take(schedule: Schedule, ranks: int) -> None:
-    size = 8 * ranks * 100
-    assert taken(walked(schedule, ranks, size)) == simulated(schedule, ranks, size // 8)
-
-
-@pytest.mark.parametrize("ranks", [2, 4, 8, 16])
-@pytest.mark.parametrize("schedule", [recursive_doubling, rabenseifner])
-def test_a_path_is_what_the_messages_take_between_pairs(schedule: Schedule, ranks: int) -> None:
-    size = 8 * ranks * 100
-    assert taken(walked(schedule, ranks, size)) == simulated(schedule, ranks, size // 8)
+        assert took(10**9, 10**3, 0) == 10**9 * counted.latencies + 10**3 * counted.behind
+        assert took(1, 0, 10**6) // 10**6 == pytest.approx(counted.bytes, rel=1e-6)
 
 
 @pytest.mark.parametrize(("ranks", "log"), [(2, 1), (4, 2), (64, 6), (4096, 12)])
 def test_the_formulas_that_are_shown_are_what_is_counted(ranks: int, log: int) -> None:
     size = 8 * 4096
     each = size * (ranks - 1) // ranks
-    assert walked(ring, ranks, size) == (2 * (ranks - 1), 0, 2 * each)
-    assert walked(recursive_doubling, ranks, size) == (log, 0, log * size)
-    assert walked(rabenseifner, ranks, size) == (2 * log, 0, 2 * each)
-    assert walked(linear_reduce, ranks, size) == (1, ranks - 2, (ranks - 1) * size)
+    assert again(ring, ranks, size) == (2 * (ranks - 1), 0, 2 * each)
+    assert again(recursive_doubling, ranks, size) == (log, 0, log * size)
+    assert again(rabenseifner, ranks, size) == (2 * log, 0, 2 * each)
+    assert once(linear_reduce, ranks, size) == (1, ranks - 2, (ranks - 1) * size)
+    assert once(tree_reduce, ranks, size) == once(tree_broadcast, ranks, size) == (log, 0, log * size)
 
 
-@pytest.mark.parametrize(("ranks", "below"), [(3, 2), (5, 4), (6, 4), (7, 4), (100, 64)])
-def test_ranks_above_a_power_of_two_cost_what_the_formula_says(ranks: int, below: int) -> None:
+@pytest.mark.parametrize(("ranks", "below", "more"), [(3, 2, 1), (5, 4, 1), (6, 4, 1), (7, 4, 2), (96, 64, 1), (97, 64, 2)])
+def test_ranks_above_a_power_of_two_cost_what_the_formula_says(ranks: int, below: int, more: int) -> None:
     size = 8 * 1024
-    doubling, halving = walked(recursive_doubling, below, size), walked(rabenseifner, below, size)
-    assert walked(recursive_doubling, ranks, size) == (doubling.latencies + 2, 0, doubling.bytes + 2.5 * size)
-    assert walked(rabenseifner, ranks, size) == (halving.latencies + 2, 0, halving.bytes + 2.25 * size)
+    doubling, halving = again(recursive_doubling, below, size), again(rabenseifner, below, size)
+    assert again(recursive_doubling, ranks, size) == (doubling.latencies + more, 0, doubling.bytes + 2 * size)
+    assert again(rabenseifner, ranks, size) == pytest.approx((halving.latencies + 2, 0, halving.bytes + 2 * size))
+    assert once(tree_reduce, ranks, size)[::2] == (below.bit_length() - 1, below.bit_length() * size)
 
 
 def test_one_rank_sends_nothing() -> None:

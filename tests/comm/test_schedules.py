@@ -13,6 +13,8 @@ from mpi_pgd.comm.schedules import (
     rabenseifner,
     recursive_doubling,
     ring,
+    tree_broadcast,
+    tree_reduce,
 )
 from mpi_pgd.modes import MODES
 
@@ -67,11 +69,12 @@ def test_an_allreduce_gives_everyone_the_sum(schedule: Schedule, ranks: int, len
     assert run(schedule, vectors) == [total(vectors)] * ranks
 
 
+@pytest.mark.parametrize(("reduce", "broadcast"), [(linear_reduce, linear_broadcast), (tree_reduce, tree_broadcast)])
 @pytest.mark.parametrize("ranks", RANKS)
-def test_a_linear_server_gets_the_sum_and_sends_to_all(ranks: int) -> None:
+def test_a_server_gets_the_sum_and_sends_to_all(ranks: int, reduce: Schedule, broadcast: Schedule) -> None:
     vectors = numbers(ranks, 7)
-    assert run(linear_reduce, vectors)[0] == total(vectors)
-    assert run(linear_broadcast, vectors) == [vectors[0]] * ranks
+    assert run(reduce, vectors)[0] == total(vectors)
+    assert run(broadcast, vectors) == [vectors[0]] * ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4, 8, 16])

@@ -41,7 +41,7 @@ def test_the_fit_finds_alpha_and_beta(way: tuple[str, str]) -> None:
     assert entry["form"] == SHAPES[way][0].name
     assert entry["alpha"] == pytest.approx(ALPHA, rel=1e-6)
     assert entry["beta"] == pytest.approx(BETA, rel=1e-6)
-    assert entry["overhead"] == pytest.approx(OVERHEAD if SHAPES[way][0](4, 800, 800).behind else 0, rel=1e-6)
+    assert entry["overhead"] == pytest.approx(OVERHEAD if SHAPES[way][0](3, 800, 800).behind else 0, rel=1e-6)
     assert entry["rms_residual"] < 1e-9
 
 

@@ -131,10 +131,10 @@ class Planner:
     def best(self, mode: str, algorithm: str) -> int:
         """The number of workers with the fastest round: the best of the grid, refined between its neighbours there.
 
-        The powers of two ranks are looked at, too, as more ranks than that may need one message more.
+        The powers of two ranks are looked at, too, and one rank less: there, one message more may be needed.
         """
         first, last = self.question.first, self.question.last
-        powers = [MODES[mode].workers(1 << bit) for bit in range(last.bit_length() + 1)]
+        powers = [MODES[mode].workers(max(1, (1 << bit) - less)) for bit in range(last.bit_length() + 1) for less in (0, 1)]
         grid = sorted({*self.grid(), *(workers for workers in powers if first <= workers <= last)})
         while True:
             place = int(np.argmin([self.seconds(mode, algorithm, workers) for workers in grid]))
