@@ -24,7 +24,7 @@ LENGTH = 16 * 9 * 5 * 7 * 11 * 13 * 17  # numbers: pieces of any size up to 17 r
 
 
 def ends(schedule: Schedule, ranks: int, rounds: int, alpha: int, overhead: int, beta: int) -> list[int]:
-    """When the last rank is done with each round: a message leaves when its sender is there and its link free, and comes in likewise."""
+    """When the last rank is done with each round: a message leaves when its sender is there and its link free."""
     steps = [deque(list(schedule(rank, ranks, LENGTH)) * rounds) for rank in range(ranks)]
     now, out, into, done = [0] * ranks, [0] * ranks, [0] * ranks, [[0] * rounds for _ in range(ranks)]
     sent: dict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
