@@ -1,23 +1,25 @@
 """Every loss with every penalty by every solver that takes it, on few rows: what the fingerprint law is tested on."""
 
-from collections.abc import Iterator
-from itertools import count, product
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from mpi_pgd import InputError
-from mpi_pgd.config import OPTIONS
 from mpi_pgd.losses import LOSSES
 from mpi_pgd.solvers.suit import Facts
 from tests.families import SOLVING, solver_of
 
 ROWS, FEATURES, CLASSES = 333, 5, 3  # six blocks, the last of them short
-ROUNDS = 8
+ROUNDS = 6
+SETTINGS = {"rounds": ROUNDS, "batch": 112}  # an epoch and a third
 TARGETS = {"squared": "reals", "huber": "reals", "logistic": "signs", "squared-hinge": "signs", "softmax": "classes"}
 SEVERAL = "several targets"  # a model of least squares
+OWN = "a user's"
 PENALTIES: dict[str, dict[str, Any]] = {
     "none": {},
     "l2": {"l2": 0.1},
@@ -29,41 +31,92 @@ PENALTIES: dict[str, dict[str, Any]] = {
     "joint": {"l1": 0.05, "joint": True},
 }
 COUNTED = {"weights": "weights", "offset": "offset"}  # of the rows, in every other combination
-BATCH = {"batch": 64} if "batch" in OPTIONS else {}
 
 
 class Combination(NamedTuple):
-    """Settings that go together; ``number`` among all."""
+    """Settings that go together.
+
+    Attributes:
+        number: among all.
+        form: what else decides how a solver goes about it: whether the loss is squared, and whether all is smooth.
+        counted: whether the rows have weights and an offset.
+        way: 0 or 1: which numbers of ranks make it in which mode.
+    """
 
     number: int
     loss: str
     penalty: str
     solver: str
+    form: tuple[bool, bool]
     counted: bool
+    way: int
 
     def __str__(self) -> str:
-        return ", ".join([self.loss, self.penalty, self.solver, *["rows count"] * self.counted])
+        return ", ".join([self.loss, self.penalty, self.solver, *["rows count"] * self.counted, *["the other way"] * self.way])
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What is combined."""
+        return self.loss, self.penalty, self.solver, self.way
 
     @property
     def options(self) -> dict[str, Any]:
         """As settings."""
-        named = {"loss": self.loss, "y": TARGETS.get(self.loss, "counts")} if self.loss in LOSSES else {"y": "vectors"}
+        named = {"loss": f"{__name__}:own" if self.loss == OWN else self.loss, "y": TARGETS.get(self.loss, "counts")}
+        rows = {"y": "vectors"} if self.loss == SEVERAL else named
         counted = COUNTED if self.counted else {}
-        return {"solver": self.solver, "rounds": ROUNDS, **named, **PENALTIES[self.penalty], **counted, **BATCH}
+        return {"solver": self.solver, **rows, **PENALTIES[self.penalty], **counted, **SETTINGS}
 
 
 def combinations() -> Iterator[Combination]:
-    """Those that the families take."""
-    numbers = count()
-    for (place, loss), (turn, penalty) in product(enumerate([*LOSSES, SEVERAL]), enumerate(PENALTIES)):
+    """Those that the families take, each in both ways."""
+    numbers = itertools.count()
+    for (place, loss), (turn, penalty) in itertools.product(enumerate([*LOSSES, SEVERAL, OWN]), enumerate(PENALTIES)):
         outputs = CLASSES if loss == SEVERAL or TARGETS.get(loss) == "classes" else 1
         options = PENALTIES[penalty]
         if options.get("joint") and outputs == 1:
             continue
-        smooth = not options.keys() & {"l1", "lower"}
-        facts = Facts(ROWS, outputs * (FEATURES + 1), outputs, loss in ("squared", SEVERAL), smooth)
+        form = loss in ("squared", SEVERAL), not options.keys() & {"l1", "lower"}
+        facts = Facts(ROWS, outputs * (FEATURES + 1), outputs, *form)
         for solver in filter(lambda name: suits(name, facts), SOLVING):
-            yield Combination(next(numbers), loss, penalty, solver, (place + turn) % 2 == 1)
+            number = next(numbers)
+            for way in (0, 1):
+                yield Combination(number, loss, penalty, solver, form, (place + turn) % 2 == 1, way)
+
+
+Facets = Callable[[Combination], set[Hashable]]
+
+
+def pairs(one: Combination) -> set[Hashable]:
+    """Any two of its parts."""
+    return {*itertools.combinations(one.parts, 2)}
+
+
+def ways(one: Combination) -> set[Hashable]:
+    """Each of its parts, in its way."""
+    return {(part, one.way) for part in one.parts}
+
+
+def forms(one: Combination) -> set[Hashable]:
+    """Each loss and penalty, and all that a solver may have to go on with."""
+    return {one.loss, one.penalty, (one.solver, one.form)}
+
+
+def cover(given: Sequence[Combination], facets: Facets) -> list[Combination]:
+    """A few that have together each facet that any has: always one with the most that are missing, from a shuffled deck."""
+    found, having = list[Combination](), {each: facets(each) for each in Random(0).sample(given, len(given))}
+    missing = set().union(*having.values())
+    while missing:
+        one, its = max(having.items(), key=lambda item: len(item[1] & missing))
+        found.append(one)
+        missing -= its
+    return sorted(found)
+
+
+def own(y: Any, eta: Any) -> tuple[Any, Any]:
+    """A user's loss: log cosh."""
+    away = eta - y
+    return np.logaddexp(away, -away) - np.log(2), np.tanh(away)
 
 
 def suits(solver: str, facts: Facts) -> bool:

@@ -1,7 +1,9 @@
-"""The law for each loss, penalty and solver that go together: one fingerprint on 1, 2, 3 and 5 ranks, in both modes, resumed."""
+"""The law for losses, penalties and solvers that go together: one fingerprint on 1, 2, 3 and 5 ranks, in both modes, resumed."""
 
 import os
 import time
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,20 @@ from mpi4py import MPI
 
 from mpi_pgd import InputError, fit
 from mpi_pgd.modes import ALGORITHMS
-from tests.combinations import ROUNDS, Combination, combinations, write
+from tests.combinations import ROUNDS, Combination, combinations, cover, forms, pairs, ways, write
 from tests.elsewhere import PAUSE
 
 EVERY = list(combinations())
-PROBLEMS = list(dict.fromkeys((each.loss, each.penalty) for each in EVERY))
-# A run makes a part of them: every step-th, where each loss and each penalty come by turns. MPI_PGD_EVERY=1 makes all.
-STEPS = {"mpich": 4, "openmpi": 10} if "MPI_PGD_EVERY" not in os.environ else {"mpich": 1, "openmpi": 1}
-SOME, OTHERS = (PROBLEMS[::step] for step in STEPS.values())
+# A run makes a part of them, with one library a part of that, as numbers know nothing of the library. MPI_PGD_EVERY=1 makes all: in
+# one way with one library, in the other with another.
+if "MPI_PGD_EVERY" in os.environ:
+    SOME, FEWER = ([each for each in EVERY if (each.number + each.way) % 2 == turn] for turn in (0, 1))
+else:
+    SOME, FEWER = (cover(EVERY, facets) for facets in (pairs, ways))
+RESUMED = cover(EVERY, forms)
 # On which of the seven ranks fits are made at once, first on five and two, then on three and one.
 TEAMS = ((range(5), range(5, 7)), (range(3), range(3, 4)))
 SAME = ("weights_sha256", "status", "rounds", "objective", "gradient_norm", "certificate")
-RESUMED = [each for each in EVERY if each.loss in ("squared", "poisson") and each.penalty in ("l2", "l1")]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +35,15 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def made(comm: Any, data: str, combination: Combination, turn: int, **options: Any) -> tuple[str, ...]:
-    """A fit on these ranks: what it is to be the same in. ``turn`` says in which mode."""
-    mode = list(ALGORITHMS)[turn % len(ALGORITHMS)]
+def problems(made: list[Combination]) -> dict[str, list[Combination]]:
+    """Those of each loss and penalty."""
+    key = attrgetter("loss", "penalty")
+    return {", ".join(names): [*group] for names, group in groupby(made, key)}
+
+
+def made(comm: Any, data: str, combination: Combination, **options: Any) -> tuple[str, ...]:
+    """A fit on these ranks, in one mode on 1 and 5, in another on 2 and 3: what it is to be the same in."""
+    mode = list(ALGORITHMS)[(combination.way + comm.size // 2) % len(ALGORITHMS)]
     algorithm = ALGORITHMS[mode][combination.number % len(ALGORITHMS[mode])]
     chosen = combination.options | options
     try:
@@ -67,42 +77,48 @@ def agreed(comm: Any, found: dict[str, list[tuple[str, ...]]], fits: int) -> Non
 
 
 @pytest.mark.ranks(7, libraries=["mpich"])
-@pytest.mark.parametrize(("loss", "penalty"), SOME, ids=map(", ".join, SOME))
-def test_one_fingerprint(comm: Any, rows: str, loss: str, penalty: str) -> None:
-    """By each solver that takes it."""
-    same_on_all_ranks(comm, rows, loss, penalty)
+@pytest.mark.parametrize("every", problems(SOME).values(), ids=problems(SOME))
+def test_one_fingerprint(comm: Any, rows: str, every: list[Combination]) -> None:
+    same_on_all_ranks(comm, rows, every)
 
 
 @pytest.mark.ranks(7, libraries=["openmpi"])
-@pytest.mark.parametrize(("loss", "penalty"), OTHERS, ids=map(", ".join, OTHERS))
-def test_one_fingerprint_with_another_library(comm: Any, rows: str, loss: str, penalty: str) -> None:
-    """Fewer: numbers know nothing of the library."""
-    same_on_all_ranks(comm, rows, loss, penalty)
+@pytest.mark.parametrize("every", problems(FEWER).values(), ids=problems(FEWER))
+def test_one_fingerprint_with_another_library(comm: Any, rows: str, every: list[Combination]) -> None:
+    same_on_all_ranks(comm, rows, every)
 
 
-def same_on_all_ranks(comm: Any, rows: str, loss: str, penalty: str) -> None:
+def same_on_all_ranks(comm: Any, rows: str, every: list[Combination]) -> None:
     data, found = comm.bcast(rows), dict[str, list[tuple[str, ...]]]()
-    for turn, parts in enumerate(TEAMS):
+    for parts in TEAMS:
         ranks = team(comm, *parts)
-        for each in EVERY:
-            if ranks and (each.loss, each.penalty) == (loss, penalty):
-                number = each.number + turn + ranks.size // 3
-                found.setdefault(str(each), []).append(made(ranks, data, each, number))
         if ranks:
+            for each in every:
+                found.setdefault(str(each), []).append(made(ranks, data, each))
             ranks.Free()
     agreed(comm, found, 5 + 2 + 3 + 1)
 
 
-@pytest.mark.ranks(5)
-@pytest.mark.parametrize("combination", RESUMED, ids=str)
-def test_one_fingerprint_for_who_goes_on(comm: Any, rows: str, folder: Path, combination: Combination) -> None:
+def goes_on(comm: Any, rows: str, folder: Path, combination: Combination) -> None:
     data, path = comm.bcast(rows), str(folder / "checkpoint")
     ranks, found = team(comm, range(2), range(2, 5)), list[tuple[str, ...]]()
     if comm.rank < 2:
-        made(ranks, data, combination, 1, rounds=1 + combination.number % (ROUNDS - 2), checkpoint=path)
+        made(ranks, data, combination, rounds=1 + combination.number % (ROUNDS - 2), checkpoint=path)
     else:
-        found.append(made(ranks, data, combination, 0))
+        found.append(made(ranks, data, combination))
     ranks.Free()
     meet(comm)
-    found.append(made(comm, data, combination, combination.number, resume=path))
+    found.append(made(comm, data, combination, resume=path))
     agreed(comm, {str(combination): found}, 3 + 5)
+
+
+@pytest.mark.ranks(5, libraries=["mpich"])
+@pytest.mark.parametrize("combination", RESUMED[::2], ids=str)
+def test_one_fingerprint_for_who_goes_on(comm: Any, rows: str, folder: Path, combination: Combination) -> None:
+    goes_on(comm, rows, folder, combination)
+
+
+@pytest.mark.ranks(5, libraries=["openmpi"])
+@pytest.mark.parametrize("combination", RESUMED[1::2], ids=str)
+def test_one_fingerprint_for_who_goes_on_with_another_library(comm: Any, rows: str, folder: Path, combination: Combination) -> None:
+    goes_on(comm, rows, folder, combination)
