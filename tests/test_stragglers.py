@@ -82,7 +82,7 @@ def test_an_old_trace_does_not_stay_beside_a_new_run(comm: Any, folder: Path) ->
     ("words", "told"),
     [
         (["--delay", "7:2"], "rank 7 can't be delayed"),
-        (["--delay", "0:2"], "expected a rank that holds rows, 1 to 1 of the 2 ranks"),
+        (["--delay", "0:2"], "expected a rank that holds rows, in this mode 1 alone"),
         (["--delay", "fast"], "--delay was given 'fast': expected RANK:FACTOR"),
         (["--delay", "1:0.5"], "with a factor of at least 1"),
         (["--fail-slow", "1:3"], "--fail-slow was given '1:3': expected RANK@ROUND"),
@@ -92,4 +92,16 @@ def test_an_old_trace_does_not_stay_beside_a_new_run(comm: Any, folder: Path) ->
     ],
 )
 def test_bad_input(comm: Any, words: list[str], told: str, capfd: pytest.CaptureFixture[str]) -> None:
+    refused(comm, words, [told], capfd)
+
+
+@pytest.mark.ranks(1)
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--replicas", 2], "--replicas 2 was given with 1 rank, of which the first is the server: expected at least 3 ranks"),
+        (["--fail-slow", "1@3"], "rank 1 can't be delayed: expected a rank that holds rows, in this mode 0 alone"),
+    ],
+)
+def test_what_one_rank_can_not_do(comm: Any, words: list[object], told: str, capfd: pytest.CaptureFixture[str]) -> None:
     refused(comm, words, [told], capfd)

@@ -22,7 +22,7 @@ def _made(team: Team, algorithm: str) -> "Replicated":
     before = team.comm.allgather(team.worker)
     groups = before[1:]
     with agreement(team.comm):
-        if -1 in groups or set(groups) != set(range(max(before) + 1)):
+        if not groups or -1 in groups or set(groups) != set(range(max(before) + 1)):
             groups = share_out(team.nodes, team.replicas)
     return Replicated(team.comm, groups)
 
@@ -37,8 +37,8 @@ def share_out(nodes: Sequence[str], replicas: int) -> list[int]:
     workers = range(1, len(nodes))
     if not 1 <= replicas <= len(workers):
         raise InputError(
-            f"{replicas} replicas of each block were asked for, with {len(nodes)} ranks, of which {len(workers)} are workers: "
-            f"expected 1 to as many replicas as workers; start at least {replicas + 1} ranks, or ask for fewer replicas"
+            f"--replicas {replicas} was given with {len(nodes)} rank{'s' * (len(nodes) > 1)}, of which the first is the server: "
+            f"expected at least {replicas + 1} ranks, or fewer replicas"
         )
     first = {node: rank for rank, node in reversed([*enumerate(nodes)])}
     dealt = sorted(workers, key=lambda rank: first[nodes[rank]])

@@ -67,12 +67,10 @@ def parse(delay: str, fail_slow: str) -> list[Straggler | Exponential]:
 
 def check(stragglers: Iterable[Straggler | Exponential], ranks: int, first: int) -> None:
     """Refuse those that are not among ``ranks``, or hold no rows, as ``first`` is the first that does."""
+    held = f"{first} alone" if first == ranks - 1 else f"{first} to {ranks - 1}"
     for item in stragglers:
         if isinstance(item, Straggler) and not first <= item.rank < ranks:
-            raise InputError(
-                f"rank {item.rank} can't be delayed: expected a rank that holds rows, {first} to {ranks - 1} "
-                f"of the {ranks} ranks in this mode"
-            )
+            raise InputError(f"rank {item.rank} can't be delayed: expected a rank that holds rows, in this mode {held}")
 
 
 class Delayed:

@@ -68,7 +68,7 @@ def test_workers_that_are_left_over_join_a_group() -> None:
 
 @pytest.mark.parametrize(("ranks", "replicas"), [(1, 1), (2, 2), (4, 4)])
 def test_there_must_be_so_many_workers(ranks: int, replicas: int) -> None:
-    with pytest.raises(InputError, match=f"start at least {replicas + 1} ranks"):
+    with pytest.raises(InputError, match=f"expected at least {replicas + 1} ranks"):
         share_out(["a"] * ranks, replicas)
 
 
