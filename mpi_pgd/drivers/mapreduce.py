@@ -149,7 +149,9 @@ REDUCTIONS: dict[str, Callable[[], Reduction]] = {"sum": Sum, "mean": Mean, "max
 
 @dataclass
 class MapTask:
-    """A function on each block: ``function(x, y)``, or ``function(broadcast, x, y)``; x is (rows, p), y (rows,), not to be written.
+    """A function on each block: ``function(x, y)``, or ``function(broadcast, x, y)``, neither to be written.
+
+    x is (rows, p), and y (rows,), or (rows, k) where each row has k targets.
 
     Args:
         function: the user's, called once a block, unless the results are too many to be kept.

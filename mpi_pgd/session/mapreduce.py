@@ -38,8 +38,8 @@ def mapreduce(
     Args:
         data: a file of HDF5, a glob, or several of them, as text or paths.
         map: ``map(X, y)``, or ``map(broadcast, X, y)`` if there is a ``broadcast``: from X (rows, features) and y (rows,) of some
-            rows, float64 and read-only, to a number, an array, or dicts, lists and tuples of them, of the same shapes always. Or
-            where it is, as text: ``package.module:function`` or ``FILE.py:function``.
+            rows, or (rows, k) where each has k targets, float64 and read-only, to a number, an array, or dicts, lists and tuples of
+            them, of the same shapes always. Or where it is, as text: ``package.module:function`` or ``FILE.py:function``.
         reduce: ``sum``; ``mean``, the sum over the number of rows; ``max``, ``min``, elementwise; or ``collect``, a list of the
             results, which may be anything, in the order of the rows, of at most 256 MiB together.
         broadcast: a number, an array, or dicts, lists and tuples of them; the numbers of the first rank go to all. Arrays arrive as

@@ -152,6 +152,17 @@ def test_stored_rows_of_another_type(comm: MPI.Intracomm, folder: Path, kind: An
     assert np.array_equal(np.concatenate(found), rows.astype(np.float64))
 
 
+@pytest.mark.ranks(1, 3)
+def test_several_targets_lie_as_they_are_stored(comm: MPI.Intracomm, folder: Path) -> None:
+    targets = np.arange(3.0 * ROWS).reshape(ROWS, 3)
+    if comm.rank == 0:
+        with h5py.File(folder / "d.h5", "w") as file:
+            file["X"], file["y"] = X, targets
+    comm.Barrier()
+    assert np.array_equal(np.concatenate(mapreduce(folder / "d.h5", lambda x, y: y, "collect", comm=comm)), targets)
+    assert mapreduce(folder / "d.h5", lambda b, x, y: x.T @ y @ b, broadcast=np.ones(3), comm=comm).shape == (FEATURES,)
+
+
 def test_rows_are_not_to_be_written(comm: MPI.Intracomm, data: str) -> None:
     def locked(b: np.ndarray, x: np.ndarray, y: np.ndarray) -> int:
         return x.flags.writeable + y.flags.writeable + b.flags.writeable
