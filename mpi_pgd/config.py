@@ -4,7 +4,7 @@ import math
 import operator
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from typing import Any
 
@@ -32,7 +32,20 @@ from mpi_pgd.solvers import SOLVERS
 
 LONGEST = 4096  # characters of a text: of a path, by Linux
 # Settings of linear models alone, which other models can't have.
-LINEAR = ("loss", "weights", "offset", "class_weight", "penalty_factors", "groups", "lower", "upper", "l1", "init", "replicas")
+LINEAR = (
+    "loss",
+    "weights",
+    "offset",
+    "class_weight",
+    "penalty_factors",
+    "groups",
+    "lower",
+    "upper",
+    "l1",
+    "joint",
+    "init",
+    "replicas",
+)
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
 FILES = "HDF5 files or globs, one long table; default: the shipped data"
@@ -159,6 +172,11 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def given(chosen: Settings, names: Iterable[str]) -> list[str]:
+    """Those of these settings that are not as they are by default."""
+    return [name for name in names if getattr(chosen, name) != OPTIONS[name].default]
+
+
 def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Settings:
     """Settings from values as a person gave them: text from flags, typed values from TOML or Python.
 
@@ -196,9 +214,12 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
 
 def _own(chosen: Settings, label: Callable[[str], str]) -> Settings:
     """With a model of the user's own, what is of linear models has no meaning."""
-    for name in LINEAR:
-        if name in OPTIONS and getattr(chosen, name) != OPTIONS[name].default:
-            raise InputError(f"{label(name)} is of linear models, and {label('model')} was given: expected one of them")
+    linear = [label(name) for name in given(chosen, LINEAR)]
+    if linear:
+        verb = "is" if len(linear) == 1 else "are"
+        raise InputError(
+            f"{' and '.join(linear)} {verb} of linear models, and {label('model')} was given: expected one or the other"
+        )
     return replace(chosen, intercept=False, standardize=False)
 
 

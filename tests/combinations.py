@@ -77,7 +77,7 @@ def combinations() -> Iterator[Combination]:
         if options.get("joint") and outputs == 1:
             continue
         form = loss in ("squared", SEVERAL), not options.keys() & {"l1", "lower"}
-        facts = Facts(ROWS, outputs * (FEATURES + 1), outputs, *form)
+        facts = Facts(ROWS, outputs * (FEATURES + 1), outputs, form[0], "" if form[1] else penalty)
         for solver in filter(lambda name: suits(name, facts), SOLVING):
             number = next(numbers)
             for way in (0, 1):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from mpi_pgd.config import flag, given
 from mpi_pgd.drivers import precise
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
@@ -23,6 +24,7 @@ from mpi_pgd.solvers import SOLVERS, Solver
 from mpi_pgd.solvers.suit import Choice, Facts
 from mpi_pgd.solvers.working_set import MOST
 
+ROUGH = ("l1", "groups", "joint", "lower", "upper")  # options by which an objective is not smooth
 SAMPLED = 20  # rows for each unknown, of which a sampled Hessian is made
 
 
@@ -70,11 +72,12 @@ def null_loss(problem: Problem, goal: Objective, moments: Moments, history: Hist
 
 def choose_solver(problem: Problem, goal: Objective) -> Choice:
     """The solver that the settings name, in the form that suits the problem. Refuses what suits none."""
-    chosen, quadratic, smooth = problem.settings, goal.loss.centred, goal.penalty.nonsmooth is None
-    refined = precise.refinement(goal) if quadratic and smooth else None
+    chosen, quadratic = problem.settings, goal.loss.centred
+    rough = " and ".join(flag(name) for name in given(chosen, ROUGH)) if goal.penalty.nonsmooth else ""
+    refined = None if rough or not quadratic else precise.refinement(goal)
     step = 0.0 if chosen.step == "auto" else chosen.step
     facts = Facts(
-        problem.rows, goal.size, goal.outputs, quadratic, smooth, refined, step, hessians=goal.hessians, endless=problem.endless
+        problem.rows, goal.size, goal.outputs, quadratic, rough, refined, step, hessians=goal.hessians, endless=problem.endless
     )
     return made(SOLVERS[chosen.solver], chosen).suited(facts)
 

@@ -54,7 +54,7 @@ def _closely(driver: FitDriver) -> bool:
     """Whether Newton's method tells more than the fit did, for little: a matrix costs less than ``size`` gradients."""
     goal = driver.of
     afforded = driver.status != Status.ROUNDS or driver.rounds >= CLOSELY * goal.size
-    facts = Facts(goal.rows, goal.size, goal.outputs, quadratic=False, smooth=True, hessians=goal.hessians)
+    facts = Facts(goal.rows, goal.size, goal.outputs, quadratic=False, hessians=goal.hessians)
     return afforded and goal.penalty.nonsmooth is None and facts.sampled and driver.solver != CLOSER
 
 

@@ -55,7 +55,7 @@ class Newton:
         if not facts.smooth:
             if facts.outputs > 1:
                 raise InputError(
-                    "--solver newton does not know --l1, --groups or bounds for a model of several outputs: "
+                    f"--solver newton does not know {facts.rough} for a model of several outputs: "
                     "expected --solver auto, bb or nesterov"
                 )
             return Choice(WorkingSet(facts.quadratic))

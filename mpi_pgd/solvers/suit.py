@@ -21,11 +21,16 @@ class Facts(NamedTuple):
     size: int  # unknowns
     outputs: int  # linear predictors a row
     quadratic: bool  # the loss is, in the linear predictor
-    smooth: bool  # all of the objective is
+    rough: str = ""  # the options that make the objective not smooth, as the user gave them; "": it is
     refined: "Solver | None" = None  # what solves least squares to the last digit
     step: float = 0.0  # that was given; 0 if none was
     hessians: bool = True  # they can be asked for
     endless: bool = False  # all rounds are to be made
+
+    @property
+    def smooth(self) -> bool:
+        """All of the objective is."""
+        return not self.rough
 
     @property
     def matrix(self) -> bool:
@@ -50,8 +55,8 @@ def smooth_only(name: str, facts: Facts) -> None:
     """Refuse what is not smooth."""
     if not facts.smooth:
         raise InputError(
-            f"--solver {name} takes smooth objectives alone, but --l1, --groups or bounds were given: "
-            "expected --solver auto, newton or bb"
+            f"--solver {name} takes smooth objectives alone, and with {facts.rough} this one is not: "
+            f"expected --solver auto, bb{' or nesterov' if facts.outputs > 1 else ', nesterov or newton'}"
         )
 
 
