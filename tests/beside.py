@@ -100,7 +100,6 @@ class Alone:
 
     def __init__(self) -> None:
         self.there, self.parent = There(), os.getppid()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGINT may be ignored, as in what a shell starts with &
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """What the plain `python -m pytest` needs to run the package under real mpiruns; see tests/launch.py, inside.py and beside.py."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Inside() if inside() else Outside(config), "ranks")
     if not inside():
         config.pluginmanager.register(Alone() if there() else Beside(config), "beside")
+        # As SIGINT, which may be ignored, as in what a shell starts with &: the jobs of the tests are ended first.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -241,8 +241,6 @@ def _openmpi(hosts: Hosts, library: Library) -> tuple[list[str], dict[str, str]]
         # Its default, put, lets what a receiver asks for wait behind what the receiver itself sends: two hosts that send
         # each other 1 MB then need 100, 140 or 175 ms, as it comes, where 92 will do.
         "OMPI_MCA_btl_tcp_flags": "send",
-        # It believes that each rank has the cores of its host for itself, and lets it spin.
-        "OMPI_MCA_mpi_yield_when_idle": "1",
     }
     # All hosts have the same cores: ranks that are bound to the first core of "theirs" would all be bound to one.
     layout = ["--map-by", "node:oversubscribe", "--bind-to", "none"]

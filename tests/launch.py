@@ -27,6 +27,12 @@ VENDOR = "import mpi4py; mpi4py.rc.initialize = False; from mpi4py import MPI; p
 # What a launcher tells its ranks; inherited, it would make the ranks of a test believe that they are those of another
 # job. And PYTHONUNBUFFERED, which some machines set, would hide a missing flush.
 LEFT_OUT = ("PMI_", "PMIX_", "OMPI_", "PRTE_", "SLURM_", "HYDRA_", "HYDI_", "MPI_LOCAL", "PYTHONUNBUFFERED")
+# Ranks outnumber cores: one that waits sleeps for a moment between two looks, which costs a quarter of the processor's time.
+PATIENT: dict[str, object] = {
+    "MPIR_CVAR_ENABLE_HEAVY_YIELD": 1,
+    "OMPI_MCA_mpi_yield_when_idle": 1,
+    "OMPI_MCA_threads_pthreads_yield_strategy": "nanosleep",
+}
 TAG = "MPI_PGD_LAUNCH"
 # Put before a rank's own start: on a signal, it writes its stack into a file. Not to stderr, which the launchers drop
 # when they find a rank dead; and not with SIGABRT, as then they kill the others before those have written.
@@ -227,6 +233,7 @@ def _environment(library: Library, tag: str, scratch: str, extra: Mapping[str, o
         "OMPI_MCA_btl": "^ofi",  # its transport for one-sided messages sleeps in MPI_Init for a second, and is not used
         "TMPDIR": scratch,
         TAG: tag,
+        **PATIENT,
     }
     return _clean() | {key: str(value) for key, value in (settings | dict(extra)).items()}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests import hosts
 from tests.hosts import Hosts
-from tests.launch import ROOT, Library, _clean
+from tests.launch import PATIENT, ROOT, Library, _clean
 
 TOOLS = ("slurmctld", "slurmd", "sbatch", "munged", "munge")
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # a user's need not have these
@@ -180,7 +180,7 @@ def environment(library: Library, **more: object) -> dict[str, object]:
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 1,
         "OMPI_MCA_btl": "^ofi",
         "OMPI_MCA_btl_tcp_if_include": "eth0",
-        "OMPI_MCA_mpi_yield_when_idle": 1,
+        **PATIENT,
         **more,
     }
 

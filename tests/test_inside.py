@@ -2,12 +2,16 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.launch import ROOT, libraries
+from tests.launch import LOOK, ROOT, any_library, libraries
 
 pytestmark = pytest.mark.beside("jobs")
 
@@ -29,9 +33,9 @@ BODIES = {  # what a test does, and what is told of it
 }
 
 
-IMPATIENT = """
+QUICK = """
 import tests.inside
-tests.inside.ALONE = 1
+tests.inside.ALONE, tests.inside.WORLD = 1, 2
 """
 HEAD = """
 import os, signal
@@ -46,6 +50,25 @@ def test_one_that_{name}(comm):
 def test_after_one_that_{name}(comm, folder):
     pass
 """
+LASTING = """
+@pytest.mark.ranks(2)
+def test_that_lasts(comm):
+    with open(f"pid{comm.rank}", "w") as file:
+        file.write(str(os.getpid()))
+    signal.pause()
+"""
+LIMIT = 240.0  # seconds
+
+
+def started(folder: Path, library: str, body: str) -> subprocess.Popen[str]:
+    """A pytest of its own, with two ranks."""
+    (folder / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text() + QUICK)
+    (folder / "setup.cfg").write_text("[tool:pytest]\n")
+    (folder / "test_it.py").write_text(HEAD + body)
+    command = [sys.executable, "-m", "pytest", "-rA", "-k", library, "-p", "no:pytest_mpi", "-p", "no:cacheprovider", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +78,8 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         pytest.skip("no MPI library here")
     told = {}
     for turn, name in enumerate(libraries()):
-        folder = tmp_path_factory.mktemp(name)
-        (folder / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text() + IMPATIENT)
-        (folder / "setup.cfg").write_text("[tool:pytest]\n")
         pairs = [PAIR.format(name=word(body), code=BODIES[body][0]) for body in [*BODIES][turn :: len(libraries())]]
-        (folder / "test_it.py").write_text(HEAD + "".join(pairs))
-        command = [sys.executable, "-m", "pytest", "-rA", "-k", name, "-p", "no:pytest_mpi", "-p", "no:cacheprovider", str(folder)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False)
-        told[name] = done.stdout
+        told[name] = started(tmp_path_factory.mktemp(name), name, "".join(pairs)).communicate(timeout=LIMIT)[0]
     return told
 
 
@@ -81,3 +97,15 @@ def test_a_test_that(body: str, said: dict[str, str]) -> None:
 
 def word(body: str) -> str:
     return body.replace(" ", "_")
+
+
+def test_a_pytest_that_is_told_to_end_ends_its_ranks(tmp_path: Path) -> None:
+    process = started(tmp_path, any_library(0).name, LASTING)
+    pids, end = [tmp_path / f"pid{rank}" for rank in range(2)], time.monotonic() + LIMIT
+    while not all(path.exists() and path.read_text() for path in pids):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(LOOK)
+    process.send_signal(signal.SIGTERM)
+    assert "KeyboardInterrupt" in process.communicate(timeout=LIMIT)[0]
+    assert [path for path in pids if Path("/proc", path.read_text()).exists()] == []
