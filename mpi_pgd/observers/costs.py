@@ -157,12 +157,16 @@ class Costs:
         """What run.json holds."""
         return {
             "rounds": self.rounds,
-            "ranks": [self._rank(rank) for rank in range(len(self.nodes))],
+            "ranks": self.ranks(),
             "sentence": self.sentence(),
             "slowdowns": {"edges": list(EDGES), "counts": self._counts.tolist()},
             "timeline": self._timeline(),
             "clock_drift": self.drift,
         }
+
+    def ranks(self) -> list[dict[str, Any]]:
+        """Of each rank the parts of a round, mean over the rounds, and how slow it was."""
+        return [self._rank(rank) for rank in range(len(self.nodes))]
 
     def _rank(self, rank: int) -> dict[str, Any]:
         rounds = max(1, self.rounds)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.report import beside, run_pictures, units, verdict
+from mpi_pgd.report import beside, pop, run_pictures, units, verdict
 from mpi_pgd.report.beside import Model
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import PROVENANCE, Kind, way
@@ -42,7 +42,7 @@ class Run(Kind):
         model: model.h5, or None.
     """
 
-    title, shape, lead, formulas = "The run", SHAPE, 1, ("slowest",)
+    title, shape, lead, formulas = "The run", SHAPE, 1, ("slowest", "pop")
 
     name: str = "run"
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -90,6 +90,7 @@ class Run(Kind):
             "intercept": self.model.intercepts(6) if self.model else None,
             "time": ", ".join(f"{key} {units.seconds(seconds[key])}" for key in ("load", "solve", "total")),
             "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
+            "efficiency (POP)": (pop.sentence(pop.efficiencies(costs["ranks"])) or "").replace(" x ", " × ") or None,
             "clock drift": units.seconds(costs["clock_drift"]) if costs.get("clock_drift") is not None else None,
             "trace": f"{self.trace:,} events in trace.json, for Perfetto (ui.perfetto.dev)" if self.trace is not None else None,
             "weights": f"sha256 {record['weights_sha256']}",

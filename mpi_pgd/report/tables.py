@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpi_pgd.report import verdict
+from mpi_pgd.report import pop, verdict
 from mpi_pgd.report.beside import Model
 from mpi_pgd.report.units import count
 from mpi_pgd.system import output
@@ -41,7 +41,8 @@ def summary(record: Mapping[str, Any], model: Model, r2: float | None, every: bo
         "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
     }
     if record["ranks"] > 1:
-        lines["by rank"] = _by_rank(record["costs"]["ranks"])
+        ranks = record["costs"]["ranks"]
+        lines |= {"by rank": _by_rank(ranks), "efficiency": pop.sentence(pop.efficiencies(ranks)) or "nothing took time"}
     if record["costs"]["sentence"]:
         lines["straggler"] = record["costs"]["sentence"]
     told = [line(name, text) for name, text in lines.items()]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from mpi_pgd.report import units
+from mpi_pgd.report import pop, units
 from mpi_pgd.report.export import Column, Table
 from mpi_pgd.report.shapes import SPLIT, Record, Shape, fields
 from mpi_pgd.report.subjects import called
@@ -13,6 +13,7 @@ ROUND: Shape = {
     **fields(text="mode algorithm weights_sha256?", whole="ranks workers", number="seconds_per_round low? high? bytes_per_round"),
     **fields(number="server_share? speedup? speedup_low? speedup_high? efficiency? efficiency_workers? karp_flatt?"),
     **fields(number="predicted_seconds_per_round?"),
+    **pop.SHAPE,
     **SPLIT,
 }
 WHO = (Column("mode", "Mode"), Column("algorithm", "Algorithm"), Column("workers", "Workers", "count"))
@@ -31,6 +32,7 @@ WORTH = (
     Column("server_share", "Server alone", "percent"),
     Column("weights_sha256", "Weights, sha256", "hash"),
 )
+_POP = tuple(Column(f"{name}_efficiency", name.capitalize().replace("_", " "), "percent") for name in pop.NAMES)
 _PREDICTED = (
     Column("seconds_per_round", "Measured", "seconds", "round"),
     Column("predicted_seconds_per_round", "Predicted", "seconds", "round"),
@@ -42,7 +44,7 @@ class Rounds(Study):
     """A study whose rows are measured rounds."""
 
     lead, fingerprints = 0, True
-    formulas: ClassVar[tuple[str, ...]] = ("cost", "speedup")
+    formulas: ClassVar[tuple[str, ...]] = ("cost", "speedup", "pop")
 
     def facts(self, record: Record) -> list[tuple[str, str]]:
         """The data, the turns, and the one rank beside which all are held."""
@@ -55,6 +57,12 @@ class Rounds(Study):
             "one rank": f"{units.seconds(base)} a round, measured in the same run" if isinstance(base, int | float) else "",
         }
         return [(key, value) for key, value in found.items() if value]
+
+    def efficiencies(self, rows: Sequence[Record], who: Sequence[Column], label: str, folded: bool = False) -> list[Table]:
+        """A table of what HPC centres call efficiency, where it was measured."""
+        found = [row for row in rows if row.get("parallel_efficiency") is not None]
+        name, title = f"{self.name}-efficiency", "Efficiency in the words of HPC centres (POP)"
+        return [Table(name, title, (*who, *_POP), found, label, folded=folded)] if found else []
 
     def predicted(self, rows: Sequence[Record], who: Sequence[Column], folded: bool = False) -> list[Table]:
         """A table of the predicted times beside the measured ones, if there are any."""

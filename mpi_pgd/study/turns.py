@@ -19,6 +19,7 @@ from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import AMONG_PEERS, WAYS
 from mpi_pgd.observers.delay import parse
+from mpi_pgd.report.pop import efficiencies
 from mpi_pgd.report.progress import steps
 from mpi_pgd.report.shapes import PARTS
 from mpi_pgd.session.descend import descend
@@ -47,6 +48,7 @@ class Turn(NamedTuple):
 
     parts: dict[str, float]
     server_share: float | None
+    efficiencies: dict[str, float | None]
     workers: int
     bytes_per_round: int
     weights_sha256: str
@@ -159,7 +161,7 @@ class Race:
         serving = costs.server_share() if topology.workers < one.ranks else None
         messages = problem.facts.messages(descent.sums.bytes, descent.query.buffer.nbytes, 0)
         wire = WAYS[one.mode, one.algorithm].sent_by_all(one.ranks, messages)
-        return Turn(costs.mean(), serving, topology.workers, wire, sha, descent.driver.status)
+        return Turn(costs.mean(), serving, efficiencies(costs.ranks()), topology.workers, wire, sha, descent.driver.status)
 
 
 def described(problem: Problem) -> dict[str, Any]:
@@ -191,6 +193,7 @@ def row(one: Contestant, turns: Sequence[Turn]) -> dict[str, Any]:
         "low": low.seconds,
         "high": high.seconds,
         **middle.parts,
+        **middle.efficiencies,
         "bytes_per_round": middle.bytes_per_round,
         "server_share": middle.server_share,
         "weights_sha256": middle.weights_sha256,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mpi_pgd.report.pop import NAMES
+
 PARTS = ("compute", "wait", "wire", "update", "input")
 SERIES = (
     ("client-server", "library"),
@@ -198,12 +200,21 @@ def _row(mode: str, algorithm: str, ranks: int, rows: float = 1.0) -> dict[str, 
         "high": seconds * 1.07,
         **parts,
         "bytes_per_round": 3280 * 40 * m,
+        **_efficiencies(parts, ranks, m),
         "server_share": 0.031 if mode == "client-server" else None,
         "speedup": speedup,
         "efficiency": speedup / ranks,
         "predicted_seconds_per_round": sum(ideal.values()),
         "weights_sha256": SHA if rows == 1 else f"{int(rows):064x}",
     }
+
+
+def _efficiencies(parts: dict[str, float], ranks: int, workers: int) -> dict[str, float]:
+    """As if all workers were alike and the one that updates did nothing else."""
+    whole = _whole(parts)
+    balance, serial, transfer = workers / ranks, parts["compute"] / (whole - parts["wire"]), 1 - parts["wire"] / whole
+    found = (balance * serial * transfer, balance, serial * transfer, serial, transfer)
+    return {f"{name}_efficiency": value for name, value in zip(NAMES, found, strict=True)}
 
 
 def compare(ranks: int = 8) -> dict[str, Any]:

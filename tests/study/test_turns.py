@@ -14,7 +14,7 @@ ONE = Contestant("peer-to-peer", "ring", 2, 1000)
 
 
 def turn(compute: float, wire: float) -> Turn:
-    return Turn(dict.fromkeys(PARTS, 0.0) | {"compute": compute, "wire": wire}, None, 2, 64, "ab", None)
+    return Turn(dict.fromkeys(PARTS, 0.0) | {"compute": compute, "wire": wire}, None, {}, 2, 64, "ab", None)
 
 
 def test_a_row_is_a_turn_that_was_and_not_the_medians_of_its_parts() -> None:

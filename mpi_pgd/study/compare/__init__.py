@@ -50,6 +50,7 @@ class Compare(Rounds):
         return [
             Table("compare-time", "A round, and what it is made of", (*WHO, *TIME, *PART_COLUMNS), rows, label),
             Table("compare-speedup", "What the workers bring, and what travels", (*WHO, *WORTH), rows, label),
+            *self.efficiencies(rows, WHO, label),
             *self.predicted(rows, WHO),
         ]
 

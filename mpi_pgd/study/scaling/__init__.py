@@ -95,6 +95,7 @@ class Scaling(Rounds):
         return [
             Table("scaling-speedup", "Speedup, efficiency and the serial fraction", worth, rows, label, folded=folded),
             Table("scaling-time", "A round, and what it is made of", (*who, *TIME, *PART_COLUMNS), rows, label, folded=folded),
+            *self.efficiencies([row for row in rows if row["ranks"] > 1], who, label, folded),
             *self.predicted(rows, who, folded),
             *_baselines(record),
         ]
