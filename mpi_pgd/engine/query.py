@@ -1,6 +1,7 @@
 """What is asked of every rank in a round: which task, at which point."""
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,14 @@ def _field(place: int, kind: Callable[[float], Any]) -> Any:
     return property(read, write)
 
 
+class Again(IntEnum):
+    """Why a query is asked again."""
+
+    NOT = 0
+    EXCEEDED = 1  # the bound
+    SUNK = 2  # so far below the bound that no digits are left
+
+
 class Query:
     """One float64 buffer ``[task | stop | round | bound | snapshot | again | point]``: what travels, to be the same on every rank.
 
@@ -31,7 +40,7 @@ class Query:
     round: int = _field(2, int)  # how many queries were answered before; one that has to be asked again counts again
     bound: int = _field(3, int)  # how often the bound of the sums has been exchanged when this query is answered
     snapshot: int = _field(4, int)  # updates after which the state is to be kept now, in case that a rank is lost; 0 if it is not
-    again: bool = _field(5, bool)  # it is the one before, whose sums were void, as a block was above their bound
+    again: Again = _field(5, lambda value: Again(int(value)))  # it is the one before, whose sums were void
     HEADER = 6  # numbers before the point
 
     def __init__(self, tasks: Sequence[Task]) -> None:

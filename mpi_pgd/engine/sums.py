@@ -12,7 +12,8 @@ pre-rounding, here with two folds.)
 
 The bound follows the data. Each round's message carries two votes: ``exceeded``, a block was above the bound, so that the round
 has to be done again, and ``near``, a block was still near it; when no block is, the bound is exchanged before the next round.
-Both are decided by the blocks alone, never by who holds them.
+Both are decided by the blocks alone, never by who holds them. Where the objective has fallen so far in one round that hardly a
+digit is left above the lower unit, as after a trial that went too far, the reduced sums say so, and the round is done again, too.
 """
 
 from collections.abc import Callable
@@ -22,11 +23,12 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.pairs import Pair, two_sum
-from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.query import Again, Query
 from mpi_pgd.engine.tasks import Halves
 
 HEADROOM = 3  # bits between the largest block seen and the bound, so that a growing gradient does not cost a round at once
 SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
+SUNK = 2.0**-40  # of the largest value of a block as exchanged: so little is left for the sum of all that its digits are few
 RING_BYTES = 1 << 17  # block vectors that are split together: the rows push them out of the cache, so fetch them seldom
 HALF = 2.0**-53  # of a number, at most, is the low half of the pair that it is the high half of
 SEGMENT = 1 << 14  # numbers of a vector that are split at a time
@@ -66,6 +68,11 @@ class Sums:
         self._partials = [self._partial(width, view, task.layout.halves()) for task, width, view in tasks]
         self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
         self._version = self._number = 0  # of the bound; of the task that was answered last
+        self._values = {
+            number: task.layout.places["value"].start
+            for number, task in enumerate(query.tasks)
+            if order_free and "value" in task.layout.shapes and not task.varies
+        }
 
     def _partial(self, width: int, peaks: Vector | None = None, halves: Halves = ()) -> "Partial":
         return Partial(width, self.blocks, self.order_free, peaks, halves, self.peaks)
@@ -79,7 +86,7 @@ class Sums:
     def begin(self, query: Query, maximum: Callable[[Vector], None]) -> "Partial":
         """The partial for the answer to ``query``, empty; before, the bound is exchanged if the query says so. Collective then."""
         if query.bound != self._version:
-            self._settle()
+            self._settle(query.again)
             maximum(self.peaks)
             self.rebound()
             self._version = query.bound
@@ -90,15 +97,16 @@ class Sums:
         partial.clear()
         return partial
 
-    def _settle(self) -> None:
+    def _settle(self, again: Again) -> None:
         """Have the peaks of the last answer alone: other tasks' bounds stay, so that all are known from ``exchanged``.
 
-        One batch tells little of the next, as a column may be 0 in it: of batches a bound never falls.
+        One batch tells little of the next, as a column may be 0 in it: of batches a bound falls only with the objective.
         """
         here = slice(self._places[self._number], self._places[self._number + 1])
         last, before = self.peaks[here].copy(), self.exchanged[here]
         self.peaks[:] = self.exchanged
-        self.peaks[here] = last if self._tasks[self._number].units is None else np.maximum(last, before)
+        falls = self._tasks[self._number].units is None or again == Again.SUNK
+        self.peaks[here] = last if falls else np.maximum(last, before)
 
     def _varying(self, query: Query, maximum: Callable[[Vector], None]) -> "Partial":
         """A new partial for each answer, of the length that the query asks for; the same for one that is answered again."""
@@ -125,13 +133,21 @@ class Sums:
         """What whoever updates does with reduced sums: judge them, or have the query answered again with another bound."""
         partial, task = self._partials[query.number], query.task
         query.round += 1
-        query.again = partial.redo
+        query.again = Again.EXCEEDED if partial.redo else Again.SUNK if self._sunk(query) else Again.NOT
         if not query.again:
             judge(partial, query)
         anew = (partial.stale and task.units is None) or (task.uneven and partial.order_free)
         if query.again or anew:
-            self._settle()
+            self._settle(query.again)
             query.bound += 1
+
+    def _sunk(self, query: Query) -> bool:
+        """Of the reduced sums: whether the value of all blocks is far below what the largest of one was. Never twice in turn."""
+        place = self._values.get(query.number)
+        if place is None or query.again:
+            return False
+        known = self.exchanged[self._places[query.number] + place]
+        return bool(abs(self._partials[query.number].one(place)) < SUNK * known)
 
 
 class Partial:
@@ -227,6 +243,10 @@ class Partial:
         else:
             out[:] = self._high
         return out
+
+    def one(self, place: int) -> float:
+        """The same sum of one number."""
+        return float(self._high[place] + self._low[place])
 
     def pair(self) -> Pair:
         """The same sums (width,), not rounded."""

@@ -59,10 +59,15 @@ class Layout:
 
     def halves(self) -> Halves:
         """Where in a vector the low halves of pairs are, the parts called NAME_low, and where their high ones are, NAME."""
-        names, sizes = list(self.shapes), [math.prod(shape) for shape in self.shapes.values()]
+        places = self.places
+        return [(places[name + LOW], places[name]) for name in places if name + LOW in places]
+
+    @property
+    def places(self) -> dict[str, slice]:
+        """Where in a vector each part is."""
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
         ends = np.cumsum(sizes).tolist()
-        places = {name: slice(end - size, end) for name, size, end in zip(names, sizes, ends, strict=True)}
-        return [(places[name + LOW], places[name]) for name in names if name + LOW in places]
+        return {name: slice(end - size, end) for name, size, end in zip(self.shapes, sizes, ends, strict=True)}
 
 
 class Task(Protocol):

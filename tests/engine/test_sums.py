@@ -192,6 +192,37 @@ def test_the_bound_of_batches_never_falls() -> None:
     assert (query.bound, query.round) == (2, 6)
 
 
+class Valued(Wide):
+    """One number of its answers is an objective."""
+
+    def __init__(self, width: int) -> None:
+        self.layout, self.width = Layout({"gradient": (width - 1,), "value": ()}), 1
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_after_a_trial_that_went_too_far_no_digit_is_lost(batches: bool) -> None:
+    """Also where another number is still near its bound, so that nobody calls for an exchange."""
+    task = Valued(3)
+    task.units = np.zeros(0, dtype=np.uint64) if batches else None
+    query = Query([task, Valued(3)])
+    sums, seen = Sums(query, 1), []
+    sizes = [
+        [1.0, 1.0, 1.0],
+        [1.0, 1e60, 1e60],
+        [1.0, 1e80, 1e80],
+        [1.0, 0.3, 0.7],
+        [1.0, 0.3, 0.7],
+        [0.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0],
+    ]
+    for size in sizes:
+        while not (judged := answered(sums, query, np.array(size), [])):
+            pass
+        seen.append(judged[0].total(np.empty(3)).tolist())
+    assert seen == sizes
+    assert query.round == len(sizes) + 5  # no bound yet, twice above it, twice far below it
+
+
 def test_an_uneven_task_takes_it_anew_each_time() -> None:
     task = Wide(1)
     task.uneven = True
