@@ -107,8 +107,8 @@ MUTANTS = [
     # What is told of it
     Mutant(
         "observers/costs.py",
-        "wait = np.clip(_awaited(stamps).max(axis=0) - arrive,",
-        "wait = np.clip(0.0 * arrive,",
+        "wait = np.clip(_computed(stamps, skips).max(axis=0) - compute,",
+        "wait = np.clip(0.0 * compute,",
         ("observers/test_costs.py",),
     ),
     Mutant("observers/costs.py", "SLOW = 1.35", "SLOW = 13.5", ("observers/test_costs.py",)),

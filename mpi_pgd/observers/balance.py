@@ -16,6 +16,8 @@ FIRST, SELDOM = 4, 128  # rounds until the first look; each time half as many mo
 Share = Callable[[Owners, NDArray[np.float64]], Owners]  # who should hold which block, by the seconds that each worker takes
 Move = Callable[[Owners], str]  # has every rank hold the blocks that it owns, or says why all is as before; collective
 
+Told = Callable[[float], None]  # hears how many seconds a look took, with the moves that came of it
+
 
 class Balance(Observer):
     """Measures how long each worker maps a block, and has blocks moved if that would pay.
@@ -24,8 +26,10 @@ class Balance(Observer):
     ``crowded``, ranks share cores, so others' work is not to count.
     """
 
-    def __init__(self, comm: MPI.Intracomm, worker: int, owners: Owners, crowded: bool, share: Share, move: Move) -> None:
-        self.comm, self.worker, self.owners, self.share, self.move = comm, worker, owners, share, move
+    def __init__(
+        self, comm: MPI.Intracomm, worker: int, owners: Owners, crowded: bool, share: Share, move: Move, told: Told
+    ) -> None:
+        self.comm, self.worker, self.owners, self.share, self.move, self.told = comm, worker, owners, share, move, told
         self.now = thread_time if crowded else perf_counter
         self.took = np.zeros(SELDOM)
         self.count, self.look = 0, FIRST
@@ -45,7 +49,9 @@ class Balance(Observer):
         """After some rounds, look, and move. Collective then."""
         self.count += 1
         if self.count == self.look and not query.stop:
+            begun = perf_counter()
             self._balance()
+            self.told(perf_counter() - begun)
             self.count, self.look = 0, min(self.look * 3 // 2, SELDOM)
 
     def _balance(self) -> None:

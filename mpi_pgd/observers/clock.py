@@ -1,8 +1,8 @@
 """Notes when each rank starts, arrives, updates and ends, round by round; rank 0 makes the costs of it.
 
 The numerical code has no clock. This one puts no barrier into a round: each rank notes its times in memory, and after a window
-of rounds they go to rank 0, where the latest arrival of each round tells wait from wire. Clocks of several nodes are aligned at
-the start, at the end, and at intervals between.
+of rounds they go to rank 0, where the slowest map of each round tells wait from wire. Durations tell that. What shows several
+ranks on one clock, a timeline, has their clocks aligned before and after each window.
 """
 
 import os
@@ -13,38 +13,47 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import anyone
-from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Observer
 from mpi_pgd.engine.query import Query
-from mpi_pgd.observers.costs import ARRIVE, BUSY, END, STAMPS, START, UPDATE, UPDATED, Costs
+from mpi_pgd.observers.alignment import Alignment, on_one_clock
+from mpi_pgd.observers.costs import ARRIVE, BUSY, END, READ, STAMPS, START, UPDATE, UPDATED, Costs
 
 WINDOW = 1024  # rounds at most between two gatherings
 GATHERED = 1 << 20  # numbers on rank 0 at most, or 16 rounds
-REALIGN = 10.0  # seconds; good clocks drift by microseconds in that time
-PINGS = 8
+EARLY = 16  # rounds until the first, where clocks are aligned: how long a round takes is not known yet
 
 
 class Clock(Observer):
     """Notes the times of each round.
 
     Where ranks that are late skip rounds (``skips``), nobody knows when the others have made how many, and only the last rounds are
-    gathered, at the end. The other arguments are those of ``Costs``.
+    gathered, at the end. With ``aligned`` the times are on one clock, as pictures need them. The other arguments are those of
+    ``Costs``. Collective.
     """
 
     def __init__(
-        self, comm: MPI.Intracomm, nodes: Sequence[str], first: int, keep: int = 0, skips: bool = False, ids: Sequence[int] = ()
+        self,
+        comm: MPI.Intracomm,
+        nodes: Sequence[str],
+        first: int,
+        keep: int = 0,
+        skips: bool = False,
+        ids: Sequence[int] = (),
+        aligned: bool = False,
     ) -> None:
         self.comm = comm
         self.crowded = crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))  # on some node
-        self.costs = Costs(nodes, first, crowded, keep, ids)  # on rank 0, complete after ``close``
-        self.window = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
+        self.costs = Costs(nodes, first, crowded, keep, ids, skips)  # on rank 0, complete after ``close``
+        self.window = self.limit = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
         self.skips, self.numbers = skips, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
         self.now = self.stamps[0]
         self.busy = 0.0
         self.processor = thread_time if crowded else float  # a call of the kernel, which is needed there alone
-        self._alignment = _Alignment(comm, nodes)
+        self._alignment = None
+        if (aligned or skips) and len(set(nodes)) > 1:
+            self._alignment, self.limit = Alignment(comm, nodes), EARLY
 
     def began(self, query: Query) -> None:
         """A round starts."""
@@ -67,24 +76,32 @@ class Clock(Observer):
         self.now[UPDATED] = perf_counter()
 
     def asked(self, query: Query) -> None:
-        """The round ends; say where the stamps of the next one go."""
+        """The round ends."""
         self.now[END] = perf_counter()
+
+    def between(self, query: Query) -> None:
+        """Say where the stamps of the next round go; gather those of a window. Collective then."""
         if self.skips:
             self.count = query.round
             self.numbers[self.count % self.window] = self.count
         else:
             self.count += 1
-            if self.count == self.window:
+            if self.count >= self.limit:
                 self._gather()
         self.now = self.stamps[self.count % self.window]
+        self.now[READ] = 0.0
+
+    def read(self, seconds: float) -> None:
+        """Rows were read for so long since the last round."""
+        self.now[READ] += seconds
 
     def close(self) -> None:
         """The rest, after the last round. Collective."""
-        self._alignment.renew(now=True)
         if self.skips:
             self._sort()
-        self._gather()
-        self.costs.drift = self._alignment.drift
+        if self.count:
+            self._gather()
+        self.costs.drift = self._alignment.drift if self._alignment else 0.0
 
     def _sort(self) -> None:
         """The last rounds that anybody made, in their order; zeros for those that this rank skipped."""
@@ -97,84 +114,9 @@ class Clock(Observer):
     def _gather(self) -> None:
         everyone = np.empty((self.comm.size if self.comm.rank == 0 else 0, self.count, STAMPS))
         self.comm.Gather(self.stamps[: self.count], everyone)
-        if self.comm.rank == 0 and self.count:
-            self.costs.add(self._alignment.on_one_clock(everyone))
+        if self._alignment:
+            self.limit = min(self.window, self._alignment.renew(self.count))
+        if self.comm.rank == 0:
+            self.costs.add(on_one_clock(everyone, self._alignment.before, self._alignment.now) if self._alignment else everyone)
+        self.comm.Barrier()  # rank 0 was busy: else the next round would seem to take longer
         self.count = 0
-        self._alignment.renew()
-
-
-class _Alignment:
-    """What each rank's clock shows more than rank 0's, twice, and the line through both. Held by rank 0.
-
-    Ranks of one node share the clock; with one node nothing is ever sent.
-    """
-
-    def __init__(self, comm: MPI.Intracomm, nodes: Sequence[str]) -> None:
-        self.comm, self.nodes = comm, nodes
-        self.alone = len(set(nodes)) == 1
-        self.at = perf_counter()
-        self.first = self.offsets = self._ask()
-        self.before = (self.at, self.offsets)
-
-    @property
-    def drift(self) -> float:
-        """Seconds, the largest change since the first alignment."""
-        return float(np.abs(self.offsets - self.first).max())
-
-    def renew(self, now: bool = False) -> None:
-        """Ask again if it is long ago, which rank 0 decides, or ``now``. Collective."""
-        if self.alone:
-            return
-        due = np.array(now or perf_counter() - self.at > REALIGN)
-        self.comm.Bcast(due)
-        if due:
-            self.before = (self.at, self.offsets)
-            self.at, self.offsets = perf_counter(), self._ask()
-
-    def on_one_clock(self, stamps: Vector) -> Vector:
-        """Stamps (ranks, rounds, 6) as rank 0's clock would have shown them; zeros stay."""
-        if self.alone:
-            return stamps
-        since, early = self.before
-        late = self.offsets
-        way = np.clip((stamps[0, :, START] - since) / max(self.at - since, 1e-9), 0.0, 1.0)
-        offsets = early[:, None] + (late - early)[:, None] * way
-        times = stamps[:, :, :BUSY]
-        return np.concatenate([np.where(times == 0.0, 0.0, times - offsets[:, :, None]), stamps[:, :, BUSY:]], axis=-1)
-
-    def _ask(self) -> Vector:
-        found = offsets(self.comm, [self.nodes.index(node) for node in dict.fromkeys(self.nodes)])
-        return np.array([found[self.nodes.index(node)] for node in self.nodes])
-
-
-def offsets(comm: MPI.Intracomm, others: Sequence[int]) -> dict[int, float]:
-    """What the clocks of ``others`` show more than rank 0's, in seconds, from the fastest of some ping-pongs.
-
-    Collective; the answer is rank 0's, the others get zeros. An error is at most half of the fastest ping-pong.
-    """
-    found = dict.fromkeys(others, 0.0)
-    for rank in filter(None, others):
-        if comm.rank == 0:
-            found[rank] = _ping(comm, rank)
-        elif comm.rank == rank:
-            _pong(comm)
-    return found
-
-
-def _ping(comm: MPI.Intracomm, rank: int) -> float:
-    tries, theirs = [], np.zeros(1)
-    for _ in range(PINGS):
-        sent = perf_counter()
-        comm.Send(theirs, rank)
-        comm.Recv(theirs, rank)
-        back = perf_counter()
-        tries.append((back - sent, float(theirs[0]) - (sent + back) / 2))
-    return min(tries)[1]
-
-
-def _pong(comm: MPI.Intracomm) -> None:
-    now = np.empty(1)
-    for _ in range(PINGS):
-        comm.Recv(now, 0)
-        now[0] = perf_counter()
-        comm.Send(now, 0)

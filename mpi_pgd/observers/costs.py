@@ -7,8 +7,9 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 
-START, ARRIVE, UPDATE, UPDATED, END, BUSY = range(6)  # BUSY: seconds of the processor, from start to arrival
-STAMPS = 6
+# BUSY: seconds of the processor, from start to arrival; READ: seconds, just before the start
+START, ARRIVE, UPDATE, UPDATED, END, BUSY, READ = range(7)
+STAMPS = 7
 PARTS = ("compute", "wait", "wire", "update", "input")
 COMPUTE, WAIT = PARTS.index("compute"), PARTS.index("wait")
 
@@ -19,28 +20,37 @@ EDGES = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 SHOWN_ROUNDS, SHOWN_RANKS = 8, 16
 
 
-def split(stamps: Vector) -> Vector:
+def split(stamps: Vector, skips: bool = False) -> Vector:
     """The parts of each round on each rank: (ranks, rounds, parts) seconds, which add up to the round from start to end.
 
     Args:
-        stamps: (ranks, rounds, 6) seconds on one clock: when a rank starts to map, when it arrives at the collective, when it
-            begins and ends to update (zeros if it does not), when it has the next query; and the processor's seconds.
+        stamps: (ranks, rounds, 7) seconds: when a rank starts to map, when it arrives at the collective, when it begins and ends to
+            update (zeros if it does not), when it has the next query; the processor's seconds; and those in which rows were read
+            before it started, which come to the round.
+        skips: see ``_computed``.
 
-    A rank waits until the last one arrives. A rank that does not update waits through the update of the one that does. Where a
-    rank skipped a round, being busy with an earlier one, all its stamps and parts are zero.
+    A rank waits for as long as another one computes longer than itself. So to compute and to wait take as long on every rank, that
+    is as long as the slowest computes, and what is left is wire: also where a rank got its order later than others. All these are
+    durations by a rank's own clock, so clocks need not be aligned. A rank that does not update waits through the update of the one
+    that does. Where a rank skipped a round, being busy with an earlier one, all its stamps and parts are zero.
     """
-    start, arrive, update, updated, end, _ = np.moveaxis(stamps, -1, 0)
-    own = updated - update
+    start, arrive, update, updated, end, _, read = np.moveaxis(stamps, -1, 0)
+    compute, own = arrive - start, updated - update
     changing = np.minimum(np.where(update > 0, own, own.max(axis=0, keepdims=True)), end - arrive)
     rest = end - arrive - changing
-    wait = np.clip(_awaited(stamps).max(axis=0) - arrive, 0.0, np.maximum(rest, 0.0))
-    return np.stack([arrive - start, wait, rest - wait, changing, np.zeros_like(wait)], axis=-1)
+    wait = np.clip(_computed(stamps, skips).max(axis=0) - compute, 0.0, np.maximum(rest, 0.0))
+    return np.stack([compute, wait, rest - wait, changing, read], axis=-1)
 
 
-def _awaited(stamps: Vector) -> Vector:
-    """When each rank arrived; 0 if it was after the update, as a replica may that nobody waited for."""
-    update, arrive = stamps[:, :, UPDATE].max(axis=0), stamps[:, :, ARRIVE]
-    return np.where((arrive <= update) | (update == 0.0), arrive, 0.0)
+def _computed(stamps: Vector, skips: bool) -> Vector:
+    """How long each rank computed: (ranks, rounds) seconds.
+
+    Where ranks that are late skip rounds (``skips``), 0 if it arrived after the update: nobody waited for it. That takes stamps on
+    one clock.
+    """
+    compute = stamps[:, :, ARRIVE] - stamps[:, :, START]
+    update = stamps[:, :, UPDATE].max(axis=0)
+    return np.where((stamps[:, :, ARRIVE] <= update) | (update == 0.0), compute, 0.0) if skips else compute
 
 
 def _carried(times: Vector, stamps: Vector) -> Vector:
@@ -49,13 +59,18 @@ def _carried(times: Vector, stamps: Vector) -> Vector:
     return np.take_along_axis(times, last, axis=1)
 
 
-def boundaries(stamps: Vector) -> Vector:
-    """Where the parts of each round begin and end: (ranks, rounds, 6), see ``mpi_pgd.report.trace``. Arguments as of ``split``."""
-    compute, wait, _, changing, _ = np.moveaxis(split(stamps), -1, 0)
+def boundaries(stamps: Vector, skips: bool = False) -> Vector:
+    """Where the parts of each round begin and end: (ranks, rounds, 7), see ``mpi_pgd.report.trace``. Arguments as of ``split``.
+
+    The clocks are aligned; by what that leaves, a round might begin before the last one ends: it then begins with that.
+    """
+    compute, wait, _, changing, read = np.moveaxis(split(stamps, skips), -1, 0)
     start, update, end = stamps[:, :, START], stamps[:, :, UPDATE], stamps[:, :, END]
     arrive = start + compute
     begun = np.clip(np.where(update > 0, update, update.max(axis=0)), arrive + wait, end - changing)
-    return np.stack([start, arrive, arrive + wait, begun, begun + changing, end], axis=-1)
+    marks = np.stack([start - read, start, arrive, arrive + wait, begun, begun + changing, end], axis=-1)
+    ordered: Vector = np.maximum.accumulate(marks.reshape(len(marks), -1), axis=1).reshape(marks.shape)
+    return ordered
 
 
 def others(compute: Vector) -> Vector:
@@ -85,29 +100,33 @@ class Costs:
             is told from the processor's seconds.
         keep: how many rounds' times to keep at least, if there are so many.
         ids: each rank's number at the start of the job, as a person knows it, if it may be another now.
+        skips: ranks that are late skip rounds, see ``_computed``.
     """
 
-    def __init__(self, nodes: Sequence[str], first: int, crowded: bool, keep: int, ids: Sequence[int] = ()) -> None:
+    def __init__(
+        self, nodes: Sequence[str], first: int, crowded: bool, keep: int, ids: Sequence[int] = (), skips: bool = False
+    ) -> None:
         ranks = len(nodes)
         self.ids = ids or range(ranks)
-        self.nodes, self.first, self.crowded, self.keep = nodes, first, crowded, keep
+        self.nodes, self.first, self.crowded, self.keep, self.skips = nodes, first, crowded, keep, skips
         self.rounds = 0
         self.drift = 0.0  # seconds that a clock moved against rank 0's
         self.recent: list[Vector] = []  # stamps
-        self._sums = np.zeros((ranks, len(PARTS)))
-        self._last, self._slow = np.zeros(ranks, dtype=np.int64), np.zeros(ranks, dtype=np.int64)
+        self._sums = self._opening = np.zeros((ranks, len(PARTS)))  # over all rounds, and of the first
+        self._longest, self._slow = np.zeros(ranks, dtype=np.int64), np.zeros(ranks, dtype=np.int64)
         self._waited, self._slowdown, self._when_slow = np.zeros(ranks), np.zeros(ranks), np.zeros(ranks)
         self._counts = np.zeros(len(EDGES), dtype=np.int64)
 
     def add(self, stamps: Vector) -> None:
-        """Some more rounds: (ranks, rounds, 6), see ``split``."""
-        rounds = stamps.shape[1]
-        parts = split(stamps)
-        self.rounds += rounds
-        self._sums += parts.sum(axis=1)
-        last = _awaited(stamps).argmax(axis=0)
-        self._last += np.bincount(last, minlength=len(stamps))
-        np.add.at(self._waited, last, parts[:, :, WAIT].sum(axis=0))
+        """Some more rounds: (ranks, rounds, 7), see ``split``."""
+        parts = split(stamps, self.skips)
+        if not self.rounds:
+            self._opening = parts[:, 0]
+        self.rounds += stamps.shape[1]
+        self._sums = self._sums + parts.sum(axis=1)
+        longest = _computed(stamps, self.skips).argmax(axis=0)
+        self._longest += np.bincount(longest, minlength=len(stamps))
+        np.add.at(self._waited, longest, parts[:, :, WAIT].sum(axis=0))
         own = stamps[:, :, BUSY] if self.crowded else parts[:, :, COMPUTE]
         self._compare(_carried(own, stamps)[self.first :])
         self.recent.append(stamps)
@@ -130,28 +149,34 @@ class Costs:
         steps = np.searchsorted(EDGES, (compute / typical).max(axis=0), side="right") - 1
         self._counts += np.bincount(steps.clip(0), minlength=len(EDGES))
 
-    def mean(self) -> dict[str, float]:
-        """Seconds of each part of a round, the mean over ranks and rounds."""
-        return dict(zip(PARTS, (self._sums.mean(axis=0) / max(1, self.rounds)).tolist(), strict=True))
+    def mean(self, opening: bool = True) -> dict[str, float]:
+        """Seconds of each part of a round, the mean over ranks and rounds; of all rounds, or not of the ``opening`` one."""
+        return _named(self._means(opening).mean(axis=0))
 
     def server_share(self) -> float:
-        """Of the round in which the server alone works: the update, and the messages as the server sees them."""
-        server = self._sums[0]
+        """Of the round in which no worker computes: messages, as the server sees them, and its update; not of the opening one."""
+        server = self._means(opening=False)[0]
         return float((server[PARTS.index("wire")] + server[PARTS.index("update")]) / max(server.sum(), 1e-9))
+
+    def _means(self, opening: bool) -> Vector:
+        """(ranks, parts) seconds. Ranks come to the opening round as they happen to; where it is the only one, it counts."""
+        if opening or self.rounds < 2:
+            return self._sums / max(1, self.rounds)
+        return (self._sums - self._opening) / (self.rounds - 1)
 
     def median(self) -> dict[str, float]:
         """Seconds of each part of a round: the mean over the ranks of the median over the rounds that are kept."""
         if not self.rounds:
             return dict.fromkeys(PARTS, 0.0)
-        parts = split(np.concatenate(self.recent, axis=1))
+        parts = split(np.concatenate(self.recent, axis=1), self.skips)
         ordered, rounds = np.sort(parts, axis=1), parts.shape[1]
         middle = 0.5 * (ordered[:, (rounds - 1) // 2] + ordered[:, rounds // 2])  # np.median would import numpy.ma
-        return dict(zip(PARTS, middle.mean(axis=0).tolist(), strict=True))
+        return _named(middle.mean(axis=0))
 
     def kept(self, rounds: int) -> tuple[int, Vector]:
         """The ``boundaries`` of the last ``rounds`` rounds, if so many are kept, after the number of the first of them."""
         stamps = np.concatenate(self.recent, axis=1)[:, -rounds:] if self.recent else np.zeros((len(self.nodes), 0, STAMPS))
-        return self.rounds - stamps.shape[1], boundaries(stamps)
+        return self.rounds - stamps.shape[1], boundaries(stamps, self.skips)
 
     def record(self) -> dict[str, Any]:
         """What run.json holds."""
@@ -164,19 +189,18 @@ class Costs:
             "clock_drift": self.drift,
         }
 
-    def ranks(self) -> list[dict[str, Any]]:
-        """Of each rank the parts of a round, mean over the rounds, and how slow it was."""
-        return [self._rank(rank) for rank in range(len(self.nodes))]
+    def ranks(self, opening: bool = True) -> list[dict[str, Any]]:
+        """Of each rank the parts of a round, mean over the rounds as of ``mean``, and how slow it was."""
+        return [self._rank(rank, parts) for rank, parts in enumerate(self._means(opening))]
 
-    def _rank(self, rank: int) -> dict[str, Any]:
-        rounds = max(1, self.rounds)
+    def _rank(self, rank: int, parts: Vector) -> dict[str, Any]:
         return {
             "rank": self.ids[rank],
             "node": self.nodes[rank],
-            **dict(zip(PARTS, (self._sums[rank] / rounds).tolist(), strict=True)),
-            "slowest_rounds": int(self._last[rank]),
+            **_named(parts),
+            "slowest_rounds": int(self._longest[rank]),
             "waited_for": float(self._waited[rank]),
-            "slowdown": float(self._slowdown[rank] / rounds) if rank >= self.first else None,
+            "slowdown": float(self._slowdown[rank] / max(1, self.rounds)) if rank >= self.first else None,
         }
 
     def sentence(self) -> str:
@@ -200,16 +224,21 @@ class Costs:
             return []
         shown = sorted({*range(len(self.nodes))[: SHOWN_RANKS - 1], int(self._waited.argmax())})
         stamps = self.recent[-1][shown, -SHOWN_ROUNDS:]
-        parts = split(self.recent[-1])[shown, -SHOWN_ROUNDS:]
-        begin, first = float(stamps[stamps[:, :, START] > 0, START].min()), self.rounds - stamps.shape[1]
+        parts = split(self.recent[-1], self.skips)[shown, -SHOWN_ROUNDS:]
+        starts, first = stamps[:, :, START] - stamps[:, :, READ], self.rounds - stamps.shape[1]
+        begin = float(starts[starts > 0].min())
         return [
             {
                 "round": first + turn,
                 "rank": self.ids[rank],
-                "start": float(stamps[place, turn, START]) - begin,
-                **dict(zip(PARTS, parts[place, turn].tolist(), strict=True)),
+                "start": float(starts[place, turn]) - begin,
+                **_named(parts[place, turn]),
             }
             for turn in range(stamps.shape[1])
             for place, rank in enumerate(shown)
             if stamps[place, turn, START] > 0
         ]
+
+
+def _named(parts: Vector) -> dict[str, float]:
+    return dict(zip(PARTS, parts.tolist(), strict=True))

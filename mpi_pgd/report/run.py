@@ -171,10 +171,10 @@ def _ranks(record: Record) -> Table:
         Column("node", "Node"),
         *PART_COLUMNS,
         Column("slowdown", "Compute over median", "fixed"),
-        Column("share", "Came last", "percent"),
+        Column("share", "Computed longest", "percent"),
         Column("waited_for", "Others waited", "seconds"),
     )
-    title = "Each rank: seconds a round, how often it came last, and how long the others waited for it"
+    title = "Each rank: seconds a round, how often it computed longest, and how long the others waited for it"
     if len(ranks) <= MOST:
         return Table("run-ranks", title, columns, ranks)
     worst = sorted(ranks, key=lambda rank: -(rank.get("waited_for") or 0.0))[:MOST]

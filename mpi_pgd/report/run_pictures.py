@@ -128,8 +128,8 @@ def _ranks(record: Record) -> Picture:
     height = 90 + max(26 * len(shown), 60)
     title, words = "Each rank's round", "Seconds a round on each rank, mean over all rounds."
     if record["workers"] > 1:
-        title += ", and who came last"
-        words = "Left, seconds a round on each rank, mean over all rounds; right, in how many of the rounds it arrived last."
+        title += ", and who computed longest"
+        words = "Left, seconds a round on each rank, mean over all rounds; right, in how many of the rounds it computed longest."
     return Picture(
         "ranks",
         title,
@@ -162,7 +162,7 @@ def _last(axes: "Axes", places: Sequence[int], percents: Sequence[float]) -> Non
     axes.set_xlim(0, 100)
     axes.xaxis.set_major_locator(FixedLocator(range(0, 101, 25)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
-    axes.set_xlabel("came last, of the rounds")
+    axes.set_xlabel("longest, of the rounds")
     for place, percent in zip(places, percents, strict=True):
         axes.text(1.03, place, f"{percent:.0f} %", transform=axes.get_yaxis_transform(), va="center", fontsize=11)
 

@@ -16,7 +16,7 @@ EVENTS = 100_000  # at most, about 10 MB
 LEAST = 5_000  # also of a short run
 SHARE, SECONDS = 0.005, 1.5e-6  # of the rounds' time that writing may take; what an event takes
 HEAD = '{"displayTimeUnit": "ms", "traceEvents": ['
-NAMES = ("compute", "wait", "wire", "update", "wire")  # between the six times of a rank's round
+NAMES = ("input", "compute", "wait", "wire", "update", "wire")  # between the seven times of a rank's round
 EVENT = '{"ph": "X", "name": "%s", "pid": {pid}, "tid": {tid}, "ts": %.3f, "dur": %.3f, "args": {"round": %d}}'
 
 
@@ -33,7 +33,8 @@ def write(path: Path, nodes: Sequence[str], first: int, times: Vector) -> None:
         path: where.
         nodes: the node of each rank.
         first: number of the first round, counted from 0.
-        times: (ranks, rounds, 6) seconds on one clock: start, arrival, end of the wait, update begins, update ends, end.
+        times: (ranks, rounds, 7) seconds on one clock: reading begins, start, arrival, end of the wait, update begins, update ends,
+            end.
     """
     path.write_text(f"{HEAD}\n" + ",\n".join(_events(nodes, first, times)) + "\n]}\n", encoding="utf-8")
 
@@ -52,7 +53,7 @@ def _events(nodes: Sequence[str], first: int, times: Vector) -> Iterator[str]:
 
 
 def _spans(where: Mapping[str, int], first: int, marks: Vector) -> Iterator[str]:
-    """The parts of a rank's rounds, (rounds, 6) microseconds; those of no length are left out."""
+    """The parts of a rank's rounds, (rounds, 7) microseconds; those of no length are left out."""
     event = EVENT.replace("{pid}", str(where["pid"])).replace("{tid}", str(where["tid"]))
     lengths = np.diff(marks, axis=1)
     there = np.nonzero(lengths > 0)

@@ -71,6 +71,7 @@ def descend(
     keep: int = 0,
     history: History | None = None,
     snapshots: Callable[[FitDriver, Sums], Snapshots] | None = None,
+    aligned: bool = False,
 ) -> Descent:
     """The rounds, timed. Collective.
 
@@ -82,6 +83,7 @@ def descend(
         keep: how many rounds' times rank 0 is to keep.
         history: where to go on; a new one if not given.
         snapshots: makes what keeps the state between rounds, and gives the driver the state to go on from.
+        aligned: whether the times are to be on one clock, for a timeline; their parts are right anyway.
     """
     comm, chosen = problem.comm, problem.settings
     goal, tasks, choice = planned(problem, shard, setup)
@@ -90,7 +92,7 @@ def descend(
     sums = sums_of(problem, query)
     driver = FitDriver(goal, tasks, choice.solver, chosen.rounds, chosen.tol, watch, history or History(perf_counter()), start)
     first = problem.facts.first_worker(comm.size)
-    clock = Clock(comm, problem.nodes, first, keep, problem.facts.skips, problem.ids)
+    clock = Clock(comm, problem.nodes, first, keep, problem.facts.skips, problem.ids, aligned)
     observers: list[Observer] = [problem.pulse, clock]
     if snapshots:
         observers.append(snapshots(driver, sums))
@@ -99,7 +101,7 @@ def descend(
         from mpi_pgd.observers.balance import Balance  # these two not at start-up: hardly anyone asks for them
 
         share, move = problem.partition.rebalanced, partial(move_blocks, problem, mode, shard)
-        balance = Balance(comm, mode.worker, shard.owners, clock.crowded, share, move)
+        balance = Balance(comm, mode.worker, shard.owners, clock.crowded, share, move, clock.read)
         observers.append(balance)
     source: Source = shard
     if chosen.delay or chosen.fail_slow:

@@ -167,7 +167,7 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     job.ready(problem, shard)
     watch, keep = _watch(job, problem, deadline), rounds_of(comm.size) if chosen.trace else 0
     try:
-        descent = descend(problem, mode, shard, setup, flags, watch, keep, job.held.history, job.snapshots(problem))
+        descent = descend(problem, mode, shard, setup, flags, watch, keep, job.held.history, job.snapshots(problem), aligned=True)
     finally:
         LINE.clear()
     classes = shard.targets.classes if shard.targets else ()

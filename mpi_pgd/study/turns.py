@@ -161,7 +161,8 @@ class Race:
         serving = costs.server_share() if topology.workers < one.ranks else None
         messages = problem.facts.messages(descent.sums.bytes, descent.query.buffer.nbytes, 0)
         wire = WAYS[one.mode, one.algorithm].sent_by_all(one.ranks, messages)
-        return Turn(costs.mean(), serving, efficiencies(costs.ranks()), topology.workers, wire, sha, descent.driver.status)
+        efficient = efficiencies(costs.ranks(opening=False))
+        return Turn(costs.mean(opening=False), serving, efficient, topology.workers, wire, sha, descent.driver.status)
 
 
 def described(problem: Problem) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Others:
     rank, size = 0, 3
 
     def __init__(self, *seconds: float) -> None:
-        self.seconds, self.looked = seconds, list[float]()
+        self.seconds, self.looked, self.told = seconds, list[float](), list[float]()
 
     def Allgather(self, mine: np.ndarray, everyone: np.ndarray) -> None:
         self.looked.append(mine[1])
@@ -32,7 +32,7 @@ def balance(comm: Any, trouble: str = "") -> tuple[Balance, list[Owners]]:
         moves.append(owners)
         return trouble
 
-    return Balance(comm, -1, np.repeat([0, 1], 8), False, rebalanced, move), moves
+    return Balance(comm, -1, np.repeat([0, 1], 8), False, rebalanced, move, comm.told.append), moves
 
 
 def rounds(observer: Balance, count: int, stop: bool = False, took: Any = lambda number: 1.0) -> list[int]:
@@ -65,6 +65,7 @@ def test_one_slow_round_is_none_of_a_slow_rank() -> None:
     observer, _ = balance(others)
     rounds(observer, 10, took=lambda number: 100.0 if number in (3, 9) else 1.0)
     assert others.looked == [1.0, 1.0]
+    assert len(others.told) == 2
 
 
 def test_blocks_go_from_the_slow_worker_to_the_fast_one() -> None:

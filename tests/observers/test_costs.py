@@ -1,13 +1,15 @@
-"""Who waited for whom, from times that were noted."""
+"""Who waited for whom, and what was wire, from times that were noted."""
 
 import numpy as np
 import pytest
 
 from mpi_pgd.observers.costs import (
+    ARRIVE,
     BUSY,
     COMPUTE,
     END,
     PARTS,
+    READ,
     STAMPS,
     START,
     UPDATE,
@@ -19,11 +21,11 @@ from mpi_pgd.observers.costs import (
     split,
 )
 
-WIRE, CHANGE = PARTS.index("wire"), PARTS.index("update")
+WIRE, CHANGE, INPUT = PARTS.index("wire"), PARTS.index("update"), PARTS.index("input")
 
 
 def stamps(computes: np.ndarray, update: float = 0.5, wire: float = 1.0, server: bool = False) -> np.ndarray:
-    """(ranks, rounds, 6) of rounds that all start together; with a server, rank 0 alone updates, after half of the wire."""
+    """(ranks, rounds, 7) of rounds that all start together; with a server, rank 0 alone updates, after half of the wire."""
     found = np.zeros((*computes.shape, STAMPS))
     clock = 1.0
     for turn in range(computes.shape[1]):
@@ -33,7 +35,7 @@ def stamps(computes: np.ndarray, update: float = 0.5, wire: float = 1.0, server:
         for rank in range(len(computes)):
             updates = rank == 0 or not server
             marks = (begun, begun + update) if updates else (0.0, 0.0)
-            found[rank, turn] = (clock, arrive[rank], *marks, end, computes[rank, turn])
+            found[rank, turn] = (clock, arrive[rank], *marks, end, computes[rank, turn], 0.0)
         clock = end
     return found
 
@@ -53,15 +55,87 @@ def test_a_rank_waits_for_the_slowest() -> None:
     np.testing.assert_allclose(parts[:, :, WAIT], [[2.0, 6.0], [0.0, 5.0], [1.0, 0.0]])
 
 
+def late(computes: np.ndarray, way: float = 4.0) -> np.ndarray:
+    """(ranks, rounds, 7) with a server, and a long ``way`` from there to rank 2: its order comes late, and so does its answer."""
+    found = np.zeros((*computes.shape, STAMPS))
+    ways, clock = np.where(np.arange(len(computes)) == 2, way, 0.25), 1.0
+    ways[0] = 0.0
+    starts = clock + ways
+    for turn in range(computes.shape[1]):
+        arrive = starts + computes[:, turn]
+        found[:, turn, START], found[:, turn, ARRIVE] = starts, arrive
+        clock = float((arrive + ways).max())
+        found[0, turn, UPDATE:END] = clock, clock + 0.5
+        starts = clock + 0.5 + ways
+        found[:, turn, END] = starts
+    return found
+
+
+def test_an_order_that_came_late_is_wire_and_makes_nobody_slow() -> None:
+    computes = np.ones((4, 50))
+    computes[0] = 0.0
+    parts = split(late(computes))
+    np.testing.assert_allclose(parts[0], [[0.0, 1.0, 8.0, 0.5, 0.0]] * 50, atol=1e-9)
+    np.testing.assert_allclose(parts[1:], [[[1.0, 0.0, 8.0, 0.5, 0.0]] * 50] * 3, atol=1e-9)
+    found = Costs(["n0", "n1", "n2", "n3"], 1, crowded=False, keep=0)
+    found.add(late(computes))
+    assert found.sentence() == ""
+    assert [rank["waited_for"] for rank in found.record()["ranks"]][2:] == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
+def test_a_delay_is_waited_for_also_behind_a_slow_link() -> None:
+    computes = np.ones((4, 50))
+    computes[0] = 0.0
+    computes[2] += 3.0
+    parts = split(late(computes))
+    np.testing.assert_allclose(parts[:, :, COMPUTE] + parts[:, :, WAIT], 4.0)
+    np.testing.assert_allclose(parts[:, :, WIRE], 8.0)
+
+
+def test_parts_know_nothing_of_what_clocks_show() -> None:
+    times = late(np.random.default_rng(8).exponential(size=(4, 30)))
+    moved = np.where((times == 0.0) | (np.arange(STAMPS) >= BUSY), times, times + np.array([0.0, 1e5, -30.0, 7.0])[:, None, None])
+    np.testing.assert_allclose(split(moved), split(times), atol=1e-9)
+
+
+def test_nobody_waits_for_a_replica_that_came_too_late() -> None:
+    times = stamps(np.array([[0.0] * 9, [1.0] * 9, [1.0] * 9]), server=True)
+    times[2, :, ARRIVE] = times[0, :, UPDATED]
+    np.testing.assert_allclose(split(times, skips=True)[0, :, WAIT], 1.0)
+    np.testing.assert_allclose(split(times)[0, :, WAIT], 2.0)  # 1 of 0.5 wire, and the update
+
+
+def test_rows_that_are_read_come_to_the_round() -> None:
+    times = stamps(np.ones((2, 4)))
+    times[:, 1:, [START, ARRIVE, UPDATE, UPDATED, END]] += np.arange(1, 4)[None, :, None] * 0.25
+    times[:, 1:, READ] = 0.25
+    parts = split(times)
+    np.testing.assert_allclose(parts[:, :, INPUT], [[0.0, 0.25, 0.25, 0.25]] * 2)
+    assert parts[0].sum() == pytest.approx(times[0, -1, END] - times[0, 0, START])
+    np.testing.assert_allclose(boundaries(times)[:, 1:, 0], times[:, :-1, END])
+
+
+def test_the_opening_round_can_be_left_out() -> None:
+    times = stamps(np.ones((2, 10)))
+    times[1, 0, START] -= 5.0  # long before the others
+    found = Costs(["n", "n"], 0, crowded=False, keep=0)
+    for window in np.split(times, 5, axis=1):
+        found.add(window)
+    assert sum(found.mean().values()) == pytest.approx(2.75)
+    assert found.mean(opening=False) == pytest.approx({"compute": 1.0, "wait": 0.0, "wire": 1.0, "update": 0.5, "input": 0.0})
+    one = costs(np.ones((2, 1)))
+    assert one.mean(opening=False) == one.mean()
+
+
 def test_boundaries_are_in_order_and_end_with_the_round() -> None:
     times = stamps(np.random.default_rng(2).exponential(size=(4, 9)), server=True)
     marks, parts = boundaries(times), split(times)
     assert (np.diff(marks, axis=-1) >= -1e-12).all()
     np.testing.assert_array_equal(marks[:, :, -1], times[:, :, END])
     lengths = np.diff(marks, axis=-1)
-    np.testing.assert_allclose(lengths[:, :, 2] + lengths[:, :, 4], parts[:, :, WIRE])
-    np.testing.assert_allclose(marks[0, :, 3], times[0, :, UPDATE])
-    np.testing.assert_allclose(marks[2, :, 4], times[0, :, UPDATED])
+    np.testing.assert_allclose(lengths[:, :, 3] + lengths[:, :, 5], parts[:, :, WIRE])
+    np.testing.assert_allclose(marks[0, :, 4], times[0, :, UPDATE])
+    np.testing.assert_allclose(marks[2, :, 5], times[0, :, UPDATED])
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4, 5, 8])

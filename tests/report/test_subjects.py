@@ -111,8 +111,8 @@ def test_one_worker_is_not_held_against_itself() -> None:
     record = run(["a.h5"], 2, workers=1)
     names = {one.name: one for one in Run(history=samples.history()).pictures(record)}
     assert "stragglers" not in names
-    assert "came last" not in names["ranks"].title
-    assert b"came last" not in drawn(names["ranks"]).svg
+    assert "longest" not in names["ranks"].title
+    assert b"longest" not in drawn(names["ranks"]).svg
     alone = {**samples.straggler([1]), **about(["a.h5"])}
     assert KINDS["straggler"].pictures(alone) == []
 

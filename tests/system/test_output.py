@@ -186,7 +186,7 @@ def test_a_folder_in_the_place_of_a_file_is_known_at_the_start_and_undoes_what_w
         bundle.claim(str(out)) as claim,
         pytest.raises(InputError, match="what was there is as it was"),
     ):
-        bundle.write(claim, made(table, 9.0)._replace(timeline=(["n"], 0, np.zeros((1, 0, 6))) if name == "trace.json" else None))
+        bundle.write(claim, made(table, 9.0)._replace(timeline=(["n"], 0, np.zeros((1, 0, 7))) if name == "trace.json" else None))
     assert contents(out) == before
 
 

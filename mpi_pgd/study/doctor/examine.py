@@ -11,7 +11,7 @@ from mpi_pgd.comm.world import guard, nodes, rest
 from mpi_pgd.data.files import find
 from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError
-from mpi_pgd.observers.clock import offsets
+from mpi_pgd.observers.alignment import offsets
 from mpi_pgd.report.progress import Steps
 from mpi_pgd.session.load import SPARE
 from mpi_pgd.study.doctor import checks, files, layout
