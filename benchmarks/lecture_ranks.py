@@ -21,8 +21,9 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import nodes
 from mpi_pgd.engine.block import Blocks
 from mpi_pgd.engine.loop import rounds
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial, Sums
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Layout
 from mpi_pgd.modes import AMONG_PEERS, MODES
 from mpi_pgd.modes import WAYS as ALGORITHMS

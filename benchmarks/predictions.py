@@ -93,8 +93,8 @@ def seconds(team: Any, topology: Any, features: int) -> float:
     import numpy as np
     from mpi4py import MPI
 
+    from mpi_pgd.engine.partial import Partial
     from mpi_pgd.engine.query import Query
-    from mpi_pgd.engine.sums import Partial
     from mpi_pgd.engine.tasks import GradientTask
     from mpi_pgd.losses.squared import Squared
 

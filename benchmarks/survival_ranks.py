@@ -51,7 +51,7 @@ def note(folder: Path, victim: int, fatal: int) -> None:
 
 
 def _die_in(fatal: int, folder: Path) -> None:
-    from mpi_pgd.engine.sums import Partial
+    from mpi_pgd.engine.partial import Partial
 
     close, calls = Partial.close, 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from mpi_pgd.cli.commands import COMMANDS, module
 from mpi_pgd.errors import InputError
-from mpi_pgd.report.progress import listen
+from mpi_pgd.report.line import listen
 from mpi_pgd.study import STUDIES
 
 if TYPE_CHECKING:

@@ -61,8 +61,8 @@ MUTANTS = [
     Mutant("engine/hessian.py", "part *= root[strip]", "pass", ("engine/test_hessian.py",)),
     Mutant("engine/columns.py", "h *= block.weights", "pass", ("engine/test_hessian.py",)),
     # The law
-    Mutant("engine/sums.py", "np.ldexp(1.5, exponent + self._bits)", "np.ldexp(1.5, exponent - 20)", ("engine/test_sums.py",)),
-    Mutant("engine/sums.py", "votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()", "pass", ("engine/test_sums.py",)),
+    Mutant("engine/partial.py", "np.ldexp(1.5, exponent + self._bits)", "np.ldexp(1.5, exponent - 20)", ("engine/test_sums.py",)),
+    Mutant("engine/partial.py", "votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()", "pass", ("engine/test_sums.py",)),
     Mutant(
         "data/partition.py",
         "return -(-self.rows // self.block_rows)",

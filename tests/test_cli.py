@@ -71,16 +71,16 @@ def test_data_with_bad_words(words: list[str], answer: str, capsys: pytest.Captu
 
 LOGGED = """
 import os, runpy, signal
-from mpi_pgd.report import progress
+from mpi_pgd.report import line, progress
 
-show, progress.LOGGED = progress.Line.show, 0.2
+show, progress.LOGGED = line.Line.show, 0.2
 
 def once(*words):
-    progress.Line.show = show
+    line.Line.show = show
     show(*words)
     os.kill(os.getpid(), signal.SIGUSR1)
 
-progress.Line.show = once
+line.Line.show = once
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 

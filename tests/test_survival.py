@@ -52,7 +52,7 @@ runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 LOAD = ("mpi_pgd.data.memory", "MemoryShard.hold")
 MOMENTS = ("mpi_pgd.drivers.moments", "MomentsDriver.update")
-ROUND = ("mpi_pgd.engine.sums", "Partial.close")  # once a round, in the passes before the fit too
+ROUND = ("mpi_pgd.engine.partial", "Partial.close")  # once a round, in the passes before the fit too
 STOP = "os.kill(os.getpid(), signal.SIGUSR1)"
 TWICE = f"{STOP}; time.sleep(0.6); {STOP}"
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"

@@ -12,7 +12,7 @@ from mpi_pgd.cli.commands import COMMANDS, module, parser
 from mpi_pgd.comm.startup import limited, note, unnoted
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.recovery.signals import SignalFlag
-from mpi_pgd.report.progress import listen
+from mpi_pgd.report.line import listen
 from mpi_pgd.study import STUDIES, Command
 from mpi_pgd.system.log import LOG, RANK_VARIABLES
 

@@ -117,9 +117,9 @@ def begun(arguments: argparse.Namespace, **defaults: Any) -> "Start":
     found = resume.begun(told, defaults, label)
     if path:
         from mpi_pgd.session import places
-        from mpi_pgd.system import output
+        from mpi_pgd.system import conflicts
 
-        output.protect(places.targets(config.settings(found.settings)), [path])
+        conflicts.protect(places.targets(config.settings(found.settings)), [path])
     return found if found.settings["data"] else found._replace(settings=found.settings | {"data": (shipped(),)}, shipped=True)
 
 

@@ -19,7 +19,7 @@ LONGEST = 12  # parts of a result that are printed
 def parser() -> "Parser":
     """Its own flags, and the settings that say what the rows are, and who adds them up."""
     from mpi_pgd.cli.arguments import Parser
-    from mpi_pgd.drivers.mapreduce import REDUCTIONS
+    from mpi_pgd.drivers.reductions import REDUCTIONS
 
     made = Parser(
         "mpirun -n N python -m mpi_pgd mapreduce FILE.py:function [DATA ...] [options]",
@@ -60,7 +60,7 @@ def read(words: Sequence[str]) -> dict[str, Any]:
     from mpi_pgd import config
     from mpi_pgd.cli.arguments import shipped
     from mpi_pgd.data import files
-    from mpi_pgd.system import output
+    from mpi_pgd.system import conflicts
 
     given = vars(parser().read(words))
     data = files.find(given["data"] or [shipped()])
@@ -69,8 +69,8 @@ def read(words: Sequence[str]) -> dict[str, Any]:
         flag = f"--out {out}"
         if Path(out).suffix not in (".json", ".npz"):
             raise InputError(f"--out was given {out}: expected a name that ends with .json, or with .npz for arrays")
-        output.protect([(Path(out), flag)], [*data, given["function"].rpartition(":")[0]])
-        output.spare(flag, {Path(out): lambda _: "is there already"}, given["force"])
+        conflicts.protect([(Path(out), flag)], [*data, given["function"].rpartition(":")[0]])
+        conflicts.spare(flag, {Path(out): lambda _: "is there already"}, given["force"])
     options = {name: given[name] for name in SETTINGS if given[name] is not None}
     config.settings(options, config.flag)
     return {**given, "data": data, "options": options}

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import h5py
 import numpy as np
 
-from mpi_pgd.data.meaning import Meaning, unusual
+from mpi_pgd.data.meaning import Meaning
+from mpi_pgd.data.types import unusual
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError
 

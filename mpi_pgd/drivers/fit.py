@@ -15,9 +15,9 @@ from mpi_pgd.drivers.objective import EPSILON, Objective
 from mpi_pgd.drivers.separation import REST, Motion
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.batches import rows_of
+from mpi_pgd.engine.partial import Partial, Vote
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.state import dump, load
-from mpi_pgd.engine.sums import Partial, Vote
 from mpi_pgd.engine.tasks import Ask, Task
 from mpi_pgd.errors import InputError
 from mpi_pgd.solvers import Solver

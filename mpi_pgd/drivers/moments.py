@@ -6,8 +6,8 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.moments import MomentsTask
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial
 from mpi_pgd.engine.tasks import RowLoss
 from mpi_pgd.errors import InputError
 

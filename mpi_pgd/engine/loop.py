@@ -5,8 +5,9 @@ from typing import Protocol
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Source
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial, Sums
+from mpi_pgd.engine.sums import Sums
 
 StopFlags = Callable[[], tuple[bool, bool]]  # this rank's: time is up, a signal came
 Update = Callable[[], None]  # judge the reduced sums and write the next query

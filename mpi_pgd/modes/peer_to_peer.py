@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.engine.loop import Driver, Update
+    from mpi_pgd.engine.partial import Partial
     from mpi_pgd.engine.query import Query
-    from mpi_pgd.engine.sums import Partial
 
 FACTS = Facts(
     name="peer-to-peer",

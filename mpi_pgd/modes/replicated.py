@@ -17,8 +17,8 @@ from mpi4py import MPI
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Driver, Update
+from mpi_pgd.engine.partial import Partial, Vote
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial, Vote
 from mpi_pgd.modes.ledger import Ledger
 
 QUERY, PARTIAL = 1, 2  # tags

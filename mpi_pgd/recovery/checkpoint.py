@@ -20,7 +20,7 @@ import numpy as np
 from mpi_pgd import config
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
-from mpi_pgd.system import output
+from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
 
 MAGIC, FORMAT = b"mpi_pgd checkpoint ", b"4"
@@ -144,7 +144,7 @@ def spare(path: str, settings: Mapping[str, Any], force: bool) -> None:
         same = (saved.get("data"), saved.get("x"), saved.get("y")) == (list(settings["data"]), settings["x"], settings["y"])
         return "" if same else "is one of other rows"
 
-    output.spare(f"--checkpoint {path}", {Path(path): judge}, force)
+    conflicts.spare(f"--checkpoint {path}", {Path(path): judge}, force)
 
 
 def differences(checkpoint: Checkpoint, settings: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import trace
-from mpi_pgd.system import output
+from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
 from mpi_pgd.system.output import Content
 
@@ -82,7 +82,7 @@ def spare(folder: str, source: Source, force: bool) -> None:
         return other_rows(found, source) if {"status", "weights_sha256", "config"} <= set(found) else unknown
 
     judges = zip(FILES, (model, table, table, run), strict=True)
-    output.spare(f"--out {folder}", {Path(folder, name): judge for name, judge in judges}, force)
+    conflicts.spare(f"--out {folder}", {Path(folder, name): judge for name, judge in judges}, force)
 
 
 def other_rows(found: Mapping[str, Any], source: Source) -> str:

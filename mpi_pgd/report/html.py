@@ -15,7 +15,7 @@ from mpi_pgd.report.page import TITLE, page
 from mpi_pgd.report.progress import steps
 from mpi_pgd.report.records import Records, read
 from mpi_pgd.report.theme import Drawn, Picture
-from mpi_pgd.system import output
+from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
 
 HEAD_BYTES = 4096  # in which a page's title lies
@@ -96,8 +96,8 @@ def _spare(folder: Path, target: Path, planned: Planned, tables: Tables, force: 
 
     with _refusing(target):
         paths = [target, *drawn, *listed]
-        output.protect([(path, f"report {folder}") for path in paths], folder.glob("*.json"))
-        output.spare(f"report {folder}", dict.fromkeys(paths, judge), force)
+        conflicts.protect([(path, f"report {folder}") for path in paths], folder.glob("*.json"))
+        conflicts.spare(f"report {folder}", dict.fromkeys(paths, judge), force)
 
 
 def _replace(folder: Path, target: Path, contents: dict[Path, bytes]) -> None:

@@ -1,76 +1,19 @@
-"""What a person reads on standard error: sentences, and how far a command is, on one live line, or on several in a log."""
+"""How far a command is: on one live line, or on several in a log."""
 
-import logging
 import math
-import os
-import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
 from typing import TypeVar
 
-from mpi_pgd.system.log import LOG
+from mpi_pgd.report.line import LINE
 
 Item = TypeVar("Item")
 
 LIVE, LOGGED = 0.1, 5.0  # seconds between lines
 TICK = 1.0  # the same, where a thread writes them beside what is measured
-WIDTH = 80  # columns, where a terminal does not say
 SURE = 1.0  # seconds before the slope of a few rounds tells anything
 EVENLY = 2.0  # times as many rounds to go by one stretch of the past as by another, at most
-LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "prterun", "orterun", "hydra_pmi_proxy", "hydra_bstrap_pr", "prted", "orted")
-
-
-class Line(logging.Handler):
-    """Writes sentences and, between them, one line over and over; nothing that fails in writing is worth a run."""
-
-    terminal: Path | None = None
-    shown = False
-
-    def begin(self) -> bool:
-        """Find out where lines go; whether there is a terminal, on which they are one."""
-        self.terminal = terminal()
-        return self.terminal is not None
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        """Without a lock: a thread that hangs in writing keeps no other, and no end of the process, waiting."""
-        self.clear()
-        self._write(f"mpi_pgd: {record.getMessage()}\n")
-        return True
-
-    def show(self, parts: Sequence[tuple[str, int]]) -> None:
-        """Write the parts, each with a number; on a terminal without those of the highest numbers, so that it is one line."""
-        parts = list(parts)
-        room = columns(self.terminal) - 1 if self.terminal else math.inf
-        while len(_joined(parts)) > room and max(number for _, number in parts) > 0:
-            parts.remove(max(parts, key=lambda part: part[1]))
-        self._write(f"\r\x1b[K{_joined(parts)[: int(room)]}" if self.terminal else f"{_joined(parts)}\n")
-        self.shown = True
-
-    def clear(self) -> None:
-        """Leave nothing of a live line."""
-        if self.terminal and self.shown:
-            self._write("\r\x1b[K")
-        self.shown = False
-
-    def _write(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            print(text, end="", file=sys.stderr, flush=True)
-
-
-LINE = Line()
-
-
-def listen() -> None:
-    """Have what is logged written on standard error, as the command line does."""
-    LOG.addHandler(LINE)
-    LOG.setLevel(logging.INFO)
-
-
-def _joined(parts: Sequence[tuple[str, int]]) -> str:
-    return "  ".join(text for text, _ in parts)
 
 
 class Progress:
@@ -224,35 +167,3 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def terminal() -> Path | None:
-    """Where a person watches standard error: this process's, or, since mpirun puts a pipe there, that of the mpirun above it."""
-    if sys.stderr is not None and sys.stderr.isatty():
-        return Path("/proc/self/fd", str(sys.stderr.fileno()))
-    pid = os.getppid()
-    for _ in range(5):
-        try:
-            name = Path(f"/proc/{pid}/comm").read_text().strip()
-            if name not in LAUNCHERS:
-                return None
-            target = str(Path(f"/proc/{pid}/fd/2").readlink())
-            if target.startswith(("/dev/pts/", "/dev/tty")):
-                return Path(f"/proc/{pid}/fd/2")
-            if not target.startswith("pipe:"):
-                return None
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            return None
-    return None
-
-
-def columns(path: Path) -> int:
-    """How many the terminal has now."""
-    with suppress(OSError):
-        file = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        try:
-            return os.get_terminal_size(file).columns or WIDTH
-        finally:
-            os.close(file)
-    return WIDTH

@@ -13,7 +13,8 @@ from mpi4py import MPI
 from mpi_pgd import config
 from mpi_pgd.comm.world import agreement, everyone, guard, once
 from mpi_pgd.config import Settings
-from mpi_pgd.drivers.mapreduce import REDUCTIONS, DeferredSums, MapDriver, MapTask
+from mpi_pgd.drivers.mapreduce import DeferredSums, MapDriver, MapTask
+from mpi_pgd.drivers.reductions import REDUCTIONS
 from mpi_pgd.engine import trees
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import rounds
@@ -173,11 +174,11 @@ class _Held:
         return reduction.result(total, problem.rows, self)
 
     def maximum(self, vector: Vector) -> None:
-        """As ``drivers.mapreduce.Ranks``."""
+        """As ``drivers.reductions.Ranks``."""
         self.mode.maximum(vector)
 
     def gather(self, pieces: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-        """As ``drivers.mapreduce.Ranks``."""
+        """As ``drivers.reductions.Ranks``."""
         return list(chain.from_iterable(self.comm.allgather(pieces)))
 
     def _check_alike(self, call: str) -> None:

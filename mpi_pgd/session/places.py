@@ -8,7 +8,7 @@ from mpi_pgd.config import Settings
 from mpi_pgd.data.table import Table
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.report import bundle
-from mpi_pgd.system import output
+from mpi_pgd.system import conflicts
 
 
 def targets(chosen: Settings) -> list[tuple[Path, str]]:
@@ -31,7 +31,7 @@ def spare(chosen: Settings, table: Table, rehearsal: Callable[[], bundle.Bundle]
     goes_on = chosen.resume != "" and os.path.realpath(chosen.resume) == os.path.realpath(chosen.checkpoint)
     source = bundle.Source.of(table)
     read = [name for name in (chosen.init, chosen.init and os.path.join(chosen.init, bundle.FILES[0]), chosen.class_weight) if name]  # noqa: PTH118
-    output.protect(targets(chosen), [*source.files, *read, *([chosen.resume] if chosen.resume and not goes_on else [])])
+    conflicts.protect(targets(chosen), [*source.files, *read, *([chosen.resume] if chosen.resume and not goes_on else [])])
     if chosen.checkpoint and not goes_on:
         checkpoint.spare(chosen.checkpoint, chosen.as_dict(), chosen.force)
     if chosen.out:

@@ -20,7 +20,8 @@ from mpi_pgd.recovery.attempts import Team, run_attempts
 from mpi_pgd.recovery.deadline import Deadline
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.report import bundle
-from mpi_pgd.report.progress import LINE, Progress
+from mpi_pgd.report.line import LINE
+from mpi_pgd.report.progress import Progress
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.session import places
 from mpi_pgd.session.descend import descend, stop_flags

@@ -8,7 +8,7 @@ from mpi_pgd.data.labels import BALANCED, merged
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Mode
-from mpi_pgd.engine.sums import Partial
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses import LOSSES, Loss, loss_of
 from mpi_pgd.losses.targets import Targets

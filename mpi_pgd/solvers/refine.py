@@ -2,8 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,80 +12,17 @@ from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.diagnosis import Diagnosis, Rounding, diagnose
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.factors import ROUNDING, Factor, factored
+from mpi_pgd.solvers.refined import Refined, Stage, Steps
 from mpi_pgd.solvers.suit import Choice, Facts
 
 AFFORDED = 2**24  # numbers in the rows, up to which a pass in twice the precision takes no time that anyone would notice
 LOSES = 1e-10  # relative error of the weights, that passes in float64 may make
-EXACT, SURE, PLAIN = (
-    2.0**-80,
-    2.0**-60,
-    2.0**-56,
-)  # of the weights, what may be left: an intercept is a difference of larger numbers
+EXACT, SURE, PLAIN = 2.0**-80, 2.0**-60, 2.0**-56  # of the weights, what may be left: intercepts are differences of larger ones
 LOST = 1e-3  # relative error of the weights by the rounding of the rows alone: above it they are not determined by the rows
 FAR = 2.0**44  # times the size of the residuals, that a probe goes
 NOTHING = 2.0**-100  # of the largest curvature, that a direction has at least: below it all is rounding of the rows
 FALLEN = 0.5  # of the smallest step, that the next one has to be
 IDLE = 3  # steps along conjugate directions, for which that need not be so
-
-
-class Stage(IntEnum):
-    """What the next evaluation is for."""
-
-    START = 0  # how large the sums are, for which a cheaper pass will do than for the factor
-    GRAM = 1  # the factor
-    STEP = 2  # a step by the factor alone
-    PROBE = 3  # the least curvature, which a Gram matrix can't tell from 0
-    NEAR = 4  # how large the sums are where they are not far away
-    CONJUGATE = 5  # a step along a conjugate direction
-
-
-class Steps(NamedTuple):
-    """Points may be trials, from which nothing but the curvature is wanted."""
-
-    recovers: bool = True
-    sound: bool = True
-
-    def gain(self, norm: float) -> float:
-        """Where weights are not unique, the objective may rise by rounding."""
-        return math.inf
-
-
-class Refined(NamedTuple):
-    """The state of ``Refine``: vectors are lines (k, p + 1), of an output each: its weights, then its intercept, if it has one.
-
-    Attributes:
-        point: where the next round evaluates, in twice the precision: (2 size,), weights (k, p), then the intercepts, then
-            the low halves of all.
-        ask: what.
-        finished: nothing more is to be gained: the next evaluation is the last one.
-        step: length of the last step, relative to the weights.
-        stage: what the next evaluation is for.
-        base, gradient: the last point that was accepted, and the gradient there.
-        direction: from there to ``point``.
-        factor: of the Gram matrix.
-        value: the least of the objective.
-        curvature: the least one seen along any direction, of columns scaled to a mean square of 1.
-        best, idle: the smallest step so far, and how many since.
-        left: of the weights, when the gradient was evaluated last where it counts, and not added up.
-        determined: whether the rows determine the weights, as far as is known.
-    """
-
-    point: Vector
-    ask: int
-    finished: bool
-    step: float
-    stage: int
-    base: Pair
-    gradient: Pair
-    direction: Vector
-    factor: Factor
-    value: float
-    curvature: float
-    best: float
-    idle: int
-    left: float
-    determined: bool
-    steps: Steps
 
 
 @dataclass(frozen=True)

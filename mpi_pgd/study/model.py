@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
+from mpi_pgd.engine.partial import Vote
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Vote
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES
 from mpi_pgd.study.curves import LINKS, Curve, Key, curves
@@ -151,7 +151,7 @@ class Model:
 
 
 def sizes(features: int, order_free: bool = True) -> tuple[int, int]:
-    """Bytes of a partial and of a query (see ``engine.sums.Partial`` and ``engine.query.Query``)."""
+    """Bytes of a partial and of a query (see ``engine.partial.Partial`` and ``engine.query.Query``)."""
     width = features + 2
     return 8 * ((2 if order_free else 1) * width + len(Vote)), 8 * (Query.HEADER + features + 1)
 

@@ -8,7 +8,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.report import bundle
 from mpi_pgd.report.records import FORMAT
 from mpi_pgd.session import provenance
-from mpi_pgd.system import output
+from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
 
 
@@ -44,8 +44,8 @@ def spare(folder: str, study: str, force: bool, rows: bundle.Source | None = Non
         return bundle.other_rows(found, rows) if rows else ""
 
     if rows:
-        output.protect([(path, f"--out {folder}")], rows.files)
-    output.spare(f"--out {folder}", {path: judge}, force)
+        conflicts.protect([(path, f"--out {folder}")], rows.files)
+    conflicts.spare(f"--out {folder}", {path: judge}, force)
 
 
 def write(claimed: Claim, record: Mapping[str, Any]) -> Path:

@@ -1,6 +1,6 @@
 """The logger ``mpi_pgd``: what is to be known of a run beside its result, a sentence a record, with the ``rank`` that says it.
 
-A program that uses the library hears of it if it sets ``logging`` up; the command line's handler is ``report.progress.LINE``.
+A program that uses the library hears of it if it sets ``logging`` up; the command line's handler is ``report.line.LINE``.
 """
 
 import logging

@@ -1,19 +1,15 @@
-"""Files that the program writes: whole or not at all, and never in the place of what is not its own."""
+"""Files that the program writes: whole or not at all."""
 
 import errno
 import json
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mpi_pgd.errors import InputError
-
 Content = Callable[[Path], None]  # writes one file, which is there and empty
-Judge = Callable[[Path], str]  # why the file there, an ordinary one, is not to be replaced; nothing if it may be
 
 # What the disk, or a file that is damaged, makes of reading and writing: h5py's close hides a full disk in a RuntimeError.
 FAILURES = (OSError, RuntimeError, ValueError)
@@ -95,52 +91,6 @@ def tidy(folder: Path, names: Iterable[str]) -> None:
             if kind == "old" and unfinished:
                 path.replace(folder / name)
             path.unlink(missing_ok=True)  # also where both names are of one file: then nothing was renamed
-
-
-def spare(flag: str, judges: Mapping[Path, Judge], force: bool) -> None:
-    """Refuse to replace what the program did not write, or what is of another problem.
-
-    Args:
-        flag: what the user gave, as in ``--out DIR``.
-        judges: of each file that is to be written.
-        force: the user has said that it may be replaced; folders and devices may not.
-
-    Raises:
-        InputError: there is such a file.
-    """
-    for path, judge in judges.items():
-        try:
-            mode = path.stat().st_mode
-        except OSError:
-            continue  # nothing there; that it can't be written is found out by writing
-        if not stat.S_ISREG(mode):
-            what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
-            raise InputError(f"{flag} can't be written, as {path} is {what}: move it away, or give another place")
-        why = "" if force else judge(path)
-        if why:
-            raise InputError(f"{flag} would overwrite {path}, which {why}: give another place, or --force to overwrite it")
-
-
-def protect(targets: Sequence[tuple[Path, str]], inputs: Iterable[str | Path]) -> None:
-    """Refuse to write over what this run reads, whatever it is called there, and to write two things into one place.
-
-    Args:
-        targets: each file or folder that is to be written, and what the user gave for it, as in ``--out DIR``.
-        inputs: files that are read.
-
-    Raises:
-        InputError: a file is both, or two targets are one.
-    """
-    seen: dict[str, str] = {}
-    for path, flag in targets:
-        other = seen.setdefault(os.path.realpath(path), flag)
-        if other is not flag:
-            raise InputError(f"{other} and {flag} would both write {path}: give two places")
-    there = {identity: (path, flag) for path, flag in targets if (identity := _identity(path))}
-    for name in inputs if there else ():
-        found = there.get(_identity(name))
-        if found:
-            raise InputError(f"{found[1]} would overwrite {found[0]}, which this run reads: give another place")
 
 
 def says(path: Path) -> dict[str, Any]:
@@ -271,10 +221,3 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(handle)
-
-
-def _identity(path: str | Path) -> tuple[int, ...]:
-    with suppress(OSError):
-        found = Path(path).stat()
-        return found.st_dev, found.st_ino
-    return ()

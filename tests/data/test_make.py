@@ -15,7 +15,9 @@ import numpy.typing as npt
 import pytest
 
 from mpi_pgd.data import make as making
-from mpi_pgd.data.make import Recipe, make, normals, slab, slab_rows, truth
+from mpi_pgd.data.make import make
+from mpi_pgd.data.recipe import Recipe
+from mpi_pgd.data.slabs import normals, slab, slab_rows, truth
 from mpi_pgd.errors import InputError
 
 Floats = npt.NDArray[np.float64]

@@ -10,8 +10,8 @@ from mpi_pgd.drivers.certificate import Kind
 from mpi_pgd.drivers.fit import FALLEN, IDLE, FitDriver, Status
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial
 from mpi_pgd.engine.tasks import Ask, GradientTask
 from mpi_pgd.losses.squared import Squared
 from tests.families import STEPPED, solver_of

@@ -3,8 +3,8 @@
 import numpy as np
 
 from mpi_pgd.engine.loop import Driver, Update
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial
 
 
 class Alone:

@@ -9,8 +9,9 @@ from mpi_pgd.engine import trees
 from mpi_pgd.engine.block import Block, Blocks
 from mpi_pgd.engine.loop import rounds
 from mpi_pgd.engine.modeltask import ModelTask
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial, Sums
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
 from mpi_pgd.user import Misfit
 from tests.engine.alone import Alone

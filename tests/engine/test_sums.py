@@ -6,8 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from mpi_pgd.engine.partial import Partial, Vote
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial, Sums, Vote
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Layout
 
 WIDTH = 5

@@ -15,8 +15,9 @@ from mpi_pgd.drivers.history import History
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Block, Blocks
 from mpi_pgd.engine.loop import Driver, Observer, Update, rounds
+from mpi_pgd.engine.partial import Partial, Vote
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial, Sums, Vote
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Layout
 from mpi_pgd.modes.client_server import ClientServer
 from mpi_pgd.modes.replicas import share_out

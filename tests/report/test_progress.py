@@ -17,8 +17,9 @@ from typing import TextIO
 
 import pytest
 
-from mpi_pgd.report import progress as module
-from mpi_pgd.report.progress import Progress, Steps, columns, rounds_to, steps
+from mpi_pgd.report import line as module
+from mpi_pgd.report.line import columns
+from mpi_pgd.report.progress import Progress, Steps, rounds_to, steps
 
 
 @pytest.mark.parametrize(

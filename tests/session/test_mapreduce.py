@@ -12,6 +12,7 @@ from mpi4py import MPI
 import mpi_pgd
 from mpi_pgd import InputError, Rows, mapreduce
 from mpi_pgd.drivers import mapreduce as driver
+from mpi_pgd.drivers import reductions
 from mpi_pgd.modes import WAYS
 
 MODES = ("client-server", "peer-to-peer")
@@ -207,7 +208,7 @@ def test_other_mistakes(comm: MPI.Intracomm, data: str, monkeypatch: pytest.Monk
     refused(comm, "mapreduce has no option solver: expected one of x, y, mode, algorithm", data, len, solver="gd")
     refused(comm, "broadcast was given str: expected a number", data, len, broadcast="w")
     refused(comm, "mapreduce was given arrays: expected the name of an HDF5 file", X, len)  # type: ignore[arg-type]
-    monkeypatch.setattr(driver, "COLLECTED", 1000)
+    monkeypatch.setattr(reductions, "COLLECTED", 1000)
     refused(comm, "which every rank would hold: expected at most", data, lambda x, y: x, "collect")
     with Rows(data, comm=comm) as rows:  # and they leave nothing behind
         with pytest.raises(InputError):

@@ -6,8 +6,8 @@ import math
 import pytest
 
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses.squared import Squared

@@ -7,6 +7,7 @@ from typing import Any
 from mpi_pgd.comm import components
 from mpi_pgd.report.units import count, rate, seconds
 from mpi_pgd.study.doctor.findings import Finding, listed
+from mpi_pgd.study.doctor.links import network, speed
 from mpi_pgd.study.doctor.signs import Ping, Rank
 from mpi_pgd.system import scheduler
 from mpi_pgd.system.scheduler import LAUNCHERS, right_launcher, started
@@ -14,18 +15,6 @@ from mpi_pgd.system.scheduler import LAUNCHERS, right_launcher, started
 THREADS = "export OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1 (python -m mpi_pgd does so itself)"
 WALL, MOVED = 1.0, 1e-3  # seconds
 ALPHA, BANDWIDTH = 5e-6, 2e9  # of shared memory: seconds, bytes a second
-SHARE = 0.5  # of the link's bandwidth: less is a fault
-SLOW_INFINIBAND = 15e-6  # seconds: InfiniBand's own latency is 1 to 3 us, TCP over it 15 and more
-SLOWEST = "100 Mbit/s Ethernet or slower"
-# Least bandwidth, bytes a second, and largest latency, seconds: about two thirds of what such a link gives, with TCP for Ethernet.
-CLASSES = (
-    ("InfiniBand or the like, 100 Gbit/s or more", 8e9, 6e-6),
-    ("InfiniBand or the like", 2e9, 6e-6),
-    ("Ethernet of 25 Gbit/s or more", 2e9, 1e-4),
-    ("10 Gbit/s Ethernet", 7e8, 1e-4),
-    ("1 Gbit/s Ethernet", 7e7, 5e-4),
-    (SLOWEST, 0.0, float("inf")),
-)
 
 
 def setup(ranks: Sequence[Rank], found: Sequence[Ping]) -> list[tuple[str, Callable[[], Finding]]]:
@@ -204,7 +193,7 @@ def node_network(ranks: Sequence[Rank], found: Sequence[Ping]) -> Finding:
     here = [ping for ping in found if ping.here]
     if not here:
         return Finding("shared memory", "ok", f"node {ranks[0].node} has one rank: nothing is sent within it")
-    words = _speed(here[0])
+    words = speed(here[0])
     if here[0].alpha < ALPHA and here[0].bandwidth >= BANDWIDTH:
         return Finding("shared memory", "ok", words)
     words += f"; shared memory gives less than {seconds(ALPHA)} and more than {rate(BANDWIDTH)}"
@@ -212,39 +201,6 @@ def node_network(ranks: Sequence[Rank], found: Sequence[Ping]) -> Finding:
         return Finding("shared memory", "note", words, "mend cores and pinning first: ranks that share a core answer late")
     advice = "see that shared memory is used: UCX_TLS must allow sm, Open MPI's --mca btl must name sm, /dev/shm must have room"
     return Finding("shared memory", "warning", words, advice)
-
-
-def network(ranks: Sequence[Rank], found: Sequence[Ping]) -> Finding:
-    """Latency and bandwidth between nodes, against what the link says of itself, or the kind it looks like."""
-    others = [ping for ping in found if not ping.here]
-    if not others:
-        return Finding("network", "ok", "one node: nothing is sent between nodes")
-    slowest = min(others, key=lambda ping: ping.bandwidth)
-    ends = (ranks[0], ranks[slowest.rank])
-    link = min(rank.link for rank in ends)
-    words = f"{_speed(slowest)}, the slowest of {len(others)}: like {kind(slowest)}"
-    words += f"; the link says {rate(link)}" if link else "; the link does not say what it gives"
-    advice = "name the fast interface: UCX_NET_DEVICES, Open MPI's --mca btl_tcp_if_include, MPICH's -iface or FI_TCP_IFACE"
-    if all(rank.infiniband for rank in ends) and slowest.alpha > SLOW_INFINIBAND:
-        return Finding("network", "warning", words + ": there is InfiniBand, but TCP's latency", advice)
-    if link and slowest.bandwidth < SHARE * link:
-        return Finding("network", "warning", f"{words}: {slowest.bandwidth / link:.0%} of it", advice)
-    uneven = max(ping.bandwidth for ping in others) > 2 * slowest.bandwidth
-    if uneven or not link:
-        fair = "compare that with what the network should give"
-        what = f"look at node {slowest.node}, others are twice as fast" if uneven else fair
-        level = "warning" if uneven or kind(slowest) == SLOWEST else "note"
-        return Finding("network", level, words, f"{what}; {advice}")
-    return Finding("network", "ok", words)
-
-
-def kind(ping: Ping) -> str:
-    """The best class of links whose figures this one reaches."""
-    return next(name for name, least, most in CLASSES if ping.bandwidth >= least and ping.alpha <= most)
-
-
-def _speed(ping: Ping) -> str:
-    return f"rank 0 to rank {ping.rank} on node {ping.node}: {seconds(ping.alpha)}, {rate(ping.bandwidth)}"
 
 
 def _by_node(ranks: Sequence[Rank]) -> dict[str, list[Rank]]:

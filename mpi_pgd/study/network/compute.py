@@ -16,8 +16,8 @@ from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.sums import Partial
 from mpi_pgd.engine.tasks import Ask, GradientTask
 from mpi_pgd.losses.squared import Squared
 from mpi_pgd.solvers.gd import GradientDescent

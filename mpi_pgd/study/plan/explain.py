@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mpi_pgd.data.partition import Partition
-from mpi_pgd.engine.sums import Vote
+from mpi_pgd.engine.partial import Vote
 from mpi_pgd.modes import MODES
 from mpi_pgd.report.units import count
 from mpi_pgd.study.model import Model, harmonic, sizes
