@@ -21,11 +21,10 @@ from mpi_pgd.options import made
 from mpi_pgd.penalties import PENALTIES, Penalty
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.solvers import SOLVERS, Solver
-from mpi_pgd.solvers.suit import Choice, Facts
+from mpi_pgd.solvers.suit import SAMPLED, Choice, Facts
 from mpi_pgd.solvers.working_set import MOST
 
 ROUGH = ("l1", "groups", "joint", "lower", "upper")  # options by which an objective is not smooth
-SAMPLED = 20  # rows for each unknown, of which a sampled Hessian is made
 
 
 def sums_of(problem: Problem, query: Query) -> Sums:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from mpi_pgd.solvers import Solver
 
 DENSE = 500  # numbers of the matrix for each row, up to which it pays
+SAMPLED = 20  # rows for each unknown, of which a sampled Hessian is made
+PASSES = 250  # over the rows, for whose gradients a model of several outputs has that of a sample: it has more products than rows
 MATRIX = 5_000  # unknowns: a matrix of more numbers takes more than some hundred MB on each rank
 
 
@@ -40,7 +42,10 @@ class Facts(NamedTuple):
     @property
     def sampled(self) -> bool:
         """Whether a Hessian of some rows costs less than it saves."""
-        return self.matrix and self.size**2 <= DENSE * self.rows
+        if not self.matrix or self.size**2 > DENSE * self.rows:
+            return False
+        formed = (self.outputs + 1) * self.size**2 * min(self.rows, SAMPLED * self.size) / self.outputs
+        return self.outputs == 1 or formed + self.size**3 <= PASSES * 4 * self.rows * self.size
 
 
 class Choice(NamedTuple):
