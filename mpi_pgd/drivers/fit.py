@@ -247,7 +247,7 @@ class FitDriver:
         if "hessian" in parts:
             return self.of.hessian(parts["hessian"], float(parts["weight"]))
         if "columns" in parts:
-            return self.of.columns(parts["columns"], self.state.columns)
+            return self.of.columns(parts["columns"], float(parts["weight"]), self.state.columns)
         return None
 
     def _whole(self, smooth: float) -> tuple[float, float]:

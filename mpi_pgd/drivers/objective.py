@@ -152,9 +152,9 @@ class Objective:
         diagonal[: self.weights] += self.penalty.curvature
         return whole
 
-    def columns(self, found: Vector, places: NDArray[np.int64]) -> Vector:
-        """The Hessian of F among some unknowns, from the sums (new, all) of a ``ColumnsTask`` that was asked for them."""
-        part = found / self.aims.weight
+    def columns(self, found: Vector, weight: float, places: NDArray[np.int64]) -> Vector:
+        """The Hessian of F among some unknowns, from the sums (new, all) of a ``ColumnsTask`` over rows of this weight."""
+        part = found / weight
         new = places[: len(part)]
         diagonal = np.einsum("ii->i", part[:, : len(new)])
         diagonal[new < self.weights] += self.penalty.curvature[new[new < self.weights]]
@@ -183,4 +183,4 @@ class Objective:
         diagonal = self.bend * self._spread**2
         diagonal[: self.weights] += self.penalty.curvature
         most = float(diagonal.sum()) if math.isfinite(self.loss.curvature) else math.inf
-        return Curvature(float(diagonal.max()) or 1.0, most or 1.0, self.loss.centred)
+        return Curvature(float(diagonal.max()) or 1.0, most or 1.0, self.loss.centred, diagonal)

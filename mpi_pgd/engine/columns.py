@@ -14,8 +14,9 @@ Columns = NDArray[np.int64]
 class ColumnsTask:
     """What a ``GradientTask`` of one output gives, and ``columns`` (new, all): the Hessian of the losses, in some columns.
 
-    The point goes on behind that of a ``GradientTask``: ``[new | all | numbers of columns]``, so many in all, of which the first
-    are new; number p stands for a column of ones. Columns are z = (x - mean) / scale, rows count as their weights say.
+    The point goes on behind that of a ``GradientTask``: ``[every | new | all | numbers of columns]``. So many columns in all, of
+    which the first are new; number p stands for a column of ones. The Hessian is that of every so many-th row, and ``weight``
+    what these count. Columns are z = (x - mean) / scale, rows count as their weights say.
 
     ``mean`` (p,) and ``scale`` (p,) are in the user's units; a column whose scale is infinite counts as zeros. A panel has at most
     ``rows`` rows, and ``most`` columns are asked for at most. ``bound`` is that of the gradient's parts, ``largest`` (p + 1,) are
@@ -30,33 +31,39 @@ class ColumnsTask:
         self.loss, self._rows, self._known, self._largest = loss, rows, bound, largest
         self._mean, self._inverse = np.append(mean, 0.0), np.append(1.0 / scale, 1.0)
         self.place = self._gradient.width  # of the numbers behind the usual point
-        self.width = self.place + 2 + most
+        self.width = self.place + 3 + most
         self._lines = aligned((2 + loss.rooms, rows), np.float64)
         self.bind(np.zeros(self.width))
 
-    def columns(self, point: Vector) -> tuple[Columns, Columns]:
-        """The new and all that ``point`` asks for."""
-        new, count = point[self.place : self.place + 2].astype(int)
-        every = point[self.place + 2 : self.place + 2 + count].astype(np.int64)
-        return every[:new], every
+    def request(self, point: Vector) -> tuple[int, Columns, Columns]:
+        """What ``point`` asks for: every how many-th row, the new columns, and all."""
+        every, new, count = point[self.place : self.place + 3].astype(int).tolist()
+        columns = point[self.place + 3 : self.place + 3 + count].astype(np.int64)
+        return max(1, every), columns[:new], columns
 
     def bind(self, point: Vector) -> BlockMap:
         """The layout is as long as ``point`` asks for, until the next one."""
-        new, every = self.columns(point)
-        shape = len(new), len(every)
-        self.layout = Layout(self._gradient.layout.shapes | {"columns": shape})
-        self.bound = np.append(self._known, self._rows * np.outer(self._largest[new], self._largest[every]).ravel())
+        step, new, columns = self.request(point)
+        shape, rows = (len(new), len(columns)), -(-self._rows // step)
+        self.layout = Layout(self._gradient.layout.shapes | {"columns": shape, "weight": ()})
+        squares = rows * np.outer(self._largest[new], self._largest[columns]).ravel()
+        self.bound = np.concatenate([self._known, squares, [max(rows, squares.max(initial=0.0))]])
         gradient, size = self._gradient.bind(point), self._gradient.layout.width
-        z, weighted = aligned((self._rows, len(every)), np.float64), aligned((self._rows, len(new)), np.float64)
+        z, weighted = aligned((rows, len(columns)), np.float64), aligned((rows, len(new)), np.float64)
         features = len(self._mean) - 1
-        taken, ones = np.minimum(every, features - 1), every == features
+        taken, ones = np.minimum(columns, features - 1), columns == features
 
-        mean, inverse = self._mean[every], self._inverse[every]
-        whole = len(new) == len(every)
-        parts = strips(self._rows, max(1, len(every)))
+        mean, inverse = self._mean[columns], self._inverse[columns]
+        whole = len(new) == len(columns)
+        parts = strips(rows, max(1, len(columns)))
 
-        def mapped(block: Block, out: Vector) -> None:
-            gradient(block, out[:size])
+        def mapped(panel: Block, out: Vector) -> None:
+            gradient(panel, out[:size])
+            block = panel.every(step) if step > 1 else panel
+            out[-1] = block.rows if block.weights is None else np.add.reduce(block.weights)
+            if not block.rows:
+                out[size:-1] = 0.0
+                return
             these, those = z[: block.rows], weighted[: block.rows]
             h = self._curvature(block, point)[:, None]
             if whole:  # a product with itself takes half the time
@@ -68,7 +75,7 @@ class ColumnsTask:
                 part -= mean
                 part *= inverse
                 np.multiply(part[:, : len(new)], h[strip], out=those[strip])
-            np.dot(those.T, those if whole else these, out=out[size:].reshape(shape))
+            np.dot(those.T, those if whole else these, out=out[size:-1].reshape(shape))
 
         return mapped
 

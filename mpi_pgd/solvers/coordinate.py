@@ -37,18 +37,18 @@ class Model:
         self._bends = [float(np.linalg.eigvalsh(hessian[np.ix_(unit, unit)])[-1]) for unit in self._units]
         self._loose = np.arange(self._known, len(weights))
 
-    def minimise(self) -> Vector:
-        """The weights (m,) of the minimum, as far as float64 goes."""
+    def minimise(self, enough: float = ENOUGH, sweeps: int = SWEEPS) -> Vector:
+        """The weights (m,) of the minimum, or of ``enough`` of the first distance to it, or what so many ``sweeps`` got to."""
         least = first = self._distance()
         idle = 0
-        for sweep in range(1, SWEEPS + 1):
+        for sweep in range(1, sweeps + 1):
             self._sweep()
             if sweep % EVERY == 0:
                 self._newton()
                 left = self._distance()
                 idle = 0 if left < least else idle + 1
                 least = min(left, least)
-                if left <= ENOUGH * first or idle == IDLE:
+                if left <= enough * first or idle == IDLE:
                     break
         return self.at
 

@@ -10,12 +10,14 @@ from mpi_pgd.penalties.nonsmooth import Nonsmooth
 class Curvature(NamedTuple):
     """What is known of the largest eigenvalue of the Hessian, before the first round: it is between ``least`` and ``most``.
 
-    Where the curvature has no bound, ``most`` is inf, and ``least`` is of the Hessian at the start.
+    Where the curvature has no bound, ``most`` is inf, and ``least`` is of the Hessian at the start. ``diagonal`` (size,) is that
+    of the Hessian that both are of; None if it is not known.
     """
 
     least: float
     most: float
     constant: bool = True  # the objective is quadratic, but for what is not smooth
+    diagonal: Vector | None = None
 
     @property
     def known(self) -> float:

@@ -10,13 +10,12 @@ from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.linesearch import Line
-from mpi_pgd.solvers.metric import unseen, whitening
+from mpi_pgd.solvers.metric import FLAT, unseen, whitening
 from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
 
 MEMORY = 10  # pairs
 RIDGE = 1e-10  # of a Hessian's diagonal
 PATIENCE, FALLEN = 4, 0.1  # rounds in which the decrement has to fall to so much of it, or the metric is taken anew
-FLAT = 1e-10  # of |s| |y|, that s'y has to be more than
 LOST = 25  # trials that fail one after the other: there is nothing to be found in this direction
 
 

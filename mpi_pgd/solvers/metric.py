@@ -6,6 +6,7 @@ from mpi_pgd.engine.arrays import Rows, Vector
 
 PANEL = 64  # rows of a triangle that is inverted as a whole
 GROWTH = 100.0  # times the ridge, where it was too small
+FLAT = 1e-10  # of |s| |y|, that s'y has to be more than
 RARE = 0.02  # of the median of the diagonal, that those of features are less than which no row of a sample has
 
 
@@ -44,6 +45,20 @@ def whitening(hessian: Vector, ridge: float, little: Rows | None = None) -> Vect
     white = np.empty_like(hessian)
     white[:, order] = inverse(factor)
     return white
+
+
+def secant(hessian: Vector, moved: Vector, changed: Vector, rounding: float) -> None:
+    """Have ``hessian`` (size, size), positive definite, give how a gradient ``changed`` (size,) where weights ``moved`` (size,).
+
+    But cautiously: not unless it changed along the step beyond ``rounding``, the bound of its error's norm. All else changes as
+    little as can be. (J. Nocedal and S. Wright, "Numerical Optimization", 2006, equation 6.19: BFGS.)
+    """
+    along, length, size = float(np.dot(moved, changed)), float(np.linalg.norm(moved)), float(np.linalg.norm(changed))
+    foreseen = hessian @ moved
+    bend = float(np.dot(moved, foreseen))
+    if along > length * max(FLAT * size, rounding) and bend > 0:
+        hessian += np.outer(changed, changed / along)
+        hessian -= np.outer(foreseen, foreseen / bend)
 
 
 def _factor(hessian: Vector, more: Vector) -> Vector:

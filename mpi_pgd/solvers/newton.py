@@ -58,7 +58,7 @@ class Newton:
                     f"--solver newton does not know {facts.rough} for a model of several outputs: "
                     "expected --solver auto, bb or nesterov"
                 )
-            return Choice(WorkingSet(facts.quadratic))
+            return Choice(WorkingSet(facts.quadratic, facts.rows))
         if not facts.hessians:
             raise InputError(
                 "--solver newton wants second derivatives, which --model does not give: expected --solver auto or lbfgs"

@@ -12,6 +12,7 @@ from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.penalties.nonsmooth import Nonsmooth
 from mpi_pgd.solvers.coordinate import Model
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
+from mpi_pgd.solvers.metric import secant
 from mpi_pgd.solvers.suit import Choice, Facts
 
 FIRST, LEAST = 128, 32  # columns of the first working set, and that are added at least
@@ -19,6 +20,13 @@ MOST = 1024  # columns at most; where more weights matter, the most violated one
 ARMIJO = 1e-4  # of the fall that the model foretells, at least
 SHORTER = 0.5  # times the length: the next trial
 FLAT = 1e-10  # of the curvature before the first round: a loss that bends no more there, as Huber's far off, has no minimum
+SAMPLED = 100  # rows for each column, of which a Hessian is made
+CHEAP = 5  # times the unknowns: so many numbers for each row make a Hessian about as costly as half a gradient
+WHOLE = 512  # unknowns, up to which all are in the set from the first round
+INEXACT = 1e-3, 200  # how near to the minimum of a model that is itself not exact, and after how many sweeps it will do
+PATIENCE, FALLEN = 4, 0.1  # rounds in which the falls that a model foretells get so much less, or a new one is made
+SEEN = 0.5  # of what its curvature was at the start, as others' went, a column of a sample has at least
+MISLED = 2  # trials that fail one after the other: a sample does not tell what the rows are like
 LOST = 40  # trials that fail one after the other: rounding is all that is left
 
 
@@ -27,12 +35,16 @@ class Working(NamedTuple):
 
     Attributes:
         point, ask: what the next round evaluates.
-        weights, value: (size,) of the best point, and the objective there.
+        weights, gradient, value: (size,) of the best point, and the objective there.
         direction, foretold, length: of the trial from there: (size,), the fall of the model over it, and how far it goes.
         columns, asked, new: (MOST,) the places of the working set, of which so many are meant, the new ones first.
-        curvature: before the first round.
+        every: the Hessian that is asked for is that of every so many-th row.
+        curvature, curvatures: before the first round; the latter (size,) along each unknown.
         model: (MOST, MOST) the Hessian among them, as far as it is known.
         known: of how many.
+        hessians: that there were among these columns.
+        falls: (PATIENCE,) that the model foretold in the last rounds, in a ring; inf where there was none.
+        rounds: with this Hessian.
         trials: that failed one after the other.
         step: the length of the last step.
     """
@@ -40,6 +52,7 @@ class Working(NamedTuple):
     point: Vector
     ask: int
     weights: Vector
+    gradient: Vector
     value: float
     direction: Vector
     foretold: float
@@ -47,16 +60,21 @@ class Working(NamedTuple):
     columns: NDArray[np.int64]
     asked: int
     new: int
+    every: int
     curvature: float
+    curvatures: Vector
     model: Vector
     known: int
+    hessians: int
+    falls: Vector
+    rounds: int
     trials: int
     step: float
 
     @property
     def request(self) -> Vector:
         """What a ``ColumnsTask`` has to know beside the point."""
-        return np.array([self.new, self.asked, *self.columns[: self.asked]], dtype=np.float64)
+        return np.array([self.every, self.new, self.asked, *self.columns[: self.asked]], dtype=np.float64)
 
     @property
     def steps(self) -> "Working":
@@ -83,12 +101,20 @@ class WorkingSet:
     """Rounds in turn: the Hessian among the weights that matter; the minimum of its model and the penalty, tried.
 
     The full gradient of each trial says which other weights matter. A squared loss has the same Hessian everywhere: then only the
-    columns that are new are asked for, and the trial is the minimum over the set.
+    columns that are new are asked for, and the trial is the minimum over the set. Of other losses the Hessian is that of a sample
+    of rows, so that it costs about as much as a gradient, and how the gradient changed along each step corrects it. Where that is
+    too slow, another one is asked for at the next trial: the second of a sample, too, after that of all rows.
     (T. B. Johnson and C. Guestrin, "Blitz", ICML 2015; J. D. Lee, Y. Sun and M. A. Saunders, "Proximal Newton-Type Methods", SIAM
-    Journal on Optimization 24, 2014.)
+    Journal on Optimization 24, 2014; K. Scheinberg and X. Tang, "Practical inexact proximal quasi-Newton method", Mathematical
+    Programming 160, 2016.)
+
+    Args:
+        quadratic: the loss is squared.
+        rows: of the problem.
     """
 
     quadratic: bool
+    rows: int
     needs: ClassVar[frozenset[Ask]] = frozenset({Ask.COLUMNS})
 
     def suited(self, facts: Facts) -> Choice:
@@ -97,22 +123,39 @@ class WorkingSet:
 
     def init(self, weights: Vector, curvature: Curvature) -> Working:
         """Start at ``weights`` (size,)."""
-        most = min(MOST, len(weights))
-        columns, model = np.zeros(most, dtype=np.int64), np.zeros((most, most))
-        start = weights.copy()
-        best, none, bend = weights.copy(), np.zeros_like(start), curvature.known
-        return Working(start, Ask.GRADIENT, best, math.inf, none, 0.0, 0.0, columns, 0, 0, bend, model, 0, 0, 0.0)
+        size, most = len(weights), min(MOST, len(weights))
+        columns, model, falls = np.zeros(most, dtype=np.int64), np.zeros((most, most)), np.full(PATIENCE, math.inf)
+        few = not self.quadratic and size <= min(WHOLE, MOST)
+        if few:
+            columns[:] = np.arange(size)
+        bends = np.ones(size) if curvature.diagonal is None else curvature.diagonal.copy()
+        asked = columns, size * few, size * few, self._every(size * few, size)
+        line = weights.copy(), np.zeros(size), math.inf, np.zeros(size), 0.0, 0.0
+        ask = int(Ask.COLUMNS if few else Ask.GRADIENT)
+        return Working(weights.copy(), ask, *line, *asked, curvature.known, bends, model, 0, 0, falls, 0, 0, 0.0)
+
+    def _every(self, columns: int, size: int) -> int:
+        """Of how many rows one is enough for a Hessian among so many ``columns`` of ``size``."""
+        if self.quadratic or not columns:
+            return 1
+        return max(1, min(self.rows // (SAMPLED * columns), columns * columns // (CHEAP * size)))
 
     def update(self, state: Working, evaluation: Evaluation) -> Working:
         """After a trial: accept it and look what else matters, or try a shorter one. After a Hessian: the next trial."""
         rough = evaluation.prox
         assert rough
-        if state.ask == Ask.COLUMNS:
+        if state.ask == Ask.COLUMNS and not state.length and state.value < math.inf:  # at weights that were judged before
             return self._solved(self._learnt(state, evaluation), evaluation, rough)
         value = evaluation.value + rough.value(state.point)
         if not value <= state.value - ARMIJO * state.length * state.foretold + 1e-15 * abs(state.value):
             return self._shorter(state)
-        state.weights[:] = state.point
+        if state.ask == Ask.COLUMNS:
+            state = self._learnt(state, evaluation)
+        if state.known and state.length and not self.quadratic:
+            places = state.columns[: state.known]
+            moved, changed = (state.point - state.weights)[places], (evaluation.gradient - state.gradient)[places]
+            secant(state.model[: state.known, : state.known], moved, changed, evaluation.rounding)
+        state.weights[:], state.gradient[:] = state.point, evaluation.gradient
         state = state._replace(value=value, step=state.length, trials=0)
         return self._chosen(state, evaluation, rough)
 
@@ -120,20 +163,19 @@ class WorkingSet:
         """The working set: what it was, what is not 0, and the most violated of the others."""
         least, size = np.empty_like(state.weights), len(state.weights)
         rough.distance(state.weights, evaluation.gradient, least)
-        old = state.columns[: state.asked * self.quadratic]  # a model of another point is none
-        inside = np.zeros(size, dtype=bool)
-        inside[old] = True
-        wanted = state.weights != 0
+        violated, wanted, inside = np.abs(least), state.weights != 0, np.zeros(size, dtype=bool)
         wanted[len(rough.units) :] = True  # what is not penalised
-        violated = np.abs(least)
+        inside[state.columns[: state.known]] = True
+        if state.known and not (((violated > 0) | wanted) & ~inside).any():
+            return self._solved(state, evaluation, rough)
+        old = state.columns[: state.known * self.quadratic]  # a model of another point is none
+        inside &= self.quadratic
         others = np.flatnonzero((violated > 0) & ~inside & ~wanted)
         room = max(LEAST, min(state.asked, 2 * len(others))) if state.asked else FIRST
         added = others[np.argsort(-violated[others], kind="stable")[:room]]
         fresh = _whole(np.union1d(np.flatnonzero(wanted & ~inside), added), inside, rough)
         if len(old) + len(fresh) > len(state.columns):
             return self._restricted(state, violated, evaluation, rough)
-        if self.quadratic and state.known and not len(fresh):
-            return self._solved(state, evaluation, rough)
         return self._asked(state, fresh, old)
 
     def _asked(self, state: Working, fresh: NDArray[np.int64], old: NDArray[np.int64]) -> Working:
@@ -143,7 +185,8 @@ class WorkingSet:
         state.columns[:count] = np.concatenate([fresh, old])
         state.model[len(fresh) : count, len(fresh) : count] = state.model[: len(old), : len(old)].copy()
         state.point[:] = state.weights
-        return state._replace(ask=int(Ask.COLUMNS), asked=count, new=new, known=len(old) if new < count else 0)
+        every, known = self._every(count, len(state.weights)), len(old) if new < count else 0
+        return state._replace(ask=int(Ask.COLUMNS), asked=count, new=new, every=every, known=known, length=0.0, hessians=0)
 
     def _restricted(self, state: Working, violated: Vector, evaluation: Evaluation, rough: Nonsmooth) -> Working:
         """Nothing but the most violated, where the set is too small for all."""
@@ -155,32 +198,52 @@ class WorkingSet:
         """With the rows of the Hessian that were asked for."""
         found, new, count = evaluation.hessian, state.new, state.asked
         assert found is not None
+        if state.every > 1:
+            diagonal, whole = np.einsum("ii->i", found), state.curvatures[state.columns[:count]]
+            usual = np.median(diagonal / np.where(whole > 0, whole, 1.0))
+            np.maximum(diagonal, SEEN * usual * whole, out=diagonal)  # of a rare column a sample may have no row
         state.model[:new, :count] = found
         state.model[:count, :new] = found.T
-        return state._replace(known=count)
+        state.falls[:] = math.inf
+        return state._replace(known=count, hessians=state.hessians + 1, rounds=0, trials=0)
 
     def _solved(self, state: Working, evaluation: Evaluation, rough: Nonsmooth) -> Working:
         """To the minimum of the model over the working set."""
-        order = np.argsort(state.columns[: state.asked], kind="stable")
-        places = state.columns[: state.asked][order]
+        order = np.argsort(state.columns[: state.known], kind="stable")
+        places = state.columns[: state.known][order]
         hessian = state.model[np.ix_(order, order)]
         bends = np.einsum("ii->i", hessian)
         bends[bends <= FLAT * state.curvature] = state.curvature
         known = places[places < len(rough.units)]
         part = rough.at(known)
         before = state.weights[places]
-        after = Model(hessian, evaluation.gradient[places], before, part).minimise()
+        after = Model(hessian, evaluation.gradient[places], before, part).minimise(*() if self.quadratic else INEXACT)
         state.direction[:] = 0.0
         state.direction[places] = after - before
         fall = -float(evaluation.gradient @ state.direction) + part.value(before) - part.value(after)
         state.point[:] = state.weights
         state.point[places] = after
-        return state._replace(ask=int(Ask.GRADIENT), foretold=max(fall, 0.0) * (not self.quadratic), length=1.0)
+        fall = max(fall, 0.0) * (not self.quadratic)
+        return self._paced(state._replace(foretold=fall, length=1.0))
+
+    def _paced(self, state: Working) -> Working:
+        """Ask for a new Hessian at the trial where the one in use is too slow; and after the very first, if the set will stay."""
+        size, place = len(state.weights), state.rounds % PATIENCE
+        every = self._every(state.known, size)
+        before = state.falls[place if every > 1 else place - 1]  # of few rows it is no great loss
+        slow = state.foretold > FALLEN * before or (state.hessians == 1 and state.known == size)
+        state.falls[place] = state.foretold
+        state = state._replace(rounds=state.rounds + 1, ask=int(Ask.GRADIENT))
+        return state if self.quadratic or not slow else self._anew(state, every if state.hessians == 1 else 1)
+
+    def _anew(self, state: Working, every: int) -> Working:
+        """Ask for another Hessian among the same columns, of every so many-th row."""
+        return state._replace(ask=int(Ask.COLUMNS), new=state.known, asked=state.known, every=every)
 
     def _shorter(self, state: Working) -> Working:
         length, trials = SHORTER * state.length, state.trials + 1
-        if trials == LOST:
-            length = 0.0
+        if trials == LOST or (trials == MISLED and state.every > 1):
+            length, state = 0.0, state if self.quadratic else self._anew(state, 1)
         np.multiply(state.direction, length, out=state.point)
         np.add(state.point, state.weights, out=state.point)
         return state._replace(length=length, trials=trials)

@@ -85,7 +85,8 @@ def test_a_known_intercept_is_no_unknown_and_is_the_best() -> None:
 def test_the_largest_eigenvalue_lies_between_the_bounds(loss: Squared) -> None:
     of = objective(loss, True, True)
     hessian = np.array([evaluated(of, row)[1] - evaluated(of, np.zeros(of.size))[1] for row in np.eye(of.size)])
-    least, most, _ = of.curvature()
+    least, most, _, diagonal = of.curvature()
+    np.testing.assert_allclose(diagonal, np.diagonal(hessian), rtol=1e-9)
     assert least <= np.linalg.eigvalsh(hessian).max() * (1 + 1e-12)
     assert np.linalg.eigvalsh(hessian).max() <= most
     assert most == pytest.approx(np.trace(hessian), rel=1e-9)

@@ -80,19 +80,24 @@ def test_a_block_without_a_row_of_the_sample_adds_nothing() -> None:
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(("columns", "new"), [([3, 1], 2), ([5, 0, 2, 4], 2), ([2], 1), ([], 0)])
-def test_columns_are_a_part_of_the_hessian(columns: list[int], new: int, weighted: bool) -> None:
+@pytest.mark.parametrize(
+    ("columns", "new", "every"), [([3, 1], 2, 1), ([5, 0, 2, 4], 2, 1), ([5, 0, 2], 3, 3), ([2], 1, 1000), ([], 0, 0)]
+)
+def test_columns_are_a_part_of_the_hessian(columns: list[int], new: int, every: int, weighted: bool) -> None:
     """Number 5, the number of features, is the column of ones."""
-    loss, rows = LOSSES["logistic"](), block("logistic", weighted)
+    loss, rows = LOSSES["logistic"](), block("logistic", weighted, start=6)
     w, c = SHARES[:1], np.array([0.2])
     mean, scale = scaling(rows.x)
     task = ColumnsTask(loss, mean, scale, ROWS, np.zeros(FEATURES + 2), np.ones(FEATURES + 1), 6)
     point = np.zeros(task.width)
     point[: FEATURES + 1] = np.append(w, c)
-    point[FEATURES + 1 : FEATURES + 3 + len(columns)] = [new, len(columns), *columns]
+    point[FEATURES + 1 : FEATURES + 4 + len(columns)] = [every, new, len(columns), *columns]
     mapped = task.bind(point)
     out = np.full(task.layout.width, np.nan)
     mapped(rows, out)
-    wanted = exactly(loss, rows, w, c, slice(None))[0, :, 0][np.ix_(columns[:new], columns)]
-    np.testing.assert_allclose(task.layout.split(out)["columns"], wanted, rtol=1e-10, atol=1e-10)
+    taken, parts = slice(-rows.start % max(1, every), None, max(1, every)), task.layout.split(out)
+    wanted = exactly(loss, rows, w, c, taken)[0, :, 0][np.ix_(columns[:new], columns)]
+    np.testing.assert_allclose(parts["columns"], wanted, rtol=1e-10, atol=1e-10)
+    counted = np.ones(ROWS) if rows.weights is None else rows.weights
+    assert float(parts["weight"]) == pytest.approx(counted[taken].sum(), rel=1e-12)
     assert len(task.bound) == task.layout.width

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpi_pgd.solvers.metric import inverse, unseen, whitening
+from mpi_pgd.solvers.metric import inverse, secant, unseen, whitening
 
 
 def hessian(size: int, condition: float) -> np.ndarray:
@@ -62,3 +62,18 @@ def test_rare_columns_are_found_and_held_back() -> None:
 def test_zeros_have_a_metric() -> None:
     """Of a model whose features are all constant."""
     assert np.isfinite(whitening(np.zeros((3, 3)), 1e-10, unseen(np.zeros((3, 3))))).all()
+
+
+def test_a_step_tells_how_the_gradient_changes_along_it() -> None:
+    found, true, moved = hessian(9, 100.0), 3 * hessian(9, 10.0), np.linspace(-1, 1, 9)
+    secant(found, moved, true @ moved, 0.0)
+    np.testing.assert_allclose(found @ moved, true @ moved, rtol=1e-12)
+    assert np.linalg.eigvalsh(found)[0] > 0
+
+
+@pytest.mark.parametrize(("along", "rounding"), [(-1.0, 0.0), (0.0, 0.0), (1.0, 10.0)])
+def test_a_step_that_tells_nothing_changes_nothing(along: float, rounding: float) -> None:
+    found, moved = hessian(9, 100.0), np.ones(9)
+    before = found.copy()
+    secant(found, moved, along * moved, rounding)
+    assert found.tobytes() == before.tobytes()

@@ -47,10 +47,11 @@ class Table:
         values, slopes, bends = self.loss(self.y, self.z @ state.point)
         hessian = None
         if state.ask == Ask.COLUMNS:
-            new, asked, *columns = state.request.astype(int).tolist()
+            every, new, asked, *columns = state.request.astype(int).tolist()
             assert len(columns) == asked
-            hessian = self.z[:, columns[:new]].T @ (bends[:, None] * self.z[:, columns]) / ROWS
-        return Evaluation(float(values.mean()), self.z.T @ slopes / ROWS, 0.0, hessian, prox=rough)
+            z, h = self.z[::every], bends[::every, None]
+            hessian = z[:, columns[:new]].T @ (h * z[:, columns]) / len(z)
+        return Evaluation(float(values.mean()), self.z.T @ slopes / len(self.z), 0.0, hessian, prox=rough)
 
 
 def penalties() -> dict[str, Nonsmooth]:
@@ -62,9 +63,9 @@ def penalties() -> dict[str, Nonsmooth]:
     }
 
 
-def solved(table: Table, rough: Nonsmooth, limit: int, state: Any = None) -> tuple[Working, int]:
-    """Until no subgradient is left; after how many rounds."""
-    solver = WorkingSet(table.loss is squared)
+def solved(table: Table, rough: Nonsmooth, limit: int, state: Any = None, rows: int = ROWS) -> tuple[Working, int]:
+    """Until no subgradient is left; after how many rounds. The solver takes the table to have so many rows."""
+    solver = WorkingSet(table.loss is squared, rows)
     state = state or solver.init(np.zeros(table.z.shape[1]), Curvature(1.0, 1.0))
     least = np.empty(table.z.shape[1])
     for count in range(limit):
@@ -75,10 +76,24 @@ def solved(table: Table, rough: Nonsmooth, limit: int, state: Any = None) -> tup
     raise AssertionError(f"not solved in {limit} rounds")
 
 
-@pytest.mark.parametrize(("loss", "limit"), [(squared, 12), (poisson, 30)])
+@pytest.mark.parametrize(("loss", "whole", "limit"), [(squared, 512, 12), (poisson, 512, 12), (poisson, 0, 24)])
 @pytest.mark.parametrize("name", ["lasso", "weak", "not negative", "groups"])
-def test_the_optimum_takes_few_rounds(name: str, loss: Rows, limit: int) -> None:
+def test_the_optimum_takes_few_rounds(name: str, loss: Rows, whole: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there are more unknowns than are in the set from the first round."""
+    monkeypatch.setattr(working_set, "WHOLE", whole)
     solved(Table(loss), penalties()[name], limit)
+
+
+@pytest.mark.parametrize(("alike", "every"), [(True, 4), (False, 1)])
+def test_some_of_many_rows_are_enough_for_the_hessian(alike: bool, every: int) -> None:
+    """But where those of the sample are not like the others, the last Hessians are of all rows."""
+    table, few = Table(poisson), INFINITE[:30]
+    table.z, table.y = np.repeat(table.z[:, -31:], 4, axis=0), np.repeat(table.y, 4)
+    if not alike:
+        table.z[::4, :-1] *= 0.2
+    rough = Entries(0.02, np.ones(30), -few, few)
+    state, _ = solved(table, rough, 16 if alike else 40, rows=working_set.SAMPLED * 31 * 4)
+    assert state.every == every
 
 
 def test_a_set_that_is_too_small_for_all_that_matters_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +101,7 @@ def test_a_set_that_is_too_small_for_all_that_matters_is_changed(monkeypatch: py
     table, rough = Table(squared), penalties()["weak"]
     best = rough.value(solved(table, rough, 12)[0].point) + table.answer(solved(table, rough, 12)[0], rough).value
     monkeypatch.setattr(working_set, "MOST", 40)
-    solver, values = WorkingSet(True), []
+    solver, values = WorkingSet(True, ROWS), []
     state = solver.init(np.zeros(FEATURES), Curvature(1.0, 1.0))
     for _ in range(100):
         state = solver.update(state, table.answer(state, rough))
@@ -98,7 +113,7 @@ def test_a_set_that_is_too_small_for_all_that_matters_is_changed(monkeypatch: py
 
 def test_only_new_columns_are_asked_for() -> None:
     """Of least squares, whose Hessian is the same everywhere."""
-    table, rough, solver, asked = Table(squared), penalties()["weak"], WorkingSet(True), []
+    table, rough, solver, asked = Table(squared), penalties()["weak"], WorkingSet(True, ROWS), []
     state = solver.init(np.zeros(FEATURES), Curvature(1.0, 1.0))
     for _ in range(12):
         if state.ask == Ask.COLUMNS:
@@ -111,7 +126,7 @@ def test_only_new_columns_are_asked_for() -> None:
 @pytest.mark.parametrize("stop", [1, 2, 5])
 def test_a_state_that_was_dumped_goes_on_to_the_same_bits(stop: int) -> None:
     table, rough = Table(poisson), penalties()["lasso"]
-    solver = WorkingSet(False)
+    solver = WorkingSet(False, ROWS)
     state = solver.init(np.zeros(FEATURES + 1), Curvature(1.0, 1.0))
     for _ in range(stop):
         state = solver.update(state, table.answer(state, rough))
@@ -121,11 +136,10 @@ def test_a_state_that_was_dumped_goes_on_to_the_same_bits(stop: int) -> None:
 
 
 def test_a_trial_that_is_too_far_is_made_shorter() -> None:
-    table, rough, solver = Table(poisson), penalties()["lasso"], WorkingSet(False)
+    table, rough, solver = Table(poisson), penalties()["lasso"], WorkingSet(False, ROWS)
     state = solver.init(np.zeros(FEATURES + 1), Curvature(1.0, 1.0))
-    for _ in range(2):
-        state = solver.update(state, table.answer(state, rough))
+    state = solver.update(state, table.answer(state, rough))
     trial = state.point.copy()
     state = solver.update(state, Evaluation(np.inf, np.zeros(FEATURES + 1), 0.0, prox=rough))
     np.testing.assert_allclose(state.point, state.weights + (trial - state.weights) / 2)
-    assert (state.ask, state.step) == (Ask.GRADIENT, 0.0)
+    assert (state.ask, state.step) == (Ask.COLUMNS, 0.0)
