@@ -225,7 +225,7 @@ class FitDriver:
     def restless(self) -> bool:
         """Whether the fit has ended, but the unknowns would go on and on, as they do where rows are separated."""
         if not self.looks or self.status == Status.ROUNDS:
-            return self.looks and self.tol > 0 and self.rounds > 0
+            return self.looks and self.rounds > 0
         reach = np.append(np.tile(self.of.reach, self.of.outputs), np.ones(self.of.free))
         left = self.motion.left(self.state.point, self.gradient, reach)
         return self.status in (Status.CONVERGED, Status.PRECISION) and left > REST

@@ -113,7 +113,7 @@ def descend(
     clock.close()
     null = null_loss(problem, goal, setup, driver.history)
     why = separated(problem, mode, shard, driver, goal.from_user(query.point), flags)
-    if why:
+    if why and chosen.tol:  # else all rounds were asked for, and made
         driver.status = Status.SEPARABLE
     return Descent(driver, query, clock.costs, sums, balance.moved if balance else 0, choice, null, why)
 

@@ -209,7 +209,7 @@ def failure(result: Result) -> str:
     """Why a fit has no weights to rely on, and what to do; "" if it has."""
     if result.status == Status.DIVERGED:
         return _diverged(result)
-    return str(result.record["separation"])
+    return str(result.record["separation"]) if result.status == Status.SEPARABLE else ""
 
 
 def _diverged(result: Result) -> str:

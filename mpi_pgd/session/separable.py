@@ -18,7 +18,7 @@ from mpi_pgd.engine.loop import Mode, StopFlags, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.model import sums_of, tasks_of
-from mpi_pgd.solvers import CLOSER
+from mpi_pgd.solvers import CLOSER, PLAIN, Solver
 from mpi_pgd.solvers.suit import Facts
 
 CLOSELY = 10  # rounds of Newton's method, in which what has an optimum comes to rest
@@ -29,8 +29,9 @@ MATTERS = 0.1  # of the largest weight of a direction, that such a column has
 def separated(problem: Problem, mode: Mode, shard: MemoryShard, driver: FitDriver, unknowns: Vector, flags: StopFlags) -> str:
     """Why there is no finite optimum, in a sentence; "" if nothing is known of that. Collective.
 
-    It costs nothing where the unknowns are at rest; else some rounds of Newton's method, if the matrix is no larger than suits the
-    rows, and a pass over these. All is decided by sums and maxima over all blocks, and rank 0 has what the sums were judged by.
+    It costs nothing where the unknowns are at rest, or time is short, as a signal came or it is used up; else a pass over the rows,
+    and before it some rounds more, unless as many as were asked for were made. All is decided by sums and maxima over all blocks,
+    and rank 0 has what the sums were judged by.
 
     Args:
         problem, mode, shard: of the fit.
@@ -42,28 +43,33 @@ def separated(problem: Problem, mode: Mode, shard: MemoryShard, driver: FitDrive
     if not (driver.looks and comm.bcast(driver.restless)):
         return ""
     problem.pulse.enter("looking for what separates the rows")
-    if comm.bcast(_closely(driver)):
-        driver = _closer(problem, mode, shard, driver, unknowns, flags)
-        if not comm.bcast(driver.restless):
-            return ""
-    moved = comm.bcast(driver.state.point - driver.motion.point)
-    return _found(problem, shard, driver, [unknowns, np.nan_to_num(moved)])
+    tried = [unknowns, driver.state.point - driver.motion.point]
+    by = comm.bcast(_closely(driver))
+    if by:
+        driver = _closer(problem, mode, shard, driver, unknowns, flags, *by)
+        tried += [driver.state.point - driver.motion.point, driver.state.point - unknowns]
+    return _found(problem, shard, driver, [np.nan_to_num(comm.bcast(each)) for each in tried])
 
 
-def _closely(driver: FitDriver) -> bool:
-    """Whether Newton's method tells more than the fit did, for little: a matrix costs less than ``size`` gradients."""
+def _closely(driver: FitDriver) -> tuple[Solver, int] | None:
+    """What tells more than the fit did, and its rounds: Newton's method where a matrix costs little; else as many again."""
     goal = driver.of
-    afforded = driver.status != Status.ROUNDS or driver.rounds >= CLOSELY * goal.size
+    if goal.penalty.nonsmooth or driver.solver == CLOSER or not driver.tol:
+        return None
     facts = Facts(goal.rows, goal.size, goal.outputs, quadratic=False, hessians=goal.hessians)
-    return afforded and goal.penalty.nonsmooth is None and facts.sampled and driver.solver != CLOSER
+    if facts.sampled:  # a matrix costs less than ``size`` gradients
+        return (CLOSER, CLOSELY) if driver.status != Status.ROUNDS or driver.rounds >= CLOSELY * goal.size else None
+    return (PLAIN, max(driver.rounds, CLOSELY)) if driver.status != Status.ROUNDS else None
 
 
-def _closer(problem: Problem, mode: Mode, shard: MemoryShard, driver: FitDriver, unknowns: Vector, flags: StopFlags) -> FitDriver:
-    """Go on by Newton's method, for what it tells alone. Collective."""
-    tasks = tasks_of(problem, driver.of, CLOSER)
+def _closer(
+    problem: Problem, mode: Mode, shard: MemoryShard, driver: FitDriver, unknowns: Vector, flags: StopFlags, by: Solver, limit: int
+) -> FitDriver:
+    """Go on for what it tells alone. Collective."""
+    tasks = tasks_of(problem, driver.of, by)
     query = Query(list(tasks.values()))
     history = History(perf_counter())
-    found = FitDriver(driver.of, tasks, CLOSER, CLOSELY, driver.tol, lambda *_: None, history, unknowns)
+    found = FitDriver(driver.of, tasks, by, limit, driver.tol, lambda *_: None, history, unknowns)
     rounds(mode, shard, sums_of(problem, query), found, query, [problem.pulse], flags)
     return found
 

@@ -68,3 +68,4 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
 }
 
 CLOSER: Solver = Newton()  # looks closer at where another one came to an end: what has an optimum is at rest there at once
+PLAIN: Solver = LBFGS(metric=False)  # the same where a matrix costs too much

@@ -12,6 +12,7 @@ from mpi4py import MPI
 
 from mpi_pgd import fit
 from mpi_pgd.session.run import exit_code
+from mpi_pgd.solvers.suit import Facts
 
 ROWS = 400
 DRAW = np.random.default_rng(3)
@@ -150,6 +151,19 @@ def test_a_penalty_ends_it_where_it_acts(comm: MPI.Intracomm, data: Data) -> Non
 
 
 @pytest.mark.ranks(2)
-def test_who_asks_for_all_rounds_gets_them_without_a_look(comm: MPI.Intracomm, data: Data) -> None:
-    assert fitted(comm, data, "complete", tol=0, rounds=5).status == "rounds exhausted"
-    assert fitted(comm, data, "complete", tol=0, rounds=5, solver="nesterov").record["separation"] == ""
+def test_who_asks_for_all_rounds_gets_them_and_is_told(comm: MPI.Intracomm, data: Data) -> None:
+    for name, said in (("complete", "separates the classes completely"), ("mixed", "")):
+        result = fitted(comm, data, name, tol=0, rounds=5)
+        assert (result.status, exit_code(result)) == ("rounds exhausted", 0)
+        assert re.search(said, result.record["separation"]) if said else result.record["separation"] == ""
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("name", CASES)
+def test_told_too_where_a_matrix_costs_too_much(
+    comm: MPI.Intracomm, data: Data, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Facts, "sampled", property(lambda _: False))
+    for tol in (1e-4, 1e-7):
+        said = fitted(comm, data, name, solver="lbfgs", tol=tol).record["separation"]
+        assert re.search(CASES[name][3], said) if CASES[name][3] else said == "", tol
