@@ -53,6 +53,7 @@ class Kind:
     def remarks(self, record: Record) -> list[str]:
         """Further sentences, one a line."""
         found = [line for key in ("findings", "crossovers", "notes") for line in record.get(key) or []]
+        found += [f"unreliable, as {line}" for line in record.get("doubts") or []]
         return [line for line in found if line != self.sentence(record)]
 
     def problem(self, record: Record) -> Problem:
@@ -73,6 +74,12 @@ class Kind:
 def mark(record: Record) -> str:
     """What a study that was not measured says beside its figures."""
     return next((word for word in ("predicted", "simulated") if record.get(word)), "")
+
+
+def label(record: Record, predicted: bool = False) -> str:
+    """What stands beside figures: that they are not measured, or some of them not; that they are unreliable."""
+    word = mark(record) or ("measured and predicted" if predicted else "")
+    return ", ".join(filter(None, (word, "unreliable" if record.get("doubts") else "")))
 
 
 def way(row: Record) -> str:

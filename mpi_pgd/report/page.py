@@ -8,7 +8,7 @@ from typing import Any
 import mpi_pgd
 from mpi_pgd.report import units
 from mpi_pgd.report.export import Column, Table, cells
-from mpi_pgd.report.kinds import Kind, mark, plain
+from mpi_pgd.report.kinds import Kind, label, plain
 from mpi_pgd.report.markup import Markup, join, tag
 from mpi_pgd.report.records import RUN, Records
 from mpi_pgd.report.shapes import Record
@@ -85,7 +85,7 @@ def _section(kind: Kind, record: Record, drawn: Sequence[Drawn], tables: Sequenc
     sentence = kind.headline(record)
     return tag(
         "section",
-        tag("h2", kind.title, _mark(mark(record))),
+        tag("h2", kind.title, _mark(label(record))),
         tag("p", _sentence(sentence)) if sentence else "",
         _remarks(kind.remarks(record)),
         _list(kind.facts(record)),

@@ -10,7 +10,11 @@ from mpi_pgd.report.subjects import called
 from mpi_pgd.study.study import Study
 
 ROUND: Shape = {
-    **fields(text="mode algorithm weights_sha256?", whole="ranks workers", number="seconds_per_round low? high? bytes_per_round"),
+    **fields(
+        text="mode algorithm weights_sha256? doubt? predicted_doubt?",
+        whole="ranks workers",
+        number="seconds_per_round low? high? bytes_per_round",
+    ),
     **fields(number="server_share? speedup? speedup_low? speedup_high? efficiency? efficiency_workers? karp_flatt?"),
     **fields(number="predicted_seconds_per_round?"),
     **pop.SHAPE,
@@ -67,7 +71,25 @@ class Rounds(Study):
     def predicted(self, rows: Sequence[Record], who: Sequence[Column], folded: bool = False) -> list[Table]:
         """A table of the predicted times beside the measured ones, if there are any."""
         both, name, title = predictions(rows), f"{self.name}-predicted", "Predicted by the cost model beside measured"
-        return [Table(name, title, (*who, *_PREDICTED), both, "measured and predicted", folded=folded)] if both else []
+        return (
+            [
+                Table(
+                    name,
+                    title,
+                    (*who, *_PREDICTED, *doubts(both, "predicted_doubt")),
+                    both,
+                    "measured and predicted",
+                    folded=folded,
+                )
+            ]
+            if both
+            else []
+        )
+
+
+def doubts(rows: Sequence[Record], key: str = "doubt") -> tuple[Column, ...]:
+    """A column of what makes rows doubtful, if anything does."""
+    return (Column(key, "Unreliable, as"),) if any(row.get(key) for row in rows) else ()
 
 
 def predictions(rows: Sequence[Record]) -> list[dict[str, Any]]:

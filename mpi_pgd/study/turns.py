@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import product
 from operator import itemgetter
@@ -27,6 +27,7 @@ from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.session.prepare import take_moments
 from mpi_pgd.session.record import fingerprint
+from mpi_pgd.system import load
 
 Done = TypeVar("Done")
 MEMORY = 0.5  # of what rank 0's node can give, for the rows of one rank alone
@@ -175,16 +176,32 @@ def watched(problem: Problem) -> bool:
     return problem.comm.rank == 0 and not problem.settings.quiet
 
 
+def others_work(problem: Problem) -> Callable[[], list[dict[str, Any]]]:
+    """Begin to watch what else the machines do; called, it gives on rank 0 what they did (``load.between``). Collective."""
+    before = load.usage()
+
+    def seen() -> list[dict[str, Any]]:
+        found = problem.comm.gather((before, load.usage()))
+        return load.between(problem.nodes, *zip(*found, strict=True)) if found else []
+
+    return seen
+
+
 def crowded(problem: Problem) -> bool:
     """Whether ranks outnumber cores on some node."""
     return max(Counter(problem.nodes).values()) > (os.cpu_count() or 1)
 
 
-def row(one: Contestant, turns: Sequence[Turn]) -> dict[str, Any]:
-    """A row of the study: the turn in the middle, and the quartiles of all, outwards to a turn: the middle lies between them."""
-    ordered = sorted(turns, key=lambda turn: turn.seconds)
+def quartiles(values: Iterable[Done], key: Callable[[Done], float]) -> tuple[Done, Done, Done]:
+    """The lower quartile, the middle and the upper one, each a value that was: the quartiles outwards, so around the middle."""
+    ordered = sorted(values, key=key)
     last = len(ordered) - 1
-    low, middle, high = ordered[last // 4], ordered[last // 2], ordered[-(-3 * last // 4)]
+    return ordered[last // 4], ordered[last // 2], ordered[-(-3 * last // 4)]
+
+
+def row(one: Contestant, turns: Sequence[Turn]) -> dict[str, Any]:
+    """A row of the study: the turn in the middle, and the quartiles of all."""
+    low, middle, high = quartiles(turns, lambda turn: turn.seconds)
     return {
         "mode": one.mode,
         "algorithm": one.algorithm,

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mpi_pgd.report import units
+
 
 def judged(rows: Iterable[Mapping[str, Any]], first: Mapping[str, Any], total: int) -> list[dict[str, Any]]:
     """The rows with what they are worth beside ``first``, the one rank with all ``total`` rows of the data.
@@ -34,3 +36,23 @@ def karp_flatt(speedup: float, workers: int) -> float | None:
     (A. H. Karp and H. P. Flatt, "Measuring Parallel Processor Performance", Communications of the ACM 33, 1990.)
     """
     return (1 / speedup - 1 / workers) / (1 - 1 / workers) if workers > 1 and speedup >= 1 else None
+
+
+def beaten_by(alone: Iterable[Mapping[str, Any]], one: Mapping[str, Any]) -> str:
+    """Which of the baselines are faster than a row for certain, as their quartiles do not overlap, in words; or nothing."""
+    faster = [each for each in alone if each["high"] < one["low"]]
+    names = " and ".join(f"{called(each)} ({units.seconds(each['seconds_per_round'])} a round)" for each in faster)
+    return f"{names} {'is' if len(faster) == 1 else 'are'} faster" if faster else ""
+
+
+def called(alone: Mapping[str, Any]) -> str:
+    """A baseline in a sentence."""
+    return f"one rank with {units.count(alone['threads'], 'thread')}" if alone["threads"] > 1 else "one rank alone"
+
+
+def outperforming(alone: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> int | None:
+    """The fewest ranks that are faster than this baseline, for certain; None if none are.
+
+    (The COST of a system: F. McSherry, M. Isard, D. G. Murray, "Scalability! But at what COST?", HotOS 2015.)
+    """
+    return min((one["ranks"] for one in rows if one["high"] < alone["low"]), default=None)

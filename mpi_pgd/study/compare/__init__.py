@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mpi_pgd.report import units
 from mpi_pgd.report.axes import key, listed, name, parts_legend, stack, timed
 from mpi_pgd.report.export import PART_COLUMNS, Table
-from mpi_pgd.report.kinds import mark
+from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import Record, Shape
 from mpi_pgd.report.theme import LIGHT, Picture, panels
-from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds, predictions
+from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds, doubts, predictions
 from mpi_pgd.study.study import Flag
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Compare(Rounds):
     """Every mode and algorithm, turn by turn."""
 
     title = "Which mode, which algorithm"
-    shape: ClassVar[Shape] = {"rows": [ROUND], "verdict?": "text", "data?": {}, "baseline?": {}, "winner?": {}}
+    shape: ClassVar[Shape] = {"rows": [ROUND], "verdict?": "text", "data?": {}, "baseline?": {}, "winner?": {}, "doubts?": ["text"]}
     usage = "mpirun -n N python -m mpi_pgd compare [DATA ...] [options]"
     description = (
         "Descend the same problem with every mode and algorithm, turn by turn, to the same bits, and tell which is better and why."
@@ -46,11 +46,11 @@ class Compare(Rounds):
 
     def tables(self, record: Record) -> list[Table]:
         """What a round is made of, what the workers bring, and predictions."""
-        rows, label = record["rows"], mark(record)
+        rows, beside = record["rows"], label(record)
         return [
-            Table("compare-time", "A round, and what it is made of", (*WHO, *TIME, *PART_COLUMNS), rows, label),
-            Table("compare-speedup", "What the workers bring, and what travels", (*WHO, *WORTH), rows, label),
-            *self.efficiencies(rows, WHO, label),
+            Table("compare-time", "A round, and what it is made of", (*WHO, *TIME, *PART_COLUMNS, *doubts(rows)), rows, beside),
+            Table("compare-speedup", "What the workers bring, and what travels", (*WHO, *WORTH), rows, beside),
+            *self.efficiencies(rows, WHO, beside),
             *self.predicted(rows, WHO),
         ]
 
@@ -70,7 +70,7 @@ class Compare(Rounds):
                 f"Stacked bars of compute, wait, wire, update and input: {spoken}",
                 lambda figure, narrow: _costs(figure, rows, narrow),
                 (110 + 44 * len(rows), 130 + 52 * len(rows)),
-                mark(record) or ("measured and predicted" if predicted else ""),
+                label(record, predicted),
             )
         ]
 

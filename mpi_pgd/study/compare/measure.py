@@ -1,20 +1,22 @@
 """Which mode is better for this problem on this cluster: every mode and algorithm, turn by turn, to the same bits."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.observers.delay import parse
-from mpi_pgd.report import units
 from mpi_pgd.session.inspect import Problem
+from mpi_pgd.study import baselines
+from mpi_pgd.study.compare.verdict import judge
 from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.network import measure as network
-from mpi_pgd.study.turns import Contestant, Race, alone, baseline, crowded, described, row, watched
+from mpi_pgd.study.trust import disturbed, doubted, few, unsteady
+from mpi_pgd.study.turns import Contestant, Race, alone, baseline, crowded, described, others_work, row, watched
 from mpi_pgd.study.worth import judged
 
 CROWDED = "ranks outnumber cores here, which the cost model knows nothing of: don't trust its predictions"
-OTHERS = ("wire", "update", "input")  # parts of a round beside the map and the wait for the slowest
 
 
 def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] | None:
@@ -28,22 +30,27 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
     everyone = [Contestant(*way, comm.size, problem.rows) for way in WAYS]
     contestants = everyone if comm.size > 1 else everyone[:1]
     measured = around(problem)  # first: it is there, whenever a signal ends the turns
-    race = Race(problem, flags)
+    others, race = others_work(problem), Race(problem, flags)
     turns = race.run([*dict.fromkeys((one, calm)), *contestants], repeats)
-    found = [row(each, turns[each]) for each in contestants if turns[each]]
+    seen, found = others(), [row(each, turns[each]) for each in contestants if turns[each]]
+    threads = [] if race.stopped or problem.settings.delay else baselines.measure(problem, one.rows, repeats)
     if comm.rank or not found:
         return None
     first, rate = baseline(one, turns[one], problem.rows), baseline(calm, turns[calm], problem.rows)["compute"] / problem.rows
     rows = judged(predicted(found, problem, Model.from_record(measured), rate), first, problem.rows)
-    best = min(rows, key=lambda one: one["seconds_per_round"])
+    rows = doubted(rows, measured, problem.nodes, os.cpu_count() or 1)
+    turned = min(len(turns[each]) for each in contestants if turns[each])
+    doubts = [*disturbed(seen), *unsteady(measured["compute"]), *few(turned)]
     return {
         "rows": rows,
         "data": {**described(problem), "blocks": problem.partition.blocks},
         "rounds": problem.settings.rounds,
         "repeats": repeats,
         "baseline": first,
-        "winner": {"mode": best["mode"], "algorithm": best["algorithm"]},
-        "verdict": verdict(rows),
+        "baselines": [first, *threads],
+        **judge(rows, [first, *threads], doubts),
+        "doubts": doubts,
+        "machines": seen,
         "stopped": race.stopped,
         "notes": [CROWDED] * crowded(problem) + [race.stopped] * bool(race.stopped),
     }
@@ -73,32 +80,3 @@ def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model
         late = sum(delay.longest(one["workers"], first, chosen.rounds + 1, guess.compute) for delay in delays)
         guessed.append({**one, "predicted_seconds_per_round": guess.total + late})
     return guessed
-
-
-def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Which mode wins, by how much, and why."""
-    by_mode = {mode: [one for one in rows if one["mode"] == mode] for mode in MODES}
-    if not all(by_mode.values()) and rows[0]["ranks"] > 1:
-        return f"there is nothing to compare, as {rows[0]['mode']} alone had a turn"
-    if not all(by_mode.values()):
-        return "one rank sends nothing, so the modes are the same: start more ranks with mpirun -n"
-    bests = [min(some, key=lambda one: one["seconds_per_round"]) for some in by_mode.values()]
-    best, other = sorted(bests, key=lambda one: one["seconds_per_round"])[:2]
-    told = [f"{one['mode']} ({one['algorithm']}, {units.seconds(one['seconds_per_round'])} a round)" for one in (best, other)]
-    if best["high"] >= other["low"]:
-        return f"no mode wins: {told[0]} and {told[1]} differ by less than the turns of one of them do"
-    return (
-        f"{told[0]} wins: it is {other['seconds_per_round'] / best['seconds_per_round']:.2f} times as fast as {told[1]}; "
-        f"most of the difference is {_cause(best, other)}"
-    )
-
-
-def _cause(best: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The part that differs most; computing and waiting together are what the slowest rank computes."""
-    slowest = "the map of the slowest rank"
-    here, there = ({slowest: one["compute"] + one["wait"]} | {part: one[part] for part in OTHERS} for one in (best, other))
-    part = max(here, key=lambda name: there[name] - here[name])
-    words = f"{part}, {units.seconds(here[part])} in place of {units.seconds(there[part])}"
-    if part == slowest and best["workers"] > other["workers"]:
-        words += f", as {best['workers']} ranks share the rows in place of {other['workers']} (a server holds none)"
-    return words

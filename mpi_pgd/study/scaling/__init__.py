@@ -8,10 +8,10 @@ from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.modes import SYNONYMS, WAYS
 from mpi_pgd.report import units
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
-from mpi_pgd.report.kinds import mark, way
+from mpi_pgd.report.kinds import label, way
 from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.theme import Picture
-from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds
+from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds, doubts
 from mpi_pgd.study.scaling import pictures
 from mpi_pgd.study.study import Flag
 
@@ -35,6 +35,7 @@ class Scaling(Rounds):
         "jobs?": [fields(text="folder", whole="ranks")],
         "findings?": ["text"],
         "notes?": ["text"],
+        "doubts?": ["text"],
         "best?": {},
         "data?": {},
     }
@@ -87,15 +88,22 @@ class Scaling(Rounds):
 
     def tables(self, record: Record) -> list[Table]:
         """Speedup, what a round is made of, predictions, and the baselines."""
-        rows, label = record["rows"], mark(record)
+        rows, beside = record["rows"], label(record)
         who = (Column("scaling", "Scaling"), *WHO[:2], Column("ranks", "Ranks", "count"), WHO[2])
         serial = Column("karp_flatt", "Karp-Flatt", "percent")
         folded = len(rows) > MOST
         worth = (*who, Column("rows", "Rows", "count"), TIME[0], *WORTH[:5], serial, WORTH[5])
         return [
-            Table("scaling-speedup", "Speedup, efficiency and the serial fraction", worth, rows, label, folded=folded),
-            Table("scaling-time", "A round, and what it is made of", (*who, *TIME, *PART_COLUMNS), rows, label, folded=folded),
-            *self.efficiencies([row for row in rows if row["ranks"] > 1], who, label, folded),
+            Table("scaling-speedup", "Speedup, efficiency and the serial fraction", worth, rows, beside, folded=folded),
+            Table(
+                "scaling-time",
+                "A round, and what it is made of",
+                (*who, *TIME, *PART_COLUMNS, *doubts(rows)),
+                rows,
+                beside,
+                folded=folded,
+            ),
+            *self.efficiencies([row for row in rows if row["ranks"] > 1], who, beside, folded),
             *self.predicted(rows, who, folded),
             *_baselines(record),
         ]
@@ -109,7 +117,8 @@ def _baselines(record: Record) -> list[Table]:
     columns = (
         Column("name", "Baseline"),
         Column("threads", "Threads", "count"),
-        Column("seconds_per_round", "Round", "seconds"),
+        Column("seconds_per_round", "Round", "seconds", "round"),
+        *TIME[1:],
         Column("seconds", "The whole fit", "seconds"),
     )
     rows = record.get("baselines") or []

@@ -4,25 +4,47 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.report import units
+from mpi_pgd.study.trust import UNRELIABLE
+from mpi_pgd.study.worth import beaten_by, called, outperforming
 
 GROWN = 1.25  # times the processor's seconds of one rank: then the map itself has become dearer
 SHARE = 0.2  # of the round
 
 
-def conclusions(rows: Sequence[Mapping[str, Any]], nodes: Mapping[str, int], cores: int) -> dict[str, Any]:
-    """``best`` and ``findings`` of the rows of a study, with at least one of strong scaling, on ``nodes`` of so many ranks each."""
+def conclusions(
+    rows: Sequence[Mapping[str, Any]],
+    nodes: Mapping[str, int],
+    cores: int,
+    alone: Sequence[Mapping[str, Any]] = (),
+    doubts: Sequence[str] = (),
+) -> dict[str, Any]:
+    """``best`` and ``findings`` of the rows of a study, with at least one of strong scaling, on ``nodes`` of so many ranks each.
+
+    ``alone``: what one process can do, too (``baselines``); ``doubts``: what makes all of it unreliable.
+    """
     strong = [one for one in rows if one["scaling"] == "strong"]
     best = min(strong, key=lambda one: one["seconds_per_round"])
+    found = _findings(strong, best, nodes, cores, [one for one in alone if one.get("low") is not None])
+    unreliable = UNRELIABLE if doubts or best.get("doubt") else ""
     return {
         "best": {key: best[key] for key in ("mode", "algorithm", "ranks", "speedup")},
-        "findings": _findings(strong, best, nodes, cores),
+        "findings": [f"{unreliable}{found[0]}", *found[1:]],
     }
 
 
-def _findings(strong: Sequence[Mapping[str, Any]], best: Mapping[str, Any], nodes: Mapping[str, int], cores: int) -> list[str]:
+def _findings(
+    strong: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any],
+    nodes: Mapping[str, int],
+    cores: int,
+    alone: Sequence[Mapping[str, Any]],
+) -> list[str]:
+    beaten = beaten_by(alone, best)
     found = [
         f"the best number of ranks for this problem is {best['ranks']}: {best['mode']} ({best['algorithm']}), "
         f"{units.seconds(best['seconds_per_round'])} a round, speedup {best['speedup']:.2f}"
+        + (f"; but {beaten}" if beaten else ""),
+        *_costs(strong, alone),
     ]
     crowded = {node: ranks for node, ranks in nodes.items() if ranks > cores}
     if crowded:
@@ -34,6 +56,16 @@ def _findings(strong: Sequence[Mapping[str, Any]], best: Mapping[str, Any], node
     fitting = [one for one in strong if one["ranks"] > 1 and one["ranks"] <= cores * len(nodes)]
     if fitting:
         found += _limit(strong, max(fitting, key=lambda one: (one["ranks"], -one["seconds_per_round"])))
+    return found
+
+
+def _costs(strong: Sequence[Mapping[str, Any]], alone: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many ranks it takes to beat what one process does."""
+    several = [one for one in strong if one["ranks"] > 1]
+    most, found = max((one["ranks"] for one in several), default=1), []
+    for each in alone if several else ():
+        fewest, who = outperforming(each, several), f"{called(each)} ({units.seconds(each['seconds_per_round'])} a round)"
+        found.append(f"it takes {fewest} ranks to beat {who}" if fewest else f"no number of ranks up to {most} beats {who}")
     return found
 
 

@@ -9,11 +9,12 @@ from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.session.inspect import Problem
+from mpi_pgd.study import baselines
 from mpi_pgd.study.compare.measure import around, predicted
 from mpi_pgd.study.model import Model
-from mpi_pgd.study.scaling import baselines
 from mpi_pgd.study.scaling.limits import conclusions
-from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, row
+from mpi_pgd.study.trust import disturbed, doubted, few, unsteady
+from mpi_pgd.study.turns import Contestant, Race, alone, baseline, described, others_work, row
 from mpi_pgd.study.worth import judged
 
 
@@ -51,14 +52,15 @@ def scaling(
     strong, weak = (_contestants(problem, algorithms, ranks, most) for most in (0, largest))
     one = alone(problem)
     measured = around(problem)  # first: it is there, whenever a signal ends the turns
-    race = Race(problem, flags)
+    others, race = others_work(problem), Race(problem, flags)
 
     def raced(each: Contestant) -> Contestant:
         """One rank sends nothing: with the same rows it is the same in every mode, and all its turns are the one baseline's."""
         return one if (each.ranks, each.rows) == (one.ranks, one.rows) else each
 
     turns = race.run([one, *(raced(each) for each in dict.fromkeys([*strong, *weak]) if each != one)], repeats)
-    beside = [] if race.stopped else baselines.measure(problem, repeats)
+    seen = others()
+    beside = [] if race.stopped else baselines.measure(problem, one.rows, repeats, closed=True)
     strong, weak = ([each for each in some if turns[raced(each)]] for some in (strong, weak))
     if comm.rank or not strong:
         return None
@@ -67,6 +69,9 @@ def scaling(
     for kind, some in (("strong", strong), ("weak", weak)):
         found = [{**row(each, turns[raced(each)]), "rows": each.rows, "scaling": kind} for each in some]
         rows += judged(predicted(found, problem, model, first["compute"] / problem.rows), first, problem.rows)
+    nodes, cores = problem.nodes, os.cpu_count() or 1
+    rows = doubted(rows, measured, nodes, cores)
+    doubts = [*disturbed(seen), *unsteady(measured["compute"]), *few(min(len(turns[raced(each)]) for each in strong))]
     return {
         "rows": rows,
         "data": {**described(problem), "blocks": problem.partition.blocks},
@@ -77,7 +82,9 @@ def scaling(
         "baselines": [first, *beside],
         "stopped": race.stopped,
         "notes": [race.stopped] * bool(race.stopped),
-        **conclusions(rows, Counter(problem.nodes), os.cpu_count() or 1),
+        **conclusions(rows, Counter(nodes), cores, [first, *beside], doubts),
+        "doubts": doubts,
+        "machines": seen,
     }
 
 

@@ -74,12 +74,14 @@ def joined(jobs: Sequence[Job]) -> dict[str, Any]:
     hosts: Counter[str] = Counter()
     for job in jobs:
         hosts |= Counter(job.record["machine"]["hosts"])  # the larger of each
+    doubts = [f"{job.folder}: {doubt}" for job in jobs for doubt in job.record.get("doubts") or []]
     cores = min(job.record["machine"]["cores"] for job in jobs)
     return {
         **first,
         "largest": max(map(_largest, jobs)),
         "repeats": min(job.record["repeats"] for job in jobs),
-        **conclusions(rows, last["machine"]["hosts"], cores),
+        **conclusions(rows, last["machine"]["hosts"], cores, first["baselines"], doubts),
+        "doubts": doubts,
         "notes": list(_notes(jobs, weak)),
         "jobs": [{"folder": job.folder, "ranks": job.ranks, "hosts": job.record["machine"]["hosts"]} for job in jobs],
         "rows": rows,

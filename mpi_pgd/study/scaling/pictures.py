@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.report import units
 from mpi_pgd.report.axes import Key, key, logarithmic, name, numbers_axis, parts_legend, stack, style, timed
-from mpi_pgd.report.kinds import mark
+from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import PARTS, Record
 from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
 from mpi_pgd.study.rounds import predictions
@@ -20,7 +20,7 @@ _IDEAL: dict[str, Any] = {"color": LIGHT["muted"], "linestyle": ":", "linewidth"
 
 def scaling(record: Record) -> list[Picture]:
     """Speedup with the ideal line, what a round is made of at each number of workers, predicted against measured."""
-    rows, label = record["rows"], mark(record)
+    rows = record["rows"]
     both = predictions(rows)
     kinds, series = _distinct(row["scaling"] for row in rows), _distinct(map(key, rows))
     count, alt = len(kinds) * len(series), "Seconds a round at each number of ranks: "
@@ -36,7 +36,7 @@ def scaling(record: Record) -> list[Picture]:
             f"Speedup against ranks. {spoken[:600]}",
             lambda figure, narrow: _speedups(figure, rows, kinds, narrow),
             (380, 90 + 280 * len(kinds)),
-            label or ("measured and predicted" if both else ""),
+            label(record, bool(both)),
         ),
         Picture(
             "scaling-cost",
@@ -45,7 +45,7 @@ def scaling(record: Record) -> list[Picture]:
             alt + "; ".join(f"{name(key(row))} at {row['ranks']}: {units.seconds(row['seconds_per_round'])}" for row in rows)[:600],
             lambda figure, narrow: _stacks(figure, rows, kinds, series, narrow),
             (80 + 230 * -(-count // 2), 90 + 220 * count),
-            label,
+            label(record),
         ),
         *([_against(both)] if len(both) > 1 else []),
     ]

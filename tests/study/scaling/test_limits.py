@@ -23,6 +23,28 @@ def test_the_best_is_the_fastest_of_strong_scaling() -> None:
     assert found["findings"][0].startswith("the best number of ranks for this problem is 4: peer-to-peer (ring), 260 ms a round")
 
 
+def spread(one: dict[str, Any], part: float = 0.1) -> dict[str, Any]:
+    return one | {"low": one["seconds_per_round"] * (1 - part), "high": one["seconds_per_round"] * (1 + part)}
+
+
+def test_how_many_ranks_it_takes_to_beat_one_process() -> None:
+    rows = [spread(row(ranks, 1.0 / ranks)) for ranks in (1, 2, 4, 8)]
+    alone = [spread({"seconds_per_round": seconds, "threads": threads}) for seconds, threads in ((0.55, 1), (0.11, 8))]
+    found = conclusions(rows, {"a": 8}, 8, [*alone, {"name": "closed form", "seconds": 3.0}])["findings"]
+    assert found[0].endswith("125 ms a round, speedup 8.00")  # the threads are faster, but not by more than the turns differ
+    assert found[1:] == [
+        "it takes 4 ranks to beat one rank alone (550 ms a round)",
+        "no number of ranks up to 8 beats one rank with 8 threads (110 ms a round)",
+    ]
+    beaten = conclusions(rows[:3], {"a": 8}, 8, alone)["findings"][0]
+    assert beaten.endswith("; but one rank with 8 threads (110 ms a round) is faster")
+
+
+def test_what_rests_on_a_disturbed_machine_is_unreliable() -> None:
+    calm, disturbed = (conclusions([row(1, 1.0)], {"a": 8}, 8, doubts=doubts)["findings"][0] for doubts in ((), ("load",)))
+    assert disturbed == f"unreliable: {calm}"
+
+
 def test_memory_bandwidth() -> None:
     assert "memory bandwidth, not the network" in findings([row(1, 1.0), row(4, 0.5)])[1]
     assert "takes 2.00 times the processor time of one rank when 4 ranks" in findings([row(1, 1.0), row(4, 0.5)])[1]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpi_pgd.study.scaling import baselines
+from mpi_pgd.study import baselines
 
 ROWS, FEATURES = 23, 3
 

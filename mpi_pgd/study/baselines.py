@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import Any
 
@@ -12,32 +13,51 @@ from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.modes import AMONG_PEERS
 from mpi_pgd.report.progress import steps
+from mpi_pgd.report.shapes import PARTS
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import choose_mode, load_rows
-from mpi_pgd.study.turns import Teams, watched
+from mpi_pgd.study.turns import Teams, quartiles, watched
 
 SLAB_BYTES = 64 << 20  # a product's worth of rows, as float64
 FEATURES = 2000  # of the closed form, at most: its time grows with their cube, and is some seconds here
 
 
-def measure(problem: Problem, repeats: int) -> list[dict[str, Any]]:
-    """On rank 0 while the others rest: the median of some passes with all threads, and the closed form. Collective."""
+def measure(problem: Problem, rows: int, repeats: int, closed: bool = False) -> list[dict[str, Any]]:
+    """On rank 0 while the others rest: passes over its first ``rows`` rows with all threads, and the closed form. Collective.
+
+    The passes are carried on to all rows of the problem. They are no rounds of a fit: nothing but the two products, which is
+    what threads can do; no --delay is in them.
+    """
+    times = problem.rows / rows
 
     def both(team: MPI.Intracomm) -> list[dict[str, Any]]:
         from threadpoolctl import threadpool_limits
 
-        alone = problem.on(team, **AMONG_PEERS)
+        alone = problem.on(team, rows, **AMONG_PEERS)
         shard = load_rows(alone, choose_mode(alone))
-        threads = len(os.sched_getaffinity(0))
-        with threadpool_limits(threads, "blas"):
-            return [
-                {"name": "one rank, all threads", "threads": threads, "seconds_per_round": _round(shard, repeats, shown)},
-                {"name": "closed form", "threads": threads, "seconds": _closed_form(shard)},
-            ]
+        with all_cores() as threads, threadpool_limits(threads, "blas"):
+            low, middle, high = (times * seconds for seconds in quartiles(_rounds(shard, repeats, shown), float))
+            parts = dict.fromkeys(PARTS, 0.0) | {"seconds_per_round": middle, "low": low, "high": high, "compute": middle}
+            found = {"name": "one rank, all threads", "threads": threads, "rows": rows, "extrapolated": times > 1, **parts}
+            if not closed:
+                return [found]
+            return [found, {"name": "closed form", "threads": threads, "seconds": _closed_form(shard) if times == 1 else None}]
 
     shown = watched(problem)
     with Teams(problem.comm) as teams:
         return teams.do(1, both) or []
+
+
+@contextmanager
+def all_cores() -> Iterator[int]:
+    """Let this thread, and those that it starts, have all cores that the job has here, not its own alone; gives their number."""
+    bound = os.sched_getaffinity(0)
+    with suppress(OSError):  # it may be forbidden
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield len(os.sched_getaffinity(0))
+    finally:
+        os.sched_setaffinity(0, bound)
 
 
 def _slabs(shard: MemoryShard) -> Iterator[tuple[Rows, Vector]]:
@@ -52,15 +72,15 @@ def _outputs(shard: MemoryShard) -> tuple[int, ...]:
     return shard.pieces[0][1].shape[:-1]
 
 
-def _round(shard: MemoryShard, repeats: int, shown: bool) -> float:
-    """The median seconds of the two products with all rows, each split over the threads by BLAS."""
+def _rounds(shard: MemoryShard, repeats: int, shown: bool) -> list[float]:
+    """Seconds of the two products with all rows, each split over the threads by BLAS."""
     w, taken = np.zeros((shard.table.features, *_outputs(shard))), []
     for _ in steps("pass", range(max(3, repeats)), shown):
         begun = perf_counter()
         for x, y in _slabs(shard):
             np.dot(np.dot(x, w).T - y, x)
         taken.append(perf_counter() - begun)
-    return float(np.median(taken))
+    return taken
 
 
 def _closed_form(shard: MemoryShard) -> float | None:
