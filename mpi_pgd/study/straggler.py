@@ -1,5 +1,6 @@
 """``study straggler``: with exponential delays, the slowest of m workers takes H_m times the mean longer."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,17 +24,24 @@ if TYPE_CHECKING:
     from mpi_pgd.session.inspect import Problem
 
 
+NORMAL = 1.96  # standard deviations on either side of a normal mean, between which 95 % lie
+_DRAWN: dict[str, Any] = {"color": LIGHT["page"], "mec": LIGHT["text"], "marker": "D", "linestyle": "none", "markersize": 9}
+
+
 class Straggler(Study):
     """What the slowest worker costs, against theory."""
 
     title, formulas = "Stragglers", ("slowest",)
     shape: ClassVar[Shape] = {
-        "rows": [fields(whole="workers rounds?", number="mean measured_maximum theory seconds_per_round?")],
+        "rows": [
+            fields(whole="workers rounds?", number="mean measured_maximum theory seconds_per_round?")
+            | fields(number="drawn? theory_low? theory_high?")
+        ],
     }
     usage = "mpirun -n N python -m mpi_pgd study straggler [DATA ...] [options]"
     description = (
-        "Delay every worker by a random time each round (exponential, seeded) and hold the slowest one's delay against theory: the "
-        "mean of the largest of m is H_m = 1 + 1/2 + ... + 1/m times the mean of one."
+        "Delay every worker by a random time each round (exponential, seeded) and hold the slowest one's delay against what was "
+        "drawn, and that against theory: the mean of the largest of m is H_m = 1 + 1/2 + ... + 1/m times the mean of one."
     )
     flags = (Flag("mean", "0.002", "SECONDS", "of a worker's delay (default: 0.002)", float, 0),)
     rounds = 400
@@ -66,24 +74,28 @@ class Straggler(Study):
     def sentence(self, record: Record) -> str:
         """The delay with the most workers."""
         row = max(record["rows"], key=lambda row: int(row["workers"]))
-        return (
-            f"With {units.count(row['workers'], 'worker')} and a mean delay of {units.seconds(row['mean'])}, the slowest is "
-            f"{units.seconds(row['measured_maximum'])} late, mean of the rounds; theory predicts {units.seconds(row['theory'])}."
-        )
+        drawn, low, high = (row.get(key) for key in ("drawn", "theory_low", "theory_high"))
+        were = "" if drawn is None else f" ({units.seconds(drawn)} were drawn)"
+        ends = "" if low is None else f", and between {units.seconds(low)} and {units.seconds(high)} for 95 % of such means"
+        who = f"With {units.count(row['workers'], 'worker')} and a mean delay of {units.seconds(row['mean'])}"
+        late = f"the slowest is {units.seconds(row['measured_maximum'])} late{were}, mean of the rounds"
+        return f"{who}, {late}; theory predicts {units.seconds(row['theory'])}{ends}."
 
     def tables(self, record: Record) -> list[Table]:
-        """The slowest delays, measured and predicted."""
+        """The slowest delays, measured beside what was drawn, and predicted."""
         columns = (
             Column("workers", "Workers", "count"),
             Column("mean", "Mean delay", "seconds", "delay"),
             Column("rounds", "Rounds", "count"),
             Column("measured_maximum", "Slowest, measured", "seconds", "delay"),
+            Column("drawn", "Drawn", "seconds", "delay"),
+            Column("error", "Drawn over measured", "error"),
             Column("theory", "Predicted, Hₘ × mean", "seconds", "delay"),
-            Column("error", "Error", "error"),
+            Column("theory_low", "95 % from", "seconds", "delay"),
+            Column("theory_high", "to", "seconds", "delay"),
             Column("seconds_per_round", "Round", "seconds"),
         )
-        pairs = [(row, row["measured_maximum"]) for row in record["rows"]]
-        rows = [{**row, "error": row["theory"] / measured - 1 if measured else None} for row, measured in pairs]
+        rows = [{**row, "error": _error(row.get("drawn"), row["measured_maximum"])} for row in record["rows"]]
         return [Table(self.name, "The slowest worker's delay, mean over the rounds", columns, rows, "measured and predicted")]
 
     def pictures(self, record: Record) -> list[Picture]:
@@ -96,8 +108,9 @@ class Straggler(Study):
             Picture(
                 self.name,
                 "The straggler effect",
-                "The slowest worker's delay, mean over the rounds: measured, and predicted for exponential delays, Hₘ × mean. "
-                "The dotted line is the mean delay, which all would wait if none were slower than another.",
+                "The slowest worker's delay, mean over the rounds: measured, as it was drawn, and predicted for exponential "
+                "delays, Hₘ × mean; the means of 95 % of runs of so many rounds lie in the band. The dotted line is the mean "
+                "delay, which all would wait if none were slower than another.",
                 f"The slowest worker's delay over the number of workers. Measured, {spoken}.",
                 lambda figure, narrow: _straggler(figure, rows, narrow),
                 (340, 320),
@@ -111,16 +124,22 @@ def _straggler(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
     workers = [row["workers"] for row in rows]
     axes.plot(workers, [row["mean"] for row in rows], color=LIGHT["muted"], linestyle=":", linewidth=1.4)
     axes.plot(workers, [row["theory"] for row in rows], color=LIGHT["text"], linestyle="--", linewidth=1.2)
-    axes.plot(workers, [row["measured_maximum"] for row in rows], **style(("", ""), "none") | {"markersize": 8})
+    names = ["mean delay", "predicted, Hₘ × mean"]
+    if all(row.get("drawn") is not None for row in rows):
+        low, high = ([row[key] for row in rows] for key in ("theory_low", "theory_high"))
+        axes.fill_between(workers, low, high, color=LIGHT["line"], linewidth=0)
+        axes.plot(workers, [row["drawn"] for row in rows], **_DRAWN)
+        names.append("drawn")
+    axes.plot(workers, [row["measured_maximum"] for row in rows], **style(("", ""), "none") | {"markersize": 6})
     numbers_axis(axes, workers)
     axes.set_ylim(0, None)
     timed(axes.yaxis, max(max(row["theory"], row["measured_maximum"]) for row in rows) or 1.0, "slowest delay")
-    legend(figure, zip(reversed(axes.lines), ("measured", "predicted, Hₘ × mean", "mean delay"), strict=True), narrow)
+    legend(figure, reversed([*zip(axes.lines, [*names, "measured"], strict=True)]), narrow)
 
 
 def _delayed(problem: "Problem", mean: float, flags: "StopFlags", team: "MPI.Intracomm") -> dict[str, Any]:
     from mpi_pgd.modes import AMONG_PEERS
-    from mpi_pgd.study.model import harmonic
+    from mpi_pgd.observers.delay import drawn
 
     plain, late = (
         _computed(problem.on(team, **AMONG_PEERS, tol=0.0, delay=delay, fail_slow=""), flags)
@@ -134,9 +153,25 @@ def _delayed(problem: "Problem", mean: float, flags: "StopFlags", team: "MPI.Int
         "mean": mean,
         "rounds": len(slowest),
         "measured_maximum": float(slowest.mean()),
-        "theory": harmonic(team.size) * mean,
+        "drawn": float(drawn(mean, team.size, len(slowest)).max(axis=0).mean()),
+        **theory(mean, team.size, len(slowest)),
         "seconds_per_round": late[1],
     }
+
+
+def theory(mean: float, workers: int, rounds: int) -> dict[str, float]:
+    """What the slowest delay of so many workers is to be in the mean, and where 95 % of the means of so many rounds lie.
+
+    The largest of m exponentials has the mean H_m, and the variance 1 + 1/4 + ... + 1/m^2, times theirs (A. Renyi, "On the theory
+    of order statistics", 1953); the mean of many rounds is nearly normal.
+    """
+    places = np.arange(1, workers + 1)
+    middle, half = mean * float((1 / places).sum()), NORMAL * mean * float(np.sqrt((1 / places**2).sum() / rounds))
+    return {"theory": middle, "theory_low": max(0.0, middle - half), "theory_high": middle + half}
+
+
+def _error(drawn: float | None, measured: float) -> float | None:
+    return None if drawn is None or not measured else drawn / measured - 1
 
 
 def _computed(problem: "Problem", flags: "StopFlags") -> "tuple[Vector, float]":
@@ -149,7 +184,7 @@ def _computed(problem: "Problem", flags: "StopFlags") -> "tuple[Vector, float]":
     topology = choose_mode(problem)
     shard = load_rows(problem, topology)
     setup = take_moments(problem, topology, shard, flags)
-    costs = descend(problem, topology, shard, setup, flags, lambda *_: None, keep=problem.settings.rounds + 1).costs
+    costs = descend(problem, topology, shard, setup, flags, lambda *_: None, keep=sys.maxsize).costs
     if not costs.recent:
         return np.zeros((1, 1)), 0.0
     return split(np.concatenate(costs.recent, axis=1))[:, :, COMPUTE], sum(costs.mean().values())

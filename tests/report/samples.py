@@ -284,7 +284,10 @@ def straggler(most: Sequence[int]) -> dict[str, Any]:
                 "mean": 5e-3,
                 "rounds": 400,
                 "measured_maximum": measured,
+                "drawn": measured * 0.985,
                 "theory": theory,
+                "theory_low": theory * 0.94,
+                "theory_high": theory * 1.06,
                 "seconds_per_round": measured + 3e-3,
             }
         )

@@ -98,7 +98,8 @@ def test_stragglers(comm: Any, folder: Path) -> None:
     assert [row["theory"] for row in record["rows"]] == pytest.approx([0.004, 0.006, 0.004 * 11 / 6])
     for row in record["rows"]:
         assert row["rounds"] >= 13
-        assert row["measured_maximum"] > 0.001  # the delays are seeded, and a rank can only be later than they say
+        assert row["theory_low"] < row["theory"] < row["theory_high"]
+        assert row["measured_maximum"] > 0.9 * row["drawn"] > 0.001  # a rank can only be later than was drawn
 
 
 @pytest.mark.parametrize("words", STUDIES)

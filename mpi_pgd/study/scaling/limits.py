@@ -60,12 +60,12 @@ def _findings(
 
 
 def _costs(strong: Sequence[Mapping[str, Any]], alone: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How many ranks it takes to beat what one process does."""
-    several = [one for one in strong if one["ranks"] > 1]
-    most, found = max((one["ranks"] for one in several), default=1), []
-    for each in alone if several else ():
-        fewest, who = outperforming(each, several), f"{called(each)} ({units.seconds(each['seconds_per_round'])} a round)"
-        found.append(f"it takes {fewest} ranks to beat {who}" if fewest else f"no number of ranks up to {most} beats {who}")
+    """How many ranks it takes to beat what one process does; nothing of threads that are slower than none."""
+    most, found = max(one["ranks"] for one in strong), []
+    for each in alone if most > 1 else ():
+        fewest, who = outperforming(each, strong), f"{called(each)} ({units.seconds(each['seconds_per_round'])} a round)"
+        if fewest != 1:
+            found.append(f"it takes {fewest} ranks to beat {who}" if fewest else f"no number of ranks up to {most} beats {who}")
     return found
 
 
