@@ -1,0 +1,84 @@
+"""A rank is killed in the middle of a fit, by each solver: those that are left go on to the same bits (Open MPI with ULFM)."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from mpi_pgd.modes import ALGORITHMS
+from tests.combinations import Combination, combinations, write
+from tests.families import SOLVING
+from tests.launch import Library, launch, libraries
+from tests.test_survival import KILL, ROUND, ULFM, at, ended, record
+
+pytestmark = pytest.mark.beside("jobs")
+
+PASSES = 3  # over the rows before the fit, and the round at its start
+EVERY = {(each.loss, each.penalty, each.solver): each for each in combinations() if not each.way}
+SERVER, PEERS = ALGORITHMS
+
+
+class Case(NamedTuple):
+    """Which rank of how many is killed, in which fit."""
+
+    of: Combination
+    victim: int
+    ranks: int = 3
+    words: tuple[object, ...] = ("--mode", SERVER)
+
+    def __str__(self) -> str:
+        return f"{self.of}, rank {self.victim} of {self.ranks}"
+
+
+# Each solver: of the server, whose state the others have from a snapshot, or of a peer.
+LOST = [
+    Case(EVERY["poisson", "l2", solver], turn % 2, words=("--mode", (SERVER, PEERS)[turn % 2]))
+    for turn, solver in enumerate(SOLVING)
+]
+# What solvers are where least squares are refined, and where a penalty is not smooth.
+LOST += [Case(EVERY["squared", "l2", "newton"], 0), Case(EVERY["squared", "l1", "newton"], 0), Case(EVERY["gamma", "l1", "bb"], 0)]
+LOST += [Case(EVERY["logistic", "l1", solver], 4, 5, ("--replicas", 2)) for solver in ("newton", "sgd")]
+
+ALONE = """
+import json, sys
+from mpi_pgd import fit
+
+data, out, cases = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+with open(out, "w") as file:
+    json.dump([fit(data, quiet=True, **options).record["weights_sha256"] for options in cases], file)
+"""
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rows") / "rows.h5"
+    write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The fingerprints of fits to which nothing happens, all by one process."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "alone.py").write_text(ALONE)
+    options = json.dumps([each.of.options for each in LOST])
+    ended(launch(libraries()["openmpi"], 1, rows, folder / "found", options, script=folder / "alone.py"))
+    return dict(zip(map(str, LOST), json.loads((folder / "found").read_text()), strict=True))
+
+
+def flags(options: dict[str, Any]) -> list[object]:
+    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+
+
+@pytest.mark.parametrize("case", LOST, ids=str)
+def test_one_fingerprint_for_who_is_left(library: Library, case: Case, rows: Path, tmp_path: Path, request: Any) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    script, out = at(tmp_path, ROUND, PASSES + 2, case.victim, KILL), tmp_path / "out"
+    words = [*flags(case.of.options), *case.words, "--checkpoint", tmp_path / "fit.ckpt", "--every", "1rounds"]
+    ended(launch(library, case.ranks, rows, *words, "--quiet", "--out", out, script=script, flags=ULFM))
+    found = record(out)
+    assert [each["ranks"] for each in found["losses"]] == [[case.victim]]
+    assert found["losses"][0]["round"] > 0
+    assert found["weights_sha256"] == request.getfixturevalue("undisturbed")[str(case)]
