@@ -10,6 +10,7 @@ import pytest
 from mpi4py import MPI
 
 from mpi_pgd.cli.mapreduce import shown
+from mpi_pgd.modes import ALGORITHMS
 from tests.commands import command, refused
 from tests.launch import Library, launch, libraries
 
@@ -92,18 +93,14 @@ def test_mistakes(comm: MPI.Intracomm, folder: Path, capfd: pytest.CaptureFixtur
         refused(comm, words, told, capfd)
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [
-        ("client-server", ["mapreduce", "{place}/mine.py:fails"]),
-        ("peer-to-peer", ["mapreduce", "{place}/mine.py:fails"]),
-        ("client-server", ["fit", "--model", "{place}/mine.py:model"]),
-        ("peer-to-peer", ["fit", "--loss", "{place}/mine.py:loss", "--solver", "nesterov"]),
-    ],
-)
-def test_an_exception_on_one_rank_ends_all(library: Library, place: Path, mode: str, words: list[str]) -> None:
-    given = [word.format(place=place) for word in words]
-    result = launch(library, 3, *given, place / "d.h5", "--mode", mode, timeout=30)
+OWN = {"fails": ["mapreduce"], "model": ["fit", "--model"], "loss": ["fit", "--loss"]}
+
+
+@pytest.mark.parametrize("function", OWN)
+def test_an_exception_on_one_rank_ends_all(library: Library, place: Path, function: str) -> None:
+    """In one mode with one library, in the other with the other."""
+    mode = list(ALGORITHMS)[(list(OWN).index(function) + list(libraries()).index(library.name)) % len(ALGORITHMS)]
+    result = launch(library, 3, *OWN[function], f"{place / 'mine.py'}:{function}", place / "d.h5", "--mode", mode, timeout=30)
     assert result.returncode != 0, result
     assert "rank 2 of 3" in result.stderr, result
     assert f'File "{place / "mine.py"}", line ' in result.stderr, result
