@@ -113,18 +113,18 @@ def inspect_files(
     """
     pulse = pulse or Heartbeat()
 
-    def look() -> Seen:
+    def seen_now() -> Seen:
         pulse.enter("looking at the files")
         timer = Timer(INSPECTION, end, (2, ENDLESS))  # HDF5 can loop for ever over a damaged file
         timer.daemon = True
         timer.start()
         try:
-            return _look(chosen, start)
+            return look(chosen, start)
         finally:
             timer.cancel()
             pulse.enter("waiting for the start")
 
-    seen = once(comm, known, look)
+    seen = once(comm, known, seen_now)
     table = seen.table
     problem = Problem(comm, chosen, seen, table.rows, nodes(comm), ids or range(comm.size), shrunk, pulse=pulse)
     if not shrunk and comm.size == everyone().size:
@@ -135,8 +135,12 @@ def inspect_files(
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
 
 
-def _look(chosen: Settings, init: Init | None) -> Seen:
-    """At the files, on one rank, which alone imports what hardly anyone asks for."""
+def look(chosen: Settings, init: Init | None = None) -> Seen:
+    """At the files, on one rank, which alone imports what hardly anyone asks for.
+
+    Raises:
+        InputError: they can't be used, as far as it can be known without reading all rows.
+    """
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
     sides, class_weights = Sides(), None
     named = (chosen.penalty_factors, chosen.groups, chosen.lower, chosen.upper)

@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mpi_pgd import config
+from mpi_pgd.options import DATA
 from mpi_pgd.report import units
 from mpi_pgd.report.export import Column, Table
 from mpi_pgd.report.shapes import Record, Shape
@@ -22,12 +24,12 @@ class Doctor(Study):
 
     title, lead = "The doctor's findings", 5
     shape: ClassVar[Shape] = {"rows": [{"check": "text", "level": "text", "finding": "text", "advice?": "text"}]}
-    usage = "mpirun -n N python -m mpi_pgd doctor [DATA ...] [--x NAME] [--y NAME] [--out DIR]"
+    usage = "mpirun -n N python -m mpi_pgd doctor [DATA ...] [options]"
     description = (
         "Look at the world, the cores, the memory, the files, the clocks and the network, in seconds, before the hours are spent.\n"
-        "Each finding says what to do."
+        "Each finding says what to do. Options say what a fit will read."
     )
-    settings = ("x", "y", "quiet")
+    settings = (*(name for name, item in config.OPTIONS.items() if item.metadata["group"] == DATA), "init", "quiet")
     out = "the fit's output folder; gets doctor.json"
 
     def run(self, comm: "MPI.Intracomm", given: Mapping[str, Any], start: float) -> int:
@@ -37,9 +39,9 @@ class Doctor(Study):
         from mpi_pgd.study.doctor.findings import text
         from mpi_pgd.study.record import claim, envelope, spare, write
 
-        data, x, y = (given["settings"][name] for name in ("data", "x", "y"))
-        usable(comm, data)
-        findings = examine(comm, data, given["out"], x, y, shown=comm.rank == 0 and not given["quiet"])
+        chosen = config.settings(given["settings"])
+        usable(comm, chosen.data)
+        findings = examine(comm, chosen, given["out"], shown=comm.rank == 0 and not given["quiet"])
         names = nodes(comm)
         with agreement(comm):
             if comm.rank == 0 and os.environ.get("SLURM_PROCID", "0") == "0":
@@ -49,7 +51,7 @@ class Doctor(Study):
                     with claim(given["out"], self.name) as claimed:
                         spare(given["out"], self.name, given["force"])
                         rows = [item._asdict() for item in findings]
-                        write(claimed, envelope(self.name, names, rows=rows, data={"files": data}))
+                        write(claimed, envelope(self.name, names, rows=rows, data={"files": list(chosen.data)}))
         return 0
 
     def sentence(self, record: Record) -> str:

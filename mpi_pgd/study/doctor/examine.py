@@ -8,6 +8,7 @@ from typing import cast
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import guard, nodes, rest
+from mpi_pgd.config import Settings
 from mpi_pgd.data.files import find
 from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError
@@ -27,24 +28,21 @@ PARTS = 4  # the ranks' facts, the network, the data, and what to make of it all
 Judge = tuple[str, Callable[[], Finding]]  # a check, and what makes its finding
 
 
-def examine(
-    comm: MPI.Intracomm, data: Sequence[str], out: str = "", x: str = "X", y: str = "y", shown: bool = False
-) -> list[Finding]:
+def examine(comm: MPI.Intracomm, chosen: Settings, out: str = "", shown: bool = False) -> list[Finding]:
     """Look at everything before a fit on these ranks. Collective; the findings are the same on every rank.
 
     What it finds, it does not raise: that becomes a finding. An exception amid messages ends all ranks.
 
     Args:
-        data: files or globs; with none, the checks that need data become one note.
+        chosen: the settings of the fit; with no data, the checks that need them become one note.
         out: the output folder, made if need be; none if empty.
-        x, y: names of the data sets.
         shown: whether this rank says how far it is.
     """
     with guard(comm):
         mine = comm.Dup()
         try:
             with Steps("part", range(PARTS), shown) as line:
-                return _examine(mine, data, out, x, y, line)
+                return _examine(mine, chosen, out, line)
         finally:
             mine.Free()
 
@@ -64,7 +62,7 @@ def usable(comm: MPI.Intracomm, data: Sequence[str]) -> None:
         raise InputError.again(missing[0])
 
 
-def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str, line: Steps) -> list[Finding]:
+def _examine(comm: MPI.Intracomm, chosen: Settings, out: str, line: Steps) -> list[Finding]:
     names, crashes = nodes(comm), Crashes()
     line.next()
     firsts = leaders(names)
@@ -75,7 +73,7 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
     line.next()
     found = pings(comm, names, crashes)
     line.next()
-    seen = _look(comm, names, data, x, y, crashes)
+    seen = _look(comm, names, chosen, crashes)
     line.next()
     later = offsets(comm, firsts)
     findings: list[Finding] = []
@@ -88,7 +86,7 @@ def _examine(comm: MPI.Intracomm, data: Sequence[str], out: str, x: str, y: str,
             place = files.out_folder(out) if out else place
         folders = [folder for folder in (seen.folder, place if place.path else None) if folder]
         on_folders = (("locking", lambda: layout.locking(folders, len(firsts))), ("out", lambda: layout.output(place)))
-        for check, judge in [*checks.setup(ranks, found), *_on_data(seen, ranks, data), *on_folders]:
+        for check, judge in [*checks.setup(ranks, found), *_on_data(seen, ranks, chosen.data), *on_folders]:
             with crashes.part(check):
                 findings.append(judge())
     rest(comm)
@@ -110,14 +108,14 @@ class _Seen:
     folder: Folder | None = None
 
 
-def _look(comm: MPI.Intracomm, names: Sequence[str], data: Sequence[str], x: str, y: str, crashes: Crashes) -> _Seen:
+def _look(comm: MPI.Intracomm, names: Sequence[str], chosen: Settings, crashes: Crashes) -> _Seen:
     """The first rank of each node looks; the first that can read the data tells about them. On rank 0. Collective."""
-    if not data:
+    if not chosen.data:
         return _Seen({}, [])
     table, error, mark = None, "", ""
     if comm.rank in leaders(names):
         with crashes.part("data"):
-            table, error = files.table(data, x, y)
+            table, error = files.table(chosen)
             mark = hashlib.sha256(repr(table).encode()).hexdigest() if table else ""
     rest(comm)
     answers = comm.allgather((mark, error))

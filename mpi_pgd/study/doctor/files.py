@@ -14,16 +14,16 @@ from time import perf_counter
 from typing import IO
 
 import h5py
-import numpy as np
 
-from mpi_pgd.data.files import find
-from mpi_pgd.data.hdf5 import inspect
+from mpi_pgd.config import Settings
 from mpi_pgd.data.memory import SLAB_BYTES
 from mpi_pgd.data.opening import VIRTUAL, opened, search
+from mpi_pgd.data.piece import Piece
 from mpi_pgd.data.table import Table
 from mpi_pgd.data.virtual import mappings
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import bundle
+from mpi_pgd.session.inspect import look
 
 FILES = 1000  # whose layout is looked at
 LARGEST = 64 << 20  # bytes of a compressed chunk, or of a slab, that is read for its speed
@@ -69,10 +69,10 @@ class Folder:
     error: str = ""
 
 
-def table(patterns: Sequence[str], x: str, y: str) -> tuple[Table | None, str]:
-    """The data as this node sees them, or why it can't."""
+def table(chosen: Settings) -> tuple[Table | None, str]:
+    """The data as this node sees them, with all that a fit would read beside them, or why it can't."""
     try:
-        return inspect(find(patterns), x, y), ""
+        return look(chosen).table, ""
     except InputError as error:
         return None, str(error)
 
@@ -82,7 +82,7 @@ def stores(seen: Table) -> list[Store]:
     found: dict[tuple[object, ...], Store] = {}
     for part in seen.parts[:FILES]:
         with opened(part.path) as file:
-            for name in (seen.x, seen.y):
+            for name in filter(None, (seen.x, seen.y, seen.weights, seen.offset)):
                 for store in _stores(file[name], name, part.path, file):
                     alike = (name, store.chunks, store.filters, store.itemsize, store.virtual)
                     first = found.get(alike)
@@ -121,9 +121,9 @@ def timed_read(seen: Table, layouts: Sequence[Store]) -> tuple[int, float]:
     size = seen.bytes(len(slab))
     if size > LARGEST or any(store.filters and store.chunk_bytes > LARGEST for store in layouts):
         return 0, 0.0
-    x, y = np.zeros((len(slab), seen.features), seen.x_type), np.zeros(len(slab))
+    room = Piece.room(seen, len(slab))
     start = perf_counter()
-    seen.read(slab, x, y)
+    seen.read(slab, *room)
     return size, perf_counter() - start
 
 

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+from mpi_pgd.config import settings
 from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library, Result, any_library, launch, libraries
 from tests.sparse import hole
@@ -27,11 +28,12 @@ from itertools import product
 from math import prod
 from pathlib import Path
 from mpi4py import MPI
+from mpi_pgd.config import Settings
 from mpi_pgd.study.doctor.examine import examine
 from mpi_pgd.study.doctor.findings import text
 
 folder, out, *data = sys.argv[1:]
-found = examine(MPI.COMM_WORLD, data, out)
+found = examine(MPI.COMM_WORLD, Settings(data=tuple(data)), out)
 Path(folder, f"found.{os.getpid()}").write_text(json.dumps([item._asdict() for item in found]))
 if MPI.COMM_WORLD.rank == 0:
     print(text(found))
@@ -60,11 +62,11 @@ def examined(
     return {row["check"]: row for row in found[0]}, result
 
 
-def seen(comm: Any, *data: object, out: object = "") -> Rows:
+def seen(comm: Any, *data: object, out: object = "", **options: Any) -> Rows:
     """The findings by check, the same on all ranks of a communicator."""
     from mpi_pgd.study.doctor.examine import examine
 
-    rows = [item._asdict() for item in examine(comm, [*map(str, data)], str(out))]
+    rows = [item._asdict() for item in examine(comm, settings({"data": [*map(str, data)], **options}), str(out))]
     assert all(each == rows for each in comm.allgather(rows))
     return {row["check"]: row for row in rows}
 
@@ -289,6 +291,26 @@ def test_one_chunk_of_targets(comm: Any, folder: Path) -> None:
     rows = seen(comm, path)
     assert rows["chunks"]["level"] == "warning"
     assert rows["chunks"]["finding"].startswith(f"y in {path}: chunks (10000000,), 76.3 MiB")
+
+
+@pytest.mark.ranks(2, libraries=["mpich"])
+def test_it_reads_what_a_fit_would(comm: Any, folder: Path) -> None:
+    path = folder / "several.h5"
+    if comm.rank == 0:
+        with h5py.File(path, "w") as file:
+            file["X"], file["y"], file["groups"] = np.zeros((100, 2)), np.zeros((100, 3)), [0, 1]
+            file.create_dataset("often", data=np.ones(100), chunks=(100,))
+    comm.Barrier()
+    rows = seen(comm, path, weights="often", groups="groups")
+    assert [rows[check]["level"] for check in ("data", "memory", "chunks", "reading")] == ["ok"] * 4, rows
+    for options, told in (
+        ({"offset": "often2"}, "often2"),
+        ({"groups": "X"}, "a number for each feature"),
+        ({"init": str(folder / "no.json")}, "no.json"),
+    ):
+        row = seen(comm, path, **options)["data"]
+        assert row["level"] == "warning"
+        assert told in row["finding"]
 
 
 @pytest.mark.ranks(2)
