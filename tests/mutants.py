@@ -138,7 +138,7 @@ MUTANTS = [
     Mutant("study/running.py", '"" if made.get("stopped") else "done"', '"done"', ("study/test_running.py",)),
     Mutant("study/turns.py", "(len(ordered) - 1) // 2", "len(ordered) // 2", ("study/test_turns.py",)),
     Mutant("study/scaling/measure.py", "/ (1 - 1 / ranks) if", "/ 1 if", ("study/scaling/test_measure.py",)),
-    Mutant("study/scaling/baselines.py", "right[features] += y.sum(axis=-1)", "pass", ("study/scaling/test_baselines.py",)),
+    Mutant("study/baselines.py", "right[features] += y.sum(axis=-1)", "pass", ("study/test_baselines.py",)),
     Mutant("study/doctor/facts.py", "* 1e9 / 8", "* 1e9", ("study/doctor/test_facts.py",)),
 ]
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from mpi_pgd.report import pop, units
 from mpi_pgd.report.export import Column, Table
-from mpi_pgd.report.shapes import SPLIT, Record, Shape, fields
+from mpi_pgd.report.shapes import PARTS, SPLIT, Record, Shape, fields
 from mpi_pgd.report.subjects import called
 from mpi_pgd.study.study import Study
 
@@ -85,6 +85,11 @@ class Rounds(Study):
             if both
             else []
         )
+
+
+def alone(record: Record) -> list[Record]:
+    """The baselines that are rounds of one process, split into parts; earlier records have none."""
+    return [one for one in record.get("baselines") or [] if all(one.get(key) is not None for key in ("low", "high", *PARTS))]
 
 
 def doubts(rows: Sequence[Record], key: str = "doubt") -> tuple[Column, ...]:

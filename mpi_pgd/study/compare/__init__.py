@@ -9,8 +9,9 @@ from mpi_pgd.report.export import PART_COLUMNS, Table
 from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import Record, Shape
 from mpi_pgd.report.theme import LIGHT, Picture, panels
-from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds, doubts, predictions
+from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds, alone, doubts, predictions
 from mpi_pgd.study.study import Flag
+from mpi_pgd.study.worth import called
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mpi_pgd.session.inspect import Problem
 
 
+MOST = 1.6  # times the longest round of a mode: as much of a longer one that needs no ranks is shown
+_ARROW: dict[str, Any] = {"color": LIGHT["page"], "marker": ">", "linestyle": "none", "markersize": 9}
 _DIAMOND: dict[str, Any] = {"color": LIGHT["page"], "mec": LIGHT["text"], "marker": "D", "linestyle": "none", "markersize": 7}
 
 
@@ -55,12 +58,13 @@ class Compare(Rounds):
         ]
 
     def pictures(self, record: Record) -> list[Picture]:
-        """What a round is made of, for each mode and algorithm."""
-        rows = record["rows"]
+        """What a round is made of, for each mode and algorithm, and for one process alone."""
+        rows, beside = record["rows"], alone(record)
         spoken = "; ".join(f"{name(key(row))}: {units.seconds(row['seconds_per_round'])}" for row in rows)
         predicted = bool(predictions(rows))
         caption = "Seconds a round, mean over the ranks and rounds, measured, as are the figures at the right. "
         caption += "The thin line spans the quartiles over the turns."
+        caption += " Below is what one process does alone; where there is an arrow, the bar goes on." if beside else ""
         caption += " The diamond is what the cost model predicted." if predicted else ""
         return [
             Picture(
@@ -68,8 +72,8 @@ class Compare(Rounds):
                 "Where a round's time goes",
                 caption,
                 f"Stacked bars of compute, wait, wire, update and input: {spoken}",
-                lambda figure, narrow: _costs(figure, rows, narrow),
-                (110 + 44 * len(rows), 130 + 52 * len(rows)),
+                lambda figure, narrow: _costs(figure, [*rows, *beside], narrow),
+                (110 + 44 * (len(rows) + len(beside)), 130 + 52 * (len(rows) + len(beside))),
                 label(record, predicted),
             )
         ]
@@ -90,8 +94,13 @@ def _costs(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
             axes.plot(guess, place, **_DIAMOND)
         axes.text(1.02, place, units.seconds(row["seconds_per_round"]), transform=axes.get_yaxis_transform(), va="center")
         ends.append(max(filter(None, (row["seconds_per_round"], high, guess)), default=0.0))
-    top = max(ends) or 1.0
-    listed(axes, [name(key(row)).replace(", ", "\n") for row in rows], labelcolor=LIGHT["text"])
+    several = [end for end, row in zip(ends, rows, strict=True) if row.get("mode")]
+    top = min(max(ends), MOST * max(several)) or max(ends) or 1.0
+    for place, row in zip(places, rows, strict=True):
+        if row["seconds_per_round"] > top * 1.04:
+            axes.plot(top, place, **_ARROW)
+    words = [(name(key(row)) if row.get("mode") else called(row)) for row in rows]
+    listed(axes, [two.replace(", ", "\n").replace(" with ", "\n") for two in words], labelcolor=LIGHT["text"])
     axes.set_xlim(0, top * 1.04)
     timed(axes.xaxis, top, "a round")
     predicted = any(row.get("predicted_seconds_per_round") for row in rows)

@@ -8,7 +8,8 @@ from mpi_pgd.report.axes import Key, key, logarithmic, name, numbers_axis, parts
 from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import PARTS, Record
 from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
-from mpi_pgd.study.rounds import predictions
+from mpi_pgd.study.rounds import alone, predictions
+from mpi_pgd.study.worth import called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,16 +17,23 @@ if TYPE_CHECKING:
 
 
 _IDEAL: dict[str, Any] = {"color": LIGHT["muted"], "linestyle": ":", "linewidth": 1.4}
+_SERVED: dict[str, Any] = {"color": LIGHT["muted"], "linestyle": (0, (1, 3)), "linewidth": 1.4}
+_ALONE: dict[str, Any] = {"color": LIGHT["hatch"], "linewidth": 1.2}
+_THREADS: dict[str, Any] = {"color": LIGHT["text"], "linestyle": "-.", "linewidth": 1.2}
+SMOOTH = 16  # ranks up to which the line of m - 1 has a point each
 
 
 def scaling(record: Record) -> list[Picture]:
     """Speedup with the ideal line, what a round is made of at each number of workers, predicted against measured."""
-    rows = record["rows"]
+    rows, process = record["rows"], alone(record)
     both = predictions(rows)
     kinds, series = _distinct(row["scaling"] for row in rows), _distinct(map(key, rows))
     count, alt = len(kinds) * len(series), "Seconds a round at each number of ranks: "
     spoken = "; ".join(f"{row['scaling']}, {name(key(row))}, {row['ranks']}: {_times(row)}" for row in rows if row["ranks"] > 1)
-    caption = "Measured, and the ideal line, on which m ranks are m times as fast as one."
+    caption = (
+        "Measured (the bars span the quartiles of both rounds), and the ideal line, on which m ranks are m times as fast as one"
+    )
+    caption += "; with a server, which holds no rows, m \N{MINUS SIGN} 1 times." if any(map(_served, rows)) else "."
     caption += " Weak scaling has more rows with more ranks, and its speedup is per row." if "weak" in kinds else ""
     caption += " Dashed: predicted by the cost model." if both else ""
     return [
@@ -34,7 +42,7 @@ def scaling(record: Record) -> list[Picture]:
             "Speedup over one rank",
             caption,
             f"Speedup against ranks. {spoken[:600]}",
-            lambda figure, narrow: _speedups(figure, rows, kinds, narrow),
+            lambda figure, narrow: _speedups(figure, rows, process, kinds, narrow),
             (380, 90 + 280 * len(kinds)),
             label(record, bool(both)),
         ),
@@ -59,23 +67,41 @@ def _times(row: Record) -> str:
     return "no speedup known" if row.get("speedup") is None else f"{row['speedup']:.2f} times"
 
 
-def _speedups(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], narrow: bool) -> None:
+def _served(row: Record) -> bool:
+    return bool(row["workers"] < row["ranks"])
+
+
+def _level(process: Sequence[Record]) -> dict[str, tuple[float, dict[str, Any]]]:
+    """What one process is worth: the heights of the lines across, and their looks, by name."""
+    first = process[0]["seconds_per_round"] if process else 1.0
+    found = [(one, first / one["seconds_per_round"]) for one in process if one["seconds_per_round"]]
+    return {called(one): (height, _THREADS if one["threads"] > 1 else _ALONE) for one, height in found}
+
+
+def _speedups(figure: "Figure", rows: Sequence[Record], process: Sequence[Record], kinds: Sequence[str], narrow: bool) -> None:
     from matplotlib.lines import Line2D
 
-    most = max(row["ranks"] for row in rows)
+    most, levels, served = max(row["ranks"] for row in rows), _level(process), any(map(_served, rows))
     for axes, kind in zip(panels(figure, len(kinds), narrow), kinds, strict=True):
         mine = [row for row in rows if row["scaling"] == kind]
         every = [row["ranks"] for row in mine]
         axes.plot([min(every), most], [min(every), most], **_IDEAL)
+        if served:
+            places = sorted({rank for rank in (*range(SMOOTH), *every) if min(every) <= rank <= most})
+            axes.plot(places, [max(1, rank - 1) for rank in places], **_SERVED)
+        for height, look in levels.values():
+            axes.axhline(height, **look)
         heights = [_speedup_line(axes, mine, which) for which in _distinct(map(key, mine))]
         axes.set_title(f"{kind} scaling")
         axes.set_ylabel("speedup")
         numbers_axis(axes, [*every, most], "ranks")
         if most > 16:
-            logarithmic(axes, "y", [1, most, *(height for line in heights for height in line)], "{:g}".format, 7, 2)
+            spanned = [height for line in heights for height in line] + [height for height, _ in levels.values()]
+            logarithmic(axes, "y", [1, most, *spanned], "{:g}".format, 7, 2)
         else:
             axes.set_ylim(0, None)
-    looks = {name(which): style(which) for which in _distinct(map(key, rows))} | {"ideal": _IDEAL}
+    looks = {name(which): style(which) for which in _distinct(map(key, rows))} | {"ideal, m": _IDEAL}
+    looks |= ({"ideal, m \N{MINUS SIGN} 1": _SERVED} if served else {}) | {name: look for name, (_, look) in levels.items()}
     looks |= {"predicted": {"color": LIGHT["text"], "linestyle": "--", "linewidth": 1.2}} if predictions(rows) else {}
     legend(figure, [(Line2D([], [], **look), label) for label, look in looks.items()], narrow)
 
@@ -89,6 +115,9 @@ def _speedup_line(axes: "Axes", rows: Sequence[Record], which: Key) -> list[floa
         axes.plot(*zip(*guesses, strict=True), **style(which, "--") | {"marker": "", "linewidth": 1.2})
     if points:
         axes.plot(*zip(*points, strict=True), **style(which))
+    spans = [(row["ranks"], row["speedup_low"], row["speedup_high"]) for row in mine if row.get("speedup_low") is not None]
+    if spans:
+        axes.vlines(*zip(*spans, strict=True), color=style(which)["color"], linewidth=1.2)
     return [height for _, height in [*points, *guesses] if height]
 
 
