@@ -29,7 +29,10 @@ def certificate(record: Record) -> str | None:
         return _solved(record.get("diagnosis") or {})
     if kind == "gradient norm" or relative is None:
         fell = f"none but the gradient's norm, which fell by {digits:.1f} powers of ten"
-        return fell if digits else "none: the gradient's norm is no smaller than at the start"
+        elsewhere = (
+            "" if found.get("convex", True) else "; the loss is not convex, as far as is known: another optimum may be better"
+        )
+        return f"{fell}{elsewhere}" if digits else "none: the gradient's norm is no smaller than at the start"
     near = f"the objective is within {above(max(relative, LEAST))} of the optimum, relative to all it can fall by"
     return f"{near} ({kind})"
 

@@ -96,6 +96,7 @@ def _record(course: Course) -> dict[str, Any]:
             "kind": str(driver.certificate.kind),
             "gap": _finite(driver.certificate.gap),
             "relative": _finite(relative),
+            "convex": driver.of.loss.convex,
         },
         "separation": descent.separation,
         "diagnosis": _diagnosis(course),

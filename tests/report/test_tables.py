@@ -50,7 +50,9 @@ def test_the_certificate_is_said_as_what_it_is() -> None:
     assert "within 1e-16 of the optimum" in said(relative=0.0)
     assert ["within 1e-12 " in said(relative=value) for value in (1e-12, 9.2e-13, 1.01e-12)] == [True, True, False]
     norm = "none but the gradient's norm, which fell by 8.2 powers of ten"
-    assert said(kind="gradient norm") == said(relative=None) == norm
+    assert said(kind="gradient norm") == said(relative=None) == said(kind="gradient norm", convex=True) == norm
+    elsewhere = "; the loss is not convex, as far as is known: another optimum may be better"
+    assert said(kind="gradient norm", convex=False) == norm + elsewhere
 
 
 def test_the_solver_is_named_with_the_reason_if_it_was_chosen() -> None:
