@@ -21,7 +21,7 @@ def parser() -> "Parser":
 
     made = Parser(
         "mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]",
-        "Fit a linear model by parallel gradient descent. The weights have the same bits for any number of ranks, in every mode.",
+        "Fit a linear model in parallel. The weights have the same bits for any number of ranks, in every mode.",
     )
     made.add_settings(config.OPTIONS)
     made.add_argument("--version", action="store_true", help="print the version", default=None)

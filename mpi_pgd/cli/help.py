@@ -7,16 +7,16 @@ PAGE = """\
 usage: mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]
        [mpirun -n N] python -m mpi_pgd COMMAND [options]
 
-Fit a linear model to rows in HDF5 files by parallel gradient descent, to the
-same bits for any number of ranks, in every mode. DATA: files or globs, one
-long table; without any, the diamonds that come with the program.
+Fit a linear model to rows in HDF5 files, in parallel, to the same bits for
+any number of ranks, in every mode. DATA: files or globs, one long table;
+without any, the diamonds that come with the program.
 
 commands; each has a page of its own, help COMMAND:
 {commands}
 
 settings of fit that are needed most; help fit has all:
   --mode NAME            {modes}
-  --solver NAME, --l2 X  nesterov (default), gd or momentum; a ridge penalty
+  --loss NAME, --l2 X    squared (default), logistic, ...; a ridge penalty
   --x NAME, --y NAME     data sets with the features and the targets (X, y)
   --out DIR              keep the coefficients and the run's record
   --checkpoint FILE      keep the state, too; --resume FILE goes on from it
