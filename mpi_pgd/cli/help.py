@@ -22,8 +22,8 @@ settings of fit that are needed most; help fit has all:
   --checkpoint FILE      keep the state, too; --resume FILE goes on from it
   --config FILE.toml     settings by these names
 
-exit codes: 0 the fit ended, 2 the input can't be used, 4 diverged,
-            75 stopped before its end, 1 a bug
+exit codes: 0 the fit ended, 2 the input can't be used, 4 diverged or no finite
+            optimum, 75 stopped before its end, 1 a bug
 """
 
 
