@@ -4,11 +4,12 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mpi_pgd.drivers import precise
+from mpi_pgd.drivers.best import Best, Figures, decrement
 from mpi_pgd.drivers.certificate import Certificate, Certifier, Evidence, Kind
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
@@ -25,8 +26,6 @@ from mpi_pgd.solvers.diagnosis import Diagnosis
 from mpi_pgd.solvers.evaluation import Evaluation
 
 GROWN = 1e8  # times what the first step was to gain: no descent that will still converge rises so far
-IDLE = 10  # rounds in which the gradient's norm has not fallen to
-FALLEN = 0.9  # of its smallest
 
 
 class Status(StrEnum):
@@ -39,16 +38,6 @@ class Status(StrEnum):
     SIGNAL = "stopped by signal"
     DIVERGED = "diverged"
     SEPARABLE = "no finite optimum"  # found by a look at the rows after the last round
-
-
-class Figures(NamedTuple):
-    """What a round found of the weights at which it was made."""
-
-    objective: float = math.inf
-    gradient_norm: float = math.inf
-    loss: float = math.inf  # the mean of it
-    rounding: float = 0.0  # of the gradient
-    decrement: float = math.nan  # Newton's, squared; nan if it is not known
 
 
 Watch = Callable[[int, float, float], None]  # the round, the objective, the gradient's norm
@@ -88,7 +77,7 @@ class FitDriver:
         self.state = solver.init(begin, objective.curvature())
         self.gradient = np.empty(objective.size)
         self._rooms = [_room(task) for task in self.tasks]
-        self.best = np.zeros(self.tasks[0].width)
+        self.best = Best(self.tasks[0].width)
         self._least = np.empty(objective.size)
         self.history = history
         self.status: Status | None = None  # why it ended
@@ -96,26 +85,24 @@ class FitDriver:
         self.drawn: list[int] = []  # the rounds here, whose lines in the history are of a batch alone
         self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a mean
         self.step = self.rounding = 0.0  # of the last update, and of the gradient
-        self._lowest = Figures()
-        self._smallest, self._fell = math.inf, 0.0  # of the gradient's norms; the round when it fell last
 
     def dump(self) -> Vector:
         """The state between two calls, but for the history: float64, of one length. What was judged last will be judged again."""
-        mine = [self.step, self._smallest, self._fell]
-        return np.concatenate([*map(dump, self._parts()), self.best, mine])
+        mine = [self.step, self.best.smallest, self.best.fell]
+        return np.concatenate([*map(dump, self._parts()), self.best.point, mine])
 
     def _parts(self) -> tuple[Any, Evidence, Motion, Figures]:
-        return self.state, self.evidence, self.motion, self._lowest
+        return self.state, self.evidence, self.motion, self.best.figures
 
     def load(self, vector: Vector, rounds: int) -> None:
         """Go on from what ``dump`` gave after so many ``rounds``; the history must have a line for each. Refuses all else."""
-        sizes = [*(len(dump(part)) for part in self._parts()), len(self.best)]
+        sizes = [*(len(dump(part)) for part in self._parts()), len(self.best.point)]
         *found, best, mine = np.split(vector, np.cumsum(sizes))
-        self.state, self.evidence, self.motion, self._lowest = map(load, found, self._parts())
+        self.state, self.evidence, self.motion, self.best.figures = map(load, found, self._parts())
         if not self.state.steps.sound:
             raise InputError("the checkpoint is damaged, its state has no curvature to go on with: take an older copy")
-        self.best[:] = best
-        self.step, self._smallest, self._fell = mine.tolist()
+        self.best.point[:] = best
+        self.step, self.best.smallest, self.best.fell = mine.tolist()
         self.rounds = rounds
 
     def open(self, query: Query) -> None:
@@ -162,10 +149,10 @@ class FitDriver:
     def _end(self, query: Query) -> None:
         """Stop at the weights that were judged; at the best ones if the fit ran away, or these are a trial's or of chance."""
         chance = self.state.steps.recovers or Ask.BATCH in self.asks
-        trial = chance and self.objective > self._lowest.objective and self.status != Status.CONVERGED
+        trial = chance and self.objective > self.best.figures.objective and self.status != Status.CONVERGED
         if self.status == Status.DIVERGED or trial:
-            query.point[: len(self.best)] = self.best
-            self._report(self._lowest)
+            query.point[: len(self.best.point)] = self.best.point
+            self._report(self.best.figures)
         query.stop = True
 
     def _report(self, found: Figures) -> None:
@@ -201,25 +188,15 @@ class FitDriver:
         if self.of.loss.convex and task.units is None:
             self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, self.state.point[: self.of.size])
         whole = hessian if self.state.ask == Ask.HESSIAN and not self.refines else None
-        found = Figures(value, norm, loss, self.of.rounding(point, loss), _decrement(whole, self.gradient))
+        found = Figures(value, norm, loss, self.of.rounding(point, loss), decrement(whole, self.gradient))
         self._report(found)
         if task.units is None:
-            self._compare(found, point)
+            self.best.note(found, point, self.rounds, self._tells(value))
         self.watch(self.rounds, value, norm)
         gradient, low = self.gradient, None
         if self.state.ask == Ask.PRECISE:
             gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
         return Evaluation(smooth, gradient, self.rounding, hessian, low, self.of.penalty.nonsmooth)
-
-    def _compare(self, found: Figures, point: Vector) -> None:
-        """Note whether what was found at ``point`` is the best so far."""
-        if found.objective < self._lowest.objective:
-            self._lowest = found
-            self.best[:] = point[: len(self.best)]
-        if self._tells(found.objective):
-            if found.gradient_norm <= FALLEN * self._smallest:
-                self._fell = self.rounds
-            self._smallest = min(found.gradient_norm, self._smallest)
 
     @property
     def restless(self) -> bool:
@@ -279,14 +256,11 @@ class FitDriver:
             small = small or self.certificate.gap <= self.tol * self.fallen
         if self.state.finished if self.refines else small and self._tells(value):
             return Status.CONVERGED
-        idle = self.tol and not self.refines and self.rounds - self._fell >= IDLE
-        if idle and self._smallest <= self._lowest.rounding:  # that of a trial too far off may be as large as it is far
-            return Status.PRECISION
-        return None
+        return Status.PRECISION if self.tol and not self.refines and self.best.idle(self.rounds) else None
 
     def _tells(self, value: float) -> bool:
         """Whether a small gradient means that an optimum is near: far off a loss that is not convex may level off, too."""
-        return self.of.loss.convex or value <= self._lowest.objective
+        return self.of.loss.convex or value <= self.best.figures.objective
 
     def _rose(self, value: float) -> bool:
         """Beyond all that a descent can come back from; a difference, as objectives may be negative."""
@@ -305,14 +279,3 @@ def _room(task: Task) -> tuple[Vector, Mapping[str, Vector]]:
     """For a task's sums over all rows, and its parts."""
     sums = np.empty(task.layout.width)
     return sums, task.layout.split(sums)
-
-
-def _decrement(hessian: Vector | None, gradient: Vector) -> float:
-    """g'H^-1 g, Newton's decrement squared; nan where H is not known, or not positive definite, as far as can be told."""
-    if hessian is None:
-        return math.nan
-    try:
-        squared = float(gradient @ np.linalg.solve(hessian, gradient))
-    except np.linalg.LinAlgError:
-        return math.nan
-    return squared if squared > 0 else math.nan

@@ -6,8 +6,9 @@ from time import perf_counter
 import numpy as np
 import pytest
 
+from mpi_pgd.drivers.best import FALLEN, IDLE
 from mpi_pgd.drivers.certificate import Kind
-from mpi_pgd.drivers.fit import FALLEN, IDLE, FitDriver, Status
+from mpi_pgd.drivers.fit import FitDriver, Status
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
 from mpi_pgd.engine.partial import Partial
