@@ -8,14 +8,14 @@ import mpi4py
 import pytest
 
 from tests.beside import Alone, Beside, there
-from tests.inside import Inside, Outside, chosen, inside, sizes
+from tests.inside import Inside, Outside, inside, places
 from tests.launch import NAMES, Library, libraries, required
 
 mpi4py.rc.initialize = inside()  # elsewhere, modules that import mpi4py.MPI may be tested, too
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "ranks(*sizes, libraries=[]): what a test which takes `comm` runs on")
+    config.addinivalue_line("markers", "ranks(*sizes, others=(), libraries=[]): what a test which takes `comm` runs on")
     config.addinivalue_line(
         "markers", "beside(name): a test that mostly waits: it runs in a pytest of this name, beside the others"
     )
@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "library" in metafunc.fixturenames:
         metafunc.parametrize("library", names, indirect=True, scope="session")
     if "comm" in metafunc.fixturenames:
-        cases = [(name, ranks) for name in chosen(metafunc, names) for ranks in sizes(metafunc)]
+        cases = places(metafunc, names)
         metafunc.parametrize("comm", cases, ids=[f"{name}-{ranks}" for name, ranks in cases], indirect=True)
 
 

@@ -18,6 +18,7 @@ from tests.launch import Library, Result, Running, launch, libraries, named
 
 WORLD = 7  # ranks of the mpirun
 SIZES = (1, 2, 3, 5)  # ranks of a test that does not say: odd ones give uneven shards, five are more than there are cores
+OTHERS = (3,)  # of such a test with all libraries but the first: numbers know nothing of the library
 ALONE = 10  # seconds that a rank which has failed waits for the others, who may wait for it in a collective
 
 
@@ -26,17 +27,17 @@ def inside() -> bool:
     return any(name in os.environ for name in RANK_VARIABLES)
 
 
-def sizes(metafunc: pytest.Metafunc) -> Sequence[int]:
-    """The numbers of ranks that a test runs on: ``@pytest.mark.ranks(1, 7)``."""
-    marker = metafunc.definition.get_closest_marker("ranks")
-    return marker.args if marker else SIZES
+def places(metafunc: pytest.Metafunc, names: Sequence[str]) -> list[tuple[str, int]]:
+    """The libraries with which a test runs, and on how many ranks: ``@pytest.mark.ranks(1, 7)``.
 
-
-def chosen(metafunc: pytest.Metafunc, names: Sequence[str]) -> Sequence[str]:
-    """Those of the libraries with which it runs: ``@pytest.mark.ranks(1, libraries=["mpich"])``, where others change nothing."""
+    With all but the first that is there it may be others, ``@pytest.mark.ranks(1, 7, others=(7,))``, or none, ``others=()``: where
+    the library changes nothing. ``@pytest.mark.ranks(1, libraries=["mpich"])`` is for what only one has.
+    """
     marker = metafunc.definition.get_closest_marker("ranks")
-    asked = marker.kwargs.get("libraries", names) if marker else names
-    return [name for name in names if name in asked]
+    kinds, more = (marker.args, marker.kwargs) if marker else (SIZES, {"others": OTHERS})
+    first = next((name for name in names if name in libraries()), names[0])
+    asked = {name: kinds if name == first else more.get("others", kinds) for name in more.get("libraries", names)}
+    return [(name, ranks) for name in names for ranks in asked.get(name, ())]
 
 
 def parallel(item: pytest.Item) -> bool:

@@ -36,7 +36,7 @@ def in_full(run: Run, count: int, ground: Ground, folder: Path, *libraries: str)
 
 
 def test_killed_ranks(ground: Ground, tmp_path: Path) -> None:
-    in_full(kills.run, 6, ground, tmp_path, "openmpi")
+    in_full(kills.run, 3, ground, tmp_path, "openmpi")
 
 
 @pytest.mark.skipif(unavailable() != "", reason=unavailable())
@@ -51,7 +51,7 @@ def test_a_storm(tmp_path: Path) -> None:
 
 
 def test_killed_jobs(ground: Ground, tmp_path: Path) -> None:
-    in_full(resumes.run, 4, ground, tmp_path, "mpich", "openmpi")
+    in_full(resumes.run, 2, ground, tmp_path, "mpich", "openmpi")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small disk needs root")

@@ -326,13 +326,12 @@ def refused(result: Result, words: tuple[str, ...]) -> None:
     assert result.seconds < QUICK, result
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("case", [pytest.param(name, marks=AS_ROOT if name in NOT_AS_ROOT else ()) for name in CASES])
 def test_mistake_is_answered_by_one_sentence(comm: Any, folder: Path, case: str, capfd: pytest.CaptureFixture[str]) -> None:
     build, words = CASES[case]
-    arguments = comm.bcast(build(folder) if comm.rank == 0 else None)
-    for mode in MODES:
-        commands.refused(comm, ["--mode", mode, *arguments], words, capfd)
+    mode = MODES[[*CASES].index(case) % 2]
+    commands.refused(comm, ["--mode", mode, *comm.bcast(build(folder) if comm.rank == 0 else None)], words, capfd)
 
 
 # Before the rows are looked at, while rank 0 looks, and while all read; what is said by one rank, and by several.
@@ -340,12 +339,12 @@ KINDS = ("no such file", "shards disagree", "NaN in X", "damaged", "too large", 
 
 
 @pytest.mark.parametrize("case", KINDS)
-def test_mistake_ends_the_job(library: Library, case: str, tmp_path: Path) -> None:
-    build, words = CASES[case]
-    refused(launch(library, 3, "--mode", in_turn(library, KINDS.index(case)), *build(tmp_path)), words)
+def test_mistake_ends_the_job(case: str, tmp_path: Path) -> None:
+    (build, words), turn = CASES[case], KINDS.index(case)
+    refused(launch(any_library(turn), 3, "--mode", MODES[turn // 2 % 2], *build(tmp_path)), words)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("solver", ["nesterov", "gd"])
 @pytest.mark.parametrize("mode", MODES)
 def test_step_too_large_ends_as_diverged(
@@ -380,7 +379,7 @@ def test_a_fit_that_diverged_ends_with_a_code_of_its_own(library: Library, tmp_p
     diverged(tmp_path / "run")
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("failure", ["NaN in X", "rounds 0", "too large"])
 def test_failed_run_leaves_an_earlier_one_as_it_was(
     comm: Any, folder: Path, failure: str, capfd: pytest.CaptureFixture[str]

@@ -19,7 +19,7 @@ from tests.chaos.fuzz import FAILED, KINDS, Base, fuzz
 from tests.launch import libraries
 from tests.report import samples
 
-SEED, CASES = 4, 24
+SEED, CASES = 4, 8
 
 
 @pytest.mark.beside("slurm")  # which leaves more time than the others

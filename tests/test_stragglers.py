@@ -20,7 +20,7 @@ def record(comm: Any, folder: Path, *words: object) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=(3,))
 @pytest.mark.parametrize("mode", ALGORITHMS)
 def test_the_parts_add_up_and_the_trace_agrees(comm: Any, folder: Path, mode: str, capfd: pytest.CaptureFixture[str]) -> None:
     found = record(comm, folder, "--mode", mode, "--trace")
@@ -39,7 +39,7 @@ def test_the_parts_add_up_and_the_trace_agrees(comm: Any, folder: Path, mode: st
     assert {event["args"]["round"] for event in events} == set(range(costs["rounds"]))
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_rounds_fill_their_time(comm: Any, folder: Path) -> None:
     # Between rounds there is next to nothing: what the clock does itself, and the moments before the rounds.
     costs = record(comm, folder, "--step", "0.1", "--delay", "exponential:0.02")
@@ -48,7 +48,7 @@ def test_rounds_fill_their_time(comm: Any, folder: Path) -> None:
     assert costs["seconds_per_round"] == pytest.approx(elapsed, rel=0.1)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_a_late_rank_is_named(comm: Any, folder: Path) -> None:
     plain = record(comm, folder / "plain")
     late = record(comm, folder / "late", "--delay", "2:30")
@@ -58,7 +58,7 @@ def test_a_late_rank_is_named(comm: Any, folder: Path) -> None:
     assert max(slowest) == slowest[2]
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_a_rank_that_fails_slow_is_slow_from_then_on(comm: Any, folder: Path) -> None:
     words = ("--mode", "peer-to-peer", "--fail-slow", "1@30", "--delay", "exponential:1e-9", "--trace")
     record(comm, folder, *words)
@@ -69,7 +69,7 @@ def test_a_rank_that_fails_slow_is_slow_from_then_on(comm: Any, folder: Path) ->
     assert after[0] > early[0] * 5, "the fastest late round is slower than the fastest early one"
 
 
-@pytest.mark.ranks(1)
+@pytest.mark.ranks(1, others=())
 def test_an_old_trace_does_not_stay_beside_a_new_run(comm: Any, folder: Path) -> None:
     record(comm, folder, "--trace")
     assert (folder / "trace.json").exists()
@@ -77,7 +77,7 @@ def test_an_old_trace_does_not_stay_beside_a_new_run(comm: Any, folder: Path) ->
     assert not (folder / "trace.json").exists()
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -95,7 +95,7 @@ def test_bad_input(comm: Any, words: list[str], told: str, capfd: pytest.Capture
     refused(comm, words, [told], capfd)
 
 
-@pytest.mark.ranks(1)
+@pytest.mark.ranks(1, others=())
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -221,7 +221,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_checkpoint_of_something_else_is_refused(
     comm: Any, folder: Path, case: str, exact: str, capfd: pytest.CaptureFixture[str]
@@ -269,7 +269,7 @@ NOT_THERE: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
 }
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 @pytest.mark.parametrize("case", NOT_THERE)
 def test_where_no_checkpoint_may_be_written(
     comm: Any, folder: Path, case: str, exact: str, capfd: pytest.CaptureFixture[str]

@@ -53,7 +53,7 @@ def made(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 @pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
 def test_printed_and_written(comm: MPI.Intracomm, folder: Path, mode: str, capfd: pytest.CaptureFixture[str]) -> None:
     if comm.rank == 0:
@@ -71,7 +71,7 @@ def test_printed_and_written(comm: MPI.Intracomm, folder: Path, mode: str, capfd
     refused(comm, ["mapreduce", folder / "mine.py:words", folder / "d.h5"], ["words gave str: expected a number"], capfd)
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_mistakes(comm: MPI.Intracomm, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     if comm.rank == 0:
         made(folder)

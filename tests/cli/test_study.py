@@ -96,7 +96,7 @@ def test_a_study_without_ranks_is_not_run_on_ranks() -> None:
         study.read([*PLAN], ["compare", "straggler"])
 
 
-@pytest.mark.ranks(1, 2)
+@pytest.mark.ranks(1, 2, others=())
 def test_a_plan_typed_after_study_is_refused(comm: Any) -> None:
     with pytest.raises(InputError, match="study was given plan: expected one of straggler"):
         study.main(comm, [*PLAN], 0.0)

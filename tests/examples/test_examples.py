@@ -40,7 +40,7 @@ def test_gradient_descent_has_the_bits_of_gd(comm: MPI.Intracomm, rows: Rows) ->
     assert np.abs(weights).min() > 0
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
 def test_quantiles_are_exact(comm: MPI.Intracomm, folder: Path, mode: str, share: float) -> None:
@@ -54,7 +54,7 @@ def test_quantiles_are_exact(comm: MPI.Intracomm, folder: Path, mode: str, share
     assert np.array_equal(found, np.sort(x, axis=0)[max(0, int(np.ceil(share * len(x))) - 1)])
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_a_gram_matrix(rows: Rows) -> None:
     found = rows.mapreduce(example("gram", "gram"))
     with h5py.File(DIAMONDS) as file:
@@ -70,7 +70,7 @@ def test_each_runs_by_itself(library: Library, name: str) -> None:
     assert result.stdout, result
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_a_neural_network_learns_the_digits(comm: MPI.Intracomm, folder: Path) -> None:
     pytest.importorskip("sklearn")
     if comm.rank == 0:

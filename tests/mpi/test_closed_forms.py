@@ -11,7 +11,7 @@ from mpi4py import MPI
 
 from mpi_pgd import Result, fit
 
-pytestmark = pytest.mark.ranks(1, 3)
+pytestmark = pytest.mark.ranks(1, 3, others=())
 
 ROWS, FEATURES, ROUNDS, STEP, MOMENTUM, L2 = 700, 5, 12, 0.3, 0.8, 0.3
 MODES = ("client-server", "peer-to-peer")

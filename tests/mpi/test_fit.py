@@ -2,7 +2,9 @@
 
 import itertools
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import h5py
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from mpi_pgd import InputError, fit
+from mpi_pgd import InputError, Result, fit
 from mpi_pgd.observers.heartbeat import WAITING
 from mpi_pgd.session import descend, job
 from mpi_pgd.session.job import Job
@@ -42,7 +44,7 @@ def exact(x: np.ndarray, y: np.ndarray, intercept: bool = True) -> np.ndarray:
     return np.linalg.lstsq(columns, y, rcond=None)[0]
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 def test_diamonds_agree_with_lstsq(comm: MPI.Intracomm, mode: str) -> None:
     with h5py.File(DIAMONDS) as file:
@@ -54,7 +56,7 @@ def test_diamonds_agree_with_lstsq(comm: MPI.Intracomm, mode: str) -> None:
     assert (len(repr(result).splitlines()), "the 10 largest of 23: carat -0.612054, x 1.16469" in repr(result)) == (13, True)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("intercept", [True, False])
@@ -83,7 +85,7 @@ def test_gd_is_the_lecture_to_the_letter(comm: MPI.Intracomm, folder: Path, mode
     assert result.record["objective"] == pytest.approx(np.sum((x @ w - y) ** 2) / 2 / ROWS, rel=1e-12)
 
 
-@pytest.mark.ranks(2, 5)
+@pytest.mark.ranks(2, 5, others=())
 def test_ridge_on_scaled_features(comm: MPI.Intracomm, folder: Path) -> None:
     x, y = problem()
     result = fit(written(comm, folder / "d.h5", x, y), l2=0.3, mode="peer-to-peer", comm=comm)
@@ -157,24 +159,34 @@ def stored_otherwise(comm: MPI.Intracomm, folder: Path, x: np.ndarray, y: np.nda
     return [str(folder / "m1.h5"), str(folder / "m2.mat")]
 
 
-LAYOUTS = (stored_chunked, stored_gzip, stored_lzf, stored_plugin, stored_big_endian, stored_shards, stored_virtual)
+PACKED = (stored_chunked, stored_gzip, stored_lzf, stored_plugin)
+LAYOUTS = (*PACKED, stored_big_endian, stored_shards, stored_virtual, stored_otherwise)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("stored", [*LAYOUTS, stored_otherwise])
-def test_same_bits_from_any_layout(comm: MPI.Intracomm, folder: Path, stored: Callable[..., list[str]], mode: str) -> None:
+@pytest.mark.parametrize("stored", LAYOUTS)
+def test_same_bits_from_any_layout(comm: MPI.Intracomm, folder: Path, stored: Callable[..., list[str]]) -> None:
+    """Who holds which rows, and with whom, differs by the mode: each has its turn."""
     x, y = problem()
-    expected = fit(stored_contiguous(comm, folder, x, y), rounds=20, mode="peer-to-peer", comm=MPI.COMM_SELF)
+    alone, mode = contiguous(), MODES[(comm.size // 2 + LAYOUTS.index(stored)) % 2]
     result = fit(stored(comm, folder, x, y), rounds=20, mode=mode, comm=comm)
-    assert result.record["weights_sha256"] == expected.record["weights_sha256"]
-    assert result.coef.tobytes() == expected.coef.tobytes()
+    assert result.record["weights_sha256"] == alone.record["weights_sha256"]
+    assert result.coef.tobytes() == alone.coef.tobytes()
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("kind", [np.float32, np.int8, np.int64, np.uint16])
-def test_same_bits_from_narrower_types(comm: MPI.Intracomm, folder: Path, kind: type, mode: str) -> None:
+@cache
+def contiguous() -> Result:
+    """Of one rank, which each of them is once."""
+    with TemporaryDirectory() as folder:
+        return fit(stored_contiguous(MPI.COMM_SELF, Path(folder), *problem())[0], rounds=20, comm=MPI.COMM_SELF)
+
+
+KINDS = (np.float32, np.int8, np.int64, np.uint16)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_bits_from_narrower_types(comm: MPI.Intracomm, folder: Path, kind: type) -> None:
     x, y = problem()
-    x = np.abs(x).astype(kind)
+    x, mode = np.abs(x).astype(kind), MODES[(comm.size // 2 + KINDS.index(kind)) % 2]
     wide = fit(written(comm, folder / "w.h5", x.astype(np.float64), y), rounds=20, mode=mode, comm=comm)
     narrow = fit(written(comm, folder / "n.h5", x, y), rounds=20, mode=mode, comm=comm)
     assert narrow.record["weights_sha256"] == wide.record["weights_sha256"]
@@ -202,7 +214,7 @@ def test_an_exact_fit_keeps_converging(comm: MPI.Intracomm, folder: Path, mode: 
     assert result.record["weights_sha256"] == alone.record["weights_sha256"]
 
 
-@pytest.mark.ranks(2, 5)
+@pytest.mark.ranks(2, 5, others=())
 @pytest.mark.parametrize("mode", MODES)
 def test_plain_sums_reach_the_same_optimum(comm: MPI.Intracomm, folder: Path, mode: str) -> None:
     x, y = problem()
@@ -210,7 +222,7 @@ def test_plain_sums_reach_the_same_optimum(comm: MPI.Intracomm, folder: Path, mo
     np.testing.assert_allclose(np.append(result.coef, result.intercept), exact(x, y), atol=1e-8)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 def test_constant_columns_and_targets(comm: MPI.Intracomm, folder: Path, mode: str) -> None:
     x, y = problem()
@@ -231,7 +243,7 @@ def test_time_runs_out(comm: MPI.Intracomm, folder: Path, mode: str) -> None:
     assert (result.status, result.record["rounds"]) == ("time exhausted", 0)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 def test_too_large_a_step_diverges_with_finite_weights(comm: MPI.Intracomm, folder: Path, mode: str) -> None:
     x, y = problem()
@@ -240,7 +252,7 @@ def test_too_large_a_step_diverges_with_finite_weights(comm: MPI.Intracomm, fold
     assert np.isfinite(result.coef).all()
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("size_x", "size_y"), [(1, 1e200), (1e300, 1), (1e-300, 1), (1e300, 1e300)])
 def test_values_that_overflow_are_refused(comm: MPI.Intracomm, folder: Path, mode: str, size_x: float, size_y: float) -> None:
@@ -249,7 +261,7 @@ def test_values_that_overflow_are_refused(comm: MPI.Intracomm, folder: Path, mod
         fit(written(comm, folder / "d.h5", x * size_x, y * size_y), mode=mode, comm=comm)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("sums", ["order-free", "plain"])
 @pytest.mark.parametrize(("size_x", "size_y"), [(1e155, 1), (1e-160, 1), (1, 1e130), (1e-180, 1e-50)])
@@ -266,7 +278,7 @@ def test_squares_that_overflow_cost_nothing(
     np.testing.assert_allclose(np.append(result.coef, result.intercept) / size_y, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("ratio", [2.0, 3.0, 5.0])
 def test_well_conditioned_columns_converge(comm: MPI.Intracomm, folder: Path, mode: str, ratio: float) -> None:
@@ -285,7 +297,7 @@ def test_well_conditioned_columns_converge(comm: MPI.Intracomm, folder: Path, mo
     assert result.history["step"][-1] == result.record["step"]
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("mean", "tol", "atol"), [(1e5, 1e-6, 1e-5), (1e12, 1e-12, 1e-3)])
 def test_the_tolerance_is_relative_to_the_signal(
@@ -298,7 +310,7 @@ def test_the_tolerance_is_relative_to_the_signal(
     np.testing.assert_allclose(np.append(result.coef, result.intercept - mean), expected, rtol=0, atol=atol)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("l2", [1e4, 1e9])
 def test_a_large_penalty_leaves_the_intercept_alone(comm: MPI.Intracomm, folder: Path, mode: str, l2: float) -> None:
@@ -311,7 +323,7 @@ def test_a_large_penalty_leaves_the_intercept_alone(comm: MPI.Intracomm, folder:
     assert result.intercept == pytest.approx(y.mean() - x.mean(axis=0) @ weights, rel=1e-12)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("sums", ["order-free", "plain"])
 @pytest.mark.parametrize(("away", "digits"), [(1e6, 8), (1e9, 5)])
@@ -330,7 +342,7 @@ def test_a_fit_ends_where_rounding_begins(
     assert error < 10 ** -result.record["digits"]
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("sums", ["order-free", "plain"])
 @pytest.mark.parametrize("standardize", [True, False])
@@ -388,7 +400,7 @@ def no_file(comm: MPI.Intracomm, monkeypatch: pytest.MonkeyPatch, folder: Path) 
     return "d.h5"
 
 
-@pytest.mark.ranks(2, 3, 5)
+@pytest.mark.ranks(2, 3, 5, others=(3,))
 @pytest.mark.parametrize("trouble", [no_memory, no_file])
 def test_blocks_that_can_not_be_moved_stay(
     comm: MPI.Intracomm,

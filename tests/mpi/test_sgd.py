@@ -66,7 +66,7 @@ def batch(step: int) -> np.ndarray:
     return rows[rows < ROWS]
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_it_is_the_algorithm_to_the_letter(comm: MPI.Intracomm, data: str) -> None:
     """Of logistic regression with weights, an offset and l2; it ends in an epoch, where all rows judge the last weights."""
     of, l2, first = numbers(), 0.1, 0.25
@@ -110,7 +110,7 @@ def told(result: Any) -> tuple[Any, ...]:
     return result.record["weights_sha256"], result.record["objective"], result.history["objective"], result.history["gradient_norm"]
 
 
-@pytest.mark.ranks(2, 3, 5)
+@pytest.mark.ranks(2, 3, 5, others=(5,))
 @pytest.mark.parametrize("options", LAW, ids=str)
 def test_one_fingerprint(comm: MPI.Intracomm, data: str, options: dict[str, Any]) -> None:
     if "model" in options:
@@ -121,13 +121,13 @@ def test_one_fingerprint(comm: MPI.Intracomm, data: str, options: dict[str, Any]
     assert alone.record["objective"] < 0.95 * alone.history["objective"][0]
 
 
-@pytest.mark.ranks(5)
+@pytest.mark.ranks(5, others=())
 def test_replicas_give_the_same(comm: MPI.Intracomm, data: str) -> None:
     late = {"mode": MODES[0], "replicas": 2, "delay": "exponential:0.001"}
     assert told(sgd(data, comm, **late)) == told(sgd(data, MPI.COMM_SELF))
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 @pytest.mark.parametrize(("stop", "mode"), [(7, 0), (11, 1), (12, 0)])  # in an epoch, at its end, and at the next one's start
 def test_a_fit_goes_on_to_the_same_bits(comm: MPI.Intracomm, data: str, stop: int, mode: int) -> None:
     options = {"y": "yes", "loss": "logistic", "schedule": "inverse", "weights": "weight"}
@@ -140,7 +140,7 @@ def test_a_fit_goes_on_to_the_same_bits(comm: MPI.Intracomm, data: str, stop: in
     assert told(fit(resume=path, rounds=26, mode=MODES[1 - mode], comm=comm)) == told(whole)
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_a_batch_of_all_rows_is_gradient_descent(comm: MPI.Intracomm, data: str) -> None:
     options = {"y": "yes", "loss": "logistic", "step": 0.5, "weights": "weight"}
     one = sgd(data, comm, batch=10 * ROWS, **options)

@@ -10,7 +10,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.recovery.deadline import Deadline
 from mpi_pgd.system import scheduler
 
-pytestmark = pytest.mark.ranks(1, 3)
+pytestmark = pytest.mark.ranks(1, 3, others=(3,))
 SOON = 5.0  # seconds that a test may take
 
 

@@ -44,7 +44,7 @@ def test_the_files(tmp_path: Path) -> None:
     assert set(contents(folder)) == names | {"compare.json", "doctor.json", html.MANIFEST}
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_what_real_runs_and_studies_leave(comm: Any, folder: Path) -> None:
     """The samples of the other tests are made up; these are not."""
     study = ("--rounds", 3, "--repeats", 1, "--out", folder)

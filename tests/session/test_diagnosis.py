@@ -16,7 +16,7 @@ Y = X @ [1.0, 2.0, 3.0, 4.0] + DRAW.normal(size=500)
 NEARLY = X[:, 1] + 1e-9 * DRAW.normal(size=500)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_collinear_columns_are_told(comm: MPI.Intracomm, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     if comm.rank == 0:
         for name, more in (("sound", X[:, 0] * X[:, 1]), ("twin", X[:, 1] * 2), ("near", NEARLY)):

@@ -100,7 +100,7 @@ def test_extremes_may_be_infinite_and_zero_has_no_sign(comm: MPI.Intracomm, data
         assert np.copysign(1.0, found[2]) == 1.0
 
 
-@pytest.mark.ranks(2, 3)
+@pytest.mark.ranks(2, 3, others=(3,))
 @pytest.mark.parametrize("mode", MODES)
 def test_the_first_ranks_broadcast_counts(comm: MPI.Intracomm, data: str, mode: str) -> None:
     with Rows(data, comm=comm, mode=mode) as rows:
@@ -111,7 +111,7 @@ def test_the_first_ranks_broadcast_counts(comm: MPI.Intracomm, data: str, mode: 
             assert found[1:] == (turn, 0.5, turn)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 @pytest.mark.parametrize("mode", MODES)
 def test_sums_do_not_depend_on_what_was_asked_before(comm: MPI.Intracomm, data: str, mode: str) -> None:
     def both(scale: float, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -123,7 +123,7 @@ def test_sums_do_not_depend_on_what_was_asked_before(comm: MPI.Intracomm, data: 
         assert rows.mapreduce(both, broadcast=1e-200) == alone
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_results_too_many_to_be_kept_are_computed_again(comm: MPI.Intracomm, data: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
@@ -140,7 +140,7 @@ def test_results_too_many_to_be_kept_are_computed_again(comm: MPI.Intracomm, dat
     assert len(calls) == max(mine, 2 * mine - 2)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 @pytest.mark.parametrize("kind", [np.float32, np.int8])
 def test_stored_rows_of_another_type(comm: MPI.Intracomm, folder: Path, kind: Any) -> None:
     """They are widened one by one in one room: what is collected is not what lies there later."""
@@ -153,7 +153,7 @@ def test_stored_rows_of_another_type(comm: MPI.Intracomm, folder: Path, kind: An
     assert np.array_equal(np.concatenate(found), rows.astype(np.float64))
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_several_targets_lie_as_they_are_stored(comm: MPI.Intracomm, folder: Path) -> None:
     targets = np.arange(3.0 * ROWS).reshape(ROWS, 3)
     if comm.rank == 0:
@@ -179,7 +179,7 @@ def refused(comm: MPI.Intracomm, words: str, data: str, map: Any, *args: Any, **
     assert len(set(comm.allgather(str(raised.value)))) == 1
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("map", "reduce", "words"),
@@ -203,7 +203,7 @@ def test_mistakes_are_one_sentence(comm: MPI.Intracomm, data: str, mode: str, ma
     refused(comm, words, data, map, reduce, mode=mode)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_other_mistakes(comm: MPI.Intracomm, data: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(comm, "mapreduce has no option solver: expected one of x, y, mode, algorithm", data, len, solver="gd")
     refused(comm, "broadcast was given str: expected a number", data, len, broadcast="w")
@@ -216,7 +216,7 @@ def test_other_mistakes(comm: MPI.Intracomm, data: str, monkeypatch: pytest.Monk
         assert rows.mapreduce(lambda x, y: len(y)) == ROWS
 
 
-@pytest.mark.ranks(2, 3)
+@pytest.mark.ranks(2, 3, others=(3,))
 def test_ranks_that_ask_for_different_things(comm: MPI.Intracomm, data: str) -> None:
     last = comm.rank == comm.size - 1
     words = f"sum, no broadcast on rank 0, and for <lambda> of {__name__}, max, no broadcast on rank {comm.size - 1}: expected"

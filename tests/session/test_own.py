@@ -93,7 +93,7 @@ def test_the_same_bits_everywhere(comm: MPI.Intracomm, data: Path, solver: str) 
     assert (here[0].feature_names, here[0].intercept, here[0].r2) == ((), 0.0, None)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 @pytest.mark.parametrize("mode", MODES)
 def test_least_squares_written_so_have_the_bits_of_gd(comm: MPI.Intracomm, data: Path, mode: str) -> None:
     options = {"solver": "gd", "step": 0.2, "rounds": 9, "tol": 0.0, "l2": 0.1, "mode": mode}
@@ -103,7 +103,7 @@ def test_least_squares_written_so_have_the_bits_of_gd(comm: MPI.Intracomm, data:
     np.testing.assert_allclose(mine.history["objective"], theirs.history["objective"], rtol=1e-14)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 @pytest.mark.parametrize("mode", MODES)
 def test_the_minimum_with_l2_on_all_weights(comm: MPI.Intracomm, data: Path, mode: str) -> None:
     with h5py.File(data / "d.h5") as file:
@@ -116,7 +116,7 @@ def test_the_minimum_with_l2_on_all_weights(comm: MPI.Intracomm, data: Path, mod
     assert result.record["objective"] == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 def test_weights_in_their_shapes(comm: MPI.Intracomm, data: Path, mode: str) -> None:
     """And what is reported is of these."""
@@ -139,14 +139,14 @@ def test_weights_in_their_shapes(comm: MPI.Intracomm, data: Path, mode: str) -> 
         shaped(result.coef[1:], like)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_a_start_by_chance_is_the_same_on_all_ranks(comm: MPI.Intracomm, data: Path) -> None:
     first, second = (trained(comm, data, "chance", rounds=1, mode="peer-to-peer").coef for _ in range(2))
     assert len(set(comm.allgather(first.tobytes()))) == 1
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 @pytest.mark.parametrize("solver", ["nesterov", "lbfgs"])
 def test_resumed_to_the_same_bits(comm: MPI.Intracomm, data: Path, solver: str) -> None:
     whole = trained(comm, data, "curved", solver=solver)
@@ -155,7 +155,7 @@ def test_resumed_to_the_same_bits(comm: MPI.Intracomm, data: Path, solver: str) 
     assert np.array_equal(fit(resume=data / "c.ckpt", rounds=12, comm=comm).coef, whole.coef)
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_mistakes(comm: MPI.Intracomm, data: Path, capfd: pytest.CaptureFixture[str]) -> None:
     mine = data / "mine.py"
     for words, told in (
@@ -177,7 +177,7 @@ def test_no_start(weights: Any) -> None:
         begun(weights)
 
 
-@pytest.mark.ranks(1, 2, 3, 5)
+@pytest.mark.ranks(1, 2, 3, 5, others=())
 def test_a_loss_of_ones_own_gives_the_same_bits_everywhere(comm: MPI.Intracomm, data: Path) -> None:
     """And the minimum: where the gradient of the mean loss, made here from its definition, is nothing."""
     text = f"{data / 'mine.py'}:logcosh"
@@ -190,7 +190,7 @@ def test_a_loss_of_ones_own_gives_the_same_bits_everywhere(comm: MPI.Intracomm, 
     assert np.abs(np.append(x.T @ slopes, slopes.sum())).max() <= 1e-9 * ROWS
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_a_loss_that_is_none_is_one_sentence(comm: MPI.Intracomm, data: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for name, told in (("narrow", "gave losses of shape (63,)"), ("none", "has no function none")):
         refused(comm, [data / "d.h5", "--loss", f"{data / 'mine.py'}:{name}"], [told], capfd)

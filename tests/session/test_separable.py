@@ -103,7 +103,7 @@ def fitted(comm: MPI.Intracomm, data: Data, name: str, alone: bool = False, **op
     return fit(path, comm=MPI.COMM_SELF if alone else comm, **given)
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 @pytest.mark.parametrize("name", CASES)
 def test_every_solver_tells(comm: MPI.Intracomm, data: Data, name: str) -> None:
     expected = CASES[name][3]
@@ -125,13 +125,13 @@ def test_whoever_looks_sees_the_same(comm: MPI.Intracomm, data: Data, name: str)
     assert (alone.status == "converged") == (name == "near")
 
 
-@pytest.mark.ranks(3, 5)
+@pytest.mark.ranks(3, 5, others=(5,))
 def test_replicas_see_the_same(comm: MPI.Intracomm, data: Data) -> None:
     said = fitted(comm, data, "quasi", mode="client-server", replicas=2, solver="nesterov").record["separation"]
     assert said == fitted(comm, data, "quasi", alone=True, mode="peer-to-peer", solver="nesterov").record["separation"] != ""
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
 def test_a_resume_tells_the_same(comm: MPI.Intracomm, data: Data, folder: Path, solver: str) -> None:
     whole = fitted(comm, data, "combined", solver=solver)
@@ -142,7 +142,7 @@ def test_a_resume_tells_the_same(comm: MPI.Intracomm, data: Data, folder: Path, 
     assert again.record["weights_sha256"] == whole.record["weights_sha256"]
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_a_penalty_ends_it_where_it_acts(comm: MPI.Intracomm, data: Data) -> None:
     assert fitted(comm, data, "quasi", l2=1e-3).status == "converged"
     freed = fitted(comm, data, "quasi", l2=1e-3, penalty_factors="f")
@@ -150,7 +150,7 @@ def test_a_penalty_ends_it_where_it_acts(comm: MPI.Intracomm, data: Data) -> Non
     assert fitted(comm, data, "complete", l2=1e-3, penalty_factors="f").status == "converged"
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_who_asks_for_all_rounds_gets_them_and_is_told(comm: MPI.Intracomm, data: Data) -> None:
     for name, said in (("complete", "separates the classes completely"), ("mixed", "")):
         result = fitted(comm, data, name, tol=0, rounds=5)
@@ -158,7 +158,7 @@ def test_who_asks_for_all_rounds_gets_them_and_is_told(comm: MPI.Intracomm, data
         assert re.search(said, result.record["separation"]) if said else result.record["separation"] == ""
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 @pytest.mark.parametrize("name", CASES)
 def test_told_too_where_a_matrix_costs_too_much(
     comm: MPI.Intracomm, data: Data, name: str, monkeypatch: pytest.MonkeyPatch

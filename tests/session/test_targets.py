@@ -83,14 +83,14 @@ def test_balanced_classes_count_alike(comm: MPI.Intracomm, data: str, mode: str,
     assert alone.factors.tobytes() == shard.factors.tobytes()
 
 
-@pytest.mark.ranks(5)
+@pytest.mark.ranks(5, others=())
 def test_copies_of_a_block_count_once(comm: MPI.Intracomm, data: str) -> None:
     _, shard = loaded(comm, data, mode=MODES[0], replicas=2, class_weight="balanced")
     assert shard.factors is not None
     np.testing.assert_allclose(shard.factors, ROWS / (3 * np.bincount(NUMBERS)), rtol=1e-15)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_a_file_says_how_much_a_class_counts(comm: MPI.Intracomm, data: str) -> None:
     _, shard = loaded(comm, data, class_weight=str(Path(data).with_name("classes.json")), weights="w", mode=MODES[1])
     np.testing.assert_array_equal(rows_of(comm, shard, "weights"), WEIGHTS * np.array([0.5, 1.0, 3.0])[NUMBERS])
@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_does_not_go_together_is_refused_on_all_ranks(comm: MPI.Intracomm, data: str, what: str) -> None:
     options, said = REFUSED[what]
@@ -136,7 +136,7 @@ def test_what_does_not_go_together_is_refused_on_all_ranks(comm: MPI.Intracomm, 
     assert len(set(comm.allgather(str(error.value)))) == 1
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 @pytest.mark.parametrize("quiet", [False, True])
 def test_two_classes_under_least_squares_get_a_hint(
     comm: MPI.Intracomm, data: str, quiet: bool, caplog: pytest.LogCaptureFixture
@@ -149,7 +149,7 @@ def test_two_classes_under_least_squares_get_a_hint(
 # Vectors of the features, and a model to start from
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_all_ranks_have_the_vectors(comm: MPI.Intracomm, data: str) -> None:
     problem = inspect_files(comm, settings({"data": data, "penalty_factors": "f", "lower": "low", "upper": 4}))
     sides = problem.sides
@@ -176,7 +176,7 @@ def outcomes(comm: MPI.Intracomm, data: str, folder: Path, **options: Any) -> It
     yield lambda **more: fit(**{"resume": path, "rounds": 8, "comm": comm, **more})
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_other_vectors_are_not_those_of_the_checkpoint(comm: MPI.Intracomm, data: str, folder: Path) -> None:
     _, resumed = outcomes(comm, data, folder, penalty_factors="f", l2=0.5)
     assert resumed().record["rounds"] == 8
@@ -191,7 +191,7 @@ def test_other_vectors_are_not_those_of_the_checkpoint(comm: MPI.Intracomm, data
         resumed(rounds=9)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_a_resume_does_not_read_the_model_again(comm: MPI.Intracomm, data: str, folder: Path, model: str) -> None:
     whole = fit(data, rounds=8, tol=0.0, step=0.05, solver="gd", init=model, comm=comm)
     first, resumed = outcomes(comm, data, folder, init=model)
@@ -210,13 +210,13 @@ def test_a_resume_does_not_read_the_model_again(comm: MPI.Intracomm, data: str, 
         fit(data, init=model + "/model.h5", comm=comm)
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_a_model_is_not_overwritten(comm: MPI.Intracomm, data: str, model: str) -> None:
     with pytest.raises(InputError, match="which this run reads"):
         fit(data, init=model, out=model, comm=comm)
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_a_model_of_other_outputs(comm: MPI.Intracomm, data: str, model: str) -> None:
     with pytest.raises(InputError, match="is a model of 1 outputs, and this one has 3"):
         loaded(comm, data, init=model, mode=MODES[1])

@@ -90,7 +90,7 @@ def test_a_new_study_is_read_and_reported(echo: Study, tmp_path: Path) -> None:
     assert (tmp_path / "tables/echo.csv").read_text() == "rank,word\n0,hi\n"
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_a_new_study_runs(comm: Any, folder: Path, echo: Study, capsys: pytest.CaptureFixture[str]) -> None:
     given = read(["echo", "--out", str(folder / "out")])
     assert echo.run(comm, given, 0.0) == 0

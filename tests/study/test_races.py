@@ -84,7 +84,7 @@ def test_scaling(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert all(sentence[1:] in told for sentence in record["findings"])
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_scaling_on_chosen_ranks_as_a_part_of_more(comm: Any, folder: Path) -> None:
     record = study(comm, folder, "scaling", "--repeats", 1, "--ranks", "3,1", "--largest", 5)
     assert [row["ranks"] for row in record["rows"]] == [1, 3] * 4
@@ -111,7 +111,7 @@ def test_a_study_as_a_person_types_it(words: list[str], tmp_path: Path) -> None:
     assert "On diamonds.h5: " in result.stdout or words[0] == "study"
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -133,7 +133,7 @@ def test_bad_input(comm: Any, words: list[str], told: str, capfd: pytest.Capture
     refused(comm, words, [told], capfd)
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_what_cannot_be_written_is_told_before_the_work(comm: Any, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "file").touch()
     refused(comm, ["compare", "--out", folder / "file"], ["can't be written"], capfd)

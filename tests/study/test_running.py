@@ -8,7 +8,7 @@ import pytest
 from mpi_pgd.study import record
 from mpi_pgd.study.running import finish
 
-pytestmark = pytest.mark.ranks(1, 3)
+pytestmark = pytest.mark.ranks(1, 3, others=())
 STUDY: Any = SimpleNamespace(text=lambda made: f"{len(made['rows'])} rows")
 
 

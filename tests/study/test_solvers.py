@@ -125,7 +125,7 @@ def rows(comm: Any, folder: Path) -> Path:
     return folder / "rows.h5"
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=())
 def test_each_solver_does_what_it_does_in_a_fit(comm: Any, folder: Path, rows: Path) -> None:
     words = ("--loss", "logistic", "--l2", 0.01, "--rounds", 15, "--tol", 1e-9)
     assert command(comm, "study", "solvers", rows, *words, "--repeats", 2, "--out", folder / "out", "--quiet") == 0
@@ -145,7 +145,7 @@ def test_each_solver_does_what_it_does_in_a_fit(comm: Any, folder: Path, rows: P
     assert (record["rounds"], record["repeats"], record["loss"]) == (15, 2, "logistic")
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_who_does_not_take_the_problem_says_why(comm: Any, folder: Path, rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(comm, "study", "solvers", rows, "--l1", 0.1, "--rounds", 9, "--out", folder / "out") == 0
     told = comm.bcast(capsys.readouterr().out)
@@ -158,7 +158,7 @@ def test_who_does_not_take_the_problem_says_why(comm: Any, folder: Path, rows: P
     assert not any(f"--solver {name} " in line for line in refusals for name in taken)
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_a_signal_leaves_the_turns_that_were_done(comm: Any, rows: Path) -> None:
     problem = inspect_files(comm, Settings(data=(str(rows),), rounds=2, quiet=True))
     asked = 0
@@ -176,14 +176,14 @@ def test_a_signal_leaves_the_turns_that_were_done(comm: Any, rows: Path) -> None
     assert record["stopped"] in record["notes"]
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_a_turn_ends_when_its_time_is_up(comm: Any, rows: Path) -> None:
     problem = inspect_files(comm, Settings(data=(str(rows),), loss="logistic", rounds=10**6, quiet=True))
     record = comm.bcast(solvers(problem, 1, 1e-9, LEVELS, lambda: (False, False)))
     assert {row["status"] for row in record["rows"]} == {"time exhausted"}
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_what_no_solver_takes_is_refused(comm: Any, rows: Path, capfd: pytest.CaptureFixture[str]) -> None:
     refused(comm, ["study", "solvers", rows, "--model", "nothing.py:f"], ["nothing.py"], capfd)
 

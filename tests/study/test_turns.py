@@ -40,7 +40,7 @@ def test_one_rank_that_held_a_part_is_carried_on_to_all_rows() -> None:
     assert (carried["rows"], carried["extrapolated"], carried["seconds_per_round"], carried["compute"]) == (1000, True, 12.0, 8.0)
 
 
-@pytest.mark.ranks(1, 3)
+@pytest.mark.ranks(1, 3, others=(3,))
 def test_teams_are_the_first_ranks_and_made_once(comm: Any) -> None:
     with Teams(comm) as teams:
         seen = [teams.do(size, lambda team: team) for size in (1, comm.size, 1)]

@@ -266,7 +266,7 @@ def made(comm: Any, *what: Any, **how: Any) -> Path:
     return Path(comm.bcast(path))
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_rows_larger_than_memory(comm: Any, folder: Path) -> None:
     path = made(comm, folder / "huge.h5", (10**9, 1000))  # 7 TiB that take no disk
     rows = seen(comm, path)
@@ -275,7 +275,7 @@ def test_rows_larger_than_memory(comm: Any, folder: Path) -> None:
     assert "such nodes or more" in rows["memory"]["advice"]
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(4, others=())
 def test_columns_as_chunks(comm: Any, folder: Path) -> None:
     path = made(comm, folder / "columns.h5", (20_000, 20), chunks=(20_000, 1))
     rows = seen(comm, path)
@@ -284,7 +284,7 @@ def test_columns_as_chunks(comm: Any, folder: Path) -> None:
     assert rows["chunks"]["advice"].startswith("h5repack -l X:CHUNK=576x20 -f X:GZIP=1 OLD NEW")
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_one_chunk_of_targets(comm: Any, folder: Path) -> None:
     """X is read in slabs, and for each all of y is decompressed."""
     path = made(comm, folder / "targets.h5", (10**7, 100), chunks=(1000, 100), y_chunks=(10**7,))
@@ -313,7 +313,7 @@ def test_it_reads_what_a_fit_would(comm: Any, folder: Path) -> None:
         assert told in row["finding"]
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_missing_file(comm: Any, folder: Path) -> None:
     rows = seen(comm, folder / "gone.h5", out=folder / "out")
     assert rows["data"]["level"] == "warning"
@@ -363,7 +363,7 @@ def test_a_part_that_crashes_is_a_finding(library: Library, tmp_path: Path) -> N
     assert {row["level"] for row in found[0] if row["check"] in ("data", "memory", "blocks", "out", "software")} == {"ok"}
 
 
-@pytest.mark.ranks(1)
+@pytest.mark.ranks(1, others=())
 def test_missing_source(comm: Any, folder: Path) -> None:
     layout = h5py.VirtualLayout((8, 2), "f8")
     layout[:] = h5py.VirtualSource("gone.h5", "X", (8, 2))
@@ -375,7 +375,7 @@ def test_missing_source(comm: Any, folder: Path) -> None:
     assert "gone.h5 is missing" in rows["data"]["finding"]
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(4, others=())
 def test_more_ranks_than_blocks(comm: Any, folder: Path) -> None:
     path = made(comm, folder / "few.h5", (100, 3))
     rows = seen(comm, path)
@@ -384,7 +384,7 @@ def test_more_ranks_than_blocks(comm: Any, folder: Path) -> None:
     assert "2 workers would have even ones" in rows["blocks"]["advice"]
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_folder_that_cannot_be_made(comm: Any, folder: Path) -> None:
     (folder / "file").touch()
     rows = seen(comm, DATA, out=folder / "file" / "out")
