@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import mpi4py
 import pytest
@@ -16,6 +17,7 @@ mpi4py.rc.initialize = inside()  # elsewhere, modules that import mpi4py.MPI may
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "ranks(*sizes, others=(), libraries=[]): what a test which takes `comm` runs on")
+    config.addinivalue_line("markers", "either: what a test which takes `library` asserts depends on none: one of them by turns")
     config.addinivalue_line(
         "markers", "beside(name): a test that mostly waits: it runs in a pytest of this name, beside the others"
     )
@@ -30,10 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that takes a `library`, or a `comm`, with MPICH, with Open MPI, and with any other MPI that is there."""
     names = known(metafunc.config)
+    there = names if inside() else [name for name in names if name in libraries()] or names
     if "library" in metafunc.fixturenames:
-        metafunc.parametrize("library", names, indirect=True, scope="session")
+        one = there[crc32(metafunc.function.__name__.encode()) % len(there)]
+        chosen = [one] if metafunc.definition.get_closest_marker("either") else names
+        metafunc.parametrize("library", chosen, indirect=True, scope="session")
     if "comm" in metafunc.fixturenames:
-        cases = places(metafunc, names)
+        cases = places(metafunc, names, there[0])
         metafunc.parametrize("comm", cases, ids=[f"{name}-{ranks}" for name, ranks in cases], indirect=True)
 
 

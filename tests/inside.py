@@ -27,15 +27,14 @@ def inside() -> bool:
     return any(name in os.environ for name in RANK_VARIABLES)
 
 
-def places(metafunc: pytest.Metafunc, names: Sequence[str]) -> list[tuple[str, int]]:
+def places(metafunc: pytest.Metafunc, names: Sequence[str], first: str) -> list[tuple[str, int]]:
     """The libraries with which a test runs, and on how many ranks: ``@pytest.mark.ranks(1, 7)``.
 
-    With all but the first that is there it may be others, ``@pytest.mark.ranks(1, 7, others=(7,))``, or none, ``others=()``: where
+    With all but the ``first`` library it may be others, ``@pytest.mark.ranks(1, 7, others=(7,))``, or none, ``others=()``: where
     the library changes nothing. ``@pytest.mark.ranks(1, libraries=["mpich"])`` is for what only one has.
     """
     marker = metafunc.definition.get_closest_marker("ranks")
     kinds, more = (marker.args, marker.kwargs) if marker else (SIZES, {"others": OTHERS})
-    first = next((name for name in names if name in libraries()), names[0])
     asked = {name: kinds if name == first else more.get("others", kinds) for name in more.get("libraries", names)}
     return [(name, ranks) for name in names for ranks in asked.get(name, ())]
 

@@ -203,6 +203,7 @@ def test_model_holds_the_weights(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "code"), [((), 0), (("--step", 1e6), 4), (("--stepp", 1), 2)])
+@pytest.mark.either
 def test_the_exit_code_is_noted(library: Library, words: tuple[object, ...], code: int, tmp_path: Path) -> None:
     noted = tmp_path / "code"
     assert launch(library, 3, "--rounds", 5, "--quiet", *words, env={"MPI_PGD_EXIT": noted}).returncode == code

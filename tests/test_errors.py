@@ -368,6 +368,7 @@ def diverged(out: Path) -> None:
         assert np.isfinite(model["intercept"][()])
 
 
+@pytest.mark.either
 def test_a_fit_that_diverged_ends_with_a_code_of_its_own(library: Library, tmp_path: Path) -> None:
     result = launch(
         library, 3, DIAMONDS, "--step", 100, "--no-standardize", "--mode", in_turn(library, 0), "--out", tmp_path / "run"

@@ -237,6 +237,7 @@ def test_a_checkpoint_of_something_else_is_refused(
     assert not list(folder.glob(".*.part"))
 
 
+@pytest.mark.either
 def test_a_checkpoint_of_something_else_ends_the_job(library: Library, stopped: Path) -> None:
     result = ended(launch(library, 3, "--resume", stopped, "--rounds", LONG, "--l2", 0.5), 2)
     assert len(sentences(result)) == 1, result

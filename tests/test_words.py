@@ -95,6 +95,7 @@ def test_a_command_after_flags() -> None:
         arguments.settings(fit.parser().read(["--quiet", "compare"]))
 
 
+@pytest.mark.either
 def test_an_unknown_command_under_mpirun(library: Library, tmp_path: Path) -> None:
     result = launch(library, 2, "train", "data.h5", "--out", tmp_path / "out")
     assert result.returncode == 2, result

@@ -131,6 +131,7 @@ with mpi_pgd.Rows(sys.argv[1], mode=sys.argv[2]) as rows:
 
 
 @pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+@pytest.mark.either
 def test_an_exception_between_two_maps_ends_all(library: Library, place: Path, mode: str) -> None:
     (place / "script.py").write_text(SCRIPT)
     result = launch(library, 3, place / "d.h5", mode, script=place / "script.py", timeout=30)

@@ -64,6 +64,7 @@ def test_a_gram_matrix(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("name", ["gradient_descent", "quantiles", "gram"])
+@pytest.mark.either
 def test_each_runs_by_itself(library: Library, name: str) -> None:
     result = launch(library, 2, script=EXAMPLES / f"{name}.py", timeout=120)
     assert (result.returncode, result.stderr) == (0, ""), result

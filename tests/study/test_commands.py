@@ -41,6 +41,7 @@ def test_network(network: Path) -> None:
                 assert fit[f"{term}_low"] <= fit[term] <= fit[f"{term}_high"]
 
 
+@pytest.mark.either
 def test_one_rank_has_no_network(library: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = alone(library, "network", "--out", tmp_path)
     assert result.returncode == 0, result

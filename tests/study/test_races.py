@@ -139,6 +139,7 @@ def test_what_cannot_be_written_is_told_before_the_work(comm: Any, folder: Path,
     refused(comm, ["compare", "--out", folder / "file"], ["can't be written"], capfd)
 
 
+@pytest.mark.either
 def test_bad_input_ends_the_job(library: Library) -> None:
     result = launch(library, 2, "compare", "--step", 1000, timeout=30)
     assert result.returncode == 2, result

@@ -36,6 +36,7 @@ def test_a_program_hears_of_it_if_it_sets_logging_up(set_up: str, tmp_path: Path
     assert (result.returncode, result.stdout, result.stderr) == (0, "", said if set_up else "")
 
 
+@pytest.mark.either
 def test_the_command_line_says_it_once(library: Library, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     result = launch(library, 2, "--rounds", 3, "--tol", 0, "--checkpoint", kept)

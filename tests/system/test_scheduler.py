@@ -214,6 +214,7 @@ def test_a_run_ends_before_its_job_and_goes_on_elsewhere(library: Library, tmp_p
     ]
 
 
+@pytest.mark.either
 def test_rows_beyond_the_memory_that_was_granted(library: Library, tmp_path: Path) -> None:
     result = launch(library, 2, script=in_a_job(tmp_path, SLURM_JOB_NUM_NODES="1", SLURM_MEM_PER_NODE="1"))
     assert result.returncode == 2, result

@@ -107,12 +107,14 @@ def test_shipped_data(library: Library, tmp_path: Path, ranks: int) -> None:
     assert lines == sorted(lines, key=["warning", "note", "ok"].index)
 
 
+@pytest.mark.either
 def test_no_data(library: Library, tmp_path: Path) -> None:
     rows, _ = examined(tmp_path, library, 1)
     assert rows["data"]["level"] == "note"
     assert not {"memory", "blocks", "chunks", "reading"} & set(rows)
 
 
+@pytest.mark.either
 def test_more_ranks_than_cores(library: Library, tmp_path: Path) -> None:
     ranks = (os.cpu_count() or 1) + 2
     if ranks > 8:
@@ -126,6 +128,7 @@ def test_more_ranks_than_cores(library: Library, tmp_path: Path) -> None:
 
 
 @TASKSET
+@pytest.mark.either
 def test_all_on_one_core(library: Library, tmp_path: Path) -> None:
     rows, result = examined(tmp_path, wrapped(library, tmp_path, "taskset -c 0 {python}"), 2, DATA)
     assert rows["pinning"]["level"] == "warning", result
@@ -134,12 +137,14 @@ def test_all_on_one_core(library: Library, tmp_path: Path) -> None:
 
 
 @TASKSET
+@pytest.mark.either
 def test_each_on_its_core(library: Library, tmp_path: Path) -> None:
     rows, result = examined(tmp_path, wrapped(library, tmp_path, 'taskset -c "$rank" {python}'), 2, DATA)
     assert rows["pinning"]["level"] == "ok", result
 
 
 @pytest.mark.skipif(CORES < 2, reason="OpenBLAS takes no more threads than cores")
+@pytest.mark.either
 def test_threads(library: Library, tmp_path: Path) -> None:
     rows, result = examined(tmp_path, library, 2, DATA, env={"OPENBLAS_NUM_THREADS": 2})
     assert rows["threads"]["level"] == "warning", result
@@ -147,6 +152,7 @@ def test_threads(library: Library, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels that the test asks for are x86-64's")
+@pytest.mark.either
 def test_other_kernels(library: Library, tmp_path: Path) -> None:
     """OpenBLAS's oldest kernels run on every processor of this kind, and add up in another order than its newest."""
     command = 'env OPENBLAS_CORETYPE="$([ $rank = 1 ] && echo Prescott || echo Haswell)" {python}'
@@ -174,6 +180,7 @@ def test_two_nodes(library: Library, tmp_path: Path) -> None:
 
 
 @NAMESPACES
+@pytest.mark.either
 def test_nodes_with_other_files(library: Library, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
@@ -187,6 +194,7 @@ def test_nodes_with_other_files(library: Library, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(unavailable() != "", reason=unavailable())
+@pytest.mark.either
 def test_slow_network(library: Library, tmp_path: Path) -> None:
     """Hosts joined by links with 1 ms and 100 Mbit/s."""
     script = tmp_path / "script.py"
@@ -342,6 +350,7 @@ else:
 """
 
 
+@pytest.mark.either
 def test_a_part_that_crashes_is_a_finding(library: Library, tmp_path: Path) -> None:
     """On one rank or another, looking, measuring or judging: the others go on, and nobody is left waiting."""
     script = tmp_path / "script.py"
