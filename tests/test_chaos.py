@@ -15,7 +15,7 @@ from tests.launch import required
 pytestmark = pytest.mark.beside("jobs")
 
 SEED = 4
-ROUNDS = 400
+ROUNDS, FEW = 400, 200
 Run = Callable[[int, Random, Ground, Tally], None]
 
 
@@ -59,7 +59,7 @@ def test_killed_jobs(ground: Ground, tmp_path: Path) -> None:
     "case", [disk.checkpoint_disk_full, disk.out_disk_full, disk.two_jobs_in_one_place, disk.the_place_of_a_killed_job]
 )
 def test_full_disks(case: disk.Case, tmp_path: Path) -> None:
-    in_full(lambda _, *rest: disk.go([(available()[0], case)], *rest), 1, Ground(tmp_path), tmp_path, "mpich")
+    in_full(lambda _, *rest: disk.go([(available()[0], case)], *rest), 1, Ground(tmp_path, FEW), tmp_path, "mpich")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small disk needs root")

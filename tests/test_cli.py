@@ -157,10 +157,9 @@ def test_quiet_studies_say_nothing(words: list[str], tmp_path: Path) -> None:
     assert (tmp_path / f"{words[1 if words[0] == 'study' else 0]}.json").exists()
 
 
-@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize(("mode", "rank"), [("client-server", 0), ("peer-to-peer", 1)])
 def test_a_signal_to_one_rank_stops_all_in_the_same_round(mode: str, rank: int, tmp_path: Path) -> None:
-    library = any_library(rank + (mode == "client-server"))
+    library = any_library(rank)
     script = tmp_path / "signalled.py"
     script.write_text(
         "import os, runpy, signal, sys, threading, time\n"
