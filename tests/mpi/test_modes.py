@@ -1,13 +1,15 @@
 """What every mode and every algorithm has to keep: the same bits, the place that its facts give each rank, the bytes they count."""
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 from mpi4py import MPI
 
-from mpi_pgd import fit
+from mpi_pgd import Result, fit
 from mpi_pgd.data.make import make
 from mpi_pgd.modes import MEMBERS, MODES, WAYS
 from mpi_pgd.modes.facts import Facts, Team
@@ -35,21 +37,30 @@ class Counting:
         self.comm.Sendrecv(vector, to, *more)
 
 
+def fitted(comm: MPI.Intracomm, folder: Path, **options: Any) -> Result:
+    path = folder / "rows.h5"
+    if comm.rank == 0:
+        make(path, 3000, 6, condition=20.0, noise=0.5, seed=1)
+    comm.Barrier()
+    return fit(path, comm=comm, rounds=40, tol=0.0, quiet=True, **options)
+
+
+@cache
+def alone() -> Result:
+    """Of one rank, which each of them is once."""
+    with TemporaryDirectory() as folder:
+        return fitted(MPI.COMM_SELF, Path(folder))
+
+
 @pytest.mark.ranks(1, 2, 3, 5)
 @pytest.mark.parametrize(("facts", "algorithm"), EVERY)
 def test_a_fit_has_the_bits_of_one_rank(comm: MPI.Intracomm, folder: Path, facts: Facts, algorithm: str) -> None:
     replicas = REPLICAS if facts.replicates else 1
     if facts.workers(comm.size) < replicas:
         pytest.skip("too few workers")
-    path = folder / "rows.h5"
-    if comm.rank == 0:
-        make(path, 3000, 6, condition=20.0, noise=0.5, seed=1)
-    comm.Barrier()
-    options: dict[str, Any] = {"rounds": 40, "tol": 0.0, "quiet": True}
-    alone = fit(path, comm=MPI.COMM_SELF, **options)
-    result = fit(path, comm=comm, mode=facts.replicates or facts.name, algorithm=algorithm, replicas=replicas, **options)
-    assert result.record["weights_sha256"] == alone.record["weights_sha256"]
-    assert result.coef.tobytes() == alone.coef.tobytes()
+    result = fitted(comm, folder, mode=facts.replicates or facts.name, algorithm=algorithm, replicas=replicas)
+    assert result.record["weights_sha256"] == alone().record["weights_sha256"]
+    assert result.coef.tobytes() == alone().coef.tobytes()
     assert result.record["rounds"] == 40
     assert result.record["workers"] == facts.workers(comm.size)
     partial = 8 * (2 * (6 + 2) + 6)
