@@ -1,6 +1,8 @@
 """What the plain `python -m pytest` needs to run the package under real mpiruns; see tests/launch.py, inside.py and beside.py."""
 
+import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -16,6 +18,9 @@ mpi4py.rc.initialize = inside()  # elsewhere, modules that import mpi4py.MPI may
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Some machines set it. Hundreds of processes start from here, and each would compile all that it imports, and these tests.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        sys.dont_write_bytecode = False
     config.addinivalue_line("markers", "ranks(*sizes, others=(), libraries=[]): what a test which takes `comm` runs on")
     config.addinivalue_line("markers", "either: what a test which takes `library` asserts depends on none: one of them by turns")
     config.addinivalue_line(

@@ -4,6 +4,7 @@ Survivors are told, and then the exit code is 1. A mutant whose old text is not 
 `python -m tests.mutants WORD ...` runs those whose file, text or tests have all of the words.
 """
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from tests.launch import ROOT
 
 SECONDS = 300  # of one run of pytest: a mutant that hangs is found, too
+TIMES = itertools.count(1)  # of files, in seconds
 LETTER = ("mpi/test_closed_forms.py",)
 FOUND, PASSED = 1, 0  # exit codes of pytest
 
@@ -164,19 +166,25 @@ def main(words: Sequence[str]) -> int:
 def found(copy: Path, mutant: Mutant) -> bool:
     path = copy / "mpi_pgd" / mutant.file
     text, start = path.read_text(), time.monotonic()
-    path.write_text(text.replace(mutant.old, mutant.new))
+    write(path, text.replace(mutant.old, mutant.new))
     code = tested(copy, mutant.run)
-    path.write_text(text)
+    write(path, text)
     verdict = "found" if code == FOUND else f"SURVIVED, pytest's code is {code},"
     print(f"{verdict} after {time.monotonic() - start:.0f} s: {mutant.file}: {mutant.old} -> {mutant.new}", flush=True)
     return code == FOUND
+
+
+def write(path: Path, text: str) -> None:
+    """With a time of its own: bytecode of another text of the same second and length would be taken for it."""
+    path.write_text(text)
+    os.utime(path, (now := next(TIMES), now))
 
 
 def tested(copy: Path, run: Run) -> int:
     """pytest's exit code; that of a test that failed if it hung."""
     tests, only = run
     words = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", only, *(f"tests/{test}" for test in tests)]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
     try:
         done = subprocess.run([sys.executable, *words], cwd=copy, env=environment, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
