@@ -43,6 +43,7 @@ def alike(rows: list[dict[str, Any]]) -> None:
         assert row["predicted_seconds_per_round"] > 0
 
 
+@pytest.mark.ranks(1, 3, others=(5,))
 def test_compare(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ranks = comm.size
     record = study(comm, folder, "compare", "--repeats", 2)
@@ -65,7 +66,7 @@ def test_compare(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) ->
         assert [one["ranks"] for one in record["machines"]] == [ranks]
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_scaling(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = study(comm, folder, "scaling", "--repeats", 1, "--algorithms", "library,ring")
     told = comm.bcast(capsys.readouterr().out)
