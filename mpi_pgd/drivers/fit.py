@@ -251,9 +251,12 @@ class FitDriver:
 
     def _near(self, value: float) -> Status | None:
         """Whether the weights are as good as can be told, or as was asked for."""
+        gap, kind = self.certificate
         small = self.gradient_norm <= self.tol * self.history.gradient_norm[0]
-        if self.certificate.kind != Kind.NORM:
-            small = small or self.certificate.gap <= self.tol * self.fallen
+        if kind == Kind.GAP:  # of features in very different units the largest is all of the norm
+            small = small and gap <= math.sqrt(self.tol) * self.fallen
+        if kind != Kind.NORM:
+            small = small or gap <= self.tol * self.fallen
         if self.state.finished if self.refines else small and self._tells(value):
             return Status.CONVERGED
         return Status.PRECISION if self.tol and not self.refines and self.best.idle(self.rounds) else None

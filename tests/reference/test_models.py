@@ -244,3 +244,15 @@ def test_a_gap_is_no_smaller_than_what_is_left(comm: MPI.Intracomm, folder: Path
         assert found["kind"] != "duality gap" or left <= found["gap"] * (1 + ABOVE)
         kinds.add(found["kind"])
     assert kinds == {"gradient norm"} if name == "least squares" else "duality gap" in kinds
+
+
+def test_no_gradient_is_small_enough_against_a_gap(comm: MPI.Intracomm, folder: Path) -> None:
+    """Of features in very different units one is all of the gradient's norm, and the others may be far from their optimum."""
+    draw = np.random.default_rng(5)
+    x = draw.standard_normal((200, 8))
+    y = (x.sum(axis=1) + draw.standard_normal(200) > 0).astype(float)
+    units = 10.0 ** np.linspace(-3, 6, 8)
+    options = {"loss": "logistic", "solver": "lbfgs", "standardize": False, "l2": 1e-4, "tol": 1e-7, "rounds": 1_000}
+    found = fitted(comm, folder / "x", {"X": x * units, "y": y}, **options)
+    assert found.status == "converged"
+    assert found.record["certificate"]["relative"] <= 0.1
