@@ -11,6 +11,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.report import units
 from mpi_pgd.report.axes import numbers_axis, style, timed
 from mpi_pgd.report.export import Column, Table
+from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
 from mpi_pgd.study.study import Flag, Study
@@ -37,6 +38,7 @@ class Straggler(Study):
             fields(whole="workers rounds?", number="mean measured_maximum theory seconds_per_round?")
             | fields(number="drawn? theory_low? theory_high?")
         ],
+        "doubts?": ["text"],
     }
     usage = "mpirun -n N python -m mpi_pgd study straggler [DATA ...] [options]"
     description = (
@@ -61,15 +63,18 @@ class Straggler(Study):
         """
         from mpi_pgd.comm.world import anyone
         from mpi_pgd.report.progress import steps
-        from mpi_pgd.study.turns import Teams, described, watched
+        from mpi_pgd.study.trust import disturbed
+        from mpi_pgd.study.turns import Teams, described, others_work, watched
 
+        others = others_work(problem)
         with Teams(problem.comm) as teams:
             rows = []
             for workers in steps("team", range(1, problem.comm.size + 1), watched(problem)):
                 rows.append(teams.do(workers, partial(_delayed, problem, given["mean"], flags)))
                 if anyone(problem.comm, flags()[1]):
                     return None
-        return None if problem.comm.rank else {"rows": rows, "data": described(problem)}
+        seen = others()
+        return None if problem.comm.rank else {"rows": rows, "data": described(problem), "doubts": disturbed(seen)}
 
     def sentence(self, record: Record) -> str:
         """The delay with the most workers."""
@@ -96,7 +101,7 @@ class Straggler(Study):
             Column("seconds_per_round", "Round", "seconds"),
         )
         rows = [{**row, "error": _error(row.get("drawn"), row["measured_maximum"])} for row in record["rows"]]
-        return [Table(self.name, "The slowest worker's delay, mean over the rounds", columns, rows, "measured and predicted")]
+        return [Table(self.name, "The slowest worker's delay, mean over the rounds", columns, rows, label(record, True))]
 
     def pictures(self, record: Record) -> list[Picture]:
         """The slowest worker's delay over the number of workers, beside H_m times the mean."""
@@ -114,7 +119,7 @@ class Straggler(Study):
                 f"The slowest worker's delay over the number of workers. Measured, {spoken}.",
                 lambda figure, narrow: _straggler(figure, rows, narrow),
                 (340, 320),
-                "measured and predicted",
+                label(record, True),
             )
         ]
 
