@@ -3,13 +3,17 @@
 The tables are made by exact arithmetic of whole numbers whose stream numpy keeps, so they are the same on every machine.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+
+from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.losses import LOSSES
+from mpi_pgd.solvers import SOLVERS
 
 RANKS = (1, 2, 3, 5)
 OWN = ("linear", "ring", "recursive-doubling", "rabenseifner")  # schedules, whose order of the sums is the package's
@@ -36,6 +40,7 @@ class Table(NamedTuple):
     flat: tuple[int, ...] = ()
     noise: float = 0.25
     slope: float = 1.0  # 0: the targets are constant
+    targets: str = ""  # what is made of them
 
 
 TABLES = {
@@ -48,7 +53,15 @@ TABLES = {
     "exact": Table(1000, 7, noise=0.0),
     "flat": Table(1000, 7, flat=(2, 5)),
     "level": Table(500, 4, noise=0.0, slope=0.0),
+    **{kind: Table(600, 5, noise=16.0, targets=kind) for kind in ("binary", "classes", "counts", "amounts")},
     **{f"narrow {kind}": Table(1000, 7, kind) for kind in ("<f4", "<f2", "i1", "<u2")},
+}
+READ: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "": lambda y: y,
+    "binary": lambda y: np.where(y > 3, 1.0, 0.0),
+    "classes": lambda y: np.floor(np.abs(y)) % 3,
+    "counts": lambda y: np.floor(np.abs(y) / 2),
+    "amounts": lambda y: np.abs(y) / 4 + 0.25,
 }
 STORED: dict[str, dict[str, Any]] = {
     "chunked": {"chunks": (33, 3)},
@@ -73,7 +86,7 @@ def numbers(table: Table) -> tuple[np.ndarray, np.ndarray]:
     y = noise * table.noise + 3.0
     for column, value in enumerate(x.T):  # a column at a time: the order of a sum would be numpy's
         y += value.astype(np.float64) * (((column * 7) % 11 - 5) / 4 * table.slope)
-    return x, y
+    return x, READ[table.targets](y)
 
 
 def write(folder: Path) -> None:
@@ -88,6 +101,10 @@ def write(folder: Path) -> None:
         _file(folder / f"part{number}.h5", x[start:stop], y[start:stop])
     with h5py.File(folder / "named.h5", "w") as file:
         file["features"], file["price"] = x, y
+    with h5py.File(folder / "sides.h5", "w") as file:
+        file["X"], file["y"] = x, y
+        file["w"], file["o"] = np.arange(len(x)) % 3 + 0.5, x[:, 1] / 2
+        file["groups"], file["factors"] = np.array([0, 0, 1, 1, 1, 2, 3]), np.array([1.0, 0.0, 2.0, 1.0, 1.0, 0.5, 1.0])
 
 
 def _file(path: Path, x: np.ndarray, y: np.ndarray, **how: Any) -> None:
@@ -135,6 +152,7 @@ def cases() -> Iterator[Case]:
     for data in ("middle", "column", "under", "exact", "flat", "level", *(name for name in TABLES if " " in name)):
         yield Case(data, data, BASE)
     yield from _solvers()
+    yield from _members()
     yield from _ends()
     yield from _same()
     yield from _resumed()
@@ -163,6 +181,34 @@ def _solvers() -> Iterator[Case]:
     for data in ("flat", "middle", "under", "narrow i1"):
         chosen = {"intercept": False, "standardize": False, "l2": 0.1}
         yield Case(_name(data, chosen), data, {"rounds": 20, **chosen})
+
+
+def _members() -> Iterator[Case]:
+    """Each loss, penalty and solver, as ``auto`` takes them or by itself."""
+    targets = {"squared": "narrow", "huber": "narrow", "softmax": "classes", "poisson": "counts", "negative-binomial": "counts"}
+    targets |= dict.fromkeys(("logistic", "squared-hinge"), "binary")
+    for loss in LOSSES:
+        chosen = {"loss": loss, "solver": "auto"}
+        yield Case(f"loss={loss}", targets.get(loss, "amounts"), {"rounds": 40, **chosen})
+    for penalty in (
+        {"l1": 0.1},
+        {"l1": 0.1, "l2": 0.1},
+        {"l1": 0.1, "groups": "groups"},
+        {"l1": 0.1, "penalty_factors": "factors"},
+        {"lower": 0.0, "upper": 1.0},
+        {"weights": "w", "offset": "o"},
+    ):
+        for solver in ("auto", "bb", "nesterov"):
+            chosen = {"solver": solver, **penalty}
+            yield Case(_name("sides", chosen), "sides", {"rounds": 40, **chosen})
+    for data, penalty in (("binary", {"l1": 0.01}), ("counts", {"l1": 0.01})):
+        chosen = {"loss": "logistic" if data == "binary" else "poisson", "solver": "auto", **penalty}
+        yield Case(_name(data, chosen), data, {"rounds": 40, **chosen})
+    yield Case("joint", "classes", {"rounds": 40, "loss": "softmax", "solver": "auto", "l1": 0.01, "joint": True})
+    for solver in SOLVERS:
+        chosen = {"loss": "logistic", "solver": solver}
+        batch = {"batch": 64} if Ask.BATCH in SOLVERS[solver]().needs else {}
+        yield Case(_name("binary", chosen), "binary", {"rounds": 40, "l2": 1e-3, **batch, **chosen})
 
 
 def _ends() -> Iterator[Case]:
