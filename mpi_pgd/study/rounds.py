@@ -20,6 +20,10 @@ ROUND: Shape = {
     **pop.SHAPE,
     **SPLIT,
 }
+BASELINE: Shape = {
+    **fields(text="name", whole="threads? rows?", number="seconds_per_round? low? high? seconds?"),
+    **{f"{part}?": "number" for part in PARTS},
+}
 WHO = (Column("mode", "Mode"), Column("algorithm", "Algorithm"), Column("workers", "Workers", "count"))
 TIME = (
     Column("seconds_per_round", "Round", "seconds", "round"),
@@ -68,28 +72,11 @@ class Rounds(Study):
         name, title = f"{self.name}-efficiency", "Efficiency in the words of HPC centres (POP)"
         return [Table(name, title, (*who, *_POP), found, label, folded=folded)] if found else []
 
-    def predicted(self, rows: Sequence[Record], who: Sequence[Column], folded: bool = False) -> list[Table]:
+    def predicted(self, rows: Sequence[Record], who: Sequence[Column], label: str, folded: bool = False) -> list[Table]:
         """A table of the predicted times beside the measured ones, if there are any."""
         both, name, title = predictions(rows), f"{self.name}-predicted", "Predicted by the cost model beside measured"
-        return (
-            [
-                Table(
-                    name,
-                    title,
-                    (*who, *_PREDICTED, *doubts(both, "predicted_doubt")),
-                    both,
-                    "measured and predicted",
-                    folded=folded,
-                )
-            ]
-            if both
-            else []
-        )
-
-
-def alone(record: Record) -> list[Record]:
-    """The baselines that are rounds of one process, split into parts; earlier records have none."""
-    return [one for one in record.get("baselines") or [] if all(one.get(key) is not None for key in ("low", "high", *PARTS))]
+        columns = (*who, *_PREDICTED, *doubts(both, "predicted_doubt"))
+        return [Table(name, title, columns, both, label, folded=folded)] if both else []
 
 
 def doubts(rows: Sequence[Record], key: str = "doubt") -> tuple[Column, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mpi_pgd.report import units
+from mpi_pgd.report.shapes import PARTS
 
 
 def judged(rows: Iterable[Mapping[str, Any]], first: Mapping[str, Any], total: int) -> list[dict[str, Any]]:
@@ -38,21 +39,27 @@ def karp_flatt(speedup: float, workers: int) -> float | None:
     return (1 / speedup - 1 / workers) / (1 - 1 / workers) if workers > 1 and speedup >= 1 else None
 
 
-def beaten_by(alone: Iterable[Mapping[str, Any]], one: Mapping[str, Any]) -> str:
+def alone(baselines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that are rounds of one process, with quartiles and parts; the closed form is none, and earlier records have none."""
+    needed = ("threads", "seconds_per_round", "low", "high", *PARTS)
+    return [one for one in baselines if all(one.get(key) is not None for key in needed)]
+
+
+def beaten_by(processes: Iterable[Mapping[str, Any]], one: Mapping[str, Any]) -> str:
     """Which of the baselines are faster than a row for certain, as their quartiles do not overlap, in words; or nothing."""
-    faster = [each for each in alone if each["high"] < one["low"]]
+    faster = [each for each in processes if each["high"] < one["low"]]
     names = " and ".join(f"{called(each)} ({units.seconds(each['seconds_per_round'])} a round)" for each in faster)
     return f"{names} {'is' if len(faster) == 1 else 'are'} faster" if faster else ""
 
 
-def called(alone: Mapping[str, Any]) -> str:
+def called(process: Mapping[str, Any]) -> str:
     """A baseline in a sentence."""
-    return f"one rank with {units.count(alone['threads'], 'thread')}" if alone["threads"] > 1 else "one rank alone"
+    return f"one rank with {process['threads']:,} threads" if process["threads"] > 1 else "one rank alone"
 
 
-def outperforming(alone: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> int | None:
+def outperforming(process: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> int | None:
     """The fewest ranks that are faster than this baseline, for certain; None if none are.
 
     (The COST of a system: F. McSherry, M. Isard, D. G. Murray, "Scalability! But at what COST?", HotOS 2015.)
     """
-    return min((one["ranks"] for one in rows if one["high"] < alone["low"]), default=None)
+    return min((one["ranks"] for one in rows if one["high"] < process["low"]), default=None)

@@ -9,9 +9,9 @@ from mpi_pgd.report.export import PART_COLUMNS, Table
 from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import Record, Shape
 from mpi_pgd.report.theme import LIGHT, Picture, panels
-from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds, alone, doubts, predictions
+from mpi_pgd.study.rounds import BASELINE, ROUND, TIME, WHO, WORTH, Rounds, doubts, predictions
 from mpi_pgd.study.study import Flag
-from mpi_pgd.study.worth import called
+from mpi_pgd.study.worth import alone, called
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,10 @@ class Compare(Rounds):
     """Every mode and algorithm, turn by turn."""
 
     title = "Which mode, which algorithm"
-    shape: ClassVar[Shape] = {"rows": [ROUND], "verdict?": "text", "data?": {}, "baseline?": {}, "winner?": {}, "doubts?": ["text"]}
+    shape: ClassVar[Shape] = {
+        **{"rows": [ROUND], "verdict?": "text", "data?": {}, "winner?": {}, "doubts?": ["text"]},
+        **{"baseline?": {}, "baselines?": [BASELINE]},
+    }
     usage = "mpirun -n N python -m mpi_pgd compare [DATA ...] [options]"
     description = (
         "Descend the same problem with every mode and algorithm, turn by turn, to the same bits, and tell which is better and why."
@@ -54,12 +57,12 @@ class Compare(Rounds):
             Table("compare-time", "A round, and what it is made of", (*WHO, *TIME, *PART_COLUMNS, *doubts(rows)), rows, beside),
             Table("compare-speedup", "What the workers bring, and what travels", (*WHO, *WORTH), rows, beside),
             *self.efficiencies(rows, WHO, beside),
-            *self.predicted(rows, WHO),
+            *self.predicted(rows, WHO, label(record, True)),
         ]
 
     def pictures(self, record: Record) -> list[Picture]:
         """What a round is made of, for each mode and algorithm, and for one process alone."""
-        rows, beside = record["rows"], alone(record)
+        rows, beside = record["rows"], alone(record.get("baselines") or [])
         spoken = "; ".join(f"{name(key(row))}: {units.seconds(row['seconds_per_round'])}" for row in rows)
         predicted = bool(predictions(rows))
         caption = "Seconds a round, mean over the ranks and rounds, measured, as are the figures at the right. "

@@ -11,7 +11,7 @@ from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import label, way
 from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.theme import Picture
-from mpi_pgd.study.rounds import ROUND, TIME, WHO, WORTH, Rounds, doubts
+from mpi_pgd.study.rounds import BASELINE, ROUND, TIME, WHO, WORTH, Rounds, doubts
 from mpi_pgd.study.scaling import pictures
 from mpi_pgd.study.study import Flag
 
@@ -31,7 +31,7 @@ class Scaling(Rounds):
     title, formulas = "Speedup", (*Rounds.formulas, "karp-flatt")
     shape: ClassVar[Shape] = {
         "rows": [ROUND | fields(text="scaling", number="rows?")],
-        "baselines?": [fields(text="name", number="seconds_per_round? seconds?", whole="threads?")],
+        "baselines?": [BASELINE],
         "jobs?": [fields(text="folder", whole="ranks")],
         "findings?": ["text"],
         "notes?": ["text"],
@@ -104,7 +104,7 @@ class Scaling(Rounds):
                 folded=folded,
             ),
             *self.efficiencies([row for row in rows if row["ranks"] > 1], who, beside, folded),
-            *self.predicted(rows, who, folded),
+            *self.predicted(rows, who, label(record, True), folded),
             *_baselines(record),
         ]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from mpi_pgd.report import units
 from mpi_pgd.study.trust import UNRELIABLE
-from mpi_pgd.study.worth import beaten_by, called, outperforming
+from mpi_pgd.study.worth import alone, beaten_by, called, outperforming
 
 GROWN = 1.25  # times the processor's seconds of one rank: then the map itself has become dearer
 SHARE = 0.2  # of the round
@@ -15,16 +15,16 @@ def conclusions(
     rows: Sequence[Mapping[str, Any]],
     nodes: Mapping[str, int],
     cores: int,
-    alone: Sequence[Mapping[str, Any]] = (),
+    baselines: Sequence[Mapping[str, Any]] = (),
     doubts: Sequence[str] = (),
 ) -> dict[str, Any]:
     """``best`` and ``findings`` of the rows of a study, with at least one of strong scaling, on ``nodes`` of so many ranks each.
 
-    ``alone``: what one process can do, too (``baselines``); ``doubts``: what makes all of it unreliable.
+    ``baselines``: what one process does; ``doubts``: what makes all of it unreliable.
     """
     strong = [one for one in rows if one["scaling"] == "strong"]
     best = min(strong, key=lambda one: one["seconds_per_round"])
-    found = _findings(strong, best, nodes, cores, [one for one in alone if one.get("low") is not None])
+    found = _findings(strong, best, nodes, cores, alone(baselines))
     unreliable = UNRELIABLE if doubts or best.get("doubt") else ""
     return {
         "best": {key: best[key] for key in ("mode", "algorithm", "ranks", "speedup")},
@@ -37,14 +37,14 @@ def _findings(
     best: Mapping[str, Any],
     nodes: Mapping[str, int],
     cores: int,
-    alone: Sequence[Mapping[str, Any]],
+    processes: Sequence[Mapping[str, Any]],
 ) -> list[str]:
-    beaten = beaten_by(alone, best)
+    beaten = beaten_by(processes, best)
     found = [
         f"the best number of ranks for this problem is {best['ranks']}: {best['mode']} ({best['algorithm']}), "
         f"{units.seconds(best['seconds_per_round'])} a round, speedup {best['speedup']:.2f}"
         + (f"; but {beaten}" if beaten else ""),
-        *_costs(strong, alone),
+        *_costs(strong, processes),
     ]
     crowded = {node: ranks for node, ranks in nodes.items() if ranks > cores}
     if crowded:
@@ -59,10 +59,10 @@ def _findings(
     return found
 
 
-def _costs(strong: Sequence[Mapping[str, Any]], alone: Sequence[Mapping[str, Any]]) -> list[str]:
+def _costs(strong: Sequence[Mapping[str, Any]], processes: Sequence[Mapping[str, Any]]) -> list[str]:
     """How many ranks it takes to beat what one process does; nothing of threads that are slower than none."""
     most, found = max(one["ranks"] for one in strong), []
-    for each in alone if most > 1 else ():
+    for each in processes if most > 1 else ():
         fewest, who = outperforming(each, strong), f"{called(each)} ({units.seconds(each['seconds_per_round'])} a round)"
         if fewest != 1:
             found.append(f"it takes {fewest} ranks to beat {who}" if fewest else f"no number of ranks up to {most} beats {who}")

@@ -19,7 +19,8 @@ FILE = f"{SCALING.name}.json"
 NEEDED = {
     **fields(whole="rounds repeats largest?", text="command sums?"),
     "rows": [
-        fields(whole="rows", text="weights_sha256") | dict.fromkeys(("seconds_per_round", "compute", "speedup"), "number above 0")
+        fields(whole="rows", text="weights_sha256")
+        | dict.fromkeys(("seconds_per_round", "low", "high", "compute", "speedup"), "number above 0")
     ],
     "data": fields(whole="rows features"),
     "baselines": [{"name": "text"}],

@@ -8,8 +8,8 @@ from mpi_pgd.report.axes import Key, key, logarithmic, name, numbers_axis, parts
 from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import PARTS, Record
 from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
-from mpi_pgd.study.rounds import alone, predictions
-from mpi_pgd.study.worth import called
+from mpi_pgd.study.rounds import predictions
+from mpi_pgd.study.worth import alone, called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ SMOOTH = 16  # ranks up to which the line of m - 1 has a point each
 
 def scaling(record: Record) -> list[Picture]:
     """Speedup with the ideal line, what a round is made of at each number of workers, predicted against measured."""
-    rows, process = record["rows"], alone(record)
+    rows, process = record["rows"], alone(record.get("baselines") or [])
     both = predictions(rows)
     kinds, series = _distinct(row["scaling"] for row in rows), _distinct(map(key, rows))
     count, alt = len(kinds) * len(series), "Seconds a round at each number of ranks: "
@@ -55,7 +55,7 @@ def scaling(record: Record) -> list[Picture]:
             (80 + 230 * -(-count // 2), 90 + 220 * count),
             label(record),
         ),
-        *([_against(both)] if len(both) > 1 else []),
+        *([_against(both, label(record, True))] if len(both) > 1 else []),
     ]
 
 
@@ -137,7 +137,7 @@ def _stacks(figure: "Figure", rows: Sequence[Record], kinds: Sequence[str], seri
     parts_legend(figure, rows, narrow)
 
 
-def _against(rows: Sequence[Record]) -> Picture:
+def _against(rows: Sequence[Record], beside: str) -> Picture:
     worst = max(abs(row["error"]) for row in rows)
     return Picture(
         "scaling-predicted",
@@ -146,7 +146,7 @@ def _against(rows: Sequence[Record]) -> Picture:
         f"Predicted against measured seconds a round of {units.count(len(rows), 'row')}; the largest error is {worst:.1%}.",
         lambda figure, narrow: _scatter(figure, rows, narrow),
         (430, 380),
-        "measured and predicted",
+        beside,
     )
 
 

@@ -13,7 +13,7 @@ def test_what_is_unreliable_is_marked() -> None:
     record["rows"][0] |= {"doubt": "turns differ by 40%", "predicted_doubt": "+50%"}
     assert label(record) == "unreliable"
     time, speedup, *_, predicted = Compare().tables(record)
-    assert (time.mark, speedup.mark, predicted.mark) == ("unreliable", "unreliable", "measured and predicted")
+    assert (time.mark, speedup.mark, predicted.mark) == ("unreliable", "unreliable", "measured and predicted, unreliable")
     assert [time.columns[-1].key, predicted.columns[-1].key] == ["doubt", "predicted_doubt"]
     assert Compare().pictures(record)[0].mark == "measured and predicted, unreliable"
     assert "unreliable, as other programs kept 1.5 cores busy" in Compare().remarks(record)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mpi_pgd.report.shapes import PARTS
 from mpi_pgd.study.scaling.limits import conclusions
 
 
@@ -24,7 +25,8 @@ def test_the_best_is_the_fastest_of_strong_scaling() -> None:
 
 
 def spread(one: dict[str, Any], part: float = 0.1) -> dict[str, Any]:
-    return one | {"low": one["seconds_per_round"] * (1 - part), "high": one["seconds_per_round"] * (1 + part)}
+    parts = dict.fromkeys(PARTS, 0.0)
+    return parts | one | {"low": one["seconds_per_round"] * (1 - part), "high": one["seconds_per_round"] * (1 + part)}
 
 
 def test_how_many_ranks_it_takes_to_beat_one_process() -> None:
