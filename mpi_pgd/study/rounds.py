@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from mpi_pgd.report import pop, units
 from mpi_pgd.report.export import Column, Table
+from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import PARTS, SPLIT, Record, Shape, fields
 from mpi_pgd.report.subjects import called
 from mpi_pgd.study.study import Study
@@ -34,13 +35,19 @@ WORTH = (
     Column("speedup", "Speedup", "fixed"),
     Column("speedup_low", "From", "fixed"),
     Column("speedup_high", "To", "fixed"),
-    Column("efficiency", "Efficiency, ranks", "percent"),
-    Column("efficiency_workers", "Workers", "percent"),
+    Column("efficiency", "Efficiency", "percent"),
+    Column("efficiency_workers", "Over workers", "percent"),
     Column("bytes_per_round", "Sent a round", "bytes"),
     Column("server_share", "Server alone", "percent"),
     Column("weights_sha256", "Weights, sha256", "hash"),
 )
 _POP = tuple(Column(f"{name}_efficiency", name.capitalize().replace("_", " "), "percent") for name in pop.NAMES)
+_BASELINES = (
+    Column("name", "Baseline"),
+    Column("threads", "Threads", "count"),
+    *TIME,
+    Column("seconds", "The whole fit", "seconds"),
+)
 _PREDICTED = (
     Column("seconds_per_round", "Measured", "seconds", "round"),
     Column("predicted_seconds_per_round", "Predicted", "seconds", "round"),
@@ -66,17 +73,23 @@ class Rounds(Study):
         }
         return [(key, value) for key, value in found.items() if value]
 
-    def efficiencies(self, rows: Sequence[Record], who: Sequence[Column], label: str, folded: bool = False) -> list[Table]:
+    def efficiencies(self, rows: Sequence[Record], who: Sequence[Column], beside: str, folded: bool = False) -> list[Table]:
         """A table of what HPC centres call efficiency, where it was measured."""
         found = [row for row in rows if row.get("parallel_efficiency") is not None]
         name, title = f"{self.name}-efficiency", "Efficiency in the words of HPC centres (POP)"
-        return [Table(name, title, (*who, *_POP), found, label, folded=folded)] if found else []
+        return [Table(name, title, (*who, *_POP), found, beside, folded=folded)] if found else []
 
-    def predicted(self, rows: Sequence[Record], who: Sequence[Column], label: str, folded: bool = False) -> list[Table]:
+    def baselines(self, record: Record) -> list[Table]:
+        """A table of what one process does."""
+        rows = record.get("baselines") or []
+        used = [column for column in _BASELINES if any(row.get(column.key) is not None for row in rows)]
+        return [Table(f"{self.name}-baselines", "The honest baselines beside it", used, rows, label(record))] if rows else []
+
+    def predicted(self, rows: Sequence[Record], who: Sequence[Column], beside: str, folded: bool = False) -> list[Table]:
         """A table of the predicted times beside the measured ones, if there are any."""
         both, name, title = predictions(rows), f"{self.name}-predicted", "Predicted by the cost model beside measured"
         columns = (*who, *_PREDICTED, *doubts(both, "predicted_doubt"))
-        return [Table(name, title, columns, both, label, folded=folded)] if both else []
+        return [Table(name, title, columns, both, beside, folded=folded)] if both else []
 
 
 def doubts(rows: Sequence[Record], key: str = "doubt") -> tuple[Column, ...]:

@@ -65,6 +65,7 @@ def doubted(rows: Iterable[Mapping[str, Any]], record: Mapping[str, Any], nodes:
         off = one["predicted_seconds_per_round"] / one["seconds_per_round"] - 1
         residual = fits.get((one["mode"], one["algorithm"]), 0.0) if one["ranks"] > 1 else 0.0
         measured = [*crowd, *[f"turns differ by {spread:.0%}"] * (spread > SPREAD)]
-        predicted = [*crowd, *[f"the fit is off by {residual:.0%}"] * (residual > RESIDUAL), *[f"{off:+.0%}"] * (abs(off) > THEORY)]
+        predicted = [*crowd, *[f"the fit is off by {residual:.0%}"] * (residual > RESIDUAL)]
+        predicted += [f"the prediction is off by {off:+.0%}"] * (abs(off) > THEORY)
         found.append({**one, "doubt": ", ".join(measured) or None, "predicted_doubt": ", ".join(predicted) or None})
     return found

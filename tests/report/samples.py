@@ -261,7 +261,7 @@ def scaling(most: Sequence[int], series: Sequence[tuple[str, str]] = (SERIES[0],
             for ranks in most:
                 row = _row(mode, algorithm, ranks, 1.0 if kind == "strong" else float(max(ranks - (mode == "client-server"), 1)))
                 m, s = row["workers"], row["speedup"]
-                flatt = None if ranks == 1 else (1 / s - 1 / ranks) / (1 - 1 / ranks)
+                flatt = None if m == 1 or s < 1 else (1 / s - 1 / m) / (1 - 1 / m)
                 rows.append({**row, "scaling": kind, "rows": 1_000_000 * (1 if kind == "strong" else m), "karp_flatt": flatt})
     findings = [
         "the best number of ranks for this problem is 8: peer-to-peer (library), 4.62 ms a round, speedup 4.55",

@@ -51,4 +51,4 @@ def test_rows_and_what_was_predicted_of_them() -> None:
     assert doubts(ranks=5) == ("ranks outnumber cores", "ranks outnumber cores")  # the fifth is the third on its node
     assert doubts(residual=0.35) == (None, "the fit is off by 35%")
     assert doubts(ranks=1, residual=0.35) == (None, None)  # it sends nothing
-    assert doubts(predicted_seconds_per_round=0.2) == (None, "-80%")
+    assert doubts(predicted_seconds_per_round=0.2) == (None, "the prediction is off by -80%")

@@ -58,6 +58,7 @@ class Compare(Rounds):
             Table("compare-speedup", "What the workers bring, and what travels", (*WHO, *WORTH), rows, beside),
             *self.efficiencies(rows, WHO, beside),
             *self.predicted(rows, WHO, label(record, True)),
+            *self.baselines(record),
         ]
 
     def pictures(self, record: Record) -> list[Picture]:

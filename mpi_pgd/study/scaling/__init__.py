@@ -105,25 +105,12 @@ class Scaling(Rounds):
             ),
             *self.efficiencies([row for row in rows if row["ranks"] > 1], who, beside, folded),
             *self.predicted(rows, who, label(record, True), folded),
-            *_baselines(record),
+            *self.baselines(record),
         ]
 
     def pictures(self, record: Record) -> list[Picture]:
         """Speedup, what a round is made of, predicted against measured."""
         return pictures.scaling(record)
-
-
-def _baselines(record: Record) -> list[Table]:
-    columns = (
-        Column("name", "Baseline"),
-        Column("threads", "Threads", "count"),
-        Column("seconds_per_round", "Round", "seconds", "round"),
-        *TIME[1:],
-        Column("seconds", "The whole fit", "seconds"),
-    )
-    rows = record.get("baselines") or []
-    used = [column for column in columns if any(row.get(column.key) is not None for row in rows)]
-    return [Table("scaling-baselines", "The honest baselines beside it", used, rows)] if rows else []
 
 
 def _whole(word: str) -> int:

@@ -12,7 +12,8 @@ def test_what_is_unreliable_is_marked() -> None:
     record |= {"doubts": ["other programs kept 1.5 cores busy"]}
     record["rows"][0] |= {"doubt": "turns differ by 40%", "predicted_doubt": "+50%"}
     assert label(record) == "unreliable"
-    time, speedup, *_, predicted = Compare().tables(record)
+    time, speedup, *_, predicted, baselines = Compare().tables(record)
+    assert [row["name"] for row in baselines.rows] == ["one rank", "one rank, all threads"]
     assert (time.mark, speedup.mark, predicted.mark) == ("unreliable", "unreliable", "measured and predicted, unreliable")
     assert [time.columns[-1].key, predicted.columns[-1].key] == ["doubt", "predicted_doubt"]
     assert Compare().pictures(record)[0].mark == "measured and predicted, unreliable"
