@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.hosts import Hosts, unavailable
-from tests.launch import GRACE, ROOT, Library, _until, launch
+from tests.launch import GRACE, ROOT, Library, Result, _until, any_library, launch
 
 pytestmark = [pytest.mark.beside("jobs"), pytest.mark.skipif(unavailable() != "", reason=unavailable())]
 
@@ -81,15 +83,26 @@ def test_message_is_never_faster_than_the_link(library: Library, script: Script)
     assert large >= 2 * (delay + 100_000 * 8 / bandwidth)
 
 
+@pytest.fixture(scope="module")
+def on_one_host(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The fingerprint."""
+    return str(fitted(partial(launch, any_library(0), 3), tmp_path_factory.mktemp("one"))["weights_sha256"])
+
+
 @pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
-def test_same_fingerprint_as_on_one_host(library: Library, mode: str, tmp_path: Path) -> None:
-    options = ("--mode", mode, "--rounds", 20, "--quiet", "--out")
+def test_same_fingerprint_as_on_one_host(library: Library, mode: str, on_one_host: str, tmp_path: Path) -> None:
     with Hosts(3) as hosts:
-        results = [hosts.mpirun(library, 3, *options, tmp_path / "three"), launch(library, 3, *options, tmp_path / "one")]
-    assert [result.returncode for result in results] == [0, 0], results[0]
-    one, three = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("one", "three"))
-    assert three["weights_sha256"] == one["weights_sha256"]
+        three = fitted(partial(hosts.mpirun, library, 3), tmp_path, "--mode", mode)
+    assert three["weights_sha256"] == on_one_host
     assert three["hosts"] == {"node1": 1, "node2": 1, "node3": 1}
+
+
+def fitted(start: Callable[..., Result], out: Path, *words: object) -> dict[str, Any]:
+    result = start("--rounds", 20, "--quiet", "--out", out, *words)
+    assert result.returncode == 0, result
+    found = json.loads((out / "run.json").read_text())
+    assert isinstance(found, dict)
+    return found
 
 
 def test_packets_are_not_lost(library: Library, script: Script) -> None:
