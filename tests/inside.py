@@ -35,7 +35,9 @@ def places(metafunc: pytest.Metafunc, names: Sequence[str], first: str) -> list[
     """
     marker = metafunc.definition.get_closest_marker("ranks")
     kinds, more = (marker.args, marker.kwargs) if marker else (SIZES, {"others": OTHERS})
-    asked = {name: kinds if name == first else more.get("others", kinds) for name in more.get("libraries", names)}
+    others = more.get("others", kinds)
+    every = dict.fromkeys([*kinds, *others])  # a rank does not know which library is the first, and is told what to run
+    asked = {name: every if inside() else kinds if name == first else others for name in more.get("libraries", names)}
     return [(name, ranks) for name in names for ranks in asked.get(name, ())]
 
 
