@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mpi_pgd.study.curves import SHAPES
+from mpi_pgd.study.pieces import SHAPES
 
 Record = Mapping[str, Any]
 GOAL, FROM = 0.15, 100_000  # of the error, for messages of so many bytes

@@ -1,154 +1,269 @@
-"""How far the cost model is off on a cluster of shaped hosts: `network` measures, real rounds at other sizes are held against it.
+"""How far the cost model is off on shaped networks, and whether `compare` names the mode that a plain timing finds.
 
-    python benchmarks/predictions.py [--hosts 4] [--library mpich|openmpi] [--largest BYTES]
+    python benchmarks/predictions.py [--networks 5ms-20M,...] [--hosts 2,3,4,8] [--library mpich,openmpi] [--problems 30,...]
+                                     [--out FOLDER] [--show]
 
-Each round is one of the real topologies, after a map that sleeps. A round is predicted three times: from all that was measured
-(but never its own size), from every other size, and from the other numbers of hosts alone. Needs root; about 4 minutes.
+On hosts made of network namespaces, one rank each: `compare` predicts and measures every mode and algorithm; a loop without our
+clock times the same rounds; and `plan` predicts them from `network` files of 2, 3 and 4 hosts. Each cell's numbers are left in
+FOLDER (default: predictions), so that the whole may be made in parts; --show only prints the table of what is there. Needs root;
+all of it takes some 35 minutes on two cores.
 """
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-FEATURES = (7_000, 20_000, 60_000)  # partials of 112 KB, 320 KB and 960 KB
-NAP, TURNS, ROUNDS = 0.005, 3, 3
-DELAY, BANDWIDTH = 1e-3, 100e6
-GOAL = 0.15
+
+class Network(NamedTuple):
+    """Seconds one way, and bits a second."""
+
+    delay: float
+    bandwidth: float
+
+
+NETWORKS = {
+    "5ms-20M": Network(5e-3, 20e6),
+    "0.2ms-1G": Network(2e-4, 1e9),
+    "20ms-500M": Network(20e-3, 500e6),
+    "1ms-100M": Network(1e-3, 100e6),
+}
+PROBLEMS = {"30": (2_000, 30), "3000": (400, 3_000), "60000": (64, 60_000), "compute": (1_000_000, 50)}  # rows, features
+FILES = (2, 3, 4)  # hosts of the network files that plan reads
+LARGEST, SECONDS = 2 << 20, 15.0  # of the messages for such a file
+TURN, REPEATS = 0.6, 3  # seconds that a turn should take, and turns
+NEAR, FAR, DIFFERENT = 0.15, 0.30, 0.10
+TIMEOUT = 840
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hosts", type=int, default=4)
-    parser.add_argument("--library", default="mpich")
-    parser.add_argument("--largest", type=int, default=2 << 20, help="message that network measures, bytes")
+    for name, words in (("networks", NETWORKS), ("hosts", "2348"), ("library", ("mpich", "openmpi")), ("problems", PROBLEMS)):
+        parser.add_argument(f"--{name}", default=",".join(words))
+    parser.add_argument("--out", default="predictions")
+    parser.add_argument("--show", action="store_true", help="what is there already")
     parser.add_argument("--on-ranks", metavar="FILE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.on_ranks:
-        on_ranks(Path(options.on_ranks), options.largest)
+        on_ranks(json.loads(Path(options.on_ranks).read_text()))
         return
+    folder = Path(options.out)
+    if not options.show:
+        folder.mkdir(exist_ok=True)
+        hosts, problems = [int(word) for word in options.hosts.split(",")], options.problems.split(",")
+        with tempfile.TemporaryDirectory() as made:
+            data = {name: make(Path(made, f"{name}.h5"), *PROBLEMS[name]) for name in problems}
+            for network in options.networks.split(","):
+                for library in options.library.split(","):
+                    run(folder.absolute(), network, library, hosts, data)
+    cells = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    if cells:
+        show(cells)
+
+
+def make(path: Path, rows: int, features: int) -> str:
+    command = [sys.executable, "-m", "mpi_pgd", "data", "make", path, "--rows", rows, "--features", features, "--quiet"]
+    subprocess.run(list(map(str, command)), check=True, cwd=ROOT)
+    return str(path)
+
+
+def run(folder: Path, network: str, library: str, hosts: Sequence[int], data: Mapping[str, str]) -> None:
     from tests.hosts import Hosts, unavailable
     from tests.launch import libraries
 
-    reason = unavailable() or ("" if options.library in libraries() else f"no environment with {options.library}")
+    reason = unavailable() or ("" if library in libraries() else f"no environment with {library}")
     if reason:
         print(f"skipped: {reason}")
         return
-    with tempfile.TemporaryDirectory() as folder, Hosts(options.hosts, DELAY, BANDWIDTH) as hosts:
-        found = Path(folder, "found.json")
-        words = ("--largest", options.largest, "--on-ranks", found)
-        result = hosts.mpirun(libraries()[options.library], options.hosts, *words, script=__file__, timeout=600)
-        if result.returncode:
-            sys.exit(str(result))
-        show(**json.loads(found.read_text()))
+    asked = {"folder": str(folder), "network": network, "library": library, "hosts": hosts, "data": data}
+    with tempfile.TemporaryDirectory() as made, Hosts(max(hosts), *NETWORKS[network]) as there:
+        question, begun = Path(made, "asked.json"), time.perf_counter()
+        question.write_text(json.dumps(asked))
+        result = there.mpirun(
+            libraries()[library], max(hosts), "--on-ranks", question, script=__file__, timeout=TIMEOUT, env={"OMP_NUM_THREADS": 1}
+        )
+        print(f"{network} {library}: {time.perf_counter() - begun:.0f} s", "" if not result.returncode else result, flush=True)
 
 
 # On the hosts
 
 
-def on_ranks(path: Path, largest: int) -> None:
+def on_ranks(asked: Mapping[str, Any]) -> None:
     import mpi4py
 
     mpi4py.rc.threads = False
     from mpi4py import MPI
 
     from mpi_pgd.comm.world import guard
-    from mpi_pgd.study.network.measure import measure
-
-    comm = MPI.COMM_WORLD
-    with guard(comm):
-        record = measure(comm, largest=largest)
-        rounds = list(measured(comm))
-        if comm.rank == 0:
-            path.write_text(json.dumps({"record": record, "rounds": rounds}))
-
-
-def measured(comm: Any) -> Iterator[tuple[str, str, int, int, float]]:
-    """Mode, algorithm, ranks, features, and the seconds of a round less the map's."""
-    from mpi_pgd.modes import MODES, WAYS
-    from mpi_pgd.modes.facts import Team
+    from mpi_pgd.session.run import one_thread
     from mpi_pgd.study.turns import Teams
 
-    def turns(team: Any, p: int) -> list[float]:
-        return [seconds(team, MODES[mode].make(Team(team), name), p) for mode, name in WAYS]
+    comm = MPI.COMM_WORLD
+    with guard(comm), one_thread(), Teams(comm) as teams:
+        for hosts in sorted(asked["hosts"]):
+            for what in ("network", *asked["data"]):
+                found = teams.do(hosts, lambda team, what=what: cell(team, what, asked))
+                if comm.rank == 0 and found:
+                    name = f"{asked['network']}-{asked['library']}-{hosts}-{what}.json"
+                    known = {"network": asked["network"], "library": asked["library"], "hosts": hosts, "problem": what}
+                    Path(asked["folder"], name).write_text(json.dumps(known | found))
 
-    with Teams(comm) as teams:
-        for features in FEATURES:
-            for ranks in range(2, comm.size + 1):
-                found = teams.do(ranks, partial(turns, p=features))
-                for way, taken in zip(WAYS, found or [], strict=False):
-                    yield *way, ranks, features, taken
+
+def cell(team: Any, what: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A network file, or one problem's rounds: predicted, measured by `compare`, and timed plainly."""
+    from mpi_pgd import config
+    from mpi_pgd.session.inspect import inspect_files
+    from mpi_pgd.study.compare.measure import compare
+    from mpi_pgd.study.network.measure import measure
+
+    begun = time.perf_counter()
+    if what == "network":
+        return {"record": measure(team, largest=LARGEST, seconds=SECONDS)} if team.size in FILES else None
+    rounds = turn_rounds(NETWORKS[asked["network"]], what, team.size)
+    words = {"data": [asked["data"][what]], "solver": "gd", "rounds": rounds, "quiet": True}
+    problem = inspect_files(team, config.settings(words))
+    record = compare(problem, REPEATS if rounds > 2 else 2, lambda: (False, False))
+    took, plain = time.perf_counter() - begun, timed(problem)
+    kept = record and {name: record[name] for name in ("rows", "winner", "verdict", "notes", "baseline")}
+    return kept and {**kept, "plain": plain, "seconds": (took, time.perf_counter() - begun - took)}
 
 
-def seconds(team: Any, topology: Any, features: int) -> float:
-    """The median of some turns of some rounds back to back, on the slowest rank; the first round connects."""
+def turn_rounds(network: Network, what: str, ranks: int) -> int:
+    """As many as a turn has time for."""
+    rows, features = PROBLEMS[what]
+    wire = 4 * network.delay + 2 * 16 * features * 8 / network.bandwidth * ranks.bit_length()
+    return int(min(30, max(2, TURN / (wire + rows * features * 2e-9))))
+
+
+def timed(problem: Any) -> list[tuple[str, str, float]]:
+    """Mode, algorithm and the median seconds of a round on the slowest rank: nothing observes it, but for a look at the time."""
     import numpy as np
     from mpi4py import MPI
 
-    from mpi_pgd.engine.partial import Partial
+    from mpi_pgd.drivers.fit import FitDriver
+    from mpi_pgd.drivers.history import History
+    from mpi_pgd.engine.loop import Observer, rounds
     from mpi_pgd.engine.query import Query
-    from mpi_pgd.engine.tasks import GradientTask
-    from mpi_pgd.losses.squared import Squared
+    from mpi_pgd.modes import AMONG_PEERS, WAYS
+    from mpi_pgd.session.descend import planned
+    from mpi_pgd.session.load import choose_mode, load_rows
+    from mpi_pgd.session.model import sums_of
+    from mpi_pgd.session.prepare import take_moments
 
-    task = GradientTask(Squared(), features, 1)
-    partial, query = Partial(task.layout.width, 100), Query([task])
-    topology.step(partial, lambda: None, query)
-    turns = []
-    for _ in range(TURNS):
-        team.Barrier()
-        start = time.perf_counter()
-        for _ in range(ROUNDS):
-            time.sleep(NAP)
-            topology.step(partial, lambda: None, query)
-        taken = np.array((time.perf_counter() - start) / ROUNDS - NAP)
-        team.Allreduce(MPI.IN_PLACE, taken, MPI.MAX)
-        turns.append(float(taken))
-    return float(np.median(turns))
+    class Looks(Observer):
+        def __init__(self) -> None:
+            self.times: list[float] = []
 
+        def asked(self, query: Query) -> None:
+            self.times.append(time.perf_counter())
 
-# Beside the model
+    def quiet() -> tuple[bool, bool]:
+        return False, False
 
-
-def show(record: dict[str, Any], rounds: list[tuple[str, str, int, int, float]]) -> None:
-    from mpi_pgd.study.model import sizes
-
-    known = sorted({row["bytes"] for row in record["rows"]})
-    models = {
-        "other p": lambda _: model(record, lambda row: True),
-        "every other size": lambda _: model(record, lambda row: known.index(row["bytes"]) % 2 == 0),
-        "other m": lambda ranks: model(record, lambda row: row["ranks"] != ranks),
-    }
-    print(f"predicted / measured - 1; partials of {', '.join(f'{sizes(p)[0]:,}' for p in FEATURES)} bytes\n")
-    print(f"| mode, algorithm | m | {' | '.join(models)} |\n|---|---|{'---|' * len(models)}")
-    missed = dict.fromkeys(models, 0)
-    groups: dict[tuple[str, str, int], list[tuple[int, float]]] = {}
-    for mode, name, ranks, features, taken in rounds:
-        groups.setdefault((mode, name, ranks), []).append((features, taken))
-    for (mode, name, ranks), points in groups.items():
-        cells = []
-        for kind, made in models.items():
-            curve = made(ranks).curve(mode, name, ranks, 1)
-            errors = [sum(curve.wire(ranks, *sizes(features))) / taken - 1 for features, taken in points]
-            missed[kind] += sum(abs(error) > GOAL for error in errors)
-            cells.append(", ".join(f"{error:+.0%}" for error in errors))
-        print(f"| {mode} {name} | {ranks} | {' | '.join(cells)} |")
-    print(f"\nbeyond {GOAL:.0%}, of {len(rounds)} rounds: {', '.join(f'{kind} {count}' for kind, count in missed.items())}")
+    peers = problem.on(problem.comm, problem.rows, **AMONG_PEERS)
+    setup = take_moments(peers, choose_mode(peers), load_rows(peers, choose_mode(peers)), quiet)
+    found: dict[tuple[str, str], list[float]] = {way: [] for way in WAYS}
+    shards: dict[int, Any] = {}
+    for _ in range(REPEATS if problem.settings.rounds > 2 else 1):
+        for mode, name in WAYS:
+            mine = problem.on(problem.comm, problem.rows, mode=mode, algorithm=name, tol=0.0)
+            topology, looks = choose_mode(mine), Looks()
+            if topology.workers not in shards:
+                shards = {topology.workers: load_rows(mine, topology)}
+            shard = shards[topology.workers]
+            goal, tasks, choice = planned(mine, shard, setup)
+            query, chosen = Query(list(tasks.values())), mine.settings
+            driver = FitDriver(goal, tasks, choice.solver, chosen.rounds, 0.0, lambda *_: None, History(time.perf_counter()), None)
+            rounds(topology, shard, sums_of(mine, query), driver, query, [looks], quiet)
+            taken = np.array((looks.times[-1] - looks.times[0]) / (len(looks.times) - 1))
+            problem.comm.Allreduce(MPI.IN_PLACE, taken, MPI.MAX)
+            found[mode, name].append(float(taken))
+    return [(*way, float(np.median(some))) for way, some in found.items()]
 
 
-def model(record: dict[str, Any], keep: Callable[[dict[str, Any]], bool]) -> Any:
-    from mpi_pgd.study.curves import fitted
+# The table
+
+
+class Line(NamedTuple):
+    """One round, predicted and measured."""
+
+    network: str
+    library: str
+    hosts: int
+    problem: str
+    way: tuple[str, str]
+    source: str  # what it was predicted from
+    error: float  # predicted / measured - 1
+    marked: str  # why it is not to be trusted; "": it is
+
+
+def show(cells: Sequence[Mapping[str, Any]]) -> None:
+    lines = list(compared(cells))
+    print("\n| network | library | from | rounds | within 15 % | within 30 % | beyond, not marked |\n|---|---|---|---|---|---|---|")
+    groups: dict[tuple[str, ...], list[Line]] = {}
+    for line in lines:
+        groups.setdefault((line.network, line.library, line.source), []).append(line)
+        groups.setdefault(("all", "all", line.source), []).append(line)
+    for which, some in sorted(groups.items()):
+        plain = [line for line in some if not line.marked]
+        near, far = (sum(abs(line.error) <= bound for line in plain) for bound in (NEAR, FAR))
+        marked = f" ({len(some) - len(plain)} marked)" if len(plain) < len(some) else ""
+        print(f"| {' | '.join(which)} | {len(plain)}{marked} | {near} | {far} | {len(plain) - far} |")
+    for line in sorted(lines, key=lambda line: -abs(line.error))[:30]:
+        print(f"  {line.error:+.0%} {' '.join(map(str, line[:4]))} {'/'.join(line.way)} from {line.source} {line.marked}")
+    winners(cells)
+
+
+def compared(cells: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     from mpi_pgd.study.model import Model
 
-    kept = {name: [row for row in record[name] if keep(row)] for name in ("rows", "sums")}
-    return Model.from_record(fitted({**record, **kept}))
+    files = {(one["network"], one["library"], one["hosts"]): one["record"] for one in cells if "record" in one}
+    models = {key: Model.from_record(record) for key, record in files.items()}
+    for one in cells:
+        for row in one.get("rows", []):
+            known = one["network"], one["library"], one["hosts"], one["problem"], (row["mode"], row["algorithm"])
+            taken = row["seconds_per_round"]
+            yield Line(*known, "compare", row["predicted_seconds_per_round"] / taken - 1, marked(row, one))
+            for hosts in FILES:
+                model = models.get((one["network"], one["library"], hosts))
+                if model and model.fill == 1:
+                    guess = model.round(*known[-1], one["hosts"], *PROBLEMS[one["problem"]], ranks_per_node=1)
+                    why = "extrapolated" if guess.extrapolated else marked(row, one)
+                    yield Line(*known, f"plan, {hosts} hosts", guess.total / taken - 1, why)
+
+
+def marked(row: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
+    """What the study itself says of its figures."""
+    return str(row.get("unreliable") or cell.get("unreliable") or "")
+
+
+def winners(cells: Sequence[Mapping[str, Any]]) -> None:
+    """Of the modes, each with its best algorithm: what compare says, and what the plain timing does."""
+    right = wrong = close = 0
+    for one in cells:
+        if "plain" not in one:
+            continue
+        best: dict[str, float] = {}
+        for mode, _, seconds in one["plain"]:
+            best[mode] = min(best.get(mode, seconds), seconds)
+        first, second = sorted(best, key=best.__getitem__)
+        if best[second] < (1 + DIFFERENT) * best[first]:
+            close += 1
+        elif one["winner"]["mode"] == first:
+            right += 1
+        else:
+            wrong += 1
+            told = ", ".join(f"{mode} {seconds * 1e3:.4g} ms" for mode, seconds in best.items())
+            print(f"  winner: {one['network']} {one['library']} {one['hosts']} {one['problem']}: {one['verdict']}; plainly {told}")
+    print(f"\nthe mode that compare calls the faster is that of the plain timing: {right}, not: {wrong}; within 10 %: {close}")
 
 
 if __name__ == "__main__":

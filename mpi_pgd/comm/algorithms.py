@@ -158,6 +158,7 @@ LIBRARY_ALLREDUCE = Algorithm(
         _two(RECURSIVE_DOUBLING, RING),
         *RABENSEIFNER.shapes,
         *RECURSIVE_DOUBLING.shapes,
+        *RING.shapes,
     ),
     library=True,
 )

@@ -52,17 +52,17 @@ def superscript(exponent: int) -> str:
     return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _with(value: float | None, units: tuple[Scale, ...]) -> str:
+def _with(value: float | None, units: tuple[Scale, ...], most: int = 3) -> str:
     if value is None:
         return NONE
     factor, unit = scale(value, units)
     # Whole bytes stay whole, and a value under the smallest unit keeps its digits.
-    return f"{digits(value / factor)} {unit}" if unit != "B" else f"{value:,.0f} B"
+    return f"{digits(value / factor, most)} {unit}" if unit != "B" else f"{value:,.0f} B"
 
 
-def seconds(value: float | None) -> str:
-    """1.54e-5 is "15.4 µs"."""
-    return _with(value, TIME)
+def seconds(value: float | None, most: int = 3) -> str:
+    """1.54e-5 is "15.4 µs"; with ``most`` significant digits, or all of a whole number."""
+    return _with(value, TIME, most)
 
 
 def size(value: float | None) -> str:

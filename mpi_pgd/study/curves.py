@@ -1,79 +1,155 @@
-"""What each collective took, over sizes and numbers of ranks: from measured points to a fit, and back to any other point.
+"""What a collective takes at any size and number of ranks, from its fit and the measured points around it; and how sure that is.
 
-The fit carries a measured point to other sizes and numbers of ranks. How far it was off at the measured ones (caches, eager and
-rendezvous protocols, a library that switches algorithms) is interpolated between them and multiplied on.
+Where it was measured, that is what it takes. Between two sizes, how far the fit was off at both (caches, eager and rendezvous
+protocols, a library that switches algorithms) is interpolated, and multiplied on; so it is between two numbers of ranks. Beyond,
+the fit carries it on, and it is *extrapolated*.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import median, pstdev
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.comm.paths import Path, Shape
-from mpi_pgd.modes import WAYS
-from mpi_pgd.study.fitting import Fit, fit
+from mpi_pgd.study.pieces import SHAPES, TERMS, Key, Row, by_key
 
-LINKS = NODE, NETWORK = "node", "network"  # within a node, and between nodes
-TERMS = ("alpha", "overhead", "beta")
 ENOUGH = 8  # points over sizes to tell a step from chance by their neighbours: fewer are too far apart
+LAST = 3  # points whose median holds beyond the last: one point's chance would be carried far
 ONE = 8  # bytes: the broadcast of one number after the sums whose share of a round is measured
+SURE = 0.03  # relative: nothing is known better, as a machine is never twice the same
+WIDE = 2.0  # standard deviations to the ends of an interval
+RANKS_ON, BYTES_ON = 0.1, 0.05  # relative: what each doubling beyond what was measured adds to it, as a guess
 
-# What may be measured, and what shapes that may have.
-SHAPES: dict[tuple[str | None, str], tuple[Shape, ...]] = {
-    (None, "ping-pong"): (Shape("message", "alpha + n beta", lambda ranks, size: Path(1, 0, size)),),
-    **{way: algorithm.shapes for way, algorithm in WAYS.items()},
-}
-Key = tuple[str, str | None, str]  # link, mode, algorithm
 Points = dict[int, list[tuple[int, float]]]  # by ranks: bytes and a ratio
 
 
-class Curve(NamedTuple):
-    """A collective's fit, and the measured points around it."""
+class Wire(NamedTuple):
+    """What the messages of a round take: seconds of latency and of bandwidth.
 
+    Attributes:
+        spread: half the width of the logarithm's 95 % interval: the time may be off by a factor e^spread.
+        extrapolated: it was measured neither with so many ranks nor so many bytes, nor with both more and less.
+    """
+
+    latency: float
+    bandwidth: float
+    spread: float
+    extrapolated: bool
+
+    @property
+    def seconds(self) -> float:
+        """Both."""
+        return self.latency + self.bandwidth
+
+    def __add__(self, other: object) -> "Wire":
+        """One after the other."""
+        assert isinstance(other, Wire)
+        spread = max(self.spread, other.spread)
+        both = self.extrapolated or other.extrapolated
+        return Wire(self.latency + other.latency, self.bandwidth + other.bandwidth, spread, both)
+
+
+class Piece(NamedTuple):
+    """A collective from some size on: its fit, and the measured points beside that."""
+
+    first: int  # bytes
     shape: Shape
     factors: Path  # alpha, overhead, beta
+    spreads: Path  # half the widths of their logarithms' intervals
+    rms: float
     ratios: Points  # measured / fitted
+
+
+class Curve(NamedTuple):
+    """A collective: its pieces, the smallest sizes first."""
+
+    pieces: Sequence[Piece]
     shares: Points  # the sums' part of a client-server round with as many bytes out as in
+    noise: float  # half the range of the quartiles of a point's logarithm
+    rounds: Mapping[tuple[int, int, int], Row]  # whole rounds that were measured: by ranks, bytes of sums and of broadcasts
 
     @property
     def largest(self) -> int:
         """Bytes of the largest message that was measured."""
-        return max((size for points in self.ratios.values() for size, _ in points), default=0)
+        return max((size for points in self.pieces[-1].ratios.values() for size, _ in points), default=0)
 
-    def wire(self, ranks: int, reduced: int, broadcast: int) -> tuple[float, float]:
-        """Seconds of latency and of bandwidth for a round that sums and broadcasts so many bytes."""
-        parts = self._parts(ranks, reduced, broadcast)
-        if self.shape.folds and not _power(ranks):  # at least what the power of two below takes
-            floor = self._parts(1 << (ranks.bit_length() - 1), reduced, broadcast)
-            return max(parts, floor, key=sum)
-        return parts
+    @property
+    def most(self) -> int:
+        """The largest number of ranks with which it was measured."""
+        return max(self.pieces[-1].ratios, default=0)
 
-    def _parts(self, ranks: int, reduced: int, broadcast: int) -> tuple[float, float]:
-        if not self.shape.broadcast:
+    def piece(self, size: int) -> Piece:
+        """The one for so many bytes."""
+        return next((piece for piece in reversed(self.pieces) if piece.first <= size), self.pieces[0])
+
+    def wire(self, ranks: int, reduced: int, broadcast: int) -> Wire:
+        """A round that sums and broadcasts so many bytes."""
+        found = self._parts(ranks, reduced, broadcast)
+        if (ranks, reduced, broadcast) in self.rounds:
+            row = self.rounds[ranks, reduced, broadcast]
+            scale, noise = row["seconds"] / found.seconds, math.log(row["high"] / row["low"]) / 2
+            return Wire(found.latency * scale, found.bandwidth * scale, max(SURE, WIDE * noise), False)
+        if self.piece(reduced).shape.folds and not _power(ranks):  # at least what the power of two below takes
+            below = self._parts(1 << (ranks.bit_length() - 1), reduced, broadcast)
+            return max(found, below._replace(extrapolated=found.extrapolated), key=lambda wire: wire.seconds)
+        return found
+
+    def _parts(self, ranks: int, reduced: int, broadcast: int) -> Wire:
+        if not self.pieces[0].shape.broadcast:
             return self._alike(ranks, reduced, 1.0)
-        share = self._between(self.shares, ranks, reduced) if self.shares else 0.5
-        rest = 1.0 - (self._between(self.shares, ranks, broadcast) if self.shares else 0.5)
-        there, back = self._alike(ranks, reduced, share), self._alike(ranks, broadcast, rest)
-        return there[0] + back[0], there[1] + back[1]
+        share = _between(self.shares, ranks, reduced) if self.shares else 0.5
+        rest = 1.0 - (_between(self.shares, ranks, broadcast) if self.shares else 0.5)
+        return self._alike(ranks, reduced, share) + self._alike(ranks, broadcast, rest)
 
-    def _alike(self, ranks: int, size: int, share: float) -> tuple[float, float]:
-        alpha, overhead, beta = self.factors
-        path = self.shape(ranks, size, size)
-        scale = share * (self._between(self.ratios, ranks, size) if self.ratios else 1.0)
-        return scale * (alpha * path.latencies + overhead * path.behind), scale * beta * path.bytes
+    def _alike(self, ranks: int, size: int, share: float) -> Wire:
+        piece = self.piece(size)
+        path = piece.shape(ranks, size, size)
+        each = [factor * count for factor, count in zip(piece.factors, path, strict=True)]
+        scale = share * (_between(piece.ratios, ranks, size, piece.shape.folds) if piece.ratios else 1.0)
+        beyond = ranks > self.most or size > self._reach(ranks)
+        spread = max(SURE, WIDE * self.noise)
+        if beyond or ranks not in piece.ratios:
+            spread = max(spread, WIDE * math.hypot(piece.rms, _scatter(piece.ratios, size)))
+        if beyond:
+            spread += math.fsum(share * half for share, half in zip(each, piece.spreads, strict=True)) / math.fsum(each)
+            spread += RANKS_ON * _doublings(ranks, self.most) + BYTES_ON * _doublings(size, self._reach(ranks))
+        return Wire(scale * (each[0] + each[1]), scale * each[2], spread, beyond)
 
-    def _between(self, points: Points, ranks: int, size: int) -> float:
-        """Interpolated in the logarithms of the size (at the ends, the last value holds), then of the ranks of the same case.
+    def _reach(self, ranks: int) -> int:
+        """Bytes up to which it was measured with the numbers of ranks that are next to this one."""
+        ratios = self.pieces[-1].ratios
+        near = {max((count for count in ratios if count <= ranks), default=0), min((c for c in ratios if c >= ranks), default=0)}
+        return min((ratios[count][-1][0] for count in near if count), default=0)
 
-        Beyond the ranks that were measured, the mean over all of them holds: one number's chance would be carried far.
-        """
-        logs = {count: float(np.interp(math.log(max(size, 1)), *_logs(points[count]))) for count in sorted(points)}
-        if ranks > max(logs):
-            return math.exp(math.fsum(logs.values()) / len(logs))
-        alike = {count: log for count, log in logs.items() if not self.shape.folds or _power(count) == _power(ranks)} or logs
-        return float(math.exp(np.interp(math.log(ranks), list(map(math.log, alike)), list(alike.values()))))
+
+def _between(points: Points, ranks: int, size: int, folds: bool = True) -> float:
+    """Interpolated in the logarithms of the size, then of the ranks of the same case.
+
+    At the ends, the median of the last sizes holds; beyond the ranks that were measured, that over all of them.
+    """
+    logs = {count: _at(points[count], size) for count in sorted(points)}
+    if ranks > max(logs):
+        return math.exp(median(logs.values()))
+    alike = {count: log for count, log in logs.items() if not folds or _power(count) == _power(ranks) or count == ranks} or logs
+    return float(math.exp(np.interp(math.log(ranks), list(map(math.log, alike)), list(alike.values()))))
+
+
+def _at(points: Sequence[tuple[int, float]], size: int) -> float:
+    sizes, logs = _logs(points)
+    if size > points[-1][0]:
+        return median(logs[-LAST:])
+    return float(np.interp(math.log(max(size, 1)), sizes, logs))
+
+
+def _scatter(points: Points, size: int) -> float:
+    """How far the numbers of ranks are from each other."""
+    return pstdev([_at(some, size) for some in points.values()]) if points else 0.0
+
+
+def _doublings(value: int, known: int) -> float:
+    return max(0.0, math.log2(value / known)) if known else 0.0
 
 
 def _power(count: int) -> bool:
@@ -84,66 +160,48 @@ def _logs(points: Sequence[tuple[int, float]]) -> tuple[list[float], list[float]
     return [math.log(size) for size, _ in points], [math.log(value) for _, value in points]
 
 
+# From a record
+
+
 def curves(record: Mapping[str, Any]) -> dict[Key, Curve]:
-    """Of every fit in a network record, with the measured points around it."""
-    rows, sums = _by_key(record["rows"]), _by_key(record.get("sums", []))
+    """Of every collective with a fit in a network record."""
+    rows, sums, rounds = (by_key(record.get(name, [])) for name in ("rows", "sums", "rounds"))
     messages = {entry["link"]: entry["beta"] for entry in record["fits"] if entry["mode"] is None}
-    found = {}
-    for entry in record["fits"]:
+    pieces: dict[Key, list[Piece]] = {}
+    for entry in sorted(record["fits"], key=lambda entry: float(entry.get("from_bytes", 0))):
         key = (entry["link"], entry["mode"], entry["algorithm"])
-        shape = next(shape for shape in SHAPES[key[1:]] if shape.name == entry["form"])
-        # Where only small vectors could be measured, no beta may have been found; but no byte comes for nothing.
-        factors = Path(entry["alpha"], entry["overhead"], entry["beta"] or messages.get(entry["link"], 0.0))
-        here = rows.get(key, [])
-        found[key] = Curve(shape, factors, _ratios(shape, factors, here), _shares(here, sums.get(key, [])))
-    return found
+        pieces.setdefault(key, []).append(_piece(entry, rows.get(key, []), messages.get(entry["link"], 0.0)))
+    return {
+        key: Curve(
+            found,
+            _shares(rows.get(key, []), sums.get(key, [])),
+            median([_noise(row) for row in rows.get(key, [])] or [0.0]),
+            {(row["ranks"], row["bytes"], row["broadcast"]): row for row in rounds.get(key, [])},
+        )
+        for key, found in pieces.items()
+    }
 
 
-# From measured points to fits
+def _piece(entry: Row, rows: Sequence[Row], beta: float) -> Piece:
+    shape = next(shape for shape in SHAPES[entry["mode"], entry["algorithm"]] if shape.name == entry["form"])
+    # Where only small vectors could be measured, no beta may have been found; but no byte comes for nothing.
+    factors = Path(entry["alpha"], entry["overhead"], entry["beta"] or beta)
+    spreads = Path(*(_half(entry.get(f"{term}_low"), entry.get(f"{term}_high")) for term in TERMS))
+    return Piece(entry.get("from_bytes", 0), shape, factors, spreads, entry.get("rms_residual", 0.0), _ratios(shape, factors, rows))
 
 
-def fitted(record: dict[str, Any]) -> dict[str, Any]:
-    """Add "fits" to a network record, and to its rows what was fitted and how far that is off."""
-    record["fits"] = []
-    for key, rows in _by_key(record["rows"]).items():
-        shape, found = _best(SHAPES[key[1:]], rows)
-        record["fits"].append(_entry(key, shape, found))
-        for row in rows:
-            seconds = found(_terms(shape, row))
-            row["fitted_seconds"], row["residual"] = seconds, seconds / row["seconds"] - 1
-    return record
+def _half(low: float | None, high: float | None) -> float:
+    return math.log(high / low) / 2 if low and high else 0.0
 
 
-def _best(shapes: Sequence[Shape], rows: Sequence[Mapping[str, Any]]) -> tuple[Shape, Fit]:
-    """The shape that fits best; of those that fit alike (with two ranks they do), the first."""
-    seconds = [row["seconds"] for row in rows]
-    found = [(shape, fit([_terms(shape, row) for row in rows], seconds)) for shape in shapes]
-    return min(found, key=lambda pair: round(pair[1].rms, 9))
+def _noise(row: Row) -> float:
+    return _half(row.get("low"), row.get("high"))
 
 
-def _terms(shape: Shape, row: Mapping[str, Any]) -> Path:
-    return shape(row["ranks"], row["bytes"], row["bytes"])
-
-
-def _entry(key: Key, shape: Shape, found: Fit) -> dict[str, Any]:
-    entry: dict[str, Any] = dict(zip(("link", "mode", "algorithm"), key, strict=True)) | {"form": shape.name}
-    for term, value, *ends in zip(TERMS, found.values.tolist(), found.low.tolist(), found.high.tolist(), strict=True):
-        low, high = (end if math.isfinite(end) else None for end in ends)
-        entry |= {term: value, f"{term}_low": low, f"{term}_high": high}
-    return entry | {"rms_residual": found.rms, "points": found.points}
-
-
-def _by_key(rows: Sequence[dict[str, Any]]) -> dict[Key, list[dict[str, Any]]]:
-    found: dict[Key, list[dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault((row["link"], row["mode"], row["algorithm"]), []).append(row)
-    return found
-
-
-def _ratios(shape: Shape, factors: Sequence[float], rows: Sequence[Mapping[str, Any]]) -> Points:
+def _ratios(shape: Shape, factors: Sequence[float], rows: Sequence[Row]) -> Points:
     found: Points = {}
-    for row in sorted(rows, key=lambda row: row["bytes"]):
-        seconds = float(np.dot(factors, _terms(shape, row)))
+    for row in sorted(rows, key=lambda row: int(row["bytes"])):
+        seconds = float(np.dot(factors, shape(row["ranks"], row["bytes"], row["bytes"])))
         if seconds > 0:
             found.setdefault(row["ranks"], []).append((row["bytes"], row["seconds"] / seconds))
     return {ranks: _smooth(points) for ranks, points in found.items()}
@@ -164,11 +222,11 @@ def _smooth(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(size, math.exp(log)) for (size, _), log in zip(points, [first, *inner, last], strict=True)]
 
 
-def _shares(rows: Sequence[Mapping[str, Any]], sums: Sequence[Mapping[str, Any]]) -> Points:
+def _shares(rows: Sequence[Row], sums: Sequence[Row]) -> Points:
     """The sums' part of a round of n bytes in and out: (reduce n, broadcast 8) less half of (8, 8), over (n, n)."""
     whole = {(row["ranks"], row["bytes"]): row["seconds"] for row in rows}
     found: Points = {}
-    for row in sorted(sums, key=lambda row: row["bytes"]):
+    for row in sorted(sums, key=lambda row: int(row["bytes"])):
         at, small = (row["ranks"], row["bytes"]), whole.get((row["ranks"], ONE))
         if at in whole and small:
             share = (row["seconds"] - small / 2) / whole[at]

@@ -20,27 +20,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
 from mpi_pgd.engine.partial import Vote
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES
-from mpi_pgd.study.curves import LINKS, Curve, Key, curves
+from mpi_pgd.study.curves import SURE, Curve, Wire, curves
+from mpi_pgd.study.pieces import LINKS, Key
+
+PARTS = ("compute", "wait", "latency", "bandwidth", "update")
 
 
 class Prediction(NamedTuple):
-    """Seconds of a round, by part."""
+    """Seconds of a round, by part; and how sure they are.
+
+    Attributes:
+        low, high: the ends of the round's interval, of some 95 %.
+        extrapolated: its messages were not measured with so many ranks or bytes, or its rows not with so many ranks at work.
+    """
 
     compute: float
     wait: float
     latency: float
     bandwidth: float
     update: float
+    low: float
+    high: float
+    extrapolated: bool
 
     @property
     def total(self) -> float:
         """The round."""
-        return sum(self)
+        return math.fsum(self.parts().values())
+
+    def parts(self) -> dict[str, float]:
+        """The seconds that add up to the round."""
+        return dict(zip(PARTS, self, strict=False))
 
 
 @dataclass(frozen=True)
@@ -90,15 +107,22 @@ class Model:
         """
         workers = MODES[mode].workers(ranks)
         fill = ranks_per_node or self.fill
-        latency = bandwidth = 0.0
+        wire = Wire(0.0, 0.0, 0.0, False)
         if ranks > 1:
-            curve = self.curve(mode, algorithm, ranks, fill)
-            latency, bandwidth = curve.wire(ranks, *sizes(features, order_free))
-        alone = self.seconds(workers, rows, features, seconds_per_row)
-        compute = alone * self.slowdown(self.busy(workers, ranks, fill))
+            wire = self.curve(mode, algorithm, ranks, fill).wire(ranks, *sizes(features, order_free))
+        compute = self.seconds(workers, rows, features, seconds_per_row) * self.slowdown(workers, ranks, fill)
         delay = self._wait(workers, compute) if wait is None else harmonic(workers) * wait
         update, feature = (self.compute.get(key, 0.0) for key in ("update_seconds", "feature_seconds"))
-        return Prediction(compute, delay, latency, bandwidth, update + (features + 2) * feature)
+        parts = (compute, delay, wire.latency, wire.bandwidth, update + (features + 2) * feature)
+        rest = math.hypot(compute * max(SURE, self.shaking), delay)
+        low, high = (math.fsum(parts) + sign * math.hypot(rest, wire.seconds * math.expm1(sign * wire.spread)) for sign in (-1, 1))
+        return Prediction(*parts, max(low, 0.0), high, wire.extrapolated)
+
+    @property
+    def shaking(self) -> float:
+        """The measured jitter, relative to the pass that it was measured with."""
+        jitter, length = self.compute.get("jitter_seconds", 0.0), self.compute.get("pass_seconds", 0.0)
+        return float(jitter / length) if length else 0.0
 
     @property
     def fill(self) -> int:
@@ -128,8 +152,18 @@ class Model:
         rate, row, block = (self.compute.get(key, 0.0) for key in ("bytes_per_second", "row_seconds", "block_seconds"))
         return float(size / rate + mine * row + extra * block)
 
-    def slowdown(self, busy: int) -> float:
-        """A rank's seconds with ``busy`` ranks of its node at work, over those alone: linear in ``busy`` through what was measured.
+    def slowdown(self, workers: int, ranks: int, fill: int) -> float:
+        """A rank's seconds with so many workers of so many ranks, ``fill`` of them on the fullest node, over those alone.
+
+        As it was measured with so many at work, wherever they were (nodes may share more than one knows); see ``crowding``.
+        """
+        at_work = self.compute.get("at_work", []) if fill == self.fill else []
+        slower = [at_work[0]["bytes_per_second"] / each["bytes_per_second"] for each in at_work]
+        measured = np.interp(workers, [each["ranks"] for each in at_work], slower) if at_work else 1.0
+        return max(float(measured), self.crowding(self.busy(workers, ranks, fill)))
+
+    def crowding(self, busy: int) -> float:
+        """Likewise with ``busy`` ranks of its node at work: linear in them through what was measured.
 
         Beyond the cores it grows in proportion.
         """

@@ -16,7 +16,7 @@ from mpi_pgd.comm.schedules import (
     tree_broadcast,
     tree_reduce,
 )
-from mpi_pgd.study.curves import SHAPES
+from mpi_pgd.study.pieces import SHAPES
 
 FROM_ONE = [linear_reduce, linear_broadcast, tree_reduce, tree_broadcast]
 AMONG_ALL = [ring, recursive_doubling, rabenseifner]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mpi_pgd.study.curves import SHAPES, fitted
+from mpi_pgd.study.pieces import SHAPES, fitted
 
 ALPHA, OVERHEAD, BETA = 1e-3, 1e-5, 8.7e-8
 SIZES = [8 * 8**power for power in range(8)]

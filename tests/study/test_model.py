@@ -11,9 +11,9 @@ from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses.squared import Squared
-from mpi_pgd.study.curves import SHAPES, fitted
 from mpi_pgd.study.model import Model, Prediction, harmonic, sizes
-from tests.study.synthetic import ALPHA, BETA, OVERHEAD, record, seconds
+from mpi_pgd.study.pieces import SHAPES, fitted
+from tests.study.synthetic import ALPHA, BETA, OVERHEAD, SIZES, record, seconds
 
 WAYS = [way for way in SHAPES if way[0]]
 
@@ -58,7 +58,7 @@ def test_what_was_measured_is_predicted_as_measured(model: Model, way: tuple[str
     for row in record()["rows"]:
         if (row["mode"], row["algorithm"]) == way and row["ranks"] != 3:
             curve = model.curve(*way, row["ranks"], 1)
-            assert sum(curve.wire(row["ranks"], row["bytes"], row["bytes"])) == pytest.approx(row["seconds"], rel=1e-6)
+            assert curve.wire(row["ranks"], row["bytes"], row["bytes"]).seconds == pytest.approx(row["seconds"], rel=1e-6)
 
 
 def test_a_deviation_at_the_measured_points_is_carried_to_those_between() -> None:
@@ -71,11 +71,52 @@ def test_a_deviation_at_the_measured_points_is_carried_to_those_between() -> Non
         assert after == pytest.approx(1.3 * before, rel=1e-6)
 
 
+def test_one_point_in_disorder_is_not_carried_to_larger_sizes() -> None:
+    bent = record()
+    for row in bent["rows"]:
+        row["seconds"] *= 4.0 if row["bytes"] == SIZES[-1] and row["algorithm"] == "ring" and row["ranks"] == 4 else 1.0
+    straight, curved = Model.from_record(record()), Model.from_record(fitted(bent))
+    before, after = (wire(one.round("peer-to-peer", "ring", 4, 1000, 10_000_000)) for one in (straight, curved))
+    assert after == pytest.approx(before, rel=0.01)
+
+
+@pytest.mark.parametrize(("counts", "more"), [((2,), ()), ((2, 3, 4), (8, 16))])
+def test_a_library_that_changes_its_way_is_fitted_in_pieces(counts: tuple[int, ...], more: tuple[int, ...]) -> None:
+    """Recursive doubling for short vectors, a ring for long ones. With two ranks, they are too alike for more than was measured."""
+    ways = [SHAPES["peer-to-peer", name][0] for name in ("recursive-doubling", "ring")]
+
+    def taken(ranks: int, size: int) -> float:
+        return seconds(ways[size > 10_000], ranks, size, size)
+
+    data = record(counts=counts)
+    for row in data["rows"]:
+        if (row["mode"], row["algorithm"]) == ("peer-to-peer", "library"):
+            row["seconds"] = taken(row["ranks"], row["bytes"])
+    model = Model.from_record(fitted(data))
+    for ranks in (*counts, *more):
+        for features in (30, 100, 20_000, 1_000_000):
+            found, size = model.round("peer-to-peer", "library", ranks, 1000, features), sizes(features)[0]
+            assert wire(found) == pytest.approx(taken(ranks, size), rel=0.1)
+            assert found.extrapolated == (ranks > counts[-1] or size > SIZES[-1])
+
+
+def test_a_round_that_was_measured_itself_is_predicted_as_measured() -> None:
+    data = record()
+    partial, order = sizes(300)
+    for mode, algorithm in (("peer-to-peer", "ring"), ("client-server", "linear")):
+        row = {"link": "network", "mode": mode, "algorithm": algorithm, "ranks": 4, "bytes": partial, "broadcast": order}
+        data.setdefault("rounds", []).append(row | {"seconds": 0.5, "low": 0.4, "high": 0.6})
+        model = Model.from_record(data)
+        assert wire(model.round(mode, algorithm, 4, 1000, 300)) == pytest.approx(0.5)
+        assert wire(model.round(mode, algorithm, 4, 1000, 301)) < 0.1
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_parts_add_up(model: Model, way: tuple[str, str]) -> None:
     found = model.round(*way, 8, 1_000_000, 200)
     assert found.total == pytest.approx(found.compute + found.wait + found.latency + found.bandwidth + found.update)
     assert all(part >= 0 for part in found)
+    assert found.low <= found.total <= found.high
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -118,7 +159,7 @@ def test_a_measured_baseline_replaces_the_rate(model: Model) -> None:
 
 def test_ranks_of_a_node_share_its_memory_and_then_its_cores() -> None:
     model = Model.from_record(record("node", bytes_per_second=2e10))  # four ranks at once: 1e10 each
-    assert [model.slowdown(busy) for busy in (1, 4, 8)] == pytest.approx([1, 2, 4])
+    assert [model.crowding(busy) for busy in (1, 4, 8)] == pytest.approx([1, 2, 4])
 
 
 def test_the_slowest_of_m_is_waited_for(model: Model) -> None:

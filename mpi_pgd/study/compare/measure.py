@@ -29,7 +29,7 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
     calm = one._replace(delayed=not problem.settings.delay)  # what the map takes by itself
     everyone = [Contestant(*way, comm.size, problem.rows) for way in WAYS]
     contestants = everyone if comm.size > 1 else everyone[:1]
-    measured = around(problem)  # first: it is there, whenever a signal ends the turns
+    measured = around(problem, [comm.size])  # first: it is there, whenever a signal ends the turns
     others, race = others_work(problem), Race(problem, flags)
     turns = race.run([*dict.fromkeys((one, calm)), *contestants], repeats)
     seen, found = others(), [row(each, turns[each]) for each in contestants if turns[each]]
@@ -56,12 +56,10 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
     }
 
 
-def around(problem: Problem) -> dict[str, Any]:
-    """A quick look at the network with messages of this problem's sizes, some smaller and some larger. Collective."""
-    partial, order = sizes(problem.table.features, problem.settings.sums == "order-free")
-    return network.measure(
-        problem.comm, sizes=sorted({8, order, partial, 4 * partial, 1 << 16}), quick=True, shown=watched(problem)
-    )
+def around(problem: Problem, ranks: Sequence[int]) -> dict[str, Any]:
+    """A quick look at the network: the messages of this problem's rounds, each number of ranks, then some others. Collective."""
+    own = sizes(problem.table.features, problem.settings.sums == "order-free")
+    return network.measure(problem.comm, sizes=sorted({8, *own}), quick=True, shown=watched(problem), own=own, ranks=ranks)
 
 
 def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, rate: float) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from mpi_pgd.report.kinds import mark
 from mpi_pgd.report.records import study
 from mpi_pgd.report.shapes import Record, Shape, check, damaged, fields
 from mpi_pgd.report.theme import Picture
-from mpi_pgd.study.curves import LINKS, SHAPES
 from mpi_pgd.study.network import pictures
+from mpi_pgd.study.pieces import LINKS, SHAPES
 from mpi_pgd.study.study import Flag, Study
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _SPEED = {"bytes_per_second": "number above 0"}
 NEEDED = {
     "rows": [_POINT],
     "sums?": [_POINT],
+    "rounds?": [{**_POINT, "broadcast": "whole from 0"}],
     "fits": [{"form": "text", **dict.fromkeys(("alpha", "overhead", "beta"), "number from 0")}],
     "nodes": {"*": "number above 0"},
     "compute": {**_SPEED, "together": {"ranks": "number above 0", **_SPEED}, "*": "number from 0"},
@@ -41,7 +42,8 @@ class Network(Study):
             | dict.fromkeys(("bytes", "seconds", "low?", "high?", "fitted_seconds?"), "number above 0")
         ],
         "fits?": [
-            fields(number="alpha alpha_low? alpha_high? beta beta_low? beta_high? overhead? rms_residual? points?") | _WAY,
+            fields(number="alpha alpha_low? alpha_high? beta beta_low? beta_high? overhead? rms_residual? points? from_bytes?")
+            | _WAY,
         ],
         "compute?": {
             **fields(number="bytes_per_second? jitter_seconds?"),
@@ -104,6 +106,8 @@ class Network(Study):
         overhead = any(fit.get("overhead") for fit in record.get("fits") or [])
         fits = (
             *link,
+            Column("form", "Grows as"),
+            Column("from_bytes", "From", "bytes"),
             Column("alpha", "Latency α", "latency"),
             Column("alpha_low", "from", "latency"),
             Column("alpha_high", "to", "latency"),

@@ -1,7 +1,8 @@
 """How fast a rank maps rows: alone on its node, and with all the node's ranks at work, which share the memory's bandwidth."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -27,9 +28,9 @@ RANK_BYTES, QUICK_BYTES, SMALL_BYTES = 128 << 20, 64 << 20, 32 << 20  # rows of 
 SHARE = 0.125  # of the memory that is there, for the rows of all ranks of a node
 WIDE, NARROW = 200, 8  # features: blocks of the full size, and blocks whose cost is calls and rows rather than bytes
 PASSES, QUICK_PASSES = 25, 10
-SECONDS, QUICK_SECONDS = 2.0, 0.3  # that the passes of one measurement may take
+SECONDS, QUICK_SECONDS = 1.0, 0.3  # that the passes of one measurement may take
 LONG = 200_000  # features of the update's second point
-# What the first rank of each node measures while the others rest; the last two not if it has to be quick.
+# What rank 0 measures while the others rest; the last two not if it has to be quick.
 ALONE = ("bytes_per_second", "update_seconds", "feature_seconds", "row_seconds", "block_seconds")
 
 
@@ -50,27 +51,33 @@ class Rates(NamedTuple):
         return float(np.median(self.seconds) - np.min(self.seconds)) / float(np.log(2))
 
 
-def measure(comm: MPI.Intracomm, nodes: list[int], quick: bool = False) -> dict[str, Any]:
-    """What network.json holds under "compute"; the same on every rank. Collective; ``nodes``: the number of each rank's node.
+def measure(comm: MPI.Intracomm, nodes: list[int], counts: Sequence[int], quick: bool = False) -> dict[str, Any]:
+    """What network.json holds under "compute"; the same on every rank. Collective.
 
-    ``quick``: fewer and smaller passes, and nothing about narrow rows and small blocks.
+    Args:
+        comm: all ranks.
+        nodes: the number of each rank's node.
+        counts: the first so many ranks are at work at once, in each measurement; all of them and one are in any case.
+        quick: fewer and smaller passes, and nothing about narrow rows and small blocks.
     """
-    together = max(map(nodes.count, nodes))
-    first = nodes.index(nodes[comm.rank]) == comm.rank
-    size = int(min(QUICK_BYTES if quick else RANK_BYTES, SHARE * available_bytes() / together))
+    fullest = max(map(nodes.count, nodes))
+    size = int(min(QUICK_BYTES if quick else RANK_BYTES, SHARE * available_bytes() / fullest))
     passes, seconds = (QUICK_PASSES, QUICK_SECONDS) if quick else (PASSES, SECONDS)
     wide = _pass(WIDE, size)
-    rest(comm)  # those that wait are idle
-    one = _alone(_timed(wide, size, passes, seconds), quick) if first else {}
-    rest(comm)
-    comm.Barrier()
-    everyone = _timed(wide, size, passes, seconds)
+    one: dict[str, float] = {}
+    at_work, mine = [], Rates(np.array([np.nan]), size)
+    for ranks in sorted({1, *counts, comm.size}):
+        rest(comm)  # those that wait are idle
+        mine = _timed(wide, size, passes, seconds) if comm.rank < ranks else Rates(np.array([np.nan]), size)
+        one = one or (_alone(mine, quick) if comm.rank == 0 else {"": np.nan})
+        at_work.append({"ranks": ranks, "bytes_per_second": _over(comm, mine.rate)})
     rest(comm)
     found: dict[str, Any] = {name: _over(comm, one.get(name, np.nan)) for name in (ALONE[:3] if quick else ALONE)}
-    rate = min(found["bytes_per_second"], _over(comm, everyone.rate))
-    found["together"] = {"ranks": together, "bytes_per_second": rate}
-    found["jitter_seconds"] = _over(comm, everyone.jitter)
-    found["pass_seconds"] = _over(comm, float(np.median(everyone.seconds)))
+    for before, each in pairwise(at_work):  # more at work are never faster: that was chance
+        each["bytes_per_second"] = min(each["bytes_per_second"], before["bytes_per_second"])
+    found["at_work"], found["together"] = at_work, {**at_work[-1], "ranks": fullest}
+    found["jitter_seconds"] = _over(comm, mine.jitter)
+    found["pass_seconds"] = _over(comm, float(np.median(mine.seconds)))
     return found | {"cores": os.cpu_count() or 1}
 
 

@@ -9,7 +9,7 @@ from mpi_pgd.report.axes import key, logarithmic, name, style
 from mpi_pgd.report.kinds import mark
 from mpi_pgd.report.shapes import Record
 from mpi_pgd.report.theme import LIGHT, Picture, legend
-from mpi_pgd.study.curves import NETWORK, NODE
+from mpi_pgd.study.pieces import NETWORK, NODE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

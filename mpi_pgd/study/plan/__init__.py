@@ -33,8 +33,10 @@ class Plan(Study):
         "rows": [
             fields(text="mode algorithm", whole="ranks? workers")
             | {"seconds_per_round": "number above 0"}
-            | fields(number="compute? wait? latency? bandwidth? update? fit_seconds? core_hours?")
+            | fields(number="compute? wait? latency? bandwidth? update? fit_seconds? core_hours? low? high? efficiency?")
         ],
+        "crossings?": [fields(text="one other in faster", whole="from")],
+        "recommended?": {},
         "crossovers?": ["text"],
         "notes?": ["text"],
         "best?": {},
@@ -42,8 +44,8 @@ class Plan(Study):
     }
     usage = "python -m mpi_pgd plan --network FILE --rows N --features P [--workers 1..4096] [options]"
     description = (
-        "Predict the round of each mode and algorithm from what `network` measured: where the modes cross over, the best number\n"
-        "of workers, and the time and the core-hours of the whole fit. Nothing is run."
+        "Predict the round of each mode and algorithm from what `network` measured, with intervals: where the modes cross over,\n"
+        "the most workers that are worth their cost, and the time and the core-hours of the whole fit. Nothing is run."
     )
     flags = (
         Flag("network", None, "NETWORK", "network.json, or the folder with it"),
@@ -124,22 +126,22 @@ class Plan(Study):
         return flat(record.get("inputs") or {})
 
     def sentence(self, record: Record) -> str:
-        """The best row."""
-        best = _best(record)
-        fit = best.get("fit_seconds")
-        whole = f", {units.seconds(fit)} for the whole fit" if isinstance(fit, int | float) else ""
-        return (
-            f"Predicted best: {way(best)} with {units.count(best['workers'], 'worker')}, "
-            f"{units.seconds(best['seconds_per_round'])} a round{whole}."
-        )
+        """The row that is worth its cost, and the fastest, each to the digits that are known."""
+        best, worth = _best(record), record.get("recommended") or {}
+        if not _complete(worth) or worth["seconds_per_round"] == best["seconds_per_round"]:
+            return f"Predicted best: {_said(best)}."
+        return f"Predicted best at an efficiency of at least 50 %: {_said(worth)}. The fastest: {_said(best)}."
 
     def tables(self, record: Record) -> list[Table]:
-        """All rows; shown are powers of two."""
+        """All rows, shown are powers of two; and where any two algorithms cross over."""
         columns = (
             *WHO,
             Column("ranks", "Ranks", "count"),
-            TIME[0],
+            *TIME[:1],
+            Column("low", "From", "seconds", "round"),
+            Column("high", "To", "seconds", "round"),
             *(Column(name, name.capitalize(), "seconds", "round") for name in PARTS),
+            Column("efficiency", "Efficiency", "percent"),
             Column("fit_seconds", "The whole fit", "seconds"),
             Column("core_hours", "Core-hours", "number"),
         )
@@ -147,7 +149,13 @@ class Plan(Study):
         powers = [row for row in rows if row["workers"] & (row["workers"] - 1) == 0]
         shown = powers if len(rows) > MOST and powers else rows
         title = "The plan" + (", powers of two" if len(shown) < len(rows) else "")
-        return [Table(self.name, title, columns, rows, "predicted", shown, folded=len(shown) > MOST)]
+        made = [Table(self.name, title, columns, rows, "predicted", shown, folded=len(shown) > MOST)]
+        crossings = record.get("crossings") or []
+        if crossings:
+            title, words = "Which of two algorithms is faster, from where on", ("one", "other", "in", "from", "faster")
+            columns = tuple(Column(word, word.capitalize(), *["count"][: word == "from"]) for word in words)
+            made.append(Table("plan-crossings", title, columns, crossings, "predicted", folded=True))
+        return made
 
     def pictures(self, record: Record) -> list[Picture]:
         """The predicted time of a round over the number of workers."""
@@ -174,9 +182,33 @@ class Plan(Study):
 def _best(record: Record) -> Record:
     """The study's own choice, or the fastest row."""
     own = record.get("best") or {}
+    return own if _complete(own) else min(record["rows"], key=lambda row: float(row["seconds_per_round"]))
+
+
+def _complete(row: Record) -> bool:
     kinds: dict[str, Any] = {"workers": int, "mode": str, "seconds_per_round": int | float}
-    complete = all(isinstance(own.get(name), kind) for name, kind in kinds.items())
-    return own if complete else min(record["rows"], key=lambda row: float(row["seconds_per_round"]))
+    return all(isinstance(row.get(name), kind) for name, kind in kinds.items())
+
+
+def _said(row: Record) -> str:
+    """Who, how fast, and at what cost; "extrapolated" if it is. Digits beyond the interval are left out."""
+    pace, ends = row["seconds_per_round"], [row.get(end) for end in ("low", "high")]
+    known = [end for end in ends if isinstance(end, int | float)]
+    unsure = (max(known) - min(known)) / 2 / pace if known else 0.0
+    between = f" ({' to '.join(_known(end, unsure) for end in known)})" if known else ""
+    fit, hours, worth = (row.get(name) for name in ("fit_seconds", "core_hours", "efficiency"))
+    cost = [f"{_known(fit, unsure)} for the whole fit"] if isinstance(fit, int | float) else []
+    cost += [f"{float(f'{hours:.2g}'):g} core-hours"] if isinstance(hours, int | float) else []
+    cost += [f"efficiency {worth:.0%}".replace("%", " %")] if isinstance(worth, int | float) else []
+    beyond = ", extrapolated" if row.get("extrapolated") is True else ""
+    who = f"{way(row)} with {units.count(row['workers'], 'worker')}"
+    return ", ".join([f"{who}, {_known(pace, unsure)} a round{between}", *cost]) + beyond
+
+
+def _known(seconds: float, unsure: float) -> str:
+    """Rounded to the first digit in which the relative uncertainty shows."""
+    digits = max(1, min(3, math.ceil(-math.log10(unsure)) if unsure > 0 else 3))
+    return units.seconds(float(f"{seconds:.{digits - 1}e}"), digits)
 
 
 def _plan(figure: "Figure", rows: Sequence[Record], best: Record, narrow: bool) -> None:

@@ -1,5 +1,6 @@
 """The plan's formulas with the numbers in them."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,9 +46,10 @@ def _compute(planner: Planner, ranks: int, workers: int, seconds: float) -> Iter
     partition = Partition(q.rows, q.features)
     blocks = partition.most(workers)
     mine, rate = min(q.rows, blocks * partition.block_rows), model.compute["bytes_per_second"]
-    busy = model.busy(workers, ranks, planner.fill)
+    slower = model.slowdown(workers, ranks, planner.fill)
     yield f"  compute    {_s(seconds)}  = {blocks:,} of {partition.blocks:,} blocks: {mine:,} rows * 8 ({q.features:,} + 1) bytes"
-    yield f"             / {rate / 1e9:.3g} GB/s alone * {model.slowdown(busy):.3g} with {count(busy, 'rank')} at work on a node"
+    crowd = f"{count(workers, 'rank')} at work, up to {planner.fill:,} on a node"
+    yield f"             / {rate / 1e9:.3g} GB/s alone * {slower:.3g} with {crowd}"
 
 
 def _wait(planner: Planner, workers: int, seconds: float) -> str:
@@ -64,20 +66,23 @@ def _wire(planner: Planner, mode: str, algorithm: str, ranks: int) -> Iterator[s
     q = planner.question
     curve = planner.model.curve(mode, algorithm, ranks, planner.fill)
     there, back = sizes(q.features, q.order_free)
-    path = curve.shape(ranks, there, back)
-    alpha, overhead, beta = curve.factors
+    piece, found = curve.piece(there), curve.wire(ranks, there, back)
+    path = piece.shape(ranks, there, back)
+    alpha, overhead, beta = piece.factors
     folds = "2 " if q.order_free else ""
     yield f"  messages   n = 8 ({folds}({q.features:,} + 2) + {len(Vote)}) = {there:,} bytes of sums" + (
-        f", then n = 8 ({q.features:,} + 2) = {back:,} bytes of orders" if curve.shape.broadcast else ""
+        f", then n = 8 ({q.features:,} + 2) = {back:,} bytes of orders" if piece.shape.broadcast else ""
     )
-    each = "each of the two: " if curve.shape.broadcast else ""
-    yield f"             {each}{curve.shape.formula}  (m = {ranks:,} ranks)"
+    each = "each of the two: " if piece.shape.broadcast else ""
+    yield f"             {each}{piece.shape.formula}  (m = {ranks:,} ranks)"
     latency, bandwidth = alpha * path.latencies + overhead * path.behind, beta * path.bytes
     behind = f" + {path.behind:,.6g} overheads * {overhead:.3g} s" if path.behind else ""
     yield f"             fitted: {path.latencies:,.6g} alpha * {alpha:.3g} s{behind} = {_s(latency)}"
     yield f"             and {path.bytes:,.6g} bytes * beta {beta:.3g} s = {_s(bandwidth)};"
-    factor = sum(curve.wire(ranks, there, back)) / (latency + bandwidth) if latency + bandwidth else 1.0
+    factor = found.seconds / (latency + bandwidth) if latency + bandwidth else 1.0
+    beyond = "extrapolated: " if found.extrapolated else ""
     yield f"             times {factor:.3g}, as the measured points nearest to it are to the fit"
+    yield f"             {beyond}it may take {math.expm1(found.spread):.0%} more, or {-math.expm1(-found.spread):.0%} less"
 
 
 def _s(seconds: float) -> str:

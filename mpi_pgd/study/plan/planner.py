@@ -4,7 +4,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -13,10 +12,13 @@ import numpy as np
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report.progress import steps
-from mpi_pgd.study.curves import NETWORK
+from mpi_pgd.report.units import count
 from mpi_pgd.study.model import Model, Prediction, sizes
+from mpi_pgd.study.pieces import NETWORK
+from mpi_pgd.study.plan.crossings import Crossings, Way
 
 LARGEST = 1 << 20  # workers
+WORTH = 0.5  # efficiency: with less, more ranks are not worth what they cost
 SIDES = 8  # steps of a refinement: numbers of workers looked at between two powers of two
 
 
@@ -76,11 +78,17 @@ def plan(record: Mapping[str, Any], question: Question, told: bool = False) -> d
     planner = Planner(Model.from_record(record), question)
     asked = [(*way, workers) for way in planner.ways for workers in planner.shown(*way)]
     rows = [planner.row(*one) for one in steps("prediction", asked, told, itemgetter(slice(2)))]
+    best = min(rows, key=lambda row: (row["seconds_per_round"], row["ranks"]))
+    worth = [row for row in rows if row["efficiency"] >= WORTH] or [min(rows, key=lambda row: row["ranks"])]
+    recommended = min(worth, key=lambda row: (row["seconds_per_round"], row["ranks"]))
+    crossings = Crossings(planner, max(2, recommended["ranks"]))
     return {
         "predicted": True,
         "rows": rows,
-        "best": min(rows, key=lambda row: (row["seconds_per_round"], row["ranks"])),
-        "crossovers": list(planner.crossovers()),
+        "best": best,
+        "recommended": recommended,
+        "crossovers": list(crossings.sentences()),
+        "crossings": list(crossings.rows()),
         "notes": list(planner.notes()),
         "inputs": question._asdict() | {"network": dict(record["nodes"])},
     }
@@ -96,8 +104,7 @@ class Planner:
         if not self.ways:
             way = next(_asked(question))
             model.curve(*way, 2, self.fill)  # says what is missing
-        self.modes = list(dict.fromkeys(mode for mode, _ in self.ways))
-        self.predict: Callable[[str, str, int], Prediction] = cache(self._predict)
+        self.predict: Callable[..., Prediction] = cache(self._predict)
 
     @property
     def fill(self) -> int:
@@ -108,19 +115,24 @@ class Planner:
         """Of a round."""
         return self.predict(mode, algorithm, workers).total
 
+    def efficiency(self, mode: str, algorithm: str, workers: int) -> float:
+        """How many times as fast as one rank alone it is, for each rank."""
+        return self.seconds(mode, algorithm, 1) / self.seconds(mode, algorithm, workers) / MODES[mode].ranks(workers)
+
     def row(self, mode: str, algorithm: str, workers: int) -> dict[str, Any]:
         """A row of plan.json."""
         found, ranks = self.predict(mode, algorithm, workers), MODES[mode].ranks(workers)
         whole = None if self.question.rounds is None else self.question.rounds * found.total
         return {
             **{"mode": mode, "algorithm": algorithm, "ranks": ranks, "workers": workers},
-            **{"seconds_per_round": found.total, **found._asdict()},
+            **{"seconds_per_round": found.total, "low": found.low, "high": found.high, **found.parts()},
+            **{"efficiency": self.efficiency(mode, algorithm, workers), "extrapolated": found.extrapolated},
             **{"fit_seconds": whole, "core_hours": None if whole is None else whole * ranks / 3600},
         }
 
     def shown(self, mode: str, algorithm: str) -> list[int]:
-        """The powers of two, the ends of the range, and the best number of workers."""
-        return sorted({*self.grid(), self.best(mode, algorithm)})
+        """The powers of two, the ends of the range, the best number of workers, and the most that are worth their cost."""
+        return sorted({*self.grid(), self.best(mode, algorithm), self.worth(mode, algorithm)})
 
     def grid(self) -> list[int]:
         """The powers of two within the range, and its ends."""
@@ -143,60 +155,39 @@ class Planner:
                 return grid[place]
             grid = sorted({low, grid[place], high, *range(low, high, max(1, (high - low) // SIDES))})
 
-    def fastest(self, mode: str, workers: int) -> str:
-        """The mode's fastest algorithm."""
-        algorithms = [algorithm for known, algorithm in self.ways if known == mode]
-        return min(algorithms, key=lambda algorithm: self.seconds(mode, algorithm, workers))
-
-    def crossovers(self) -> Iterator[str]:
-        """Where one mode becomes faster than the other, each with its fastest algorithm, in sentences. One worker sends nothing."""
-        grid = [workers for workers in self.grid() if workers > 1]
-        if not grid or len(self.modes) < 2:
-            return
-        turns = [self._turn(low, high) for low, high in pairwise(grid) if self._winner(low) != self._winner(high)]
-        if not turns:
-            reach = " to ".join(map(str, dict.fromkeys((grid[0], grid[-1]))))
-            yield f"{self._name(grid[-1])} is faster with {reach} workers, as far as powers of two and the ends tell"
-        for turn in turns:
-            yield f"{self._name(turn - 1)} is faster up to {turn - 1} workers, {self._name(turn)} from {turn} on"
+    def worth(self, mode: str, algorithm: str) -> int:
+        """The most workers, up to the fastest round's, each of whose ranks does at least half of what one alone would."""
+        grid = [workers for workers in self.grid() if workers <= self.best(mode, algorithm)]
+        low = max((workers for workers in grid if self.efficiency(mode, algorithm, workers) >= WORTH), default=grid[0])
+        high = next((workers for workers in grid if workers > low), low + 1)
+        return bisect_left(range(high), True, low + 1, key=lambda one: self.efficiency(mode, algorithm, one) < WORTH) - 1
 
     def notes(self) -> Iterator[str]:
         """What the predictions go beyond."""
-        most, fill = sum(self.model.nodes.values()), self.fill
-        if self.question.last > most:
-            yield f"measured with up to {most} ranks; predictions for more are extrapolated by the formulas"
+        most, fill, last = sum(self.model.nodes.values()), self.fill, self.question.last
+        largest = max(MODES[mode].ranks(last) for mode, _ in self.ways)
+        if largest > most:
+            yield f"measured with up to {count(most, 'rank')}; predictions for more are extrapolated by the formulas"
         links = {link for link, _, _ in self.model.curves}
-        if max(MODES[mode].ranks(self.question.last) for mode, _ in self.ways) > fill and NETWORK not in links:
+        if largest > fill and NETWORK not in links:
             yield f"measured within a node only; more than {fill} ranks need several nodes, whose network may be much slower"
         if fill > self.model.fill and NETWORK in links:
             yield f"{fill} ranks a node share one link; measured with {self.model.fill}: expect more on the wire"
-        sent, largest = max(sizes(self.question.features, self.question.order_free)), min(map(self._largest, self.ways))
-        if sent > largest and self.question.last > 1:
-            yield f"a round sums {sent:,} bytes, measured with every algorithm were up to {largest:,}: carried on in proportion"
+        sent, known = max(sizes(self.question.features, self.question.order_free)), min(map(self._largest, self.ways))
+        if sent > known and last > 1:
+            yield f"a round sums {sent:,} bytes, measured with every algorithm were up to {known:,}: extrapolated in proportion"
         missing = [f"{mode} with {algorithm}" for mode, algorithm in _asked(self.question) if (mode, algorithm) not in self.ways]
         if missing:
             yield f"not measured, so left out: {', '.join(missing)}"
 
-    def _predict(self, mode: str, algorithm: str, workers: int) -> Prediction:
+    def _predict(self, mode: str, algorithm: str, workers: int, features: int = 0) -> Prediction:
         q = self.question
         ranks = MODES[mode].ranks(workers)
-        return self.model.round(mode, algorithm, ranks, q.rows, q.features, q.order_free, q.ranks_per_node, q.wait)
+        return self.model.round(mode, algorithm, ranks, q.rows, features or q.features, q.order_free, q.ranks_per_node, q.wait)
 
-    def _largest(self, way: tuple[str, str]) -> int:
+    def _largest(self, way: Way) -> int:
         found = [curve.largest for (_, *known), curve in self.model.curves.items() if tuple(known) == way]
         return max(found, default=0)
-
-    def _winner(self, workers: int) -> str:
-        return min(self.modes, key=lambda mode: self.seconds(mode, self.fastest(mode, workers), workers))
-
-    def _turn(self, low: int, high: int) -> int:
-        """The first number of workers above ``low`` at which another mode wins, as it does at ``high``."""
-        winner = self._winner(low)
-        return bisect_left(range(high), True, low + 1, key=lambda workers: self._winner(workers) != winner)
-
-    def _name(self, workers: int) -> str:
-        mode = self._winner(workers)
-        return f"{mode} ({self.fastest(mode, workers)})"
 
 
 def _asked(question: Question) -> Iterator[tuple[str, str]]:

@@ -51,7 +51,7 @@ def scaling(
     comm = problem.comm
     strong, weak = (_contestants(problem, algorithms, ranks, most) for most in (0, largest))
     one = alone(problem)
-    measured = around(problem)  # first: it is there, whenever a signal ends the turns
+    measured = around(problem, ranks)  # first: it is there, whenever a signal ends the turns
     others, race = others_work(problem), Race(problem, flags)
 
     def raced(each: Contestant) -> Contestant:

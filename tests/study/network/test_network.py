@@ -46,6 +46,14 @@ def test_every_collective_is_measured_at_every_size(comm: Any) -> None:
     assert set(found["predicted"]) == {" ".join(way) for way in WAYS}
 
 
+@pytest.mark.ranks(3)
+def test_a_problems_own_rounds_are_measured_first_and_however_long_they_take(comm: Any) -> None:
+    found = measured(comm, sizes=SIZES, quick=True, seconds=0.0, own=(560, 320), ranks=[3])
+    rounds = {(row["mode"], row["algorithm"], row["ranks"], row["bytes"], row["broadcast"]) for row in found["rounds"]}
+    assert rounds == {(*way, 3, 560, 320) for way in WAYS}
+    assert {row["bytes"] for row in found["rows"]} >= {8}
+
+
 @pytest.mark.ranks(2)
 def test_rows_and_fits_hold_plain_numbers_that_belong_together(comm: Any) -> None:
     found = measured(comm, sizes=[8, 512, 4096], repeats=3, quick=True, seconds=30)

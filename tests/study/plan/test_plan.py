@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes import WAYS
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.study.model import Model
 from mpi_pgd.study.network import read
+from mpi_pgd.study.plan import Plan
 from mpi_pgd.study.plan.explain import explain
 from mpi_pgd.study.plan.planner import Planner, Question, plan, workers_range
 from tests.study.synthetic import record
@@ -54,21 +55,45 @@ def test_a_crossover_is_where_the_faster_mode_changes() -> None:
     data["fits"] = [entry for entry in data["fits"] if (entry["mode"], entry["algorithm"]) in [LINEAR, RING]]
     question = Question(rows=1_000_000, features=500, last=64)
     answer = plan(data, question)
-    (sentence,) = answer["crossovers"]
     planner = Planner(Model.from_record(data), question)
-    turn = int(sentence.split(" up to ")[1].split()[0])
-    before, after = sentence.split(" is faster up to ")[0], sentence.split(", ")[1].split(" from ")[0]
-    assert {before, after} == {"client-server (linear)", "peer-to-peer (ring)"}
-    for workers in (turn, turn + 1):
-        linear, ring = (planner.seconds(*way, workers) for way in planner.ways)
-        assert (linear < ring) == ((before if workers == turn else after) == "client-server (linear)")
+    by_ranks, by_features = answer["crossovers"]
+    for sentence, unit in ((by_ranks, "ranks"), (by_features, "features")):
+        turn = int(sentence.split(" up to ")[1].split()[0].replace(",", ""))
+        before, after = sentence.split(" is faster up to ")[0], sentence.split(", ")[1].split(" from ")[0]
+        assert {before, after} == {"client-server (linear)", "peer-to-peer (ring)"}
+        for place in (turn, turn + 1):
+            ranks, features = (place, 500) if unit == "ranks" else (answer["recommended"]["ranks"], place)
+            linear, ring = (planner.predict(*way, MODES[way[0]].workers(ranks), features).total for way in planner.ways)
+            assert (linear < ring) == ((before if place == turn else after) == "client-server (linear)")
+    assert {(row["in"], row["from"]) for row in answer["crossings"]} >= {("ranks", 2), ("features", 1)}
     assert any("not measured" in note for note in answer["notes"])
+
+
+def test_what_is_recommended_is_worth_its_cost() -> None:
+    answer = found(ASKED._replace(last=200))
+    best, worth = answer["best"], answer["recommended"]
+    planner = Planner(Model.from_record(record()), ASKED._replace(last=200))
+    assert worth["efficiency"] >= 0.5 > best["efficiency"]
+    assert worth["efficiency"] == pytest.approx(planner.seconds(*RING, 1) / worth["seconds_per_round"] / worth["ranks"])
+    more = planner.row(worth["mode"], worth["algorithm"], worth["workers"] + 1)
+    assert more["efficiency"] < 0.5
+    assert "at an efficiency of at least 50 %" in Plan().sentence(answer)
+
+
+def test_a_round_lies_in_its_interval_which_is_wider_the_further_it_is_extrapolated() -> None:
+    widths = []
+    for workers in (4, 32, 1024):
+        row = next(row for row in found()["rows"] if row["workers"] == workers and row["algorithm"] == "ring")
+        assert row["low"] < row["seconds_per_round"] < row["high"]
+        assert row["extrapolated"] == (workers > 4)
+        widths.append(row["high"] / row["low"])
+    assert widths == sorted(set(widths))
 
 
 def test_a_plan_says_when_it_goes_beyond_what_was_measured() -> None:
     assert any("extrapolated" in note for note in found()["notes"])
-    assert not any("extrapolated" in note for note in found(ASKED._replace(last=4))["notes"])
-    assert any("carried on in proportion" in note for note in found(ASKED._replace(features=10_000_000))["notes"])
+    assert not any("extrapolated" in note for note in found(ASKED._replace(last=3))["notes"])
+    assert any("extrapolated in proportion" in note for note in found(ASKED._replace(features=10_000_000))["notes"])
     assert any("within a node only" in note for note in found(link="node")["notes"])
     assert any("share one link" in note for note in found(ASKED._replace(ranks_per_node=8))["notes"])
 

@@ -1,0 +1,143 @@
+"""How contests are timed in turn, so that all of it takes no longer than it may. Collective; rank 0's clock counts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.comm.world import rest
+from mpi_pgd.report.progress import steps
+
+BATCH_SECONDS, BATCH_CALLS = 1e-3, 8  # at least, if there is time
+LEAST_CALLS, LEAST_BATCHES = 2, 2  # in any case: one batch may be disturbed
+DEAREST = 2 + 1 + LEAST_CALLS  # calls, of a measurement that takes as little as can be
+GREEDY = 4.0  # times its share of the time left that a measurement may take: the large ones need more than the small ones
+ALL, SUM_ONLY, OWN = "all", "sum", "own"
+SHARED = 1024  # bytes: of smaller ones a reduce and a broadcast are taken to cost the same
+
+Call = Callable[[], object]
+
+
+class Contest(NamedTuple):
+    """What is timed: on the first ranks of ``comm``, once for each size.
+
+    Attributes:
+        what: ``ALL``; ``SUM_ONLY``: a reduce of the size, and a broadcast of one number; ``OWN``: a problem's own round.
+        prepare: gives the call for vectors of so many bytes, and for the broadcast's.
+        messages: one after the other in a call (two for a ping-pong).
+    """
+
+    comm: MPI.Intracomm
+    link: str
+    mode: str | None
+    algorithm: str
+    what: str
+    prepare: Callable[[int], Call]
+    messages: int = 1
+
+
+class Stage:
+    """Shares the time out over the measurements that are left. Only rank 0's clock and count matter, as its word goes round."""
+
+    def __init__(self, limit: float, batches: int, shown: bool) -> None:
+        self.limit, self.batches, self.shown = limit, batches, shown
+        self.end, self.left = perf_counter() + limit, 0
+        self.last: dict[int, tuple[float, int, float]] = {}  # of each contest: seconds, bytes, and seconds a byte
+
+    def points(self, comm: MPI.Intracomm, groups: list[list[Contest]], sizes: Sequence[int], own: int) -> Iterator[dict[str, Any]]:
+        """Size by size all contests, a problem's own rounds before; ranks that are not in a group wait idle. Collective.
+
+        What would take too much of the time left has another chance at the end, the smallest size first.
+        """
+        todo = list(product(sizes, groups))
+        self.left = sum(map(len, groups)) + sum(_worth(contest, size) for size, group in todo for contest in group)
+        yield from self._own(comm, groups, own)
+        done: set[tuple[int, int]] = set()
+        for size, group in steps("set of messages", todo, self.shown, until=self.end):
+            yield from self._some(comm, group, size, done)
+        missing = [[(id(contest), size) for contest in group if _worth(contest, size)] for size, group in todo]
+        late = [place for place, some in enumerate(missing) if not done.issuperset(some)]
+        self.left = sum(map(len, missing)) - len(done)
+        for place in comm.bcast(late):  # rank 0 has part in all
+            yield from self._some(comm, todo[place][1], todo[place][0], done)
+
+    def _own(self, comm: MPI.Intracomm, groups: list[list[Contest]], size: int) -> Iterator[dict[str, Any]]:
+        """However long it takes; for the rest, some time is left in any case."""
+        those = [[contest for contest in group if contest.what == OWN] for group in groups]
+        share = self.limit / 2 / max(1, sum(map(len, those)))
+        for some in those:
+            for contest in some:
+                yield self._point(contest, size, share)
+            rest(comm)
+        self.end = max(self.end, perf_counter() + self.limit / 2)
+
+    def _some(self, comm: MPI.Intracomm, group: list[Contest], size: int, done: set[tuple[int, int]]) -> Iterator[dict[str, Any]]:
+        for contest in group:
+            if _worth(contest, size) and (id(contest), size) not in done:
+                limit = self._share(contest, size)
+                if limit > 0:
+                    done.add((id(contest), size))
+                    yield self._point(contest, size, limit)
+                self.left -= 1
+        rest(comm)
+
+    def _share(self, contest: Contest, size: int) -> float:
+        """Seconds that this measurement may take, or 0 if it would take much more; rank 0's, on all ranks of the contest.
+
+        The first size is always measured, so that every algorithm has a point.
+        """
+        fair = np.array(max(0.0, self.end - perf_counter()) / max(1, self.left))
+        if id(contest) not in self.last:
+            fair[()] = max(float(fair), BATCH_SECONDS)
+        else:
+            seconds, before, slope = self.last[id(contest)]
+            seconds = min(seconds + slope * (size - before), seconds * max(1.0, size / before))  # a slope may be all noise
+            if DEAREST * seconds > GREEDY * fair:
+                fair[()] = 0.0
+        contest.comm.Bcast(fair)
+        return float(fair)
+
+    def _point(self, contest: Contest, size: int, limit: float) -> dict[str, Any]:
+        samples = np.array(_samples(contest.comm, contest.prepare(size), limit, self.batches)) / contest.messages
+        low, middle, high = map(float, np.quantile(samples, (0.25, 0.5, 0.75), method="lower"))  # of two, the one less disturbed
+        self._note(contest, size, float(samples.min()) * contest.messages)
+        point = {key: getattr(contest, key) for key in ("link", "mode", "algorithm", "what")}
+        point["kind"] = "collective" if contest.mode else "ping-pong"
+        return point | {"ranks": contest.comm.size, "bytes": size, "seconds": middle, "low": low, "high": high}
+
+    def _note(self, contest: Contest, size: int, seconds: float) -> None:
+        """What the next size may take is told from the last two. Twice the bytes never take more than twice: that was chance."""
+        last, before, _ = self.last.get(id(contest), (seconds, size, 0.0))
+        seconds = min(seconds, last * max(1.0, size / before))
+        self.last[id(contest)] = (seconds, size, max(0.0, seconds - last) / max(1, size - before))
+
+
+def _worth(contest: Contest, size: int) -> bool:
+    return contest.what == ALL or (contest.what == SUM_ONLY and size >= SHARED)
+
+
+def _samples(comm: MPI.Intracomm, call: Call, limit: float, most: int) -> list[float]:
+    """Seconds a call, of each batch. What ``_batch`` gives is the same on all ranks, so they agree on how many."""
+    first = _batch(comm, call, 1)  # looks the steps up, touches memory, opens connections
+    once = _batch(comm, call, 1) if first < BATCH_SECONDS * BATCH_CALLS else first
+    left = limit - 2 * (first + once)
+    calls = int(max(LEAST_CALLS, min(max(BATCH_SECONDS / once, BATCH_CALLS), left / once / LEAST_BATCHES)))
+    samples = [first] if calls == LEAST_CALLS else []
+    while len(samples) < LEAST_BATCHES or (len(samples) < most and left >= (calls + 1) * samples[-1]):
+        samples.append(_batch(comm, call, calls))
+        left -= (calls + 1) * samples[-1]
+    return samples
+
+
+def _batch(comm: MPI.Intracomm, call: Call, calls: int) -> float:
+    """Seconds a call, of ``calls`` back to back, on the slowest rank; the one before, which brings them into step, is not timed."""
+    call()
+    start = perf_counter()
+    for _ in range(calls):
+        call()
+    seconds = np.array((perf_counter() - start) / calls)
+    comm.Allreduce(MPI.IN_PLACE, seconds, MPI.MAX)
+    return float(seconds)

@@ -1,0 +1,106 @@
+"""From measured points to fits: of each collective over all numbers of ranks, in pieces by size where a library changes its way.
+
+The steps of our own algorithms are known, so one alpha, overhead and beta hold for all sizes. Of a library's collective they can
+only be told by how its times grow with the ranks, and libraries take one algorithm for short vectors and another for long ones:
+so there are two pieces where that explains the points better, each with the form that does. All are held near the link's own
+alpha and beta, those of its ping-pong, which decide where there are few points or two ranks, whose forms are all alike.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from statistics import median
+from typing import Any, NamedTuple
+
+from mpi_pgd.comm.paths import Path, Shape
+from mpi_pgd.modes import WAYS
+from mpi_pgd.study.fitting import Fit, fit
+
+LINKS = NODE, NETWORK = "node", "network"  # within a node, and between nodes
+TERMS = ("alpha", "overhead", "beta")
+LEVEL = 0.3  # what it counts that all ranks' times are off alike, beside that they are off from each other: rms of logarithms
+SWITCH = 0.15  # likewise: by so much two pieces have to be better than one, over all sizes
+
+# What may be measured, and what shapes that may have.
+SHAPES: dict[tuple[str | None, str], tuple[Shape, ...]] = {
+    (None, "ping-pong"): (Shape("message", "alpha + n beta", lambda ranks, size: Path(1, 0, size)),),
+    **{way: algorithm.shapes for way, algorithm in WAYS.items()},
+}
+Key = tuple[str, str | None, str]  # link, mode, algorithm
+Row = Mapping[str, Any]
+
+
+def fitted(record: dict[str, Any]) -> dict[str, Any]:
+    """Add "fits" to a network record, and to its rows what was fitted and how far that is off."""
+    record["fits"] = []
+    messages: dict[str, Sequence[float]] = {}
+    for key, rows in sorted(by_key(record["rows"]).items(), key=lambda item: item[0][1] is not None):  # ping-pongs first
+        near = messages.get(key[0])
+        for shape, part in _pieces(SHAPES[key[1:]], rows, near):
+            found = fit([_terms(shape, row) for row in part], [row["seconds"] for row in part], near)
+            record["fits"].append(_entry(key, shape, found, min(row["bytes"] for row in part)))
+            for row in part:
+                seconds = found(_terms(shape, row))
+                row["fitted_seconds"], row["residual"] = seconds, seconds / row["seconds"] - 1
+            if key[1] is None:
+                messages[key[0]] = [found.values[0], math.nan, found.values[2] or math.nan]
+    return record
+
+
+def by_key(rows: Sequence[dict[str, Any]]) -> dict[Key, list[dict[str, Any]]]:
+    """The rows of each link, mode and algorithm."""
+    found: dict[Key, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["link"], row["mode"], row["algorithm"]), []).append(row)
+    return found
+
+
+def _pieces(
+    shapes: Sequence[Shape], rows: list[dict[str, Any]], near: Sequence[float] | None
+) -> Iterator[tuple[Shape, list[dict[str, Any]]]]:
+    """One or two shapes, each with the rows of the sizes at which it is taken; the first shape where nothing tells them apart."""
+    sizes = sorted({row["bytes"] for row in rows})
+    if len(shapes) == 1 or near is None:
+        yield shapes[0], rows
+        return
+    errors = [[_error(shape, [row for row in rows if row["bytes"] == size], near) for size in sizes] for shape in shapes]
+    split = min(
+        (Split(sum(errors[first][:place]) + sum(errors[second][place:]) + (SWITCH if place else 0.0), place, first, second))
+        for first, second in product(range(len(shapes)), repeat=2)
+        for place in range(len(sizes))
+    )
+    for shape, some in ((split.first, sizes[: split.place]), (split.second, sizes[split.place :])):
+        if some:
+            yield shapes[shape], [row for row in rows if some[0] <= row["bytes"] <= some[-1]]
+
+
+class Split(NamedTuple):
+    """Two pieces: what is left of errors, how many sizes the first has, and the shapes' places."""
+
+    error: float
+    place: int
+    first: int
+    second: int
+
+
+def _error(shape: Shape, rows: Sequence[Row], near: Sequence[float]) -> float:
+    """Of one size's rows: how far they are from what the link's alpha and beta say, from each other and together."""
+    alpha, beta = near[0], 0.0 if math.isnan(near[2]) else near[2]
+    logs = []
+    for row in rows:
+        path = _terms(shape, row)
+        logs.append(math.log(row["seconds"] / (alpha * path.latencies + beta * path.bytes)))
+    middle = median(logs)
+    return round(math.fsum(abs(log - middle) for log in logs) / len(logs) + LEVEL * abs(middle), 9)
+
+
+def _terms(shape: Shape, row: Row) -> Path:
+    return shape(row["ranks"], row["bytes"], row["bytes"])
+
+
+def _entry(key: Key, shape: Shape, found: Fit, first: int) -> dict[str, Any]:
+    entry: dict[str, Any] = dict(zip(("link", "mode", "algorithm"), key, strict=True)) | {"form": shape.name, "from_bytes": first}
+    for term, value, *ends in zip(TERMS, found.values.tolist(), found.low.tolist(), found.high.tolist(), strict=True):
+        low, high = (end if math.isfinite(end) else None for end in ends)
+        entry |= {term: value, f"{term}_low": low, f"{term}_high": high}
+    return entry | {"rms_residual": found.rms, "points": found.points}
