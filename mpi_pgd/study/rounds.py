@@ -17,7 +17,7 @@ ROUND: Shape = {
         number="seconds_per_round low? high? bytes_per_round",
     ),
     **fields(number="server_share? speedup? speedup_low? speedup_high? efficiency? efficiency_workers? karp_flatt?"),
-    **fields(number="predicted_seconds_per_round?"),
+    **fields(number="predicted_seconds_per_round? predicted_low? predicted_high?"),
     **pop.SHAPE,
     **SPLIT,
 }
@@ -51,6 +51,8 @@ _BASELINES = (
 _PREDICTED = (
     Column("seconds_per_round", "Measured", "seconds", "round"),
     Column("predicted_seconds_per_round", "Predicted", "seconds", "round"),
+    Column("predicted_low", "From", "seconds", "round"),
+    Column("predicted_high", "To", "seconds", "round"),
     Column("error", "Error", "error"),
 )
 

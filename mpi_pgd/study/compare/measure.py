@@ -76,5 +76,6 @@ def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model
         guess = model.round(mode, one["algorithm"], ranks, rows, features, sums, wait=wait, seconds_per_row=rate)
         first = MODES[mode].first_worker(ranks)
         late = sum(delay.longest(one["workers"], first, chosen.rounds + 1, guess.compute) for delay in delays)
-        guessed.append({**one, "predicted_seconds_per_round": guess.total + late})
+        ends = {"predicted_low": guess.low + late, "predicted_high": guess.high + late}
+        guessed.append({**one, "predicted_seconds_per_round": guess.total + late, **ends})
     return guessed
