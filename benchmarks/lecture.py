@@ -173,7 +173,7 @@ def _messages(predictor: Model, rows: list[dict[str, Any]]) -> list[dict[str, An
     for row in rows:
         if row["ranks"] == HOSTS and row["bytes"] >= SIZES[1]:
             curve = predictor.curve(row["mode"], row["algorithm"], HOSTS, 1)
-            found.append({**row, "predicted_seconds": sum(curve.wire(HOSTS, row["bytes"], row["bytes"]))})
+            found.append({**row, "predicted_seconds": curve.wire(HOSTS, row["bytes"], row["bytes"]).seconds})
     return found
 
 
