@@ -19,6 +19,7 @@ from mpi_pgd.study.fitting import Fit, fit
 LINKS = NODE, NETWORK = "node", "network"  # within a node, and between nodes
 TERMS = ("alpha", "overhead", "beta")
 LEVEL = 0.3  # what it counts that all ranks' times are off alike, beside that they are off from each other: rms of logarithms
+FEW = 3  # points of a piece, at least: with fewer, alpha and beta have no interval
 SWITCH = 0.15  # likewise: by so much two pieces have to be better than one, over all sizes
 
 # What may be measured, and what shapes that may have.
@@ -68,10 +69,15 @@ def _pieces(
         (Split(sum(errors[first][:place]) + sum(errors[second][place:]) + (SWITCH if place else 0.0), place, first, second))
         for first, second in product(range(len(shapes)), repeat=2)
         for place in range(len(sizes))
+        if place == 0 or min(_count(rows, sizes[:place]), _count(rows, sizes[place:])) >= FEW
     )
     for shape, some in ((split.first, sizes[: split.place]), (split.second, sizes[split.place :])):
         if some:
             yield shapes[shape], [row for row in rows if some[0] <= row["bytes"] <= some[-1]]
+
+
+def _count(rows: Sequence[Row], sizes: Sequence[int]) -> int:
+    return sum(row["bytes"] in sizes for row in rows)
 
 
 class Split(NamedTuple):

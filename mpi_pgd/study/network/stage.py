@@ -61,13 +61,13 @@ class Stage:
         missing = [[(id(contest), size) for contest in group if _worth(contest, size)] for size, group in todo]
         late = [place for place, some in enumerate(missing) if not done.issuperset(some)]
         self.left = sum(map(len, missing)) - len(done)
-        for place in comm.bcast(late):  # rank 0 has part in all
+        for place in comm.bcast(late):  # likewise
             yield from self._some(comm, todo[place][1], todo[place][0], done)
 
     def _own(self, comm: MPI.Intracomm, groups: list[list[Contest]], size: int) -> Iterator[dict[str, Any]]:
         """However long it takes; for the rest, some time is left in any case."""
         those = [[contest for contest in group if contest.what == OWN] for group in groups]
-        share = self.limit / 2 / max(1, sum(map(len, those)))
+        share = comm.bcast(self.limit / 2 / max(1, sum(map(len, those))))  # rank 0 has part in all
         for some in those:
             for contest in some:
                 yield self._point(contest, size, share)
