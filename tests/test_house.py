@@ -28,7 +28,7 @@ ELSEWHERE = {
     "study/plan/__init__.py": {"network": "a flag"},
     "study/plan/planner.py": {"network": "the nodes, in the record"},
     "cli/slurm.py": {"network": "a flag"},
-    "study/curves.py": {"network": "the link between nodes"},
+    "study/pieces.py": {"network": "the link between nodes"},
     **{f"study/doctor/{name}.py": {"network": "a check"} for name in ("checks", "facts", "links", "pings")},
 }
 
