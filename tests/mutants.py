@@ -114,6 +114,7 @@ MUTANTS = [
         ("observers/test_costs.py",),
     ),
     Mutant("observers/costs.py", "SLOW = 1.35", "SLOW = 13.5", ("observers/test_costs.py",)),
+    Mutant("observers/alignment.py", "passed * rates / (1.0 + rates)", "0.0 * passed", ("observers/test_alignment.py",), "line"),
     Mutant(
         "study/scaling/measure.py",
         "return one if (each.ranks, each.rows) == (one.ranks, one.rows) else each",

@@ -15,7 +15,7 @@ from mpi_pgd.observers.costs import BUSY, END, STAMPS, START
 NEAR = 0.1  # seconds: the ranks are more than the cores, so a ping may take long
 
 
-@pytest.mark.ranks(1, 2, 7)
+@pytest.mark.ranks(1, 2, 7, others=(3,))
 def test_all_are_asked_at_once_along_a_tree(comm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = 1000.0 * comm.rank
     monkeypatch.setattr(alignment, "perf_counter", lambda: perf_counter() + ahead)
@@ -38,7 +38,7 @@ def test_between_two_readings_a_clock_is_on_the_line_through_both() -> None:
     assert not found[1:, :, 2:4].any()
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("server", [False, True])
 def test_a_clock_that_drifts_makes_nobody_slow(comm: Any, server: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rank 1's clock is 2 % too fast, which is far more than any is: in a second as much as another in a minute."""
