@@ -171,7 +171,7 @@ def _ranks(record: Record) -> Table:
         Column("node", "Node"),
         *PART_COLUMNS,
         Column("slowdown", "Compute over median", "fixed"),
-        Column("share", "Computed longest", "percent"),
+        Column("share", "Slowest", "percent"),
         Column("waited_for", "Others waited", "seconds"),
     )
     title = "Each rank: seconds a round, how often it computed longest, and how long the others waited for it"
