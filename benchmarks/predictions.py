@@ -265,9 +265,7 @@ def winners(cells: Sequence[Mapping[str, Any]]) -> None:
             wrong += 1
             told = ", ".join(f"{mode} {seconds * 1e3:.4g} ms" for mode, seconds in best.items())
             print(f"  winner: {one['network']} {one['library']} {one['hosts']} {one['problem']}: {one['verdict']}; plainly {told}")
-    print(
-        f"\nthe mode that compare calls the faster is that of the plain timing: {right}, not: {wrong}; compare names none: {unnamed}"
-    )
+    print(f"\nthe faster mode by compare is that of the plain timing: {right}, not: {wrong}; compare names none: {unnamed}")
     print(f"the plain timings of both modes within 10 % of each other: {close}")
 
 
