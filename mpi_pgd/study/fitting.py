@@ -107,8 +107,7 @@ class _Problem(NamedTuple):
     def scale(self, residuals: Vector) -> float:
         """Of the noise: the median of those residuals that the factors could not make small."""
         rest = np.sort(np.abs(residuals))[min(len(residuals) - 1, self.terms.shape[1]) :]
-        found = max(EXACT, float(np.median(rest)) / NORMAL)
-        return min(NOISE, found) if np.isfinite(self.anchors).any() else found
+        return max(EXACT, float(np.median(rest)) / NORMAL)
 
     def solved(self, scale: float | None = None) -> tuple[Vector, float]:
         """The factors' logarithms, and the noise's scale, if it is not given: least squares with weights, again and again."""
@@ -116,10 +115,10 @@ class _Problem(NamedTuple):
             upper = np.exp(self.measured)[:, None] / self.terms  # no term can have more than all the time
         logs = np.log(np.min(upper, axis=0) / self.terms.shape[1])
         lowest, tie = logs - 40.0, np.where(np.isfinite(self.anchors), 1.0 / TIED, 0.0)
-        known = scale or 1.0
+        known, most = scale or 1.0, NOISE if tie.any() else math.inf
         for _ in range(STEPS):
             residuals = self.residuals(logs)
-            known = scale or self.scale(residuals)
+            known = scale or min(most, self.scale(residuals))
             weights = np.sqrt(np.minimum(1.0, HUBER * known / np.maximum(np.abs(residuals), 1e-300))) / known
             left = np.vstack([weights[:, None] * self.shares(logs), np.diag(tie)])
             right = np.concatenate([-weights * residuals, tie * np.nan_to_num(self.anchors - logs)])
@@ -132,17 +131,19 @@ class _Problem(NamedTuple):
     def half_widths(self, logs: Vector) -> Vector:
         """Of the intervals of the factors' logarithms."""
         points, count = self.terms.shape
-        if points <= count:
+        tied = int(np.isfinite(self.anchors).sum())  # each is as good as a point
+        freedom = points + tied - count
+        if freedom < 1:
             return np.full(count, np.nan)
         residuals, shares = self.residuals(logs), self.shares(logs)
         scale = self.scale(residuals)
         inside = float(np.mean(np.abs(residuals) <= HUBER * scale))
         pulls = np.clip(residuals, -HUBER * scale, HUBER * scale)
         small = 1 + count / points * (1 - inside) / inside
-        variance = (small / inside) ** 2 * float(pulls @ pulls) / (points - count)
+        variance = (small / inside) ** 2 * float(pulls @ pulls) / freedom
         ties = np.where(np.isfinite(self.anchors), variance / TIED**2, 0.0)
         covariance = np.linalg.pinv(shares.T @ shares + np.diag(ties)) * variance
-        return np.asarray(student(points - count) * np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+        return np.asarray(student(freedom) * np.sqrt(np.maximum(np.diag(covariance), 0.0)))
 
 
 def student(freedom: int) -> float:

@@ -179,9 +179,13 @@ class Model:
         return here if here > self.compute.get("cores", here) else min(workers, fill)
 
     def _wait(self, workers: int, compute: float) -> float:
-        """The measured jitter; the rate has one worker's own share of it. Of independent disturbances the variances add up."""
+        """The measured jitter; the rate has one worker's own share of it.
+
+        Of independent disturbances the variances add up in a longer map; of shorter ones fewer are disturbed at all.
+        """
         jitter, length = self.compute.get("jitter_seconds", 0.0), self.compute.get("pass_seconds", 0.0)
-        return float((harmonic(workers) - 1) * jitter * math.sqrt(compute / length)) if length else 0.0
+        times = compute / length if length else 0.0
+        return float((harmonic(workers) - 1) * jitter * min(times, math.sqrt(times)))
 
 
 def sizes(features: int, order_free: bool = True) -> tuple[int, int]:

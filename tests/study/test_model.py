@@ -168,6 +168,8 @@ def test_the_slowest_of_m_is_waited_for(model: Model) -> None:
     noisy = Model.from_record(record(jitter_seconds=1e-3, pass_seconds=1e-2))
     found = noisy.round("peer-to-peer", "ring", 4, 1_000_000, 200)
     assert found.wait == pytest.approx((harmonic(4) - 1) * 1e-3 * math.sqrt(found.compute / 1e-2))
+    short = noisy.round("peer-to-peer", "ring", 4, 10_000, 200)
+    assert short.wait == pytest.approx((harmonic(4) - 1) * 1e-3 * short.compute / 1e-2)
 
 
 def test_a_collective_measured_at_one_size_takes_the_links_bytes_per_second() -> None:

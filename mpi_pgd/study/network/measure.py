@@ -7,6 +7,7 @@ other. What is measured is here, how it is timed in ``stage.py``.
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def measure(
     fitting = [size for size in wanted if size <= _room(comm, nodes)]
     groups = list(_groups(comm, nodes, those, own))
     stage = Stage(limit, repeats or (QUICK_BATCHES if quick else BATCHES), shown)
-    points = list(stage.points(comm, groups, fitting, own[0] if own else 0))
+    points = sorted(stage.points(comm, groups, fitting, own[0] if own else 0), key=itemgetter("bytes"))
     for group in filter(None, groups):
         group[0].comm.Free()
     if comm.rank:

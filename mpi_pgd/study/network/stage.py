@@ -1,7 +1,8 @@
 """How contests are timed in turn, so that all of it takes no longer than it may. Collective; rank 0's clock counts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
+from operator import itemgetter
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from mpi_pgd.report.progress import steps
 BATCH_SECONDS, BATCH_CALLS = 1e-3, 8  # at least, if there is time
 LEAST_CALLS, LEAST_BATCHES = 2, 2  # in any case: one batch may be disturbed
 DEAREST = 2 + 1 + LEAST_CALLS  # calls, of a measurement that takes as little as can be
+FIRST = (0.5, 1.0)  # shares of the time left, for every other size, and for those between
 GREEDY = 4.0  # times its share of the time left that a measurement may take: the large ones need more than the small ones
 ALL, SUM_ONLY, OWN = "all", "sum", "own"
 SHARED = 1024  # bytes: of smaller ones a reduce and a broadcast are taken to cost the same
@@ -44,24 +46,27 @@ class Stage:
 
     def __init__(self, limit: float, batches: int, shown: bool) -> None:
         self.limit, self.batches, self.shown = limit, batches, shown
-        self.end, self.left = perf_counter() + limit, 0
-        self.last: dict[int, tuple[float, int, float]] = {}  # of each contest: seconds, bytes, and seconds a byte
+        self.end, self.left, self.part = perf_counter() + limit, 0, 0.0
+        self.known: dict[int, dict[int, float]] = {}  # of each contest: seconds by bytes
 
     def points(self, comm: MPI.Intracomm, groups: list[list[Contest]], sizes: Sequence[int], own: int) -> Iterator[dict[str, Any]]:
         """Size by size all contests, a problem's own rounds before; ranks that are not in a group wait idle. Collective.
 
-        What would take too much of the time left has another chance at the end, the smallest size first.
+        Every other size comes first, in half of the time, so that little time means few sizes and not small ones. What would
+        take too much of the time left has another chance at the end, the smallest size first.
         """
-        todo = list(product(sizes, groups))
-        self.left = sum(map(len, groups)) + sum(_worth(contest, size) for size, group in todo for contest in group)
         yield from self._own(comm, groups, own)
         done: set[tuple[int, int]] = set()
-        for size, group in steps("set of messages", todo, self.shown, until=self.end):
+        passes = [list(product(some, groups)) for some in (sizes[::2], sizes[1::2])]
+        for place, size, group in steps("set of messages", _numbered(passes), self.shown, until=self.end):
+            if self.part != FIRST[place]:
+                self.part, self.left = FIRST[place], _count(passes[place])
             yield from self._some(comm, group, size, done)
+        todo = sorted((one for some in passes for one in some), key=itemgetter(0))
         missing = [[(id(contest), size) for contest in group if _worth(contest, size)] for size, group in todo]
         late = [place for place, some in enumerate(missing) if not done.issuperset(some)]
         self.left = sum(map(len, missing)) - len(done)
-        for place in comm.bcast(late):  # likewise
+        for place in comm.bcast(late):  # rank 0 has part in all
             yield from self._some(comm, todo[place][1], todo[place][0], done)
 
     def _own(self, comm: MPI.Intracomm, groups: list[list[Contest]], size: int) -> Iterator[dict[str, Any]]:
@@ -89,30 +94,39 @@ class Stage:
 
         The first size is always measured, so that every algorithm has a point.
         """
-        fair = np.array(max(0.0, self.end - perf_counter()) / max(1, self.left))
-        if id(contest) not in self.last:
+        fair = np.array(self.part * max(0.0, self.end - perf_counter()) / max(1, self.left))
+        if id(contest) not in self.known:
             fair[()] = max(float(fair), BATCH_SECONDS)
-        else:
-            seconds, before, slope = self.last[id(contest)]
-            seconds = min(seconds + slope * (size - before), seconds * max(1.0, size / before))  # a slope may be all noise
-            if DEAREST * seconds > GREEDY * fair:
-                fair[()] = 0.0
+        elif DEAREST * _guessed(self.known[id(contest)], size) > GREEDY * fair:
+            fair[()] = 0.0
         contest.comm.Bcast(fair)
         return float(fair)
 
     def _point(self, contest: Contest, size: int, limit: float) -> dict[str, Any]:
         samples = np.array(_samples(contest.comm, contest.prepare(size), limit, self.batches)) / contest.messages
         low, middle, high = map(float, np.quantile(samples, (0.25, 0.5, 0.75), method="lower"))  # of two, the one less disturbed
-        self._note(contest, size, float(samples.min()) * contest.messages)
+        self.known.setdefault(id(contest), {})[size] = float(samples.min()) * contest.messages
         point = {key: getattr(contest, key) for key in ("link", "mode", "algorithm", "what")}
         point["kind"] = "collective" if contest.mode else "ping-pong"
         return point | {"ranks": contest.comm.size, "bytes": size, "seconds": middle, "low": low, "high": high}
 
-    def _note(self, contest: Contest, size: int, seconds: float) -> None:
-        """What the next size may take is told from the last two. Twice the bytes never take more than twice: that was chance."""
-        last, before, _ = self.last.get(id(contest), (seconds, size, 0.0))
-        seconds = min(seconds, last * max(1.0, size / before))
-        self.last[id(contest)] = (seconds, size, max(0.0, seconds - last) / max(1, size - before))
+
+def _guessed(known: Mapping[int, float], size: int) -> float:
+    """Seconds that a call should take: on the line through the two largest below; never beyond a larger one, or in proportion."""
+    below, above = sorted(one for one in known if one <= size), [known[one] for one in known if one > size]
+    if not below:
+        return min(above)
+    last, before = below[-1], below[max(0, len(below) - 2)]
+    slope = max(0.0, known[last] - known[before]) / max(1, last - before)  # may be all noise
+    return min(known[last] + slope * (size - last), known[last] * size / last, *above)
+
+
+def _numbered(passes: Sequence[Sequence[tuple[int, list[Contest]]]]) -> list[tuple[int, int, list[Contest]]]:
+    return [(place, *one) for place, some in enumerate(passes) for one in some]
+
+
+def _count(todo: Sequence[tuple[int, list[Contest]]]) -> int:
+    return sum(_worth(contest, size) for size, group in todo for contest in group)
 
 
 def _worth(contest: Contest, size: int) -> bool:

@@ -56,7 +56,7 @@ def _wait(planner: Planner, workers: int, seconds: float) -> str:
     mean = planner.question.wait
     if mean is None:
         jitter, length = (planner.model.compute.get(key, 0.0) for key in ("jitter_seconds", "pass_seconds"))
-        terms = f"(H_m - 1) * {_s(jitter)} * sqrt(compute / {_s(length)})"
+        terms = f"(H_m - 1) * {_s(jitter)} * c, or sqrt(c) if c > 1, c = compute / {_s(length)}"
     else:
         terms = f"H_m * {_s(mean)}"
     return f"  wait       {_s(seconds)}  = {terms}, H_m = {harmonic(workers):.4g} for m = {workers:,}"
