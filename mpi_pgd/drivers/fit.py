@@ -254,7 +254,7 @@ class FitDriver:
         gap, kind = self.certificate
         small = self.gradient_norm <= self.tol * self.history.gradient_norm[0]
         if kind == Kind.GAP:  # of features in very different units the largest is all of the norm
-            small = small and gap <= math.sqrt(self.tol) * self.fallen
+            small = small and gap <= max(math.sqrt(self.tol) * self.fallen, self.tol * abs(value))
         if kind != Kind.NORM:
             small = small or gap <= self.tol * self.fallen
         if self.state.finished if self.refines else small and self._tells(value):

@@ -22,7 +22,7 @@ from mpi_pgd.penalties import PENALTIES, Penalty
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.solvers import SOLVERS, Solver
 from mpi_pgd.solvers.suit import SAMPLED, Choice, Facts
-from mpi_pgd.solvers.working_set import MOST
+from mpi_pgd.solvers.working import MOST
 
 ROUGH = ("l1", "groups", "joint", "lower", "upper")  # options by which an objective is not smooth
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,14 @@ from mpi_pgd.solvers.coordinate import Model
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.metric import secant
 from mpi_pgd.solvers.suit import Choice, Facts
+from mpi_pgd.solvers.working import MOST, Working
 
 FIRST, LEAST = 128, 32  # columns of the first working set, and that are added at least
-MOST = 1024  # columns at most; where more weights matter, the most violated ones are moved, the others held
 ARMIJO = 1e-4  # of the fall that the model foretells, at least
 SHORTER = 0.5  # times the length: the next trial
-FLAT = 1e-10  # of the curvature before the first round: a loss that bends no more there, as Huber's far off, has no minimum
+FLAT = 1e-10  # of a column's curvature before the first round: a loss that bends no more there, as Huber's far off, has no minimum
+DAMPED, STEEPER = 0.1, 10.0  # times the curvatures, that are added to those of a model that foretold too much; and again
+HELD = 0.75  # of the fall that the model foretold, that is none too small: it may bend less
 SAMPLED = 100  # rows for each column, of which a Hessian is made
 CHEAP = 5  # times the unknowns: so many numbers for each row make a Hessian about as costly as half a gradient
 WHOLE = 512  # unknowns, up to which all are in the set from the first round
@@ -28,72 +30,6 @@ PATIENCE, FALLEN = 4, 0.1  # rounds in which the falls that a model foretells ge
 SEEN = 0.5  # of what its curvature was at the start, as others' went, a column of a sample has at least
 MISLED = 2  # trials that fail one after the other: a sample does not tell what the rows are like
 LOST = 40  # trials that fail one after the other: rounding is all that is left
-
-
-class Working(NamedTuple):
-    """The state of the working set.
-
-    Attributes:
-        point, ask: what the next round evaluates.
-        weights, gradient, value: (size,) of the best point, and the objective there.
-        direction, foretold, length: of the trial from there: (size,), the fall of the model over it, and how far it goes.
-        columns, asked, new: (MOST,) the places of the working set, of which so many are meant, the new ones first.
-        every: the Hessian that is asked for is that of every so many-th row.
-        curvature, curvatures: before the first round; the latter (size,) along each unknown.
-        model: (MOST, MOST) the Hessian among them, as far as it is known.
-        known: of how many.
-        hessians: that there were among these columns.
-        falls: (PATIENCE,) that the model foretold in the last rounds, in a ring; inf where there was none.
-        rounds: with this Hessian.
-        trials: that failed one after the other.
-        step: the length of the last step.
-    """
-
-    point: Vector
-    ask: int
-    weights: Vector
-    gradient: Vector
-    value: float
-    direction: Vector
-    foretold: float
-    length: float
-    columns: NDArray[np.int64]
-    asked: int
-    new: int
-    every: int
-    curvature: float
-    curvatures: Vector
-    model: Vector
-    known: int
-    hessians: int
-    falls: Vector
-    rounds: int
-    trials: int
-    step: float
-
-    @property
-    def request(self) -> Vector:
-        """What a ``ColumnsTask`` has to know beside the point."""
-        return np.array([self.every, self.new, self.asked, *self.columns[: self.asked]], dtype=np.float64)
-
-    @property
-    def steps(self) -> "Working":
-        """Itself."""
-        return self
-
-    @property
-    def sound(self) -> bool:
-        """Whether there is something to go on with."""
-        return math.isfinite(self.length) and 0 <= self.new <= self.asked <= MOST
-
-    @property
-    def recovers(self) -> bool:
-        """From any trial."""
-        return True
-
-    def gain(self, norm: float) -> float:
-        """A trial that was too far is followed by one that is not."""
-        return math.inf
 
 
 @dataclass(frozen=True)
@@ -131,8 +67,8 @@ class WorkingSet:
         bends = np.ones(size) if curvature.diagonal is None else curvature.diagonal.copy()
         asked = columns, size * few, size * few, self._every(size * few, size)
         line = weights.copy(), np.zeros(size), math.inf, np.zeros(size), 0.0, 0.0
-        ask = int(Ask.COLUMNS if few else Ask.GRADIENT)
-        return Working(weights.copy(), ask, *line, *asked, curvature.known, bends, model, 0, 0, falls, 0, 0, 0.0)
+        ask, bounded = int(Ask.COLUMNS if few else Ask.GRADIENT), not self.quadratic and curvature.most < math.inf
+        return Working(weights.copy(), ask, *line, *asked, curvature.known, bends, model, 0, 0, falls, 0, bounded, 0.0, 0, 0.0)
 
     def _every(self, columns: int, size: int) -> int:
         """Of how many rows one is enough for a Hessian among so many ``columns`` of ``size``."""
@@ -145,10 +81,10 @@ class WorkingSet:
         rough = evaluation.prox
         assert rough
         if state.ask == Ask.COLUMNS and not state.length and state.value < math.inf:  # at weights that were judged before
-            return self._solved(self._learnt(state, evaluation), evaluation, rough)
+            return self._solved(self._learnt(state, evaluation), rough)
         value = evaluation.value + rough.value(state.point)
         if not value <= state.value - ARMIJO * state.length * state.foretold + 1e-15 * abs(state.value):
-            return self._shorter(state)
+            return self._shorter(state, rough)
         if state.ask == Ask.COLUMNS:
             state = self._learnt(state, evaluation)
         if state.known and state.length and not self.quadratic:
@@ -156,18 +92,19 @@ class WorkingSet:
             moved, changed = (state.point - state.weights)[places], (evaluation.gradient - state.gradient)[places]
             secant(state.model[: state.known, : state.known], moved, changed, evaluation.rounding)
         state.weights[:], state.gradient[:] = state.point, evaluation.gradient
-        state = state._replace(value=value, step=state.length, trials=0)
-        return self._chosen(state, evaluation, rough)
+        held = state.value - value < HELD * state.foretold
+        state = state._replace(value=value, step=state.length, damped=state.damped / (1 if held else STEEPER), trials=0)
+        return self._chosen(state, rough)
 
-    def _chosen(self, state: Working, evaluation: Evaluation, rough: Nonsmooth) -> Working:
+    def _chosen(self, state: Working, rough: Nonsmooth) -> Working:
         """The working set: what it was, what is not 0, and the most violated of the others."""
         least, size = np.empty_like(state.weights), len(state.weights)
-        rough.distance(state.weights, evaluation.gradient, least)
+        rough.distance(state.weights, state.gradient, least)
         violated, wanted, inside = np.abs(least), state.weights != 0, np.zeros(size, dtype=bool)
         wanted[len(rough.units) :] = True  # what is not penalised
         inside[state.columns[: state.known]] = True
         if state.known and not (((violated > 0) | wanted) & ~inside).any():
-            return self._solved(state, evaluation, rough)
+            return self._solved(state, rough)
         old = state.columns[: state.known * self.quadratic]  # a model of another point is none
         inside &= self.quadratic
         others = np.flatnonzero((violated > 0) & ~inside & ~wanted)
@@ -175,7 +112,7 @@ class WorkingSet:
         added = others[np.argsort(-violated[others], kind="stable")[:room]]
         fresh = _whole(np.union1d(np.flatnonzero(wanted & ~inside), added), inside, rough)
         if len(old) + len(fresh) > len(state.columns):
-            return self._restricted(state, violated, evaluation, rough)
+            return self._restricted(state, violated, rough)
         return self._asked(state, fresh, old)
 
     def _asked(self, state: Working, fresh: NDArray[np.int64], old: NDArray[np.int64]) -> Working:
@@ -188,7 +125,7 @@ class WorkingSet:
         every, known = self._every(count, len(state.weights)), len(old) if new < count else 0
         return state._replace(ask=int(Ask.COLUMNS), asked=count, new=new, every=every, known=known, length=0.0, hessians=0)
 
-    def _restricted(self, state: Working, violated: Vector, evaluation: Evaluation, rough: Nonsmooth) -> Working:
+    def _restricted(self, state: Working, violated: Vector, rough: Nonsmooth) -> Working:
         """Nothing but the most violated, where the set is too small for all."""
         places = np.argsort(-violated, kind="stable")[: len(state.columns) // 2]
         places = _whole(np.sort(places), np.zeros(len(violated), dtype=bool), rough)[: len(state.columns)]
@@ -207,24 +144,26 @@ class WorkingSet:
         state.falls[:] = math.inf
         return state._replace(known=count, hessians=state.hessians + 1, rounds=0, trials=0)
 
-    def _solved(self, state: Working, evaluation: Evaluation, rough: Nonsmooth) -> Working:
+    def _solved(self, state: Working, rough: Nonsmooth) -> Working:
         """To the minimum of the model over the working set."""
+        return self._paced(self._aimed(state, rough))
+
+    def _aimed(self, state: Working, rough: Nonsmooth) -> Working:
         order = np.argsort(state.columns[: state.known], kind="stable")
         places = state.columns[: state.known][order]
-        hessian = state.model[np.ix_(order, order)]
+        hessian, usual = state.model[np.ix_(order, order)], state.curvatures[places]
         bends = np.einsum("ii->i", hessian)
-        bends[bends <= FLAT * state.curvature] = state.curvature
+        bends[:] = np.where(bends <= FLAT * usual, usual, bends + state.damped * np.maximum(usual, bends))
         known = places[places < len(rough.units)]
         part = rough.at(known)
-        before = state.weights[places]
-        after = Model(hessian, evaluation.gradient[places], before, part).minimise(*() if self.quadratic else INEXACT)
+        before, gradient = state.weights[places], state.gradient[places]
+        after = Model(hessian, gradient, before, part).minimise(*() if self.quadratic else INEXACT)
         state.direction[:] = 0.0
         state.direction[places] = after - before
-        fall = -float(evaluation.gradient @ state.direction) + part.value(before) - part.value(after)
+        fall = -float(gradient @ (after - before)) + part.value(before) - part.value(after)
         state.point[:] = state.weights
         state.point[places] = after
-        fall = max(fall, 0.0) * (not self.quadratic)
-        return self._paced(state._replace(foretold=fall, length=1.0))
+        return state._replace(foretold=max(fall, 0.0) * (not self.quadratic), length=1.0)
 
     def _paced(self, state: Working) -> Working:
         """Ask for a new Hessian at the trial where the one in use is too slow; and after the very first, if the set will stay."""
@@ -240,13 +179,19 @@ class WorkingSet:
         """Ask for another Hessian among the same columns, of every so many-th row."""
         return state._replace(ask=int(Ask.COLUMNS), new=state.known, asked=state.known, every=every)
 
-    def _shorter(self, state: Working) -> Working:
-        length, trials = SHORTER * state.length, state.trials + 1
-        if trials == LOST or (trials == MISLED and state.every > 1):
+    def _shorter(self, state: Working, rough: Nonsmooth) -> Working:
+        """Nearer: with a model that bends more, or less far; where nothing helps, from the best weights again."""
+        trials, length = state.trials + 1, SHORTER * state.length
+        state = state._replace(trials=trials)
+        misled = trials == MISLED and state.every > 1
+        if state.bounded and trials < LOST:
+            state = self._aimed(state._replace(damped=max(STEEPER * state.damped, DAMPED)), rough)
+            return self._anew(state, 1) if misled else state
+        if trials == LOST or misled:
             length, state = 0.0, state if self.quadratic else self._anew(state, 1)
         np.multiply(state.direction, length, out=state.point)
         np.add(state.point, state.weights, out=state.point)
-        return state._replace(length=length, trials=trials)
+        return state._replace(length=length)
 
 
 def _whole(places: NDArray[np.int64], inside: NDArray[np.bool_], rough: Nonsmooth) -> NDArray[np.int64]:

@@ -256,3 +256,23 @@ def test_no_gradient_is_small_enough_against_a_gap(comm: MPI.Intracomm, folder: 
     found = fitted(comm, folder / "x", {"X": x * units, "y": y}, **options)
     assert found.status == "converged"
     assert found.record["certificate"]["relative"] <= 0.1
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "huber"])
+def test_what_is_not_smooth_is_solved_in_any_units(comm: MPI.Intracomm, folder: Path, loss: str) -> None:
+    draw = np.random.default_rng(6)
+    x = draw.standard_normal((100, 30))
+    eta = x[:, :6].sum(axis=1) + draw.standard_t(1.5, 100)
+    y = (eta > 0).astype(float) if loss == "logistic" else eta
+    units = 10.0 ** np.linspace(-6, 6, 30)
+    options = {"loss": loss, "standardize": False, "l2": 1e-4, "lower": 0.0, "tol": 1e-7, "rounds": 100}
+    found = fitted(comm, folder / "x", {"X": x * units, "y": y}, **options)
+    assert (found.status, found.record["solver"]) == ("converged", "newton")
+
+
+@pytest.mark.parametrize("loss", ["squared", "gamma", "squared-hinge"])
+def test_the_start_may_be_the_optimum(comm: MPI.Intracomm, folder: Path, loss: str) -> None:
+    draw = np.random.default_rng(7)
+    columns = {"X": draw.standard_normal((200, 3)), "y": (draw.random(200) > 0.4) + float(loss == "gamma")}
+    found = fitted(comm, folder / "x", columns, loss=loss, l1=1.0, intercept=False)
+    assert (found.status, found.record["rounds"]) == ("converged", 0)
