@@ -25,6 +25,7 @@ from mpi_pgd.solvers import Solver
 from mpi_pgd.solvers.diagnosis import Diagnosis
 from mpi_pgd.solvers.evaluation import Evaluation
 
+ROUNDED = 8 * EPSILON  # of an objective: a fall of no more is none
 GROWN = 1e8  # times what the first step was to gain: no descent that will still converge rises so far
 
 
@@ -256,7 +257,7 @@ class FitDriver:
         if kind == Kind.GAP:  # of features in very different units the largest is all of the norm
             small = small and gap <= max(math.sqrt(self.tol) * self.fallen, self.tol * abs(value))
         if kind != Kind.NORM:
-            small = small or gap <= self.tol * self.fallen
+            small = small or gap <= self.tol * self.fallen or (self.tol > 0 and self.fallen <= ROUNDED * abs(value))
         if self.state.finished if self.refines else small and self._tells(value):
             return Status.CONVERGED
         return Status.PRECISION if self.tol and not self.refines and self.best.idle(self.rounds) else None

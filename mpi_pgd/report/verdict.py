@@ -5,6 +5,7 @@ import math
 from mpi_pgd.report.shapes import Record
 
 LEAST = 1e-16  # relative to all that an objective can fall by: no difference is better than that
+ROUNDED = 1e-15  # of an objective: about its rounding error
 FULL = 15.9  # digits: those of a float64
 
 
@@ -33,6 +34,8 @@ def certificate(record: Record) -> str | None:
             "" if found.get("convex", True) else "; the loss is not convex, as far as is known: another optimum may be better"
         )
         return f"{fell}{elsewhere}" if digits else "none: the gradient's norm is no smaller than at the start"
+    if found.get("gap", math.inf) <= ROUNDED * abs(record.get("objective") or 0.0):
+        return f"the objective is that of the optimum, to its rounding ({kind})"
     near = f"the objective is within {above(max(relative, LEAST))} of the optimum, relative to all it can fall by"
     return f"{near} ({kind})"
 

@@ -29,6 +29,7 @@ def test_a_solver_is_named_with_the_reason() -> None:
     [
         (certified("duality gap", 3e-7), "within 3e-07 of the optimum, relative to all it can fall by (duality gap)"),
         (certified("Newton decrement", 0.0), "within 1e-16 of"),
+        ({"certificate": {"kind": "duality gap", "gap": 1e-16, "relative": 1.0}, "objective": 0.5}, "to its rounding (duality"),
         (certified("duality gap", None), "none but the gradient's norm, which fell by 9.3 powers of ten"),
         (certified("gradient norm", 1.0), "none but the gradient's norm, which fell by 9.3 powers of ten"),
         (certified("gradient norm", 1.0, 0.0), "none: the gradient's norm is no smaller than at the start"),
