@@ -207,16 +207,17 @@ class Line(NamedTuple):
 
 def show(cells: Sequence[Mapping[str, Any]]) -> None:
     lines = list(compared(cells))
-    print("\n| network | library | from | rounds | within 15 % | within 30 % | beyond, not marked |\n|---|---|---|---|---|---|---|")
+    print("\n| network | library | from | rounds | within 15 % | within 30 % | not marked | of these beyond 30 % |")
+    print(f"|{'---|' * 8}")
     groups: dict[tuple[str, ...], list[Line]] = {}
     for line in lines:
         groups.setdefault((line.network, line.library, line.source), []).append(line)
         groups.setdefault(("all", "all", line.source), []).append(line)
     for which, some in sorted(groups.items()):
+        near, far = (sum(abs(line.error) <= bound for line in some) for bound in (NEAR, FAR))
         plain = [line for line in some if not line.marked]
-        near, far = (sum(abs(line.error) <= bound for line in plain) for bound in (NEAR, FAR))
-        marked = f" ({len(some) - len(plain)} marked)" if len(plain) < len(some) else ""
-        print(f"| {' | '.join(which)} | {len(plain)}{marked} | {near} | {far} | {len(plain) - far} |")
+        beyond = sum(abs(line.error) > FAR for line in plain)
+        print(f"| {' | '.join(which)} | {len(some)} | {near} | {far} | {len(plain)} | {beyond} |")
     for line in sorted(lines, key=lambda line: -abs(line.error))[:30]:
         print(f"  {line.error:+.0%} {' '.join(map(str, line[:4]))} {'/'.join(line.way)} from {line.source} {line.marked}")
     winners(cells)
