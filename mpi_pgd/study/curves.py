@@ -30,7 +30,7 @@ class Wire(NamedTuple):
 
     Attributes:
         spread: half the width of the logarithm's 95 % interval: the time may be off by a factor e^spread.
-        extrapolated: it was measured neither with so many ranks nor so many bytes, nor with both more and less.
+        extrapolated: it was measured neither with so many ranks and bytes, nor with more of both.
     """
 
     latency: float
@@ -43,12 +43,11 @@ class Wire(NamedTuple):
         """Both."""
         return self.latency + self.bandwidth
 
-    def __add__(self, other: object) -> "Wire":
-        """One after the other."""
-        assert isinstance(other, Wire)
-        spread = max(self.spread, other.spread)
-        both = self.extrapolated or other.extrapolated
-        return Wire(self.latency + other.latency, self.bandwidth + other.bandwidth, spread, both)
+
+def _both(one: Wire, other: Wire) -> Wire:
+    """One after the other."""
+    beyond = one.extrapolated or other.extrapolated
+    return Wire(one.latency + other.latency, one.bandwidth + other.bandwidth, max(one.spread, other.spread), beyond)
 
 
 class Piece(NamedTuple):
@@ -101,7 +100,7 @@ class Curve(NamedTuple):
             return self._alike(ranks, reduced, 1.0)
         share = _between(self.shares, ranks, reduced) if self.shares else 0.5
         rest = 1.0 - (_between(self.shares, ranks, broadcast) if self.shares else 0.5)
-        return self._alike(ranks, reduced, share) + self._alike(ranks, broadcast, rest)
+        return _both(self._alike(ranks, reduced, share), self._alike(ranks, broadcast, rest))
 
     def _alike(self, ranks: int, size: int, share: float) -> Wire:
         piece = self.piece(size)
