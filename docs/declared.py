@@ -150,12 +150,7 @@ def _asked(solver: Any) -> str:
 
 def _taken(solver: Any) -> str:
     """Which objectives it does not refuse."""
-    if not _suited(solver, ROUGH):
-        found = "smooth ones"
-    elif not _suited(solver, ROUGH._replace(outputs=3)):
-        found = "all, but of several outputs smooth ones"
-    else:
-        found = "all"
+    found = "all" if _suited(solver, ROUGH) else "smooth ones"
     return found if _suited(solver, WIDE) else f"{found}; smooth ones of at most {MATRIX:,} unknowns"
 
 

@@ -102,10 +102,11 @@ class Certifier:
         if not (self.held and math.isfinite(value)):
             return evidence
         first, rough = evidence.first, self.penalty.nonsmooth
-        if math.isnan(first):
-            first = value + (rough.value(unknowns) if rough else 0.0)
-        x = unknowns[self.loose]
-        low, high = np.minimum(evidence.low, x), np.maximum(evidence.high, x)
+        objective = value + (rough.value(unknowns) if rough else 0.0)
+        first = objective if math.isnan(first) else first
+        x, low, high = unknowns[self.loose], evidence.low, evidence.high
+        if objective <= first:  # the optimum is not where a trial went too far
+            low, high = np.minimum(low, x), np.maximum(high, x)
         cut = self._cut(value, gradient, unknowns)
         cuts = evidence.cuts.copy()
         place = int(len(x) == 1 and cut[1] < 0)

@@ -99,7 +99,7 @@ def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Tas
     if Ask.PRECISE in solver.needs:
         tasks[Ask.PRECISE] = PreciseTask(scaling.peak[:p], partition.block_rows, goal.outputs)
     if Ask.COLUMNS in solver.needs:
-        tasks[Ask.COLUMNS] = ColumnsTask(loss, mean, scale, rows, bound, largest, min(MOST, goal.size))
+        tasks[Ask.COLUMNS] = ColumnsTask(loss, mean, scale, rows, bound, largest, min(MOST, goal.size), goal.outputs)
     return tasks
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from mpi_pgd.solvers.bb import BarzilaiBorwein
 from mpi_pgd.solvers.lbfgs import LBFGS
 from mpi_pgd.solvers.nesterov import Nesterov
 from mpi_pgd.solvers.newton import Newton
@@ -25,8 +24,6 @@ class Auto(Unsuited):
         if facts.endless and facts.smooth:
             return _chosen(Nesterov(), facts, "nesterov", "--tol 0 asks for all rounds")
         if not facts.smooth:
-            if facts.outputs > 1:
-                return _chosen(BarzilaiBorwein(), facts, "bb", "the penalty is not smooth, and there are several outputs")
             return _chosen(Newton(), facts, "newton", "the penalty is not smooth: few weights will matter")
         if facts.quadratic:
             if facts.matrix:
@@ -41,5 +38,5 @@ class Auto(Unsuited):
         return _chosen(LBFGS(), facts, "lbfgs", f"a Hessian would have {facts.size:,} x {facts.size:,} numbers")
 
 
-def _chosen(solver: Nesterov | BarzilaiBorwein | Newton | LBFGS, facts: Facts, name: str, reason: str) -> Choice:
+def _chosen(solver: Nesterov | Newton | LBFGS, facts: Facts, name: str, reason: str) -> Choice:
     return solver.suited(facts)._replace(name=name, reason=reason)

@@ -53,11 +53,6 @@ class Newton:
     def suited(self, facts: Facts) -> Choice:
         """What Newton's method is called for the problem: least squares are refined, what is not smooth has a working set."""
         if not facts.smooth:
-            if facts.outputs > 1:
-                raise InputError(
-                    f"--solver newton does not know {facts.rough} for a model of several outputs: "
-                    "expected --solver auto, bb or nesterov"
-                )
             return Choice(WorkingSet(facts.quadratic, facts.rows))
         if not facts.hessians:
             raise InputError(

@@ -61,7 +61,7 @@ def smooth_only(name: str, facts: Facts) -> None:
     if not facts.smooth:
         raise InputError(
             f"--solver {name} takes smooth objectives alone, and with {facts.rough} this one is not: "
-            f"expected --solver auto, bb{' or nesterov' if facts.outputs > 1 else ', nesterov or newton'}"
+            "expected --solver auto, bb, nesterov or newton"
         )
 
 

@@ -81,22 +81,32 @@ def test_a_block_without_a_row_of_the_sample_adds_nothing() -> None:
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
-    ("columns", "new", "every"), [([3, 1], 2, 1), ([5, 0, 2, 4], 2, 1), ([5, 0, 2], 3, 3), ([2], 1, 1000), ([], 0, 0)]
+    ("name", "places", "new", "every"),
+    [
+        ("logistic", [3, 1], 2, 1),
+        ("logistic", [5, 0, 2, 4], 2, 1),  # number 5, behind the features, is the column of ones
+        ("logistic", [5, 0, 2], 3, 3),
+        ("logistic", [2], 1, 1000),
+        ("logistic", [], 0, 0),
+        ("softmax", [7, 3, 17, 12, 0, 16], 4, 1),  # numbers 15 to 17 are the ones of the three outputs
+        ("softmax", [1, 6, 11, 15], 4, 3),
+    ],
 )
-def test_columns_are_a_part_of_the_hessian(columns: list[int], new: int, every: int, weighted: bool) -> None:
-    """Number 5, the number of features, is the column of ones."""
-    loss, rows = LOSSES["logistic"](), block("logistic", weighted, start=6)
-    w, c = SHARES[:1], np.array([0.2])
+def test_columns_are_a_part_of_the_hessian(name: str, places: list[int], new: int, every: int, weighted: bool) -> None:
+    loss, rows, k = LOSSES[name](), block(name, weighted, start=6), 3 if name == "softmax" else 1
+    w, c = SHARES[:k], np.array([0.2, -0.1, 0.3])[:k]
     mean, scale = scaling(rows.x)
-    task = ColumnsTask(loss, mean, scale, ROWS, np.zeros(FEATURES + 2), np.ones(FEATURES + 1), 6)
-    point = np.zeros(task.width)
-    point[: FEATURES + 1] = np.append(w, c)
-    point[FEATURES + 1 : FEATURES + 4 + len(columns)] = [every, new, len(columns), *columns]
+    task = ColumnsTask(loss, mean, scale, ROWS, np.zeros(k * (FEATURES + 1) + 1), np.ones(FEATURES + 1), 6, k)
+    point, place = np.zeros(task.width), k * (FEATURES + 1)
+    point[:place] = np.append(w, c)
+    point[place : place + 3 + len(places)] = [every, new, len(places), *places]
     mapped = task.bind(point)
     out = np.full(task.layout.width, np.nan)
     mapped(rows, out)
     taken, parts = slice(-rows.start % max(1, every), None, max(1, every)), task.layout.split(out)
-    wanted = exactly(loss, rows, w, c, taken)[0, :, 0][np.ix_(columns[:new], columns)]
+    order = np.arange(place).reshape(k, FEATURES + 1)
+    order = np.concatenate([order[:, :FEATURES].ravel(), order[:, FEATURES:].ravel()])[places]
+    wanted = exactly(loss, rows, w, c, taken).reshape(place, place)[np.ix_(order[:new], order)]
     np.testing.assert_allclose(parts["columns"], wanted, rtol=1e-10, atol=1e-10)
     counted = np.ones(ROWS) if rows.weights is None else rows.weights
     assert float(parts["weight"]) == pytest.approx(counted[taken].sum(), rel=1e-12)
