@@ -26,7 +26,7 @@ SEVERAL: dict[str, tuple[dict[str, Any], int, int]] = {
     "refined": ({"loss": "squared", "solver": "newton"}, 3, 0),
     "metric": ({"loss": "poisson", "solver": "lbfgs"}, 2, 0),
     "lasso": ({"loss": "squared", "solver": "newton", "l1": 0.02, "weights": "heavy"}, 3, 1),
-    "bent lasso": ({"loss": "poisson", "solver": "newton", "l1": 0.02, "weights": "heavy"}, 3, 3),
+    "bent lasso": ({"loss": "poisson", "solver": "newton", "l1": 0.02, "weights": "heavy"}, 2, 3),
 }
 
 
