@@ -56,7 +56,8 @@ def doubted(rows: Iterable[Mapping[str, Any]], record: Mapping[str, Any], nodes:
         nodes: of all ranks, of which a row's are the first.
         cores: of a node.
     """
-    fits = {(one["mode"], one["algorithm"]): one["rms_residual"] for one in record["fits"]}
+    worst = sorted(record["fits"], key=lambda one: float(one["rms_residual"]))  # of a library's pieces, that of the worse
+    fits = {(one["mode"], one["algorithm"]): one["rms_residual"] for one in worst}
     found = []
     for one in rows:
         here = nodes[: one["ranks"]]
