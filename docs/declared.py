@@ -40,8 +40,8 @@ ASKS = {
 }
 CHOOSER = Auto  # of the solvers, that which solves nothing itself
 # Problems of all kinds.
-SMOOTH = Facts(rows=1_000_000, size=200, outputs=1, quadratic=False, smooth=True)
-ROUGH, WIDE = SMOOTH._replace(smooth=False), SMOOTH._replace(size=2 * MATRIX)
+SMOOTH = Facts(rows=1_000_000, size=200, outputs=1, quadratic=False)
+ROUGH, WIDE = SMOOTH._replace(rough="--l1"), SMOOTH._replace(size=2 * MATRIX)
 CASES = (
     *(SMOOTH, SMOOTH._replace(size=20), WIDE, SMOOTH._replace(hessians=False)),
     *(SMOOTH._replace(quadratic=True), WIDE._replace(quadratic=True)),
