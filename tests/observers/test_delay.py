@@ -17,7 +17,7 @@ def test_what_is_asked_for() -> None:
 
 @pytest.mark.parametrize(("delay", "fail_slow", "first"), [("4:2", "", 0), ("0:2", "", 1), ("", "7@0", 0)])
 def test_a_rank_without_rows_cannot_be_late(delay: str, fail_slow: str, first: int) -> None:
-    with pytest.raises(InputError, match=f"expected a rank that holds rows, {first} to 3"):
+    with pytest.raises(InputError, match=f"expected a rank that holds rows, in this mode {first} to 3"):
         check(parse(delay, fail_slow), 4, first)
 
 
