@@ -16,6 +16,7 @@ from mpi_pgd.comm.components import ulfm
 CONNECTED = 500  # ranks that a rank may be connected with: each may take a socket
 QUIET = 0.05  # seconds without another loss, until those that are left go on
 PAUSE = 1e-3  # seconds between two looks
+NEWS = 1.0  # seconds, within which a rank hears that another one has died
 
 
 def tolerant(environment: Mapping[str, str] = os.environ) -> bool:
@@ -26,6 +27,18 @@ def tolerant(environment: Mapping[str, str] = os.environ) -> bool:
 def lost(failure: MPI.Exception) -> bool:
     """Whether it says that a rank has died: here, or so a rank that found out says."""
     return failure.Get_error_class() in (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
+
+
+def missed(comm: MPI.Intracomm) -> bool:
+    """Whether somebody has died, after an error that may come of it, though it says nothing of that.
+
+    Open MPI 5.0.11 may end a collective well on those that are left, and hand over what nobody sent; the news come later.
+    """
+    until = perf_counter() + NEWS
+    while not (gone := bool(comm.Is_revoked() or comm.Get_failed().size)) and perf_counter() < until:
+        MPI.COMM_SELF.Iprobe()  # so that MPI listens
+        sleep(PAUSE)
+    return gone
 
 
 def connect(comm: MPI.Intracomm) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar, cast
 from mpi4py import MPI
 
 from mpi_pgd.comm import components
-from mpi_pgd.comm.ulfm import agree, connect, lost, shrunk, tolerant
+from mpi_pgd.comm.ulfm import agree, connect, lost, missed, shrunk, tolerant
 from mpi_pgd.comm.world import nodes
 from mpi_pgd.errors import InputError
 from mpi_pgd.system.log import LOG
@@ -85,8 +85,9 @@ def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, Inpu
         return attempt(team), None
     except InputError as error:
         return None, error
-    except MPI.Exception as failure:
-        if not lost(failure):
+    except Exception as failure:
+        known = isinstance(failure, MPI.Exception) and lost(failure)
+        if not known and not (team.survives and missed(team.comm)):
             raise
         team.comm.Revoke()
         return None, None

@@ -39,6 +39,9 @@ class Ranks:
     def Shrink(self) -> Any:
         return self._answer("Shrink")
 
+    def Is_revoked(self) -> bool:
+        return False
+
     def _answer(self, name: str) -> Any:
         self.called.append(name)
         found = next(self.answers[name])
@@ -73,6 +76,13 @@ def test_another_failure_of_mpi_is_a_bug() -> None:
     ranks: Any = Ranks([0], Agree=[Failure(MPI.ERR_TRUNCATE)])
     with pytest.raises(Failure):
         ulfm.agree(ranks)
+
+
+@pytest.mark.parametrize(("gone", "found"), [([0, 0, 1], True), ([0], False)])
+def test_the_news_of_a_loss_may_come_after_what_came_of_it(gone: list[int], found: bool, clock: list[float]) -> None:
+    ranks: Any = Ranks(gone)
+    assert ulfm.missed(ranks) is found
+    assert len(clock) == (2 if found else ulfm.NEWS)
 
 
 def test_all_come_to_shrink_after_a_moment_without_another_loss(clock: list[float]) -> None:

@@ -1,5 +1,6 @@
 """Attempts, with losses that are made up: who attempts again, as whom, and what all leave with."""
 
+import pickle
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -57,6 +58,7 @@ def run(monkeypatch: pytest.MonkeyPatch, exits: list[Any]) -> Callable[..., Any]
     monkeypatch.setattr(attempts, "atexit", SimpleNamespace(register=lambda *words: exits.append(words[1:])))
     monkeypatch.setattr(attempts, "tolerant", lambda: True)
     monkeypatch.setattr(attempts, "connect", lambda _: None)
+    monkeypatch.setattr(attempts, "missed", lambda _: False)
     monkeypatch.setattr(attempts, "nodes", lambda comm: [f"n{place}" for place in comm.group])
     return run
 
@@ -106,6 +108,19 @@ def test_a_bug_is_attempted_once_and_nobody_is_made_to_notice(run: Any, exits: l
     with pytest.raises(Failure):
         run(attempt, [team], [])
     assert (team.revoked, exits) == (0, [])
+
+
+def test_what_nobody_sent_is_no_bug_where_somebody_was_lost(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "missed", lambda _: True)
+    teams, outcomes = [Ranks(*range(5)), Ranks(0, 1)], iter([pickle.UnpicklingError("invalid load key"), None])
+
+    def attempt(_: Team) -> str:
+        if error := next(outcomes):
+            raise error
+        return "done"
+
+    assert run(attempt, teams, [False, True]) == "done"
+    assert [team.revoked for team in teams] == [1, 0]
 
 
 def test_where_no_loss_is_survived_there_is_one_attempt_on_a_communicator_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
