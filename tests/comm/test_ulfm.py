@@ -56,6 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     pauses: list[float] = []
     monkeypatch.setattr(ulfm, "perf_counter", lambda: 100 + len(pauses))
     monkeypatch.setattr(ulfm, "QUIET", 5)
+    monkeypatch.setattr(ulfm, "NEWS", 5)
     monkeypatch.setattr(ulfm, "sleep", pauses.append)
     monkeypatch.setattr(MPI, "COMM_SELF", SimpleNamespace(Iprobe=lambda: None))
     return pauses
