@@ -12,6 +12,8 @@ from itertools import product
 from statistics import median
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mpi_pgd.comm.paths import Path, Shape
 from mpi_pgd.modes import WAYS
 from mpi_pgd.study.fitting import Fit, fit
@@ -19,6 +21,8 @@ from mpi_pgd.study.fitting import Fit, fit
 LINKS = NODE, NETWORK = "node", "network"  # within a node, and between nodes
 TERMS = ("alpha", "overhead", "beta")
 LEVEL = 0.3  # what it counts that all ranks' times are off alike, beside that they are off from each other: rms of logarithms
+WIDE = 64  # times the smallest size that the largest is, at least, so that both together tell a beta
+LEAST = 0.1  # of a time, that is no byte's
 FEW = 3  # points of a piece, at least: with fewer, alpha and beta have no interval
 SWITCH = 0.15  # likewise: by so much two pieces have to be better than one, over all sizes
 
@@ -35,10 +39,12 @@ def fitted(record: dict[str, Any]) -> dict[str, Any]:
     """Add "fits" to a network record, and to its rows what was fitted and how far that is off."""
     record["fits"] = []
     messages: dict[str, Sequence[float]] = {}
-    for key, rows in sorted(by_key(record["rows"]).items(), key=lambda item: item[0][1] is not None):  # ping-pongs first
+    groups = sorted(by_key(record["rows"]).items(), key=lambda item: item[0][1] is not None)  # ping-pongs first
+    bytewise = _bytewise(groups)
+    for key, rows in groups:
         near = messages.get(key[0])
         for shape, part in _pieces(SHAPES[key[1:]], rows, near):
-            found = fit([_terms(shape, row) for row in part], [row["seconds"] for row in part], near)
+            found = _fit(shape, part, near, bytewise.get(key[0], 0.0))
             record["fits"].append(_entry(key, shape, found, min(row["bytes"] for row in part)))
             for row in part:
                 seconds = found(_terms(shape, row))
@@ -46,6 +52,33 @@ def fitted(record: dict[str, Any]) -> dict[str, Any]:
             if key[1] is None:
                 messages[key[0]] = [found.values[0], math.nan, found.values[2] or math.nan]
     return record
+
+
+def _bytewise(groups: Sequence[tuple[Key, list[dict[str, Any]]]]) -> dict[str, float]:
+    """Each link's beta, of ping-pongs, else of our own algorithms, as far as their sizes tell it: for those whose sizes do not."""
+    found: dict[str, list[tuple[bool, float]]] = {}
+    for (link, mode, algorithm), rows in groups:
+        shape, *others = SHAPES[mode, algorithm]
+        if not others and _wide(rows):
+            found.setdefault(link, []).append((mode is None, float(_fit(shape, rows, None, 0.0).values[2])))
+    return {link: median(beta for message, beta in some if message == some[0][0]) for link, some in found.items()}
+
+
+def _wide(rows: Sequence[Row]) -> bool:
+    sizes = [row["bytes"] for row in rows]
+    return bool(max(sizes) >= WIDE * min(sizes))
+
+
+def _fit(shape: Shape, rows: Sequence[Row], near: Sequence[float] | None, beta: float) -> Fit:
+    """With ``beta`` in place of one of its own where the sizes are alike: in a few bytes more or less it is all noise."""
+    terms, seconds = np.array([_terms(shape, row) for row in rows]), np.array([row["seconds"] for row in rows])
+    if _wide(rows):
+        return fit(terms, seconds, near)
+    seconds = np.maximum(seconds - beta * terms[:, 2], LEAST * seconds)
+    terms[:, 2] = 0.0
+    found = fit(terms, seconds, None if near is None else [*near[:2], math.nan])
+    found.values[2] = beta
+    return found
 
 
 def by_key(rows: Sequence[dict[str, Any]]) -> dict[Key, list[dict[str, Any]]]:

@@ -179,6 +179,17 @@ def test_a_collective_measured_at_one_size_takes_the_links_bytes_per_second() ->
     assert model.round("peer-to-peer", "ring", 4, 1000, 1_000_000).bandwidth == pytest.approx(BETA * 1.5 * 8 * 2_000_010, rel=0.01)
 
 
+def test_sizes_that_are_alike_tell_no_beta() -> None:
+    """Though times differ: it is that of what was measured with others."""
+    data = record()
+    few = [{**row, "seconds": row["seconds"] * (1 + row["ranks"] / 50)} for row in data["rows"] if row["bytes"] == SIZES[0]]
+    wide = [row for row in data["rows"] if row["algorithm"] == "recursive-doubling" and row["bytes"] > SIZES[0]]
+    found = {entry["algorithm"]: entry for entry in fitted({**data, "rows": few + wide})["fits"]}
+    for entry in found.values():
+        assert entry["beta"] == pytest.approx(BETA, rel=0.1)
+    assert (found["ring"]["beta_low"], found["ping-pong"]["beta_low"]) == (None, None)
+
+
 def test_a_kind_of_message_that_was_not_measured_can_not_be_predicted() -> None:
     bare = record(counts=())
     model = Model.from_record(bare)

@@ -69,7 +69,7 @@ def measure(
     fitting = [size for size in wanted if size <= _room(comm, nodes)]
     groups = list(_groups(comm, nodes, those, own))
     stage = Stage(limit, repeats or (QUICK_BATCHES if quick else BATCHES), shown)
-    points = sorted(stage.points(comm, groups, fitting, own[0] if own else 0), key=itemgetter("bytes"))
+    points = sorted(stage.points(comm, groups, fitting, own[0] if own else 0, len(_partners(nodes))), key=itemgetter("bytes"))
     for group in filter(None, groups):
         group[0].comm.Free()
     if comm.rank:

@@ -15,7 +15,7 @@ from mpi_pgd.report.progress import steps
 BATCH_SECONDS, BATCH_CALLS = 1e-3, 8  # at least, if there is time
 LEAST_CALLS, LEAST_BATCHES = 2, 2  # in any case: one batch may be disturbed
 DEAREST = 2 + 1 + LEAST_CALLS  # calls, of a measurement that takes as little as can be
-FIRST = (0.5, 1.0)  # shares of the time left, for every other size, and for those between
+FIRST = (0.25, 0.5, 1.0)  # shares of the time left, for every other size of ping-pongs, of all others, and for those between
 GREEDY = 4.0  # times its share of the time left that a measurement may take: the large ones need more than the small ones
 ALL, SUM_ONLY, OWN = "all", "sum", "own"
 SHARED = 1024  # bytes: of smaller ones a reduce and a broadcast are taken to cost the same
@@ -49,15 +49,19 @@ class Stage:
         self.end, self.left, self.part = perf_counter() + limit, 0, 0.0
         self.known: dict[int, dict[int, float]] = {}  # of each contest: seconds by bytes
 
-    def points(self, comm: MPI.Intracomm, groups: list[list[Contest]], sizes: Sequence[int], own: int) -> Iterator[dict[str, Any]]:
+    def points(
+        self, comm: MPI.Intracomm, groups: list[list[Contest]], sizes: Sequence[int], own: int, pairs: int
+    ) -> Iterator[dict[str, Any]]:
         """Size by size all contests, a problem's own rounds before; ranks that are not in a group wait idle. Collective.
 
-        Every other size comes first, in half of the time, so that little time means few sizes and not small ones. What would
-        take too much of the time left has another chance at the end, the smallest size first.
+        Every other size comes first, in half of the time, so that little time means few sizes and not small ones; and first of
+        all those of the ``pairs`` groups that have ping-pongs, which tell most of the link. What would take too much of the time
+        left has another chance at the end, the smallest size first.
         """
         yield from self._own(comm, groups, own)
         done: set[tuple[int, int]] = set()
-        passes = [list(product(some, groups)) for some in (sizes[::2], sizes[1::2])]
+        turns = ((sizes[::2], groups[:pairs]), (sizes[::2], groups[pairs:]), (sizes[1::2], groups))
+        passes = [list(product(*turn)) for turn in turns]
         for place, size, group in steps("set of messages", _numbered(passes), self.shown, until=self.end):
             if self.part != FIRST[place]:
                 self.part, self.left = FIRST[place], _count(passes[place])
