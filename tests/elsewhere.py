@@ -27,7 +27,6 @@ class Job(ABC):
         self._found: dict[str, list[pytest.TestReport]] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="mpi_pgd-elsewhere-")
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
         self._end: object = None
         self._read_until, self._over = 0, False
 
@@ -41,14 +40,8 @@ class Job(ABC):
 
     def begin(self) -> None:
         """Start it, if it has not been."""
-        with self._lock:
-            if self._thread is None:
-                self._start(self._left)
-
-    def wait(self) -> None:
-        """Until it has ended, as far as it was started."""
-        if self._thread:
-            self._thread.join()
+        if self._thread is None:
+            self._start(self._left)
 
     def hand_on(self, item: pytest.Item) -> None:
         """Report a test, as soon as it has ended there."""

@@ -1,11 +1,10 @@
 """Tests that take ``comm``: they run inside one mpirun a library, each on its first ranks, and are reported as any other test.
 
-Outside, ``Outside`` starts one mpirun after the other beside the tests that need none, then hands on what their ranks report.
-Inside, ``Inside`` runs them: ranks that a test does not need sleep until it has ended, and all learn how it ended on any of them.
+Outside, ``Outside`` starts the mpirun when the first of them is due, and hands on what its ranks report of each. Inside, ``Inside``
+runs them: those ranks that a test does not need sleep until it has ended, and all learn how it ended on any of them.
 """
 
 import os
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -54,45 +53,32 @@ def place(item: pytest.Item) -> tuple[str, int]:
 
 
 class Outside:
-    """pytest's own process: runs the jobs in turn, and reports their tests in its own order."""
+    """pytest's own process: starts the jobs, one after the other, and reports their tests in its own order."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.config, self.jobs, self.over = config, dict[str, Ranks](), False
-        self.turns = threading.Thread(target=self._in_turn)
+        self.config, self.jobs, self.items = config, dict[str, Ranks](), list[pytest.Item]()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Those of one library come together, and last: by then they have run."""
-        mine = sorted(filter(parallel, items), key=lambda item: place(item)[0])
-        items[:] = [*(item for item in items if not parallel(item)), *mine]
-        for name in dict.fromkeys(place(item)[0] for item in mine):
-            if name in libraries():
-                self.jobs[name] = Ranks(self.config, (item for item in mine if place(item)[0] == name), libraries()[name])
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
-        if not self.config.option.collectonly:
-            self.turns.start()
-
-    def _in_turn(self) -> None:
-        for job in self.jobs.values():
-            if not self.over:
-                job.begin()
-                job.wait()
+        """Those of one library come together, and first."""
+        self.items = sorted(filter(parallel, items), key=lambda item: place(item)[0])
+        items[:] = [*self.items, *(item for item in items if not parallel(item))]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        if not parallel(item) or place(item)[0] not in self.jobs:
+        if not parallel(item) or place(item)[0] not in libraries():
             return None  # the fixture skips it
-        self.jobs[place(item)[0]].hand_on(item)
+        self._job(place(item)[0]).hand_on(item)
         return True
 
     def pytest_unconfigure(self) -> None:
-        self.over = True
         for job in self.jobs.values():
             job.close()
-        if self.turns.ident:
-            self.turns.join()
+
+    def _job(self, name: str) -> "Ranks":
+        if name not in self.jobs:
+            self.jobs[name] = Ranks(self.config, (item for item in self.items if place(item)[0] == name), libraries()[name])
+        return self.jobs[name]
 
 
 class Ranks(Job):
