@@ -1,8 +1,11 @@
 """What is known beforehand is booked to its part, on hosts behind links: a delay, a long way, clocks that drift.
 
-Here times are asserted, to 10 %: so long, and in the middle of the rounds, that what else the machine does hardly shows.
+Here times are asserted, to 10 %: so long, and in the middle of the rounds, that what else the machine does hardly shows. Where it
+does, the run is made again: what is booked to another part is so each time.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from itertools import islice
 from pathlib import Path
 
@@ -35,6 +38,23 @@ runpy.run_module("mpi_pgd", run_name="__main__")
 """
 
 
+def again(test: Callable[..., None]) -> Callable[..., None]:
+    """Up to three times."""
+
+    @wraps(test)
+    def repeated(tmp_path: Path, **words: object) -> None:
+        for turn in range(3):
+            (folder := tmp_path / str(turn)).mkdir()
+            try:
+                return test(tmp_path=folder, **words)
+            except AssertionError:
+                if turn == 2:
+                    raise
+        return None
+
+    return repeated
+
+
 def booked(folder: Path, *words: object, turn: int) -> tuple[Vector, Vector]:
     """Seconds of each part (ranks, rounds, parts), in the order of PARTS; and when each map began (ranks, rounds)."""
     script = folder / "drifts.py"
@@ -64,6 +84,7 @@ def same(found: Vector, known: Vector | float, whole: float) -> None:
     np.testing.assert_allclose(np.median(found - known, axis=-1), 0.0, atol=0.1 * whole)
 
 
+@again
 def test_with_a_server(tmp_path: Path) -> None:
     """The query goes out, and the sums come back: both ways take what a link does, whoever is late."""
     seconds, begun = booked(tmp_path, "--algorithm", "linear", "--delay", f"exponential:{DELAY}", turn=0)
@@ -78,6 +99,7 @@ def test_with_a_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--delay", f"exponential:{DELAY}")])
+@again
 def test_among_peers(words: tuple[str, ...], tmp_path: Path) -> None:
     """A ring takes 2 (m - 1) links' latencies; behind a rank that is late, part of them passes while it computes."""
     seconds, _ = booked(tmp_path, "--mode", "peer-to-peer", "--algorithm", "ring", *words, turn=1)

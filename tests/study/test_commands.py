@@ -37,7 +37,7 @@ def test_network(network: Path) -> None:
         assert row["residual"] == pytest.approx(row["fitted_seconds"] / row["seconds"] - 1)
     for fit in record["fits"]:
         for term in ("alpha", "beta"):
-            if fit[term]:  # a term that explains nothing is 0, without an interval
+            if fit[f"{term}_low"] is not None:  # not one that explains nothing, or is another's
                 assert fit[f"{term}_low"] <= fit[term] <= fit[f"{term}_high"]
 
 
