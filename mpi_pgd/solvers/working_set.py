@@ -87,7 +87,7 @@ class WorkingSet:
             return self._shorter(state, rough)
         if state.ask == Ask.COLUMNS:
             state = self._learnt(state, evaluation)
-        if state.known and state.length and not self.quadratic:
+        elif state.known and state.length and not self.quadratic:
             places = state.columns[: state.known]
             moved, changed = (state.point - state.weights)[places], (evaluation.gradient - state.gradient)[places]
             secant(state.model[: state.known, : state.known], moved, changed, evaluation.rounding)
