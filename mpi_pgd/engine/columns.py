@@ -56,17 +56,13 @@ class ColumnsTask:
     def bind(self, point: Vector) -> BlockMap:
         """The layout is as long as ``point`` asks for, until the next one."""
         step, fresh, places = self.request(point)
-        p = len(self._mean) - 1
+        p, single = len(self._mean) - 1, self.outputs == 1
         ones = places >= self.outputs * p
         columns, outputs = np.where(ones, p, places % p), np.where(ones, places - self.outputs * p, places // p)
-        shape, rows = (len(fresh), len(places)), -(-self._rows // step)
-        new = slice(len(fresh))
-        self.layout = Layout(self._gradient.layout.shapes | {"columns": shape, "weight": ()})
-        squares = rows * np.outer(self._largest[columns[new]], self._largest[columns]).ravel()
-        self.bound = np.concatenate([self._known, squares, [max(rows, squares.max(initial=0.0))]])
+        rows, new, shape = -(-self._rows // step), slice(len(fresh)), (len(fresh), len(places))
+        self._lay_out(rows, columns[new], columns)
         gradient, size = self._gradient.bind(point), self._gradient.layout.width
         z, weighted = aligned((rows, len(columns)), np.float64), aligned((rows, len(fresh)), np.float64)
-        single = self.outputs == 1
         taken, mean, inverse = np.minimum(columns, p - 1), self._mean[columns], self._inverse[columns]
         parts = strips(rows, max(1, len(columns)))
 
@@ -96,6 +92,11 @@ class ColumnsTask:
                 self._several(these, those, h, outputs, found)
 
         return mapped
+
+    def _lay_out(self, rows: int, new: Columns, columns: Columns) -> None:
+        self.layout = Layout(self._gradient.layout.shapes | {"columns": (len(new), len(columns)), "weight": ()})
+        squares = rows * np.outer(self._largest[new], self._largest[columns]).ravel()
+        self.bound = np.concatenate([self._known, squares, [max(rows, squares.max(initial=0.0))]])
 
     def _several(self, z: Vector, weighted: Vector, h: Vector, outputs: Columns, out: Vector) -> None:
         """Block by block, of each two outputs."""
