@@ -109,7 +109,7 @@ class Sums:
     def _sunk(self, query: Query) -> bool:
         """Of the reduced sums: whether the value of all blocks is far below what the largest of one was. Never twice in turn."""
         place = self._values.get(query.number)
-        if place is None or query.again:
+        if place is None or query.again == Again.SUNK:
             return False
         known = self.exchanged[self._places[query.number] + place]
         return bool(abs(self._partials[query.number].one(place)) < SUNK * known)
