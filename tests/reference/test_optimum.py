@@ -87,7 +87,6 @@ PENALTIES = {
 }
 SMOOTH = ("none", "l2", "l2, factors")
 MANY = ("softmax", "several")  # outputs
-EACH = ("squared", "poisson", "several")  # by every solver; the others by the one that is chosen
 EXACT = ("auto", "newton", "lbfgs")
 DESCENDING = ("nesterov", "gd", "momentum", "bb")
 CASES = [
@@ -95,7 +94,7 @@ CASES = [
     for loss in (*LOSSES, "several")
     for penalty in PENALTIES
     for solver in (*EXACT, *DESCENDING)
-    if (loss in MANY or penalty != "joint") and (solver == "auto" or loss in EACH)
+    if loss in MANY or penalty != "joint"
 ]
 
 
