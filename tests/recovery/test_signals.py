@@ -117,16 +117,22 @@ def test_a_signal_before_anything_is_imported_ends_a_fit_in_good_order(number: s
     command = [sys.executable, "-m", "mpi_pgd", "--quiet", "--out", str(tmp_path / "out")]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
     all_of_them = sum(1 << (each - 1) for each in SIGNALS)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, cwd=ROOT, start_new_session=True) as process:
-        try:
-            while caught(process.pid) & all_of_them != all_of_them:  # Python alone has one for INT
-                time.sleep(1e-4)
-            assert "numpy" not in Path(f"/proc/{process.pid}/maps").read_text()
-            process.send_signal(number)
-            said = process.communicate(timeout=LIMIT)[1]
-            assert (process.returncode, said) == (75, b"")
-        finally:
-            process.kill()
+    for _ in range(10):  # on a busy machine this process may look too late
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, cwd=ROOT, start_new_session=True) as process:
+            try:
+                while caught(process.pid) & all_of_them != all_of_them:  # Python alone has one for INT
+                    time.sleep(1e-4)
+                process.send_signal(signal.SIGSTOP)
+                early = "numpy" not in Path(f"/proc/{process.pid}/maps").read_text()
+                process.send_signal(number)
+                process.send_signal(signal.SIGCONT)
+                said = process.communicate(timeout=LIMIT)[1]
+                assert (process.returncode, said) == (75, b"")
+                if early:
+                    return
+            finally:
+                process.kill()
+    raise AssertionError("signals are heard after numpy is imported")
 
 
 def test_a_flag_takes_over_what_the_one_around_it_has_heard() -> None:
