@@ -21,6 +21,7 @@ HOMES = {
 }
 # The same words where they name something else.
 ELSEWHERE = {
+    "comm/graphs.py": {"ring": "a graph"},
     "slurm/script.py": {"compare": "a kind of script", "scaling": "a kind of script"},
     "synonyms.py": dict.fromkeys(("compare", "scaling", "network", "doctor"), "a command, meant by other words"),
     "study/scaling/__init__.py": {"scaling": "strong or weak, of a row"},
