@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mpi_pgd.data.batch import Room
 from mpi_pgd.data.labels import Labels
 from mpi_pgd.data.partition import Owners, Partition, runs
+from mpi_pgd.data.peaks import raise_peaks
 from mpi_pgd.data.piece import Piece
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector, aligned
@@ -139,10 +140,9 @@ class MemoryShard:
     def _note(self, first: int, part: Piece) -> None:
         """Note the peaks and what the targets are; complain about the first value that can't be used."""
         features = self.partition.features
-        peaks = np.empty_like(self.peaks)
-        for largest, values in ((peaks[:features], part.x), (peaks[features:], part.y.T)):
-            most, least = (np.abs(extreme.reduce(values, axis=0).astype(np.float64)) for extreme in (np.maximum, np.minimum))
-            np.maximum(most, least, out=largest)
+        peaks = np.zeros_like(self.peaks)
+        raise_peaks(peaks[:features], part.x)
+        raise_peaks(peaks[features:], part.y.reshape(-1, len(part.x)).T)
         if not np.isfinite(peaks).all():
             raise InputError(_first_bad(self.table, first, part))
         if part.offset is not None:
