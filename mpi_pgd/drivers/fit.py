@@ -24,6 +24,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.solvers import Solver
 from mpi_pgd.solvers.diagnosis import Diagnosis
 from mpi_pgd.solvers.evaluation import Evaluation
+from mpi_pgd.solvers.suit import DIGITS
 
 ROUNDED = 8 * EPSILON  # of an objective: a fall of no more is none
 GROWN = 1e8  # times what the first step was to gain: no descent that will still converge rises so far
@@ -188,8 +189,7 @@ class FitDriver:
         hessian = self._hessian(parts)
         if self.of.loss.convex and task.units is None:
             self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, self.state.point[: self.of.size])
-        whole = hessian if self.state.ask == Ask.HESSIAN and not self.refines else None
-        found = Figures(value, norm, loss, self.of.rounding(point, loss), decrement(whole, self.gradient))
+        found = Figures(value, norm, loss, self.of.rounding(point, loss), self._decrement(hessian))
         self._report(found)
         if task.units is None:
             self.best.note(found, point, self.rounds, self._tells(value))
@@ -218,7 +218,14 @@ class FitDriver:
     def diagnosis(self) -> Diagnosis | None:
         """What solving told of the columns; None if nothing."""
         solver: Any = self.solver
-        return solver.diagnosis(self.state) if self.refines else None
+        return solver.diagnosis(self.state, self.objective) if self.refines else None
+
+    def _decrement(self, hessian: Vector | None) -> float:
+        """Newton's, squared, at the weights that are judged; nan if it is not known."""
+        if self.refines:
+            solver: Any = self.solver
+            return float(solver.decrement(self.state, self.gradient))
+        return decrement(hessian if self.state.ask == Ask.HESSIAN else None, self.gradient)
 
     def _hessian(self, parts: Mapping[str, Vector]) -> Vector | None:
         """That which was asked for."""
@@ -256,11 +263,13 @@ class FitDriver:
         small = self.gradient_norm <= self.tol * self.history.gradient_norm[0]
         if kind == Kind.GAP and len(self.certifier.loose) < 2:  # of features in very different units one is all of the norm
             small = small and gap <= max(math.sqrt(self.tol) * self.fallen, self.tol * abs(value))
-        if kind != Kind.NORM:
-            small = small or gap <= self.tol * self.fallen or (self.tol > 0 and self.fallen <= ROUNDED * abs(value))
-        if self.state.finished if self.refines else small and self._tells(value):
+        within = gap <= self.tol * self.fallen or (self.tol > 0 and self.fallen <= ROUNDED * abs(value))
+        certain = within and kind != Kind.NORM
+        if self.refines:  # where digits are asked for the solver knows when none is left to gain
+            return Status.CONVERGED if self.state.finished or (certain and self.tol > DIGITS) else None
+        if (small or certain) and self._tells(value):
             return Status.CONVERGED
-        return Status.PRECISION if self.tol and not self.refines and self.best.idle(self.rounds) else None
+        return Status.PRECISION if self.tol and self.best.idle(self.rounds) else None
 
     def _tells(self, value: float) -> bool:
         """Whether a small gradient means that an optimum is near: far off a loss that is not convex may level off, too."""

@@ -51,13 +51,13 @@ def gradient(of: Objective, layout: Layout, sums: Pair, unknowns: Vector) -> Pai
     return Pair(*(np.concatenate([w, c][: 1 + of.intercept]) for w, c in zip(*parts, strict=True)))
 
 
-def refinement(of: Objective) -> Refine:
-    """What solves least squares with a penalty that is smooth."""
+def refinement(of: Objective, loose: bool = False) -> Refine:
+    """What solves least squares with a penalty that is smooth; ``loose``: not to the last digit."""
     p = of.features
     size = of.scaling.spread * _finite(of.scaling.scale)
     away = np.divide(np.hypot(of.scaling.mean[:p], size), size, out=np.ones(p), where=size > 0)
     rounding = Rounding(ROUNDING * float(away.max()), ROUNDING * float(of.scaling.peak[p:].max()))
-    return Refine(of.rows, of.intercept, rounding, of.outputs)
+    return Refine(of.rows, of.intercept, rounding, of.outputs, loose)
 
 
 def _rows(unknowns: Pair, k: int, p: int) -> Pair:

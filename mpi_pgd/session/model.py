@@ -21,7 +21,7 @@ from mpi_pgd.options import made
 from mpi_pgd.penalties import PENALTIES, Penalty
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.solvers import SOLVERS, Solver
-from mpi_pgd.solvers.suit import SAMPLED, Choice, Facts
+from mpi_pgd.solvers.suit import DIGITS, SAMPLED, Choice, Facts
 from mpi_pgd.solvers.working import MOST
 
 ROUGH = ("l1", "groups", "joint", "lower", "upper")  # options by which an objective is not smooth
@@ -73,11 +73,10 @@ def choose_solver(problem: Problem, goal: Objective) -> Choice:
     """The solver that the settings name, in the form that suits the problem. Refuses what suits none."""
     chosen, quadratic = problem.settings, goal.loss.centred
     rough = " and ".join(flag(name) for name in given(chosen, ROUGH)) if goal.penalty.nonsmooth else ""
-    refined = None if rough or not quadratic else precise.refinement(goal)
+    loose = chosen.tol > DIGITS
+    refined = None if rough or not quadratic else precise.refinement(goal, loose)
     step = 0.0 if chosen.step == "auto" else chosen.step
-    facts = Facts(
-        problem.rows, goal.size, goal.outputs, quadratic, rough, refined, step, hessians=goal.hessians, endless=problem.endless
-    )
+    facts = Facts(problem.rows, goal.size, goal.outputs, quadratic, rough, refined, step, goal.hessians, problem.endless, loose)
     return made(SOLVERS[chosen.solver], chosen).suited(facts)
 
 

@@ -27,7 +27,8 @@ class Auto(Unsuited):
             return _chosen(Newton(), facts, "newton", "the penalty is not smooth: few weights will matter")
         if facts.quadratic:
             if facts.matrix:
-                return _chosen(Newton(), facts, "newton", "least squares: X'X in one pass, refined to the last digit")
+                further = "" if facts.loose else ", refined to the last digit"
+                return _chosen(Newton(), facts, "newton", f"least squares: X'X in one pass{further}")
             return _chosen(LBFGS(), facts, "lbfgs", f"X'X would have {facts.size:,} x {facts.size:,} numbers")
         if not facts.hessians:
             return _chosen(LBFGS(), facts, "lbfgs", "a model that gives no second derivatives")

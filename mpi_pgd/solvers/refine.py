@@ -34,13 +34,15 @@ class Refine:
     "Numerical Methods for Least Squares Problems", 1996, 6.6 and 7.4; N. J. Higham, "Accuracy and Stability of Numerical
     Algorithms", 2002, 20.5.)
 
-    ``rows`` is n; ``outputs`` is k; ``intercept`` says whether one is found for each; ``rounding`` is that of the rows.
+    ``rows`` is n; ``outputs`` is k; ``intercept`` says whether one is found for each; ``rounding`` is that of the rows. With
+    ``loose`` passes are in float64 wherever the columns allow it, as the driver stops when the objective is near enough.
     """
 
     rows: int
     intercept: bool
     rounding: Rounding
     outputs: int = 1
+    loose: bool = False
     needs: ClassVar[frozenset[Ask]] = frozenset({Ask.HESSIAN, Ask.PRECISE})
 
     def suited(self, facts: Facts) -> Choice:
@@ -79,12 +81,20 @@ class Refine:
         state = state._replace(base=self._lines(state.point), gradient=gradient)
         return self._judged(state, state.factor.step(state.gradient.high))
 
-    def diagnosis(self, state: Refined) -> Diagnosis | None:
-        """What was learnt; None before the factor was made. The digits are of the last point that was accepted."""
+    def decrement(self, state: Refined, gradient: Vector) -> float:
+        """g'H^-1 g, Newton's squared, at ``gradient`` (k p,) of a step by the factor alone; nan where this can't tell it."""
+        if state.stage != Stage.STEP or state.factor.dependent:
+            return math.nan
+        lines = gradient.reshape(self.outputs, -1)
+        return float(_dots(lines, state.factor.solve(lines)).sum())
+
+    def diagnosis(self, state: Refined, value: float) -> Diagnosis | None:
+        """What was learnt; None before the factor was made. The digits are of the last point that counts, ``value`` is F there."""
         if state.stage <= Stage.GRAM:
             return None
-        size = float(np.linalg.norm(state.factor.scaled(state.base.high)[:, : len(state.factor.root)]))
-        residual = math.sqrt(2 * abs(state.value))
+        point = self._lines(state.point) if state.stage == Stage.STEP else state.base
+        size = float(np.linalg.norm(state.factor.scaled(point.high)[:, : len(state.factor.root)]))
+        residual = math.sqrt(2 * abs(value))
         found = diagnose(state.factor, self._least(state), state.determined, self.rounding, size, residual)
         return found._replace(reached=self._reached(state) if state.finished else 0.0)
 
@@ -120,7 +130,7 @@ class Refine:
         return begun._replace(ask=Ask.GRADIENT, stage=Stage.NEAR) if begun.ask == Ask.PRECISE else begun
 
     def _afforded(self, state: Refined) -> bool:
-        return self.rows * len(state.factor.root) <= AFFORDED
+        return not self.loose and self.rows * len(state.factor.root) <= AFFORDED
 
     def _begun(self, state: Refined) -> Refined:
         """The first step, all the way that the factor says."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 DENSE = 500  # numbers of the matrix for each row, up to which it pays
 SAMPLED = 20  # rows for each unknown, of which a sampled Hessian is made
 PASSES = 250  # over the rows, for whose gradients a model of several outputs has that of a sample: it has more products than rows
+DIGITS = 1e-12  # a larger tolerance asks for an objective that is near its optimum, and not for all digits of the weights
 MATRIX = 5_000  # unknowns: a matrix of more numbers takes more than some hundred MB on each rank
 
 
@@ -24,10 +25,11 @@ class Facts(NamedTuple):
     outputs: int  # linear predictors a row
     quadratic: bool  # the loss is, in the linear predictor
     rough: str = ""  # the options that make the objective not smooth, as the user gave them; "": it is
-    refined: "Solver | None" = None  # what solves least squares to the last digit
+    refined: "Solver | None" = None  # what solves least squares from X'X
     step: float = 0.0  # that was given; 0 if none was
     hessians: bool = True  # they can be asked for
     endless: bool = False  # all rounds are to be made
+    loose: bool = False  # not all digits are asked for
 
     @property
     def smooth(self) -> bool:

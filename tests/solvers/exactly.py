@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mpi_pgd.drivers import precise
+from mpi_pgd.drivers.certificate import Certificate
 from mpi_pgd.drivers.fit import FitDriver, Status
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments, MomentsDriver
@@ -21,6 +22,7 @@ from mpi_pgd.losses.squared import Squared
 from mpi_pgd.penalties import Penalty
 from mpi_pgd.penalties.ridge import Ridge
 from mpi_pgd.solvers.diagnosis import Diagnosis
+from mpi_pgd.solvers.suit import DIGITS
 from tests.engine.alone import Alone
 
 
@@ -41,12 +43,13 @@ class Fitted(NamedTuple):
     weights: np.ndarray  # (k, p)
     intercept: np.ndarray  # (k,)
     objective: float
+    certificate: Certificate
     asked: list[Ask]
     diagnosis: Diagnosis
     scaling: Scaling
 
 
-def fit(x: np.ndarray, y: np.ndarray, model: Model | None = None) -> Fitted:
+def fit(x: np.ndarray, y: np.ndarray, model: Model | None = None, tol: float = DIGITS) -> Fitted:
     """For y (n,) or (k, n)."""
     model = model or Model()
     blocks = cut(x, y, model)
@@ -62,17 +65,18 @@ def fit(x: np.ndarray, y: np.ndarray, model: Model | None = None) -> Fitted:
         Ask.HESSIAN: HessianTask(Squared(), scaling.mean[:p], scaling.scale, model.block_rows, unknown, largest, False, k),
         Ask.PRECISE: PreciseTask(scaling.peak[:p], model.block_rows, k),
     }
-    solver = precise.refinement(objective)
+    solver = precise.refinement(objective, tol > DIGITS)
     query, asked = Query(list(tasks.values())), list[Ask]()
 
     def watch(*_: float) -> None:
         asked.append(list(tasks)[query.number])
 
-    driver = FitDriver(objective, tasks, solver, 50, 1e-6, watch, History(perf_counter()))
+    driver = FitDriver(objective, tasks, solver, 50, tol, watch, History(perf_counter()))
     rounds(Alone(), blocks, Sums(query, len(blocks)), driver, query)
     assert driver.status == Status.CONVERGED
+    assert driver.diagnosis
     w, c = query.point[: k * p].reshape(k, p).copy(), query.point[k * p : k * (p + 1)].copy()
-    return Fitted(w, c, driver.objective, asked, solver.diagnosis(driver.state), scaling)
+    return Fitted(w, c, driver.objective, driver.certificate, asked, driver.diagnosis, scaling)
 
 
 def cut(x: np.ndarray, y: np.ndarray, model: Model) -> Blocks:

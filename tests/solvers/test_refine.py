@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import mpi_pgd.solvers.refine
+from mpi_pgd.drivers.certificate import Kind
 from mpi_pgd.engine.state import dump, load
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature
@@ -189,6 +190,22 @@ def test_many_rows_are_precise_where_they_have_to_be(monkeypatch: pytest.MonkeyP
     found = fit(x, y)
     assert (Ask.PRECISE in found.asked) == (asked == Ask.PRECISE)
     assert worst(coefficients(found), exact(x, y, True)) <= Fraction(1, 10**10)
+
+
+@pytest.mark.parametrize("l2", [0.0, 1e-3])
+@pytest.mark.parametrize("distance", [1.0, 1e-4, 1e-9])
+def test_who_asks_for_less_gets_the_first_weights_that_are_near_enough(distance: float, l2: float) -> None:
+    """No pass is made in twice the precision, unless the columns are such that nothing else tells how near the optimum is."""
+    x, y = columns()
+    x = np.column_stack([x, x[:, 2] + distance * np.random.default_rng(6).standard_normal(len(y))])
+    model = Model(l2=l2)
+    found, best = fit(x, y, model, tol=1e-7), fit(x, y, model)
+    assert (Ask.PRECISE in found.asked) == (distance == 1e-9 and l2 == 0)
+    assert found.certificate.kind == (Kind.SOLVED if Ask.PRECISE in found.asked else Kind.GAP if l2 else Kind.DECREMENT)
+    rounding = 4 * float(LAST) * np.abs(found.weights).max()
+    assert abs(found.objective - best.objective) <= found.certificate.gap + rounding
+    assert found.certificate.gap <= 1e-7 * np.var(y) / 2
+    assert found.diagnosis.digits == pytest.approx(best.diagnosis.digits, abs=1e-3)
 
 
 @pytest.mark.parametrize("collinear", [False, True])
