@@ -81,8 +81,8 @@ class Cluster:
         subprocess.run(list(map(str, command)), check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         return path
 
-    def simulated(self, cases: Sequence[Case]) -> dict[Case, float]:
-        """SimGrid's seconds of a round; nothing without SimGrid."""
+    def simulated(self, cases: Sequence[Case], graphs: dict[str, list[tuple[int, ...]]] | None = None) -> dict[Case, float]:
+        """SimGrid's seconds of a round; nothing without SimGrid. Of graphs, "NAME HOSTS" with the neighbours of each host."""
         if not simgrid():
             return {}
         wire = {
@@ -90,6 +90,7 @@ class Cluster:
             "bandwidth": 1 / self.beta,
             "eager": EAGER.get(self.library.name, ENDLESS),
             "window": self.hosts.window,
+            "graphs": graphs or {},
             "schedules": {name: [schedule.__name__ for schedule in schedules] for name, schedules in SCHEDULES.items()},
         }
         answer = subprocess.run(

@@ -1,12 +1,14 @@
 """What benchmarks/lecture.py runs under mpirun, on the first ranks of the cluster; rank 0 writes its numbers to FILE as JSON.
 
 lecture_ranks.py messages FILE M,... BYTES,...                  each collective on M ranks
+lecture_ranks.py neighbours FILE M,... BYTES,... GRAPH,...      each graph's exchange on M ranks
 lecture_ranks.py emulated FILE M,... ROUNDS FEATURES WORK    rounds whose map sleeps WORK / workers seconds
 """
 
 # ruff: noqa: E402 - MPI starts when it is imported, and has to be told before
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
@@ -18,6 +20,7 @@ mpi4py.rc.threads = False
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.comm.graphs import graph
 from mpi_pgd.comm.world import nodes
 from mpi_pgd.engine.block import Blocks
 from mpi_pgd.engine.loop import rounds
@@ -50,9 +53,12 @@ def messages(comm: MPI.Intracomm, hosts: str, sizes: str) -> dict[str, Any]:
 
 
 def _calls(team: MPI.Intracomm, way: tuple[str, str], size: int) -> float:
-    """Seconds a call, on the slowest rank. A first call is not counted: it opens connections."""
     mode, algorithm = way
-    calls = [partial(collective, np.zeros(size // 8)) for collective in MODES[mode].opened(team, algorithm)]
+    return _timed(team, [partial(collective, np.zeros(size // 8)) for collective in MODES[mode].opened(team, algorithm)])
+
+
+def _timed(team: MPI.Intracomm, calls: list[Callable[[], object]]) -> float:
+    """Seconds a call, on the slowest rank. A first call is not counted: it opens connections."""
     for count in (1, CALLS):
         team.Barrier()
         start = perf_counter()
@@ -61,6 +67,26 @@ def _calls(team: MPI.Intracomm, way: tuple[str, str], size: int) -> float:
     seconds = np.array((perf_counter() - start) / CALLS)
     team.Allreduce(MPI.IN_PLACE, seconds, MPI.MAX)
     return float(seconds)
+
+
+def neighbours(comm: MPI.Intracomm, hosts: str, sizes: str, names: str) -> dict[str, Any]:
+    """Each graph's exchange, CALLS back to back, in turn."""
+    points = [(int(size), int(ranks), name) for size in sizes.split(",") for ranks in hosts.split(",") for name in names.split(",")]
+    seconds: dict[Any, list[float]] = {point: [] for point in points}
+    with Teams(comm) as teams:
+        for size, ranks, name in points * TURNS:
+            taken = teams.do(ranks, lambda team, name=name, size=size: _swaps(team, name, size))
+            seconds[size, ranks, name].append(taken or 0.0)
+    return {"rows": [_middle(size, ranks, ("", name), sorted(some)) for (size, ranks, name), some in seconds.items()]}
+
+
+def _swaps(team: MPI.Intracomm, name: str, size: int) -> float:
+    near = graph(name, team.size).neighbours[team.rank]
+    peers = team.Create_dist_graph_adjacent(near, near)
+    mine, theirs = np.zeros(size // 8), np.zeros((len(near), size // 8))
+    taken = _timed(team, [partial(peers.Neighbor_allgather, mine, theirs)])
+    peers.Free()
+    return taken
 
 
 def _middle(size: int, ranks: int, way: tuple[str, str], seconds: list[float]) -> dict[str, Any]:
@@ -144,7 +170,7 @@ def main() -> None:
     what, path, *words = sys.argv[1:]
     comm = MPI.COMM_WORLD
     names = nodes(comm)
-    found = {"messages": messages, "emulated": emulated}[what](comm, *words)
+    found = {"messages": messages, "neighbours": neighbours, "emulated": emulated}[what](comm, *words)
     if comm.rank == 0:
         Path(path).write_text(json.dumps({**found, "machine": machine(names), "versions": versions()}, indent=1))
 

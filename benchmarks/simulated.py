@@ -2,15 +2,16 @@
 
     /usr/bin/python3 benchmarks/simulated.py < QUESTION > ANSWER
 
-QUESTION: {"delay": s, "bandwidth": byte/s, "eager": bytes, "window": bytes, "cases": [[algorithm, hosts, [bytes of each
-collective], work], ...]}.
+QUESTION: {"delay": s, "bandwidth": byte/s, "eager": bytes, "window": bytes, "schedules": {algorithm: [names of its schedules]},
+"graphs": {"NAME HOSTS": [neighbours of each host]}, "cases": [[algorithm or graph, hosts, [bytes of each collective], work], ...]}.
 ANSWER: {"simgrid": version, "seconds": [...]}: of each case, the seconds of a round: each worker works so long, then the
 collectives.
 
 Links are full duplex, and one way takes ``delay``. A message of more than ``eager`` bytes is asked for and allowed first, as in
 MPI's rendezvous; a shorter one is on its way at once. One of at most ``window`` bytes goes out before what is sent next; longer
 ones are in the system's buffers together, and share the link. SimGrid's own corrections for TCP are off: the switch of
-tests/hosts.py loses nothing. Some rounds go back to back, as what goes out to one host and comes in from another may overlap.
+tests/hosts.py loses nothing. Some rounds go back to back, as what goes out to one host and comes in from another may overlap. On a
+graph, a host sends its vector to all neighbours at once, then takes in theirs.
 """
 
 import importlib.util
@@ -59,12 +60,16 @@ def simulate(question, case):
     """Seconds of a case's round. An engine serves a process once."""
     algorithm, hosts, sizes, work = case
     engine = Engine(["simulated", "--log=root.threshold:error", *(f"--cfg=network/{key}:{SETTINGS[key]}" for key in SETTINGS)])
+    graph = question.get("graphs", {}).get(f"{algorithm} {hosts}")
     rounds = 1 if algorithm != "linear" and hosts > SYMMETRIC else ROUNDS
     all_steps = 2 * (hosts - 1)
-    short = STEPS if algorithm == "ring" and hosts > SYMMETRIC and all_steps > STEPS else None
+    short = STEPS if algorithm == "ring" and not graph and hosts > SYMMETRIC and all_steps > STEPS else None
     for rank, host in enumerate(star(hosts, question["delay"], question["bandwidth"])):
-        steps = list(walk(question["schedules"][algorithm], rank, hosts, sizes, short))
         nap = 0.0 if rank == 0 and algorithm == "linear" and hosts > 1 else work
+        if graph:
+            Actor.create(str(rank), host, swap, rank, graph[rank], sizes[0], question, nap, rounds)
+            continue
+        steps = list(walk(question["schedules"][algorithm], rank, hosts, sizes, short))
         Actor.create(str(rank), host, play, rank, steps, question, nap, rounds)
     engine.run()
     wire = engine.clock / rounds - work
@@ -88,6 +93,28 @@ def play(rank, steps, wire, work, rounds):
             this_actor.sleep_for(work)
         for step in steps:
             move(rank, step, wire)
+
+
+def swap(rank, neighbours, size, wire, work, rounds):
+    """As MPI's neighbourhood collectives do: all messages out and in are begun, then waited for."""
+    long = size > wire["eager"]
+    for each in neighbours:
+        box(each, rank, "ask" if long else "data").set_receiver(Actor.self())
+    for _ in range(rounds):
+        if work:
+            this_actor.sleep_for(work)
+        if long:
+            for each in neighbours:
+                send(rank, each, WORD, "ask")
+            for each in neighbours:
+                receive(each, rank, "ask")
+                send(rank, each, WORD, "allow")
+            for each in neighbours:
+                receive(each, rank, "allow")
+        for each in neighbours:
+            send(rank, each, max(size, WORD), "data")
+        for each in neighbours:
+            receive(each, rank, "data")
 
 
 def move(rank, step, wire):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from mpi_pgd.comm.graphs import Graph
 from mpi_pgd.comm.schedules import NOBODY, Schedule, Step, rabenseifner
 
 MANY = 64  # ranks: of more, each doubling adds the same, and those above a power of two what fewer with these leading bits do
@@ -141,6 +142,11 @@ def scatter(ranks: int, size: int) -> Path:
     """A broadcast by scatter and gather: pieces of 2 (m - 1)/m n bytes in all (Thakur et al. 2005, 4.2)."""
     log = ranks.bit_length() - 1
     return Path(log + (ranks - 1).bit_length(), 0.0, 2 * (ranks - 1) / ranks * size)
+
+
+def exchange(graph: Graph, size: int) -> Path:
+    """Each rank's vector to all its neighbours and theirs to it, at once: alpha + (d - 1) overhead + d n beta, of the most, d."""
+    return Path(min(1, graph.degree), max(0, graph.degree - 1), graph.degree * size)
 
 
 def switched(short: Form, long: Form) -> Form:

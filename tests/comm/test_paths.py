@@ -1,13 +1,17 @@
 """Paths: what is counted over a schedule is what the messages of all ranks take, one by one, on links that carry one at a time."""
 
 from collections import defaultdict, deque
+from collections.abc import Iterator
 
 import pytest
 
-from mpi_pgd.comm.paths import again, once
+from mpi_pgd.comm.graphs import graph
+from mpi_pgd.comm.paths import Costs, again, exchange, once, simulated
 from mpi_pgd.comm.schedules import (
+    EMPTY,
     NOBODY,
     Schedule,
+    Step,
     linear_broadcast,
     linear_reduce,
     rabenseifner,
@@ -90,7 +94,23 @@ def test_ranks_above_a_power_of_two_cost_what_the_formula_says(ranks: int, below
     assert once(tree_reduce, ranks, size)[::2] == (below.bit_length() - 1, below.bit_length() * size)
 
 
+@pytest.mark.parametrize(("name", "ranks"), [("ring", 2), ("ring", 9), ("exponential", 16), ("complete", 5)])
+def test_an_exchange_is_what_the_messages_take(name: str, ranks: int) -> None:
+    """All messages out are begun before one is taken in; each round goes on from the one before."""
+    given, rounds = graph(name, ranks), 3
+
+    def schedule(rank: int, ranks: int, length: int) -> Iterator[Step]:
+        there = sorted((other - rank) % ranks for other in given.neighbours[rank])
+        yield from (Step((rank + way) % ranks, range(length), NOBODY, EMPTY, False) for way in there)
+        yield from (Step(NOBODY, EMPTY, (rank - way) % ranks, range(length), False) for way in there)
+
+    counted = exchange(given, LENGTH)
+    for costs, each in ((Costs(1, 0, 0), counted.latencies), (Costs(0, 0, 1), counted.bytes)):
+        assert {ends[-1] for ends in simulated(schedule, ranks, LENGTH, rounds, costs)} == {rounds * each}
+
+
 def test_one_rank_sends_nothing() -> None:
     for (mode, _), shapes in SHAPES.items():
         for shape in shapes:
             assert mode is None or shape(1, 800, 800) == (0, 0, 0)
+    assert exchange(graph("ring", 1), 800) == (0, 0, 0)
