@@ -92,7 +92,9 @@ def labelled(figure: "Figure", axes: "Axes", ends: Sequence[tuple[float, float, 
 
     ``ends`` are (x, y, name, colour), on scales that are set. Nothing may be drawn after it that changes the layout.
     """
-    size, gap = 12.0, 6.0  # points; a point is a pixel of the figure
+    from matplotlib import rcParams
+
+    size, gap = float(rcParams["xtick.labelsize"]), 6.0  # points; a point is a pixel of the figure
     wide = {text: gap + 0.72 * size * len(text) for _, _, text, _ in ends}
     figure.draw_without_rendering()  # now the layout is known
     inside = axes.get_window_extent()

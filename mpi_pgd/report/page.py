@@ -1,6 +1,5 @@
 """The page of a report: one HTML document, from the records of a folder, their pictures and their tables."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -76,9 +75,8 @@ def _lead(some: Sequence[tuple[Kind, Record]]) -> str:
 
 
 def _sentence(text: str) -> str:
-    """With a capital and a full stop; no line ends between a number and its unit."""
-    whole = text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
-    return re.sub(r"(?<=\d) (?=(?:[nµm]?s|min|h|[KMGT]?B(?:/s)?|%)(?!\w))", "\N{NO-BREAK SPACE}", whole)
+    """With a capital and a full stop."""
+    return units.unbroken(text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else "."))
 
 
 def _section(kind: Kind, record: Record, drawn: Sequence[Drawn], tables: Sequence[Table]) -> Markup:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import printable
@@ -28,13 +29,13 @@ def run(record: Record, history: History, model: Model | None = None) -> list[Pi
     lost = [loss["round"] for loss in record.get("losses") or []]
     pictures = [_coefficients(model)] if model and any(model.coef) else []
     pictures += [_convergence(history, lost)] if len(_curve(history, "gradient_norm")) > 1 else []
-    pictures.append(_ranks(record))
+    waited = [_ranks(record)]
     if costs.get("timeline"):
-        pictures.append(_timeline(costs["timeline"]))
+        waited.append(_timeline(costs["timeline"]))
     slowdowns = costs.get("slowdowns")
     if slowdowns and sum(slowdowns["counts"]) and record["workers"] > 1:
-        pictures.append(_slowdowns(slowdowns["edges"], slowdowns["counts"]))
-    return pictures
+        waited.append(_slowdowns(slowdowns["edges"], slowdowns["counts"]))
+    return [*pictures, *(replace(one, finding=costs.get("sentence") or "") for one in waited)]
 
 
 def _coefficients(model: Model) -> Picture:
@@ -48,6 +49,7 @@ def _coefficients(model: Model) -> Picture:
         f"Bars by feature. {spoken[:600]}",
         lambda figure, narrow: _bars(figure, model, shown, narrow),
         (70 + 24 * len(shown), 70 + 24 * len(shown)),
+        finding=f"The largest coefficient is that of {model.name(shown[0])}: {units.digits(model.coef[shown[0]])}",
     )
 
 
@@ -68,14 +70,16 @@ def _bars(figure: "Figure", model: Model, shown: Sequence[int], narrow: bool) ->
 def _convergence(history: History, lost: Sequence[float]) -> Picture:
     points = _curve(history, "gradient_norm")
     (_, first), (turn, last) = points[0], points[-1]
+    fell = f"The norm of the gradient goes from {units.digits(first)} to {units.digits(last)}, in round {turn:,.0f}"
     words = "Over the rounds, logarithmic: how far the objective lies above the lowest one of the run, and the norm of the gradient"
     return Picture(
         "convergence",
         "Convergence",
         words + (". A dotted line is where the run went on after ranks were lost." if lost else "."),
-        f"The norm of the gradient goes from {units.digits(first)} to {units.digits(last)}, in round {turn:,.0f}.",
+        f"{fell}.",
         lambda figure, narrow: _curves(figure, history, lost, narrow),
         (330, 520),
+        finding=fell,
     )
 
 
@@ -164,7 +168,7 @@ def _last(axes: "Axes", places: Sequence[int], percents: Sequence[float]) -> Non
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
     axes.set_xlabel("longest, of the rounds")
     for place, percent in zip(places, percents, strict=True):
-        axes.text(1.03, place, f"{percent:.0f} %", transform=axes.get_yaxis_transform(), va="center", fontsize=11)
+        axes.text(1.03, place, f"{percent:.0f} %", transform=axes.get_yaxis_transform(), va="center")
 
 
 def _timeline(pieces: Sequence[Record]) -> Picture:

@@ -87,6 +87,7 @@ class Picture:
         draw: draws on an empty figure; its second argument says whether it is the narrow one.
         heights: in CSS pixels, wide and narrow.
         mark: "predicted" or "simulated", where it holds such figures; else empty.
+        finding: what it shows, in one sentence; empty: what its record says.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Picture:
     draw: Callable[["Figure", bool], None]
     heights: tuple[float, float]
     mark: str = ""
+    finding: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,17 +121,18 @@ def need() -> None:
 
 def drawn(picture: Picture) -> Drawn:
     """Draw a picture for paper, for a wide page, and for a phone."""
-    with _style(narrow=False):
+    with styled(narrow=False):
         figure = _figure(picture, narrow=False)
-        svg = _saved(figure, "svg")
-        png = _saved(figure, "png", dpi=144)
-    with _style(narrow=True):
-        slim = _saved(_figure(picture, narrow=True), "svg")
+        svg = saved(figure, "svg")
+        png = saved(figure, "png", dpi=144)
+    with styled(narrow=True):
+        slim = saved(_figure(picture, narrow=True), "svg")
     return Drawn(picture, png, svg, _inline(svg, picture, "wide"), _inline(slim, picture, "narrow"))
 
 
 @contextmanager
-def _style(narrow: bool) -> Iterator[None]:
+def styled(narrow: bool) -> Iterator[None]:
+    """The look of all pictures, and with nothing of the user's own."""
     import matplotlib
 
     with matplotlib.rc_context():  # the user's own matplotlibrc must not change a report
@@ -147,10 +150,11 @@ def _figure(picture: Picture, narrow: bool) -> "Figure":
     return figure
 
 
-def _saved(figure: "Figure", kind: str, **options: Any) -> bytes:
+def saved(figure: "Figure", kind: str, **options: Any) -> bytes:
+    """As a file; the same bytes whenever it is drawn."""
     out = io.BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(out, format=kind, metadata=metadata, **options)
+    figure.savefig(out, format=kind, **{"metadata": metadata} | options)
     return out.getvalue()
 
 
@@ -200,5 +204,5 @@ def panels(figure: "Figure", number: int, narrow: bool, across: int = 2, **optio
 def legend(figure: "Figure", marks: Iterable[tuple[Any, str]], narrow: bool) -> None:
     """What each mark means, above the axes, so that it covers no data, in as many columns as have room."""
     handles, labels = zip(*marks, strict=True)
-    room = (NARROW if narrow else WIDE) / (max(map(len, labels)) * 0.6 * _FONT[narrow] + 50)
+    room = figure.get_figwidth() * 72 / (max(map(len, labels)) * 0.6 * _FONT[narrow] + 50)
     figure.legend(handles, labels, loc="outside upper left", ncols=max(1, min(len(labels), int(room))))

@@ -1,6 +1,7 @@
 """Numbers as a person reads them: three digits that mean something, and a unit that fits."""
 
 import math
+import re
 from collections.abc import Iterable
 
 Scale = tuple[float, str]  # how much one unit is, and its name
@@ -109,3 +110,8 @@ def ticks(low: float, high: float, most: int, base: int = 10) -> list[float]:
         if len(inside) <= most:
             return inside
     return inside[:: math.ceil(len(inside) / most)]
+
+
+def unbroken(text: str) -> str:
+    """No line ends between a number and its unit."""
+    return re.sub(r"(?<=\d) (?=(?:[nµm]?s|min|h|[KMGT]?B(?:/s)?|%)(?!\w))", "\N{NO-BREAK SPACE}", text)

@@ -111,4 +111,4 @@ def _residuals(axes: "Axes", rows: Sequence[Record], kind: str, slim: bool) -> N
     logarithmic(axes, "x", [row["bytes"] for row in rows], partial(units.tick, units=units.SIZE), 5 if slim else 8)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %".replace("-", "\N{MINUS SIGN}")))
-    axes.set(xlabel="message", ylabel="error of the fit")
+    axes.set(xlabel="message", ylabel="error")
