@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -13,6 +14,19 @@ from mpi_pgd.errors import InputError
 
 STRIP = 8 << 20  # bytes of numbers that are decoded at a time, if chunks don't ask for more
 COUNTED = 256 << 20  # bytes of a data set whose missing values are counted for the sentence
+
+
+class Column(NamedTuple):
+    """What is read beside the features.
+
+    Attributes:
+        name, meaning: of the data set, and of its numbers.
+        out: (rows,), or (k, rows) where it is (n, k): to be filled.
+    """
+
+    name: str
+    meaning: Meaning
+    out: Vector
 
 
 def read_features(
@@ -27,6 +41,8 @@ def read_features(
         x: of the type of the values, or of a wider one.
     """
     if meaning.plain and not columns:
+        if x.dtype.kind == "f":
+            x.fill(np.nan)  # what HDF5 leaves out would else be what was there before
         data_set.read_direct(x, np.s_[rows.start : rows.stop])
         return
     for strip in _strips(data_set, meaning, len(rows), x.shape[1]):
@@ -40,11 +56,9 @@ def read_features(
         x[:, np.asarray(columns[strip]) if columns else strip] = values
 
 
-def read_column(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: int, out: Vector, name: str) -> None:
-    """Fill ``out`` with ``rows`` of what is beside the features: (len(rows),), or (k, len(rows)) where it is (n, k).
-
-    The other arguments are those of ``read_features``.
-    """
+def read_column(data_set: h5py.Dataset, column: Column, rows: range, first: int) -> None:
+    """Fill in ``rows`` of what is beside the features; the other arguments are those of ``read_features``."""
+    name, meaning, out = column
     here = np.s_[rows.start : rows.stop]
     columns = np.s_[:] if out.ndim > 1 else 0
     place = (here,) if data_set.ndim == 1 else (columns, here) if meaning.turned else (here, columns)
@@ -53,9 +67,9 @@ def read_column(data_set: h5py.Dataset, meaning: Meaning, rows: range, first: in
         numbers = numbers.T
     values, bad = decoded(numbers, meaning)
     if bad is not None and bad.any():
-        row, *column = (int(found) for found in np.argwhere(bad.T)[0])
-        where = f"row {first + row}" + "".join(f", column {number}" for number in column)
-        raise _missing(f"{where} of {name}", numbers[*column, row], data_set, meaning)
+        row, *target = (int(found) for found in np.argwhere(bad.T)[0])
+        where = f"row {first + row}" + "".join(f", column {number}" for number in target)
+        raise _missing(f"{where} of {name}", numbers[*target, row], data_set, meaning)
     out[:] = values
 
 

@@ -37,9 +37,6 @@ class Piece(NamedTuple):
                 f"{rows} rows need {table.bytes(rows) / 2**30:.3g} GiB of memory, which this process was not given: raise its "
                 f"limit (ulimit -v), or use more nodes"
             ) from None
-        for memory in (x, *beside):
-            if memory.dtype.kind == "f":
-                memory.fill(np.nan)  # what is not read would else be what was there before
         y, weights, offset = beside
         if not table.weights:
             weights.fill(1.0)

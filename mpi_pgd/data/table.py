@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 import h5py
 import numpy as np
 
+from mpi_pgd.data import direct
 from mpi_pgd.data.behind import Span
-from mpi_pgd.data.decode import STRIP, read_column, read_features
+from mpi_pgd.data.decode import STRIP, Column, read_column, read_features
 from mpi_pgd.data.files import Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning
 from mpi_pgd.data.opening import opened, reading, search_as
+from mpi_pgd.data.peaks import raise_peaks
 from mpi_pgd.data.storage import load_plugin
+from mpi_pgd.data.stored import places
 from mpi_pgd.engine.arrays import Rows, Vector
 
 FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one
@@ -136,10 +139,19 @@ class Table:
                 start = stop
             offset += len(here)
 
-    def read(self, rows: range, x: Rows, y: Vector, weights: Vector | None = None, offset: Vector | None = None) -> None:
+    def read(
+        self,
+        rows: range,
+        x: Rows,
+        y: Vector,
+        weights: Vector | None = None,
+        offset: Vector | None = None,
+        peaks: Vector | None = None,
+    ) -> None:
         """Fill the arrays with ``rows``, converting to their types: ``x`` (len(rows), p), ``y`` (len(rows),) or (k, len(rows)).
 
-        ``weights`` and ``offset``, (len(rows),) each, are left alone where the table has none.
+        ``weights`` and ``offset``, (len(rows),) each, are left alone where the table has none. ``peaks`` (p,) are raised to the
+        largest magnitudes in ``x``, as of ``raise_peaks``, at less than the cost of a pass of its own.
 
         Refuses a file that has gone, has changed, or can't be read there, and a number that stands for a missing value.
         """
@@ -148,19 +160,32 @@ class Table:
         search_as(self.prefixes)
         done = 0
         for part, here in self.pieces(rows):
+            target = slice(done, done + len(here))
+            beside = ((self.y, part.y, y), (self.weights, part.weights, weights), (self.offset, part.offset, offset))
+            columns = [Column(name, means, out[..., target]) for name, means, out in beside if name and out is not None]
             self._check_unchanged(part, here)
-            with part.opened(here) as file, reading(part.path, here):
-                target, first = slice(done, done + len(here)), rows.start + done
-                read_features(file[self.x], part.x, part.columns, here, first, x[target], self.x)
-                for name, means, out in (
-                    (self.y, part.y, y),
-                    (self.weights, part.weights, weights),
-                    (self.offset, part.offset, offset),
-                ):
-                    if name and out is not None:
-                        read_column(file[name], means, here, first, out[..., target], name)
+            self._read(part, here, rows.start + done, x[target], columns, peaks)
             self._check_unchanged(part, here)
             done += len(here)
+
+    def _read(self, part: Part, rows: range, first: int, x: Rows, columns: list[Column], peaks: Vector | None) -> None:
+        """Of ``read``: ``rows`` of one part, the number of the first of them in the table being ``first``."""
+        stored = places(part.path, part.files[:1], (self.x, *(column.name for column in columns)))
+        try:
+            features = direct.read_features(stored[0], part.x, part.columns, rows, x, peaks)
+            left = [column for column, its in zip(columns, stored[1:], strict=True) if not direct.read_column(its, column, rows)]
+        except (OSError, MemoryError):
+            places.cache_clear()  # the next one looks again
+            features, left = False, columns
+        if features and not left:
+            return
+        with part.opened(rows) as file, reading(part.path, rows):
+            if not features:
+                read_features(file[self.x], part.x, part.columns, rows, first, x, self.x)
+                if peaks is not None:
+                    raise_peaks(peaks, x)
+            for column in left:
+                read_column(file[column.name], column, rows, first)
 
     def _check_unchanged(self, part: Part, rows: range) -> None:
         check_unchanged((stamp for stamp, _ in part.behind(rows)), self.node)

@@ -1,0 +1,58 @@
+"""Rows read right from the bytes of a file, as the values that their numbers stand for, if that is simple.
+
+Each function says whether it was; else HDF5 reads the rows, or has the words for why they can't be read.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mpi_pgd.data.decode import STRIP, Column, decoded
+from mpi_pgd.data.meaning import Meaning
+from mpi_pgd.data.peaks import raise_peaks
+from mpi_pgd.data.stored import Contiguous, pieces
+from mpi_pgd.engine.arrays import Rows, Vector
+
+
+def read_features(
+    stored: Contiguous | None, meaning: Meaning, columns: Sequence[int], rows: range, x: Rows, peaks: Vector | None
+) -> bool:
+    """Fill ``x`` (len(rows), p) and raise ``peaks`` (p,) to the largest magnitudes in it, each piece while it is in the cache.
+
+    The other arguments are those of ``decode.read_features``.
+    """
+    if stored is None or meaning.turned:
+        return False
+    as_it_is = meaning.plain and not columns and x.dtype == stored.dtype and x.flags.c_contiguous
+    if not as_it_is and stored.together * stored.row_bytes > STRIP:
+        return False
+    stored.ask(rows)
+    places = np.asarray(columns) if columns else slice(None)
+    for piece in pieces(stored, rows):
+        here = x[piece.start - rows.start : piece.stop - rows.start]
+        if as_it_is:
+            stored.fill(piece, here)
+        else:
+            values = _values(stored, meaning, piece)
+            if values is None:
+                return False
+            here[:, places] = values
+        if peaks is not None:
+            raise_peaks(peaks, here)
+    return True
+
+
+def read_column(stored: Contiguous | None, column: Column, rows: range) -> bool:
+    """Fill in ``rows`` of what is beside the features."""
+    values = None if stored is None or column.meaning.turned else _values(stored, column.meaning, rows)
+    if values is not None:
+        column.out[:] = values.T if column.out.ndim > 1 else values.reshape(len(rows), -1)[:, 0]
+    return values is not None
+
+
+def _values(stored: Contiguous, meaning: Meaning, rows: range) -> Rows | None:
+    """None if a number stands for no value."""
+    numbers = np.empty((len(rows), *stored.shape), stored.dtype)
+    stored.fill(rows, numbers)
+    values, bad = decoded(numbers, meaning)
+    return None if bad is not None and bad.any() else values
