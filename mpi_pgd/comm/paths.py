@@ -39,6 +39,17 @@ class Path(NamedTuple):
     bytes: float
 
 
+class Message(NamedTuple):
+    """One that came in: when it left its sender, and when all of its numbers were there."""
+
+    sender: int
+    receiver: int
+    numbers: int
+    left: int
+    came: int
+    add: bool  # a part of the sum, or of what was summed
+
+
 NOTHING = Path(0.0, 0.0, 0.0)
 Form = Callable[[int, int], Path]  # (ranks, bytes)
 Wire = defaultdict[tuple[int, int], deque[int]]  # from, to: when the first number of each message arrives
@@ -95,15 +106,18 @@ def _parts(schedule: Schedule, ranks: int, rounds: int, costs: Costs) -> tuple[f
     return first / counted, second / counted, (rest - DEAR // 2) / counted
 
 
-def simulated(schedule: Schedule, ranks: int, length: int, rounds: int, costs: Costs) -> list[list[int]]:
+def simulated(
+    schedule: Schedule, ranks: int, length: int, rounds: int, costs: Costs, seen: list[Message] | None = None
+) -> list[list[int]]:
     """When each rank is done with each round: a latency, an overhead and a number sent each cost what ``costs`` says.
 
     A link carries one message at a time each way. A message leaves when its sender is there and its link out is free, and comes
-    in when it has arrived, its receiver is there and its link in is free.
+    in when it has arrived, its receiver is there and its link in is free. ``seen`` gets all of them.
     """
     sent: Wire = defaultdict(deque)
     ends: list[list[int]] = [[] for _ in range(ranks)]
-    at_work = deque(_rank(rank, list(schedule(rank, ranks, length)), costs, sent, ends[rank], rounds) for rank in range(ranks))
+    plans = [list(schedule(rank, ranks, length)) for rank in range(ranks)]
+    at_work = deque(_rank(rank, plan, costs, sent, ends[rank], rounds, seen) for rank, plan in enumerate(plans))
     while at_work:
         rank = at_work.popleft()
         if next(rank, None):
@@ -111,7 +125,9 @@ def simulated(schedule: Schedule, ranks: int, length: int, rounds: int, costs: C
     return ends
 
 
-def _rank(rank: int, steps: Sequence[Step], costs: Costs, sent: Wire, ends: list[int], rounds: int) -> Iterator[bool]:
+def _rank(
+    rank: int, steps: Sequence[Step], costs: Costs, sent: Wire, ends: list[int], rounds: int, seen: list[Message] | None
+) -> Iterator[bool]:
     """One rank's steps, which notes when it is done with each round; yields whenever a message has not been sent yet."""
     now = out = into = 0
     for _ in range(rounds):
@@ -127,7 +143,10 @@ def _rank(rank: int, steps: Sequence[Step], costs: Costs, sent: Wire, ends: list
             if step.source != NOBODY:
                 while not sent[step.source, rank]:
                     yield True
-                now = into = max(now, into, sent[step.source, rank].popleft()) + costs.number * len(step.receive)
+                first = sent[step.source, rank].popleft()
+                now = into = max(now, into, first) + costs.number * len(step.receive)
+                if seen is not None:
+                    seen.append(Message(step.source, rank, len(step.receive), first - costs.latency, now, step.add))
         ends.append(now)
 
 
