@@ -107,6 +107,17 @@ LINEAR = by_hand(
     colour="sky",
     marker="s",
 )
+# What libraries mostly do with short vectors: no mode offers it, so that nothing but diagrams has it.
+TREE_SERVED = by_hand(
+    TREE,
+    tree_reduce,
+    tree_broadcast,
+    name="tree",
+    text="each receives from those at distance 1, 2, 4 ..., and passes the sum on; and back the same way",
+    synonyms="",
+    colour="blue",
+    marker="o",
+)
 
 # Among peers: a sum that all have.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi_pgd.report.pop import NAMES
+from mpi_pgd.study.diagram import diagram as simulated
 
 PARTS = ("compute", "wait", "wire", "update", "input")
 SERIES = (
@@ -78,6 +79,7 @@ def everything(ranks: int = 8) -> dict[str, Any]:
         "solvers": solvers(ranks),
         "network": network(ranks),
         "plan": plan(),
+        "diagram": diagram(ranks),
         "doctor": doctor(),
     }
 
@@ -385,6 +387,12 @@ def plan(most: int = 4096) -> dict[str, Any]:
         "compute": {"bytes_per_second": 3.6e10},
     }
     return study("plan", rows, 1, best=best, crossovers=crossovers, inputs=inputs, predicted=True)
+
+
+def diagram(ranks: int) -> dict[str, Any]:
+    """As it is simulated."""
+    found = simulated(max(ranks, 2), 50, ALPHA, 1 / BETA)
+    return study("diagram", found.pop("rows"), 1, **found)
 
 
 def doctor() -> dict[str, Any]:

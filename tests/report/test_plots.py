@@ -13,6 +13,7 @@ from mpi_pgd.report.records import read
 from mpi_pgd.report.shapes import PARTS
 from mpi_pgd.report.theme import PALETTE, Drawn, Picture
 from mpi_pgd.study import every
+from mpi_pgd.study.diagram import known
 from mpi_pgd.study.plan import _crossings
 from tests.report import samples
 
@@ -50,6 +51,8 @@ def test_the_pictures_that_are_expected(all_drawn: dict[str, Drawn]) -> None:
         "network-ping-pong",
         "network-collective",
         "plan",
+        *(f"diagram-{mode}-{one.name}" for mode, one in known()),
+        "diagram-ranks",
     ]
 
 
@@ -91,6 +94,7 @@ def test_predicted_figures_say_so(all_drawn: dict[str, Drawn]) -> None:
         "scaling-predicted": "measured and predicted",
         "straggler": "measured and predicted",
         "plan": "predicted",
+        **{name: "simulated" for name in all_drawn if name.startswith("diagram-")},
     }
 
 

@@ -1,0 +1,38 @@
+"""``diagram``: its messages are all that the schedules send, and take as long as the cost model's paths."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mpi_pgd.cli import main
+from mpi_pgd.comm.algorithms import Algorithm
+from mpi_pgd.comm.paths import Costs
+from mpi_pgd.study.diagram import diagram, known, messages
+
+
+@pytest.mark.parametrize("ranks", [2, 5, 8])
+@pytest.mark.parametrize("algorithm", [one for _, one in known()], ids=lambda one: one.name)
+def test_every_message_is_there_and_none_is_too_early(algorithm: Algorithm, ranks: int) -> None:
+    sizes = (16 * 840, 8 * 840)[: len(algorithm.schedules)]
+    found = messages(algorithm, ranks, sizes, Costs(1000, 0, 1))
+    for rank in range(ranks):
+        assert sum(one["bytes"] for one in found if one["sender"] == rank) == algorithm.sent(rank, ranks, sizes)
+    assert all(one["came"] - one["left"] >= 1e-12 * (1000 + one["bytes"] // 8) * (1 - 1e-12) for one in found)
+
+
+def test_with_powers_of_two_ranks_they_take_what_the_model_says() -> None:
+    record = diagram(8, 1000, 1e-3, 12.5e6)
+    for row in record["rows"]:
+        who = (row["mode"], row["algorithm"], 8)
+        grown = next(one for one in record["growth"] if (one["mode"], one["algorithm"], one["ranks"]) == who)
+        assert row["seconds"] == pytest.approx(grown["seconds"], rel=1e-2)  # pieces are of whole numbers
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagram", "--ranks", "3", "--out", str(tmp_path)]) == 0
+    assert "(simulated)" in capsys.readouterr().out
+    record = json.loads((tmp_path / "diagram.json").read_text())
+    assert (record["simulated"], {row["ranks"] for row in record["rows"]}) == (True, {3})
+    assert main(["diagram", "--ranks", "1"]) == 2
+    assert "--ranks was given '1': expected a whole number of at least 2" in capsys.readouterr().err
