@@ -153,8 +153,8 @@ class Objective:
         return whole
 
     def columns(self, found: Vector, weight: float, places: NDArray[np.int64]) -> Vector:
-        """The Hessian of F among some unknowns, from the sums (new, all) of a ``ColumnsTask`` over rows of this weight."""
-        part = found / weight
+        """The Hessian (new, all) of F among some unknowns, from the sums of a ``ColumnsTask`` over rows of this weight."""
+        part = (found if found.ndim == 2 else unpacked(found[None], 1, 0)) / weight
         new = places[: len(part)]
         diagonal = np.einsum("ii->i", part[:, : len(new)])
         diagonal[new < self.weights] += self.penalty.curvature[new[new < self.weights]]

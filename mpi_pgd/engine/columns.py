@@ -1,5 +1,7 @@
 """The task of working sets: the Hessian of the losses among some of the columns, beside the gradient of all."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,8 @@ Columns = NDArray[np.int64]
 
 class ColumnsTask:
     """What a ``GradientTask`` gives, and ``columns`` (new, all): the Hessian of the losses, among some of the unknowns.
+
+    Where all of them are new, and the output is one, it is the upper triangle alone, row by row: (all (all + 1) / 2,).
 
     The point goes on behind that of a ``GradientTask``: ``[every | new | all | places of unknowns]``. So many in all, of which the
     first are new, each a column of one of the k outputs: unknowns are [V (k, p) | c (k,)], row by row, and those of c stand for a
@@ -60,7 +64,10 @@ class ColumnsTask:
         ones = places >= self.outputs * p
         columns, outputs = np.where(ones, p, places % p), np.where(ones, places - self.outputs * p, places // p)
         rows, new, shape = -(-self._rows // step), slice(len(fresh)), (len(fresh), len(places))
-        self._lay_out(rows, columns[new], columns)
+        whole = single and shape[0] == shape[1]
+        triangle = np.ravel_multi_index(np.triu_indices(shape[0]), shape) if whole else np.arange(math.prod(shape))
+        self._lay_out(rows, columns[new], columns, (len(triangle),) if whole else shape, triangle)
+        square = np.empty(shape)
         gradient, size = self._gradient.bind(point), self._gradient.layout.width
         z, weighted = aligned((rows, len(columns)), np.float64), aligned((rows, len(fresh)), np.float64)
         taken, mean, inverse = np.minimum(columns, p - 1), self._mean[columns], self._inverse[columns]
@@ -70,12 +77,11 @@ class ColumnsTask:
             gradient(panel, out[:size])
             block = panel.every(step) if step > 1 else panel
             out[-1] = block.rows if block.weights is None else np.add.reduce(block.weights)
-            found = out[size:-1].reshape(shape)
+            found = out[size:-1]
             if not block.rows:
                 found[:] = 0.0
                 return
             these, those, h = z[: block.rows], weighted[: block.rows], self._curvatures(block, point)
-            whole = single and shape[0] == shape[1]
             if whole:  # a product with itself takes half the time
                 np.sqrt(np.maximum(h, 0.0, out=h), out=h)
             for strip in parts:
@@ -86,16 +92,19 @@ class ColumnsTask:
                 part *= inverse
                 if single:
                     np.multiply(part[:, new], h[0, strip, None], out=those[strip])
-            if single:
-                np.dot(those.T, those if whole else these, out=found)
+            if whole:
+                np.dot(those.T, those, out=square)
+                np.take(square, triangle, out=found, mode="clip")
+            elif single:
+                np.dot(those.T, these, out=found.reshape(shape))
             else:
-                self._several(these, those, h, outputs, found)
+                self._several(these, those, h, outputs, found.reshape(shape))
 
         return mapped
 
-    def _lay_out(self, rows: int, new: Columns, columns: Columns) -> None:
-        self.layout = Layout(self._gradient.layout.shapes | {"columns": (len(new), len(columns)), "weight": ()})
-        squares = rows * np.outer(self._largest[new], self._largest[columns]).ravel()
+    def _lay_out(self, rows: int, new: Columns, columns: Columns, shape: tuple[int, ...], kept: Columns) -> None:
+        self.layout = Layout(self._gradient.layout.shapes | {"columns": shape, "weight": ()})
+        squares = rows * np.outer(self._largest[new], self._largest[columns]).ravel()[kept]
         self.bound = np.concatenate([self._known, squares, [max(rows, squares.max(initial=0.0))]])
 
     def _several(self, z: Vector, weighted: Vector, h: Vector, outputs: Columns, out: Vector) -> None:

@@ -34,7 +34,10 @@ class Model:
         self._least = np.empty_like(gradient)
         self._known = len(rough.units)
         self._units = [np.flatnonzero(rough.units == unit) for unit in range(int(rough.units.max(initial=-1)) + 1)]
-        self._bends = [float(np.linalg.eigvalsh(hessian[np.ix_(unit, unit)])[-1]) for unit in self._units]
+        if rough.prox_coordinate:  # each weight is a unit
+            self._bends = np.diagonal(hessian)[: self._known].tolist()
+        else:
+            self._bends = [float(np.linalg.eigvalsh(hessian[np.ix_(unit, unit)])[-1]) for unit in self._units]
         self._loose = np.arange(self._known, len(weights))
 
     def minimise(self, enough: float = ENOUGH, sweeps: int = SWEEPS) -> Vector:
