@@ -143,10 +143,14 @@ def styled(narrow: bool) -> Iterator[None]:
 
 def _figure(picture: Picture, narrow: bool) -> "Figure":
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     width, height = (NARROW, picture.heights[1]) if narrow else (WIDE, picture.heights[0])
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")  # a point is a CSS pixel
+    layout = ConstrainedLayoutEngine()
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout=layout)  # a point is a CSS pixel
     picture.draw(figure, narrow)
+    layout.execute(figure)
+    figure.set_layout_engine()  # none: each file would be laid out twice more, which takes longer than to write it
     return figure
 
 

@@ -30,11 +30,6 @@ def pictures(folder: Path) -> dict[str, list[Picture]]:
     return {name: kind.pictures(records.found[name]) for name, kind in records.kinds.items()}
 
 
-@pytest.fixture(scope="module")
-def all_drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Drawn]:
-    return drawn(tmp_path_factory.mktemp("all"), **samples.everything())
-
-
 def test_the_pictures_that_are_expected(all_drawn: dict[str, Drawn]) -> None:
     assert list(all_drawn) == [
         "convergence",
@@ -106,11 +101,6 @@ def test_a_simulated_study_says_so(tmp_path: Path) -> None:
 def test_the_same_record_gives_the_same_picture(tmp_path: Path) -> None:
     first, second = (drawn(tmp_path, plan=samples.plan())["plan"] for _ in range(2))
     assert first.svg == second.svg
-
-
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_worlds_of_other_sizes(tmp_path: Path, ranks: int) -> None:
-    assert len(drawn(tmp_path, **samples.everything(ranks))) >= 10
 
 
 def test_everything_zero_or_unknown(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def test_a_plan_says_for_what() -> None:
     assert KINDS["plan"].headline(samples.plan()).startswith("For ")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_problems_are_two_sections(tmp_path: Path) -> None:
     compare = {**samples.compare(4), **about(["other.h5"], 9, 9)}
     samples.folder(tmp_path, run=run(["mine.h5"]), compare=compare)
@@ -76,6 +77,7 @@ def test_two_problems_are_two_sections(tmp_path: Path) -> None:
     assert (page.count('class="lead"'), page.count('class="problem"')) == (1, 0)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_coefficients_and_r2(tmp_path: Path) -> None:
     fitted(tmp_path, run(["a.h5"], r2=0.5), [0.0, *range(40)], 2.5)
     page = html.write(str(tmp_path), every())[0].read_text()
