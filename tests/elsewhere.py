@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 TESTS, REPORTS = "MPI_PGD_TESTS", "MPI_PGD_REPORTS"  # variables: files with what to run, and with what came of it
-PAUSE = 1e-3  # seconds between two looks at what came of a test
+LOOK = 0.02  # seconds between two looks at what came of a test
 
 
 class Job(ABC):
@@ -66,7 +66,7 @@ class Job(ABC):
                 if not self._over:  # else it was the one before that ended the job
                     self._found[item.nodeid] = [_lost(item, self._end)]
                 self._start(self._left)
-            time.sleep(PAUSE)
+            time.sleep(LOOK)
         return self._found[item.nodeid]
 
     def _start(self, tests: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ Outside, ``Outside`` starts the mpirun when the first of them is due, and hands 
 runs them: those ranks that a test does not need sleep until it has ended, and all learn how it ended on any of them.
 """
 
+import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +14,9 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from mpi_pgd.system.log import RANK_VARIABLES
-from tests.elsewhere import PAUSE, Job, There, told
+from tests.elsewhere import Job, There, told
 from tests.launch import Library, Result, Running, launch, libraries, named
+from tests.meeting import meet
 
 WORLD = 7  # ranks of the mpirun
 SIZES = (1, 2, 3, 5)  # ranks of a test that does not say: odd ones give uneven shards, five are more than there are cores
@@ -135,13 +137,14 @@ class Inside:
 
     def _meet(self, item: pytest.Item, mine: list[Any]) -> None:
         """All wait asleep until the test has ended everywhere. If it failed on any rank, it failed."""
-        failed, request = bad(mine), self.world.Ibarrier()
-        limit = time.monotonic() + ALONE
-        while not request.Test():
-            time.sleep(PAUSE)
-            if failed and time.monotonic() > limit:
+        limit = time.monotonic() + ALONE if bad(mine) else math.inf
+
+        def give_up() -> None:
+            if time.monotonic() > limit:
                 self.there.write(item, mine, over=True)
                 self.world.Abort(1)
+
+        meet(self.world, give_up)
         everyone = self.world.gather(mine)
         if self.world.rank == 0:
             self.there.write(item, next(filter(bad, everyone), everyone[0]))

@@ -1,7 +1,6 @@
 """The law for losses, penalties and solvers that go together: one fingerprint on 1, 2, 3 and 5 ranks, in both modes, resumed."""
 
 import os
-import time
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -13,7 +12,7 @@ from mpi4py import MPI
 from mpi_pgd import InputError, fit
 from mpi_pgd.modes import ALGORITHMS
 from tests.combinations import ROUNDS, Combination, combinations, cover, forms, pairs, ways, write
-from tests.elsewhere import PAUSE
+from tests.meeting import meet
 
 EVERY = list(combinations())
 # A run makes a part of them, with MPICH fewer, as numbers know nothing of the library, and MPICH takes twice the time where ranks
@@ -51,13 +50,6 @@ def made(comm: Any, data: str, combination: Combination, **options: Any) -> tupl
     except InputError as error:  # the others would wait
         return (str(error),)
     return tuple(str(record[name]) for name in SAME)
-
-
-def meet(comm: Any) -> None:
-    """Whoever waits for the others sleeps, as ranks outnumber cores."""
-    request = comm.Ibarrier()
-    while not request.Test():
-        time.sleep(PAUSE)
 
 
 def team(comm: Any, *parts: range) -> Any:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from threadpoolctl import threadpool_info
 
 from mpi_pgd import Result, fit
 from tests.golden.cases import SHIPPED, Fit, fits, write
+from tests.meeting import meet
 
 Found = dict[str, Any]
 
@@ -103,13 +103,6 @@ def run(world: Any, folder: Path) -> list[tuple[int, Found]]:
                 comm.Free()
                 meet(world)
     return found
-
-
-def meet(world: Any) -> None:
-    """A barrier that leaves the cores to those who still work."""
-    request = world.Ibarrier()
-    while not request.Test():
-        sleep(1e-3)
 
 
 if __name__ == "__main__":
