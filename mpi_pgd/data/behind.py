@@ -13,7 +13,7 @@ import h5py
 from mpi_pgd.data.files import Stamp
 from mpi_pgd.data.opening import VIRTUAL, linked, opened, search
 from mpi_pgd.data.sources import Source
-from mpi_pgd.data.storage import check_written, needs_plugin, raw_files
+from mpi_pgd.data.storage import check_written, chunk_count, needs_plugin, raw_files
 from mpi_pgd.data.virtual import Mapping, check_covered, check_source, mappings, numbered
 from mpi_pgd.errors import InputError
 
@@ -35,6 +35,7 @@ class Behind:
         self.files: dict[Stamp, Span] = {}  # each file, and for which rows it matters
         self.plugin = False  # whether hdf5plugin is needed
         self.chunk_bytes = 0  # of the largest chunk, as numbers
+        self.chunks = 0  # of all data sets that hold their own values
 
     def note(self, paths: Iterable[str], rows: range, hdf5: bool = True) -> None:
         """Take the files' stamps, before anything is read from them."""
@@ -74,6 +75,7 @@ class Behind:
             return self._sources(data_set, path, need, rows, (*above, here))
         self.note(raw_files(data_set, path), need if rows is None else rows, hdf5=False)
         self.chunk_bytes = max(self.chunk_bytes, prod(data_set.chunks or (0,)) * data_set.id.get_type().get_size())
+        self.chunks += chunk_count(data_set)
         self.plugin |= needs_plugin(data_set, path)
         check_written(data_set, path, need)
         return []

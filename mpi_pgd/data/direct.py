@@ -10,12 +10,12 @@ import numpy as np
 from mpi_pgd.data.decode import STRIP, Column, decoded
 from mpi_pgd.data.meaning import Meaning
 from mpi_pgd.data.peaks import raise_peaks
-from mpi_pgd.data.stored import Contiguous, pieces
+from mpi_pgd.data.stored import Stored, pieces
 from mpi_pgd.engine.arrays import Rows, Vector
 
 
 def read_features(
-    stored: Contiguous | None, meaning: Meaning, columns: Sequence[int], rows: range, x: Rows, peaks: Vector | None
+    stored: Stored | None, meaning: Meaning, columns: Sequence[int], rows: range, x: Rows, peaks: Vector | None
 ) -> bool:
     """Fill ``x`` (len(rows), p) and raise ``peaks`` (p,) to the largest magnitudes in it, each piece while it is in the cache.
 
@@ -42,7 +42,7 @@ def read_features(
     return True
 
 
-def read_column(stored: Contiguous | None, column: Column, rows: range) -> bool:
+def read_column(stored: Stored | None, column: Column, rows: range) -> bool:
     """Fill in ``rows`` of what is beside the features."""
     values = None if stored is None or column.meaning.turned else _values(stored, column.meaning, rows)
     if values is not None:
@@ -50,7 +50,7 @@ def read_column(stored: Contiguous | None, column: Column, rows: range) -> bool:
     return values is not None
 
 
-def _values(stored: Contiguous, meaning: Meaning, rows: range) -> Rows | None:
+def _values(stored: Stored, meaning: Meaning, rows: range) -> Rows | None:
     """None if a number stands for no value."""
     numbers = np.empty((len(rows), *stored.shape), stored.dtype)
     stored.fill(rows, numbers)

@@ -124,6 +124,7 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
             files=tuple(behind.files),
             spans=tuple(span._replace(first=0, stop=rows) if across else span for span in behind.files.values()),
             chunk_bytes=behind.chunk_bytes,
+            chunks=behind.chunks,
             x=replace(means, turned=across),
             y=meant[0],
             weights=meant[1],

@@ -66,18 +66,24 @@ def check_written(data_set: h5py.Dataset, path: str, need: range) -> None:
         if layout == h5py.h5d.CONTIGUOUS and data_set.id.get_offset() is None:
             raise InputError(f"{what} was made, but nothing of it was ever written: write its {len(data_set)} rows first")
         return
-    across = [-(-size // step) for size, step in zip(data_set.shape, data_set.chunks, strict=True)]
-    chunks = prod(across)
+    chunks = chunk_count(data_set)
     stored = data_set.id.get_num_chunks()  # takes a second for some million of them
     if stored < chunks:
-        unwritten = _unwritten(data_set, across, need)
+        unwritten = _unwritten(data_set, need)
         if unwritten:
             raise InputError(
                 f"{what} is not complete: {stored} of {chunks} chunks are stored, {unwritten} never written; write them first"
             )
 
 
-def _unwritten(data_set: h5py.Dataset, across: list[int], need: range) -> str:
+def chunk_count(data_set: h5py.Dataset) -> int:
+    """How many it has when all are written; 0 if it is in none."""
+    if data_set.chunks is None:
+        return 0
+    return prod(-(-size // step) for size, step in zip(data_set.shape, data_set.chunks, strict=True))
+
+
+def _unwritten(data_set: h5py.Dataset, need: range) -> str:
     """The rows among ``need`` of which a chunk is not stored, in words. Memory is taken for stored chunks only."""
     step, found = data_set.chunks[0], array("q")
     first, last = need.start // step, -(-need.stop // step)
@@ -88,7 +94,8 @@ def _unwritten(data_set: h5py.Dataset, across: list[int], need: range) -> str:
 
     data_set.id.chunk_iter(note)
     bands, counts = np.unique(np.frombuffer(found, dtype=np.int64) if found else np.zeros(0, np.int64), return_counts=True)
-    whole = np.concatenate([[first - 1], bands[counts == prod(across[1:])], [last]])
+    across = chunk_count(data_set) // -(-len(data_set) // step)
+    whole = np.concatenate([[first - 1], bands[counts == across], [last]])
     gaps = np.flatnonzero(np.diff(whole) > 1)
     if not len(gaps):
         return ""

@@ -3,41 +3,21 @@
 What is not simple is left to HDF5, which reads anything.
 """
 
-import os
 from collections.abc import Iterator
 from functools import lru_cache
 from math import prod
-from weakref import finalize
 
 import h5py
 
+from mpi_pgd.data.chunks import Chunked, simple
 from mpi_pgd.data.files import Stamp
+from mpi_pgd.data.handle import Handle
 from mpi_pgd.data.opening import opened
 from mpi_pgd.engine.arrays import Rows
 from mpi_pgd.errors import InputError
 
-PARTS = 16  # of a table, whose files are kept open: a process may have some hundreds open
+PARTS = 8  # of a table, whose files are kept open: a process may have some hundreds open
 PIECE = 1 << 19  # bytes that are read at a time: worth a call, and looked at while they are in the core's own cache
-
-
-class Bytes:
-    """A file that stays open as long as somebody has it, read from at any place, by any thread."""
-
-    def __init__(self, file: h5py.File) -> None:
-        """As HDF5 has it open; an OSError if there is another one in its place."""
-        self._number = os.open(os.fsdecode(file.filename), os.O_RDONLY)
-        finalize(self, os.close, self._number)
-        if not os.path.samestat(os.fstat(self._number), os.fstat(file.id.get_vfd_handle())):
-            raise OSError("it was replaced")
-
-    def read(self, start: int, room: Rows) -> None:
-        """Fill ``room``, C-contiguous, with what is there from byte ``start`` on; an OSError if the file ends before."""
-        if os.preadv(self._number, [room.data], start) != room.nbytes:
-            raise OSError("it ends too soon")
-
-    def ask(self, start: int, size: int) -> None:
-        """Have the system fetch so much, while what comes first is looked at."""
-        os.posix_fadvise(self._number, start, size, os.POSIX_FADV_WILLNEED)
 
 
 class Contiguous:
@@ -55,18 +35,21 @@ class Contiguous:
         self.dtype, self.shape = data_set.dtype, data_set.shape[1:]
         self.row_bytes = prod(self.shape) * self.dtype.itemsize
         self._start = data_set.id.get_offset()
-        self._bytes = Bytes(data_set.file)
+        self._handle = Handle(data_set.file)
 
     def ask(self, rows: range) -> None:
         """Have the system fetch ``rows``, which are then filled in, in pieces."""
-        self._bytes.ask(self._start + rows.start * self.row_bytes, len(rows) * self.row_bytes)
+        self._handle.ask(self._start + rows.start * self.row_bytes, len(rows) * self.row_bytes)
 
     def fill(self, rows: range, room: Rows) -> None:
         """Fill ``room`` (len(rows), *shape), of the stored type, C-contiguous, with ``rows``; an OSError if they aren't there."""
-        self._bytes.read(self._start + rows.start * self.row_bytes, room)
+        self._handle.read(self._start + rows.start * self.row_bytes, room)
 
 
-def pieces(stored: Contiguous, rows: range) -> Iterator[range]:
+Stored = Contiguous | Chunked
+
+
+def pieces(stored: Stored, rows: range) -> Iterator[range]:
     """``rows`` in runs that are read at a time."""
     step = max(1, PIECE // max(1, stored.row_bytes) // stored.together) * stored.together
     start = rows.start
@@ -77,7 +60,7 @@ def pieces(stored: Contiguous, rows: range) -> Iterator[range]:
 
 
 @lru_cache(maxsize=PARTS)
-def places(path: str, stamps: tuple[Stamp, ...], names: tuple[str, ...]) -> tuple[Contiguous | None, ...]:
+def places(path: str, stamps: tuple[Stamp, ...], names: tuple[str, ...]) -> tuple[Stored | None, ...]:
     """Of each data set of a file: where its numbers are, or None where HDF5 has to read them.
 
     ``stamps`` tell one file from another that had its name before.
@@ -89,13 +72,17 @@ def places(path: str, stamps: tuple[Stamp, ...], names: tuple[str, ...]) -> tupl
         return (None,) * len(names)  # HDF5 is asked again, and says why
 
 
-def _stored(data_set: h5py.Dataset) -> Contiguous | None:
+def _stored(data_set: h5py.Dataset) -> Stored | None:
     if data_set.is_virtual or data_set.external or data_set.file.driver != "sec2" or data_set.file.userblock_size:
         return None
     stored = data_set.id.get_type()
     if data_set.dtype.kind not in "fiub" or not stored.equal(h5py.h5t.py_create(data_set.dtype, logical=True)):
         return None  # numpy has no such type
     layout = data_set.id.get_create_plist().get_layout()
-    if layout == h5py.h5d.CONTIGUOUS and data_set.id.get_offset() is not None and data_set.id.get_storage_size() == data_set.nbytes:
-        return Contiguous(data_set)
-    return None
+    try:
+        if layout == h5py.h5d.CHUNKED:
+            return Chunked(data_set) if simple(data_set) else None
+        whole = data_set.id.get_offset() is not None and data_set.id.get_storage_size() == data_set.nbytes
+        return Contiguous(data_set) if layout == h5py.h5d.CONTIGUOUS and whole else None
+    except OSError:
+        return None

@@ -13,13 +13,14 @@ import numpy as np
 
 from mpi_pgd.data import direct
 from mpi_pgd.data.behind import Span
+from mpi_pgd.data.chunks import index_bytes
 from mpi_pgd.data.decode import STRIP, Column, read_column, read_features
 from mpi_pgd.data.files import Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning
 from mpi_pgd.data.opening import opened, reading, search_as
 from mpi_pgd.data.peaks import raise_peaks
 from mpi_pgd.data.storage import load_plugin
-from mpi_pgd.data.stored import places
+from mpi_pgd.data.stored import PARTS, PIECE, places
 from mpi_pgd.engine.arrays import Rows, Vector
 
 FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one
@@ -36,6 +37,7 @@ class Part:
     files: tuple[Stamp, ...] = ()  # those that its rows come from: several, if its data sets are links or virtual
     spans: tuple[Span, ...] = ()  # of each of them: for which rows
     chunk_bytes: int = 0  # of the largest chunk, which is in memory while rows of it are read
+    chunks: int = 0  # in which its data sets are stored
     columns: "array[int]" = field(default_factory=lambda: array("q"))  # of the table, for each of its own; empty: as they are
     x: Meaning = PLAIN
     y: Meaning = PLAIN
@@ -104,8 +106,9 @@ class Table:
 
     @property
     def reading_bytes(self) -> int:
-        """Memory that reading takes beside the rows: two of a chunk, and numbers on their way to values."""
-        return max(2 * part.chunk_bytes + part.decoding_bytes for part in self.parts)
+        """Memory that reading takes beside the rows: two of a chunk, numbers on their way to values, and where chunks are."""
+        known = sum(sorted(index_bytes(part.chunks) for part in self.parts)[-PARTS:])
+        return known + 2 * PIECE + max(2 * part.chunk_bytes + part.decoding_bytes for part in self.parts)
 
     def bytes(self, rows: int) -> int:
         """Memory that a shard of so many rows takes."""

@@ -1,6 +1,7 @@
 """Rows that are read past HDF5 have the bits that HDF5 gives, whatever the layout; what is not simple HDF5 reads itself."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from mpi_pgd import InputError
-from mpi_pgd.data import hdf5, stored
+from mpi_pgd.data import chunks, hdf5, inflate, stored
 from mpi_pgd.data import table as table_of
 from mpi_pgd.data.table import Table
 
@@ -20,6 +21,7 @@ ROWS, FEATURES = 301, 7
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stored, "PIECE", 1000)  # some rows
+    monkeypatch.setattr(chunks, "LEAST", 0)
 
 
 def numbers(dtype: str, shape: tuple[int, ...] = (ROWS, FEATURES)) -> np.ndarray:
@@ -52,14 +54,24 @@ def no_hdf5(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_of, "opened", refuse)
 
 
-LAYOUTS: dict[str, dict[str, Any]] = {"contiguous": {}}
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "contiguous": {},
+    "whole rows": {"chunks": (16, FEATURES)},
+    "odd chunks": {"chunks": (50, 3)},
+    "one chunk that may grow": {"chunks": (400, 9), "maxshape": (None, None)},
+    "gzip": {"chunks": (64, FEATURES), "compression": "gzip"},
+    "shuffle and gzip, odd chunks": {"chunks": (50, 3), "compression": "gzip", "compression_opts": 9, "shuffle": True},
+    "shuffle and gzip, old format": {"chunks": (5, FEATURES), "compression": "gzip", "shuffle": True},
+}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", ">f2", "<i2", "|u1", "?"])
 def test_rows_have_the_bits_that_hdf5_gives(monkeypatch: pytest.MonkeyPatch, dtype: str, layout: str) -> None:
     x, y = numbers(dtype), numbers(dtype, (ROWS, 3))
-    table = hdf5.inspect([written(x, y, how=LAYOUTS[layout])], "X", "y")
+    x[: ROWS // 2] = 3  # and chunks that gzip can't make smaller, which are stored as they are
+    libver = "latest" if "may" in layout or layout == "odd chunks" else "earliest"
+    table = hdf5.inspect([written(x, y, how=LAYOUTS[layout], libver=libver)], "X", "y")
     no_hdf5(monkeypatch)
     its, targets, peaks = read(table)
     assert its.dtype == x.dtype.newbyteorder("=")
@@ -78,33 +90,79 @@ def test_rows_are_converted_to_the_type_of_all_files_and_columns_are_put_in_orde
     assert np.array_equal(read(table)[0], np.concatenate([numbers("f4"), numbers("i8")]).astype("f8"))
 
 
-ODD: dict[str, dict[str, Any]] = {
-    "user block": {"userblock_size": 512},
-    "compact": {},
-    "another float": {},
+def user_block(x: np.ndarray) -> None:
+    written(x, userblock_size=512)
+
+
+def compact(x: np.ndarray) -> None:
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_layout(h5py.h5d.COMPACT)
+    made(x, h5py.h5t.IEEE_F32LE, plan)
+
+
+def another_float(x: np.ndarray) -> None:
+    its = h5py.h5t.IEEE_F32LE.copy()
+    its.set_ebias(100)
+    x[:] = np.rint(x)
+    made(x, its)
+
+
+def made(x: np.ndarray, stored_as: Any, plan: Any = None) -> None:
+    with h5py.File("a.h5", "w") as file:
+        data_set = h5py.h5d.create(file.id, b"X", stored_as, h5py.h5s.create_simple(x.shape), plan)
+        data_set.write(h5py.h5s.ALL, h5py.h5s.ALL, x)
+        file["y"] = x[:, 0]
+
+
+def chunked(**how: Any) -> Callable[[np.ndarray], None]:
+    return lambda x: void(written(x, how={"chunks": (64, FEATURES), **how}))
+
+
+def void(_: object) -> None: ...
+
+
+ODD = {
+    "user block": user_block,
+    "compact": compact,
+    "another float": another_float,
+    "lzf": chunked(compression="lzf"),
+    "checksum": chunked(fletcher32=True),
+    "shuffled alone": chunked(shuffle=True),
 }
 
 
 @pytest.mark.parametrize("odd", ODD)
 def test_what_is_not_simple_hdf5_reads(odd: str) -> None:
     x = numbers("f4")
-    path = written(x, **ODD[odd])
-    if odd == "compact":
-        with h5py.File(path, "a") as file:
-            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            plan.set_layout(h5py.h5d.COMPACT)
-            space = h5py.h5s.create_simple(x.shape)
-            h5py.h5d.create(file.id, b"Z", h5py.h5t.IEEE_F32LE, space, plan).write(h5py.h5s.ALL, h5py.h5s.ALL, x)
-    if odd == "another float":
-        x = x.astype("i4").astype("f4")
-        with h5py.File(path, "a") as file:
-            its = h5py.h5t.IEEE_F32LE.copy()
-            its.set_ebias(100)
-            made = h5py.h5d.create(file.id, b"Z", its, h5py.h5s.create_simple(x.shape))
-            made.write(h5py.h5s.ALL, h5py.h5s.ALL, x, h5py.h5t.NATIVE_FLOAT)
-    table = hdf5.inspect([path], "X" if odd in ("user block",) else "Z", "y")
-    assert stored.places(path, table.parts[0].files[:1], (table.x,)) == (None,)
+    ODD[odd](x)
+    table = hdf5.inspect(["a.h5"], "X", "y")
+    assert stored.places("a.h5", table.parts[0].files[:1], ("X",)) == (None,)
+    its, _, peaks = read(table)
+    assert np.array_equal(its, x)
+    assert np.array_equal(peaks, np.abs(x).max(axis=0))
+
+
+def test_without_the_fast_library_python_unpacks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = numbers("f8")
+    table = hdf5.inspect([written(x, how=LAYOUTS["gzip"])], "X", "y")
+    no_hdf5(monkeypatch)
+    used: list[int] = []
+    monkeypatch.setattr(inflate, "unpack", lambda packed, size: used.append(size) or inflate._zlib(packed, size))
     assert np.array_equal(read(table)[0], x)
+    assert used
+
+
+def test_a_chunk_that_is_damaged_is_left_to_hdf5_and_its_words() -> None:
+    table = hdf5.inspect([written(np.ones((ROWS, FEATURES)), how=LAYOUTS["gzip"])], "X", "y")
+    with h5py.File("a.h5") as file:
+        chunk = file["X"].id.get_chunk_info(2)
+    before = Path("a.h5").stat()
+    with Path("a.h5").open("r+b") as raw:
+        raw.seek(chunk.byte_offset + chunk.size - 5)
+        raw.write(b"12345")
+    os.utime("a.h5", ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(InputError, match=r"rows 97 to 193 of .*a\.h5 can't be read: .*filter"):
+        read(table)
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_refused() -> None:

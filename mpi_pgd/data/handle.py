@@ -1,0 +1,28 @@
+"""A file that stays open, read from at any place."""
+
+import os
+from weakref import finalize
+
+import h5py
+
+from mpi_pgd.engine.arrays import Rows
+
+
+class Handle:
+    """Open as long as somebody has it; any thread may read, and others go on meanwhile."""
+
+    def __init__(self, file: h5py.File) -> None:
+        """The file that HDF5 has open; an OSError if there is another one in its place."""
+        self._number = os.open(os.fsdecode(file.filename), os.O_RDONLY)
+        finalize(self, os.close, self._number)
+        if not os.path.samestat(os.fstat(self._number), os.fstat(file.id.get_vfd_handle())):
+            raise OSError("it was replaced")
+
+    def read(self, start: int, room: Rows) -> None:
+        """Fill ``room``, C-contiguous, with what is there from byte ``start`` on; an OSError if the file ends before."""
+        if os.preadv(self._number, [room.data], start) != room.nbytes:
+            raise OSError("it ends too soon")
+
+    def ask(self, start: int, size: int) -> None:
+        """Have the system fetch so much, while what comes first is looked at."""
+        os.posix_fadvise(self._number, start, size, os.POSIX_FADV_WILLNEED)
