@@ -50,6 +50,8 @@ OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
 FILES = "HDF5 files or globs, one long table; default: the shipped data"
 
+NONE, MEMORY = "none", "memory"  # of --cache: read all rows again in each round, or none
+
 # What a setting is expected to be, and whether it is.
 COUNT = ("a whole number from 1 to 2**63 - 1", lambda v: 1 <= v < 2**63)
 FRACTION = ("a number from 0 to 1", lambda v: 0 <= v <= 1)
@@ -59,6 +61,7 @@ EVERY = (
     f"a time of at least {OFTEN} s as in 60s, or a number of rounds as in 20rounds",
     lambda v: bool(re.fullmatch(r"(\d+(\.\d*)?|\.\d+)s|[1-9]\d*rounds", v)) and min(period(v)[0], OFTEN) == OFTEN,
 )
+SIZE = ("auto or a size as in 512MiB or 4GiB", lambda v: size(v) > 0)
 FAIL_SLOW = ("RANK@ROUND, two whole numbers", lambda v: bool(re.fullmatch(r"(\d+@\d+)?", v)))
 COLUMN = ("the name of a data set", lambda _: True)
 BOUND = ("a finite number, or the name of a data set", lambda v: isinstance(v, str) or math.isfinite(v))
@@ -141,6 +144,14 @@ class Settings(_Options):  # type: ignore[misc]
         *PATIENCE,
     )
     frozen: str = choice(SURVIVAL, "what is done then: end with a checkpoint, or drop that rank (with ULFM)", "end", "drop")
+    memory: str = option(RANKS, "auto", "for rows, on a rank, as in 4GiB; auto: what the machine or the job has", *SIZE)
+    cache: str = choice(
+        RANKS,
+        "auto: rows that memory has no room for are read again in each round; none: all are; memory: refuse to do so",
+        "auto",
+        NONE,
+        MEMORY,
+    )
     balance: bool = switch(RANKS, False, "move blocks from slow ranks to fast ones between rounds")
     trace: bool = switch(OUTPUT, False, "write trace.json, a timeline for Perfetto, into the run bundle")
     out: str = option(OUTPUT, "", "folder for the run bundle", "a folder's name")
@@ -226,6 +237,16 @@ def _own(chosen: Settings, label: Callable[[str], str]) -> Settings:
 def period(every: str) -> tuple[float, int]:
     """Seconds and rounds of ``--every``; one of them is inf or 0, for never."""
     return (math.inf, int(every.removesuffix("rounds"))) if every.endswith("rounds") else (float(every.removesuffix("s")), 0)
+
+
+def size(text: str) -> float:
+    """Bytes of ``--memory``; inf for what there is. Raises ValueError: it is no size."""
+    if text == "auto":
+        return math.inf
+    found = re.fullmatch(r"(\d+|\d*\.\d+)\s*([KMGT]?)(iB)?", text, re.ASCII)
+    if not found:
+        raise ValueError
+    return float(found[1]) * 2.0 ** (10 * " KMGT".index(found[2] or " "))
 
 
 def plain(value: Any) -> Any:

@@ -96,7 +96,7 @@ MUTANTS = [
         ("mpi/test_world.py",),
         "lowest",
     ),
-    Mutant("data/memory.py", "if not np.isfinite(peaks).all():", "if False:", ("test_errors.py",), "one_sentence and NaN"),
+    Mutant("data/notes.py", "if not np.isfinite(peaks).all():", "if False:", ("test_errors.py",), "one_sentence and NaN"),
     Mutant(
         "recovery/checkpoint.py",
         'if hashlib.file_digest(stream, "sha256").hexdigest().encode() + b"\\n" != digest:',

@@ -214,7 +214,7 @@ def too_large(folder: Path) -> Arguments:
     with h5py.File(folder / "data.h5", "w") as file:
         hole(file, "X", (10**9, 1000))
         hole(file, "y", (10**9,))
-    return [str(folder / "data.h5")]
+    return [str(folder / "data.h5"), "--cache", "memory"]
 
 
 def too_wide(folder: Path) -> Arguments:

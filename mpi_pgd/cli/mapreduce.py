@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mpi_pgd.cli.arguments import Parser
 
-SETTINGS = ("x", "y", "mode", "algorithm")  # of a fit
+SETTINGS = ("x", "y", "mode", "algorithm", "memory", "cache")  # of a fit
 LONGEST = 12  # parts of a result that are printed
 
 

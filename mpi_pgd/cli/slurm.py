@@ -24,7 +24,7 @@ MINE = {
     "nodes": ("N", "how many, in scaling several: 1,2,4 (default: the fewest whose memory holds the rows)"),
     "ranks-per-node": ("R", "default: one for each core, as sinfo tells; without it, each core of this machine"),
     "time": ("T", "the limit, as in sbatch (default: by --network, else an hour)"),
-    "memory": ("M", "of a node, as in sbatch --mem (default: what the rows and the ranks need)"),
+    "mem": ("M", "of a node, as in sbatch --mem (default: what the rows and the ranks need)"),
     "partition": ("NAME", "default: the site's default partition"),
     "account": ("NAME", "default: none"),
     "setup": ("COMMAND", "for the node, before Python is started: module load ..., source .venv/bin/activate; may be repeated"),
@@ -102,7 +102,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     kind = script.KINDS[program]
     nodes = _counts(arguments.nodes, kind.array) or (list(kind.nodes) if kind.array else [])
     ranks = 0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1)
-    asked = sizing.Asked(nodes, ranks, 0 if arguments.memory is None else sizing.mebibytes(arguments.memory))
+    asked = sizing.Asked(nodes, ranks, 0 if arguments.mem is None else sizing.mebibytes(arguments.mem))
     node = site.node(arguments.partition or "", asked)
     # compare and scaling try all modes; with a server one rank fewer holds rows.
     mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else (max(MODES, key=lambda name: MODES[name].servers), 1)

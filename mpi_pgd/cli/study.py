@@ -58,7 +58,7 @@ def read(words: Sequence[str], among: Collection[str] = STUDIES) -> dict[str, An
     given = study.given({key.replace("-", "_"): value for key, value in values.items()})
     given |= {"study": name, "out": arguments.out, "force": arguments.force, "quiet": bool(arguments.quiet)}
     if study.settings:
-        chosen = settings(arguments, rounds=study.rounds)
+        chosen = settings(arguments, rounds=study.rounds, cache=study.cache)
         given |= {"settings": chosen.as_dict(), "quiet": chosen.quiet}
     return given
 

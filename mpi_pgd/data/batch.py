@@ -1,6 +1,6 @@
 """Rows of a batch, gathered from the blocks that they lie in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +23,13 @@ class Room(NamedTuple):
     piece: Piece
     wide: Vector
 
-    def blocks(self, units: Units, held: NDArray[np.int64], stored: Mapping[int, Block]) -> Iterator[Block]:
-        """The rows of ``units``, ascending, that lie in the blocks ``held``, ascending: a block of them for each that has some.
+    def blocks(
+        self, units: Units, held: NDArray[np.int64], stored: Callable[[NDArray[np.int64]], Iterable[Block]]
+    ) -> Iterator[Block]:
+        """The rows of ``units``, ascending, that lie in the blocks ``held``: a block of them for each that has some.
 
-        Only these rows are touched. ``stored`` has the blocks by number; the last one, and so its last unit, may be shorter.
+        Only these rows are touched. ``stored`` gives blocks by number, one by one; the last one, and so its last unit, may be
+        shorter.
         """
         size = len(self.wide)
         runs = size // UNIT
@@ -34,9 +37,9 @@ class Room(NamedTuple):
         first, last = np.searchsorted(owners, held), np.searchsorted(owners, held, side="right")
         rows = ((units % np.uint64(runs)).astype(np.int64)[:, None] * UNIT + np.arange(UNIT)).reshape(-1)
         some = np.flatnonzero(last > first)
-        for number, start, stop in zip(held[some].tolist(), first[some].tolist(), last[some].tolist(), strict=True):
-            whole, taken = stored[number], rows[start * UNIT : stop * UNIT]
-            yield self._gathered(whole, taken if taken[-1] < whole.rows else taken[taken < whole.rows], number * size)
+        for whole, start, stop in zip(stored(held[some]), first[some].tolist(), last[some].tolist(), strict=True):
+            taken = rows[start * UNIT : stop * UNIT]
+            yield self._gathered(whole, taken if taken[-1] < whole.rows else taken[taken < whole.rows], whole.start)
 
     def _gathered(self, whole: Block, taken: NDArray[np.int64], start: int) -> Block:
         part, x = self.piece.part(slice(len(taken))), self.wide[: len(taken)]

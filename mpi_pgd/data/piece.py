@@ -46,6 +46,16 @@ class Piece(NamedTuple):
         """Some of the rows, as views."""
         return Piece(self.x[rows], self.y[..., rows], *(None if each is None else each[rows] for each in self[2:]))
 
+    def fill(self, other: "Piece") -> None:
+        """Have the rows of another one, of as many."""
+        for mine, theirs in zip(self, other, strict=True):
+            if mine is not None and theirs is not None:
+                np.copyto(mine, theirs)
+
+    def copy(self) -> "Piece":
+        """The same rows, in memory of their own."""
+        return Piece(self.x.copy(), self.y.copy(), *(None if each is None else each.copy() for each in self[2:]))
+
     def block(self, start: int) -> Block:
         """These rows as a block, of which ``start`` is the global number of the first."""
         return Block(self.x, self.y, self.weights, self.offset, start)

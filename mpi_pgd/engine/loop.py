@@ -6,8 +6,9 @@ from typing import Protocol
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Source
 from mpi_pgd.engine.partial import Partial
-from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.query import Again, Query
 from mpi_pgd.engine.sums import Sums
+from mpi_pgd.errors import InputError
 
 StopFlags = Callable[[], tuple[bool, bool]]  # this rank's: time is up, a signal came
 Update = Callable[[], None]  # judge the reduced sums and write the next query
@@ -74,7 +75,12 @@ def rounds(
     observers: Sequence[Observer] = (),
     flags: StopFlags = lambda: (False, False),
 ) -> None:
-    """Go round until the driver stops. Every rank calls it; every rank leaves it in the same round with the same query."""
+    """Go round until the driver stops. Every rank calls it; every rank leaves it in the same round with the same query.
+
+    Raises:
+        InputError: this rank's part of the last answer could not be made, as its rows can't be read any more. The others leave in
+            that round, too, without an error: an agreement has to follow.
+    """
     began, mapped, reduced, updated, asked, between = ([getattr(each, name) for each in observers] for name in EVENTS)
 
     def update() -> None:
@@ -83,17 +89,24 @@ def rounds(
         tell(updated, query)
 
     mode.open(driver, query)
+    trouble = None
     while not query.stop:
         task = query.task.bind(query.point)
         partial = sums.begin(query, mode.maximum)
         tell(began, query)
-        for block in source.blocks(query):
-            task(block, partial.slot(block.rows))
-        partial.close(*flags())
+        trouble = None
+        try:
+            for block in source.blocks(query):
+                task(block, partial.slot(block.rows))
+        except InputError as error:
+            trouble = error
+        partial.close(*flags(), unread=trouble is not None)
         tell(mapped, query)
         mode.step(partial, update, query)
         tell(asked, query)
         tell(between, query)
+    if trouble and query.again == Again.UNREAD:
+        raise trouble
 
 
 EVENTS = ("began", "mapped", "reduced", "updated", "asked", "between")

@@ -114,12 +114,12 @@ class Partial:
         self._used = place + 1
         return self._slots[place]
 
-    def close(self, late: bool, signalled: bool) -> None:
-        """End a round on this rank: fold what is left and cast the votes."""
+    def close(self, late: bool, signalled: bool, unread: bool = False) -> None:
+        """End a round on this rank: fold what is left and cast the votes. Where blocks are ``unread``, no count of rows is one."""
         if self._used:
             self._fold()
         votes = self.votes
-        votes[Vote.ROWS] = self._rows
+        votes[Vote.ROWS] = np.nan if unread else self._rows
         votes[Vote.LATE] = late
         votes[Vote.SIGNALLED] = signalled
         if not self.order_free:
@@ -150,6 +150,11 @@ class Partial:
     def redo(self) -> bool:
         """After the reduction: a block was above the bound, so these sums are void."""
         return self.order_free and bool(self.votes[Vote.EXCEEDED] > 0) and bool(self.votes[Vote.BROKEN] == 0)
+
+    @property
+    def unread(self) -> bool:
+        """After the reduction: some rank could not read its rows."""
+        return bool(np.isnan(self.votes[Vote.ROWS]))
 
     @property
     def stale(self) -> bool:

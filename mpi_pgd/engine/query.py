@@ -22,11 +22,12 @@ def _field(place: int, kind: Callable[[float], Any]) -> Any:
 
 
 class Again(IntEnum):
-    """Why a query is asked again."""
+    """Why a query is asked again, or in vain."""
 
     NOT = 0
     EXCEEDED = 1  # the bound
     SUNK = 2  # so far below the bound that no digits are left
+    UNREAD = 3  # on some rank rows can't be read any more: there is no answer, and all stop
 
 
 class Query:

@@ -95,9 +95,15 @@ class Sums:
         partial.rebound()
 
     def update(self, judge: Callable[[Partial, Query], None], query: Query) -> None:
-        """What whoever updates does with reduced sums: judge them, or have the query answered again with another bound."""
+        """What whoever updates does with reduced sums: judge them, or have the query answered again with another bound.
+
+        Where there are none, as some rank could not read its rows, all stop.
+        """
         partial, task = self._partials[query.number], query.task
         query.round += 1
+        if partial.unread:
+            query.again, query.stop = Again.UNREAD, True
+            return
         query.again = Again.EXCEEDED if partial.redo else Again.SUNK if self._sunk(query) else Again.NOT
         if not query.again:
             judge(partial, query)

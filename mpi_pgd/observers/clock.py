@@ -6,7 +6,7 @@ ranks on one clock, a timeline, has their clocks aligned before and after each w
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter, thread_time
 
 import numpy as np
@@ -27,8 +27,8 @@ class Clock(Observer):
     """Notes the times of each round.
 
     Where ranks that are late skip rounds (``skips``), nobody knows when the others have made how many, and only the last rounds are
-    gathered, at the end. With ``aligned`` the times are on one clock, as pictures need them. The other arguments are those of
-    ``Costs``. Collective.
+    gathered, at the end. With ``aligned`` the times are on one clock, as pictures need them. ``waited`` tells for how many seconds
+    this rank has waited for rows until now. The other arguments are those of ``Costs``. Collective.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Clock(Observer):
         skips: bool = False,
         ids: Sequence[int] = (),
         aligned: bool = False,
+        waited: Callable[[], float] = float,
     ) -> None:
         self.comm = comm
         self.crowded = crowded = anyone(comm, nodes.count(nodes[comm.rank]) > (os.cpu_count() or 1))  # on some node
@@ -49,7 +50,7 @@ class Clock(Observer):
         self.count = 0
         self.skips, self.numbers = skips, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
         self.now = self.stamps[0]
-        self.busy = 0.0
+        self.busy, self.waited, self.before = 0.0, waited, 0.0
         self.processor = thread_time if crowded else float  # a call of the kernel, which is needed there alone
         self._alignment = None
         if (aligned or skips) and len(set(nodes)) > 1:
@@ -57,13 +58,15 @@ class Clock(Observer):
 
     def began(self, query: Query) -> None:
         """A round starts."""
-        self.busy = self.processor()
+        self.busy, self.before = self.processor(), self.waited()
         self.now[START] = perf_counter()
 
     def mapped(self, query: Query) -> None:
-        """This rank arrives."""
-        now = self.now
+        """This rank arrives. What it waited for rows is booked before the start: they might have been read then."""
+        now, late = self.now, self.waited() - self.before
         now[ARRIVE] = perf_counter()
+        now[START] += late
+        now[READ] += late
         now[BUSY] = self.processor() - self.busy
         now[UPDATE] = now[UPDATED] = 0.0
 

@@ -29,8 +29,8 @@ def split(stamps: Vector, skips: bool = False) -> Vector:
             before it started, which come to the round.
         skips: see ``_computed``.
 
-    A rank waits for as long as another one computes longer than itself. So to compute and to wait take as long on every rank, that
-    is as long as the slowest computes, and what is left is wire: also where a rank got its order later than others. All these are
+    A rank waits for as long as another one reads and computes longer than itself. So these and the wait take as long on every rank,
+    that is as long as the slowest's, and what is left is wire: also where a rank got its order later than others. All these are
     durations by a rank's own clock, so clocks need not be aligned. A rank that does not update waits through the update of the one
     that does. Where a rank skipped a round, being busy with an earlier one, all its stamps and parts are zero.
     """
@@ -38,17 +38,17 @@ def split(stamps: Vector, skips: bool = False) -> Vector:
     compute, own = arrive - start, updated - update
     changing = np.minimum(np.where(update > 0, own, own.max(axis=0, keepdims=True)), end - arrive)
     rest = end - arrive - changing
-    wait = np.clip(_computed(stamps, skips).max(axis=0) - compute, 0.0, np.maximum(rest, 0.0))
+    wait = np.clip(_computed(stamps, skips).max(axis=0) - compute - read, 0.0, np.maximum(rest, 0.0))
     return np.stack([compute, wait, rest - wait, changing, read], axis=-1)
 
 
 def _computed(stamps: Vector, skips: bool) -> Vector:
-    """How long each rank computed: (ranks, rounds) seconds.
+    """How long each rank read and computed: (ranks, rounds) seconds.
 
     Where ranks that are late skip rounds (``skips``), 0 if it arrived after the update: nobody waited for it. That takes stamps on
     one clock.
     """
-    compute = stamps[:, :, ARRIVE] - stamps[:, :, START]
+    compute = stamps[:, :, ARRIVE] - stamps[:, :, START] + stamps[:, :, READ]
     update = stamps[:, :, UPDATE].max(axis=0)
     return np.where((stamps[:, :, ARRIVE] <= update) | (update == 0.0), compute, 0.0) if skips else compute
 

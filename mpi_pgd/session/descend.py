@@ -6,6 +6,7 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
+from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import FitDriver, Status, Watch
 from mpi_pgd.drivers.history import History
@@ -92,7 +93,7 @@ def descend(
     sums = sums_of(problem, query)
     driver = FitDriver(goal, tasks, choice.solver, chosen.rounds, chosen.tol, watch, history or History(perf_counter()), start)
     first = problem.facts.first_worker(comm.size)
-    clock = Clock(comm, problem.nodes, first, keep, problem.facts.skips, problem.ids, aligned)
+    clock = Clock(comm, problem.nodes, first, keep, problem.facts.skips, problem.ids, aligned, lambda: shard.stream.waited)
     observers: list[Observer] = [problem.pulse, clock]
     if snapshots:
         observers.append(snapshots(driver, sums))
@@ -108,7 +109,8 @@ def descend(
         from mpi_pgd.observers.delay import Delayed, parse
 
         source = Delayed(shard, parse(chosen.delay, chosen.fail_slow), problem.ids[comm.rank], comm.rank - first)
-    rounds(mode, source, sums, driver, query, observers, flags)
+    with agreement(comm):
+        rounds(mode, source, sums, driver, query, observers, flags)
     problem.pulse.enter("waiting for the end")
     clock.close()
     null = null_loss(problem, goal, setup, driver.history)

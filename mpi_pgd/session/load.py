@@ -1,15 +1,19 @@
-"""The mode is chosen, and each rank reads its rows into memory; blocks that move later come the same way."""
+"""The mode is chosen, and each rank reads its rows, into memory as far as there is room; blocks that move later come likewise."""
 
 import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd import modes
-from mpi_pgd.comm.world import agreement, node_total
-from mpi_pgd.data.memory import MemoryShard, available_bytes, granted_bytes, held_bytes
+from mpi_pgd.comm.world import agreement, anyone, node_total
+from mpi_pgd.config import MEMORY, NONE, size
+from mpi_pgd.data.budget import available_bytes, granted_bytes, held_bytes
+from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import NOBODY, Owners
+from mpi_pgd.data.stream import Stream
 from mpi_pgd.engine.loop import Mode
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Team
+from mpi_pgd.observers.heartbeat import COMPUTING
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.targets import settle
 
@@ -34,21 +38,22 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
         problem: says which rows there are.
         mode: says how many workers share the blocks.
         shard: what this rank holds already; what then nobody holds is shared out, so that little is read. At first there is none,
-            on no rank, and ``check_room`` has said that all will fit.
+            on no rank.
 
     Raises:
-        InputError: they don't fit into the node's memory, or can't be read, or the targets are none of the loss.
+        InputError: they don't fit into the memory, and may not stream, or can't be read, or the targets are none of the loss.
     """
-    checked = shard is None and not problem.shrunk
-    shard = shard or MemoryShard(
-        problem.table, problem.partition, lambda rows: problem.pulse.enter(f"reading rows {rows.start} to {rows.stop - 1}")
-    )
+
+    def told(rows: range) -> None:
+        problem.pulse.enter(f"reading rows {rows.start} to {rows.stop - 1}" if rows else COMPUTING)
+
+    shard = shard or MemoryShard(problem.table, problem.partition, told)
     owners = np.full(problem.partition.blocks, NOBODY, dtype=np.int32)
     if mode.worker >= 0:
         owners[shard.held] = mode.worker
     problem.comm.Allreduce(MPI.IN_PLACE, owners, MPI.MAX)
     problem.partition.share_out(owners, mode.workers)
-    _own(problem, mode, shard, owners, checked)
+    _own(problem, mode, shard, owners)
     settle(problem, mode, shard)
     return shard
 
@@ -56,11 +61,12 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
 def move_blocks(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners) -> str:
     """Have each rank hold what it owns now; why nothing was moved, the same on every rank, or nothing. Collective.
 
-    What a rank gave away is still in its memory, so that all is as it was where one of them has no room, or can't read.
+    What a rank gave away is still in its memory, so that all is as it was where one of them has no room, or can't read. Where all
+    rows are in memory, those that move have to stay in some.
     """
     before, owned = shard.held, shard.owners
     try:
-        _own(problem, mode, shard, owners)
+        _own(problem, mode, shard, owners, anyone(problem.comm, len(shard.streamed) > 0))
     except InputError as error:
         shard.hold(before)
         shard.owners = owned
@@ -68,14 +74,14 @@ def move_blocks(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners
     return ""
 
 
-def _own(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners, checked: bool = False) -> None:
+def _own(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners, spills: bool = True) -> None:
     """Have each rank hold what it owns. Collective; errors as of ``load_rows``."""
     blocks = np.flatnonzero(owners == mode.worker)
-    if not checked:
-        _check_node(problem, shard.bytes(shard.missing(blocks)), fresh=not shard.pieces)
+    missing = shard.bytes(shard.missing(blocks))
+    room = _room(problem, missing, shard.taken, fresh=not shard.rows_read, spills=spills)
     problem.comm.Barrier()  # nobody takes memory before all have looked how much there is
     with agreement(problem.comm):
-        shard.hold(blocks)
+        shard.hold(blocks, room)
         shard.owners = owners
         problem.pulse.enter("waiting for the others' rows")
 
@@ -88,26 +94,54 @@ def check_room(problem: Problem, mode: Mode) -> None:
     """
     if not problem.shrunk:  # else most of them are in memory, and count as held
         blocks = problem.partition.shard(mode.worker, mode.workers)
-        _check_node(problem, problem.table.bytes(len(problem.partition.span(blocks))))
+        _room(problem, problem.table.bytes(len(problem.partition.span(blocks))))
 
 
-def _check_node(problem: Problem, rows: int, fresh: bool = True) -> None:
-    """Whether each node has memory for ``rows`` bytes on each rank and, if ``fresh``, for what is beside them. Collective."""
-    comm, names, table = problem.comm, problem.nodes, problem.table
-    # At most: a block or two for maps, some dozens of vectors, what reading takes.
-    buffers = 8 * table.features * (2 * problem.partition.block_rows + 60) + table.reading_bytes
-    beside = node_total(comm, names, buffers if fresh else 0)
+def _room(problem: Problem, rows: int, taken: int = 0, fresh: bool = True, spills: bool = True) -> int:
+    """Memory that this rank has for ``rows`` bytes: for all, or else beside what reading the rest in each round takes. Collective.
+
+    Args:
+        taken: bytes of other rows that are there.
+        fresh: what is beside rows is not there yet.
+        spills: what does not fit may stream, if the settings let it.
+
+    Raises:
+        InputError: a node has no memory for what is beside the rows, or for rows that may not stream.
+    """
+    comm, names, chosen = problem.comm, problem.nodes, problem.settings
+    spills, limit = spills and chosen.cache != MEMORY, size(chosen.memory) - taken
+    beside = node_total(comm, names, _beside(problem) if fresh else 0)
     wanted = node_total(comm, names, rows) + beside
     held = node_total(comm, names, held_bytes())
+    first = names.index(names[comm.rank]) == comm.rank  # one rank a node looks
+    there = node_total(comm, names, int(SPARE * available_bytes(held)) if first else 0)
+    fits, reading = wanted <= there and chosen.cache != NONE, 0
+    if spills and rows and not (fits and rows <= limit):
+        reading = Stream(problem.table, problem.partition).bytes()
+    beside, readers = beside + node_total(comm, names, reading), node_total(comm, names, reading > 0)
     with agreement(comm):
-        first = names.index(names[comm.rank]) == comm.rank  # one rank a node looks
-        there = int(SPARE * available_bytes(held)) if first else max(beside, wanted)
         if beside > there:
-            chunk = max(part.chunk_bytes for part in table.parts)
-            what = f"the sums over {table.features:,} features" + f" in chunks of {_giga(chunk)}" * (chunk > 0)
+            chunk = max(part.chunk_bytes for part in problem.table.parts)
+            what = f"the sums over {problem.table.features:,} features" + f" in chunks of {_giga(chunk)}" * (chunk > 0)
             raise _too_little(f"{what} need", beside, there, held, "use fewer ranks a node, or fewer features")
-        if wanted > there:
+        if not spills and wanted > there:
             raise _too_little("the rows need", wanted, there, held, "use more nodes, or store the features in a smaller type")
+        if not spills and rows > limit:
+            raise InputError(
+                f"the rows need {_giga(rows)} of memory on a rank, where --memory gives {_giga(max(0, int(limit)))}: use more "
+                f"ranks, or let what does not fit be read in each round (--cache auto)"
+            )
+    if not reading:
+        return rows
+    if chosen.cache == NONE:
+        return 0
+    share = there if fits else (there - beside) // readers
+    return max(0, int(min(rows, share, limit - reading)))
+
+
+def _beside(problem: Problem) -> int:
+    """Memory that a rank takes beside rows, at most: a block or two for maps, some dozens of vectors, what reading takes."""
+    return 8 * problem.table.features * (2 * problem.partition.block_rows + 60) + problem.table.reading_bytes
 
 
 def _too_little(what: str, wanted: int, there: int, held: int, advice: str) -> InputError:

@@ -27,7 +27,14 @@ from mpi_pgd.session.run import Data, one_thread, ranks_of
 from mpi_pgd.session.settings import read_options
 from mpi_pgd.user import load
 
-OPTIONS = ("x", "y", "mode", "algorithm")  # settings of a fit that say what the rows are, and who adds them up
+OPTIONS = (
+    "x",
+    "y",
+    "mode",
+    "algorithm",
+    "memory",
+    "cache",
+)  # settings of a fit: what the rows are, who adds them up, and where they are
 Map = Callable[..., Any] | str
 
 
@@ -46,7 +53,7 @@ def mapreduce(
         broadcast: a number, an array, or dicts, lists and tuples of them; the numbers of the first rank go to all. Arrays arrive as
             float64 or int64, read-only.
         comm: the ranks that take part; all of the world if not given.
-        options: ``x``, ``y``, ``mode`` and ``algorithm``, as of ``fit``.
+        options: ``x``, ``y``, ``mode``, ``algorithm``, ``memory`` and ``cache``, as of ``fit``.
 
     Returns:
         The reduced result, on every rank, to the same bits for any number of ranks, in every mode. Sums of floats are float64, sums
@@ -163,7 +170,8 @@ class _Held:
         query = Query([task])
         sums = DeferredSums(prepare, problem.partition.blocks, reduction.peak)
         driver = MapDriver(task, problem.rows, point, lambda vector: None if facts.servers else comm.Bcast(vector))
-        rounds(self.mode, self.shard, sums, driver, query)
+        with agreement(comm):
+            rounds(self.mode, self.shard, sums, driver, query)
         if not query.point[0]:
             with agreement(comm):
                 if task.error:

@@ -33,7 +33,8 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     sums = sums_of(problem, query)
     sums.peaks[:] = driver.bound
     sums.rebound()
-    rounds(mode, shard, sums, driver, query, [problem.pulse], flags)
+    with agreement(problem.comm):
+        rounds(mode, shard, sums, driver, query, [problem.pulse], flags)
     vector = driver.moments().vector()
     problem.comm.Bcast(vector)  # a worker of a server has seen no sums
     moments = Moments.of(vector)

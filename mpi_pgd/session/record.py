@@ -20,6 +20,7 @@ from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.session import provenance
 from mpi_pgd.session.descend import Descent
 from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.kept import Kept
 from mpi_pgd.session.settings import jsonable
 from mpi_pgd.system import output
 
@@ -32,6 +33,7 @@ class Course(NamedTuple):
     setup: Moments
     descent: Descent
     classes: Sequence[float]  # the targets that are class 0, 1, ...
+    kept: Kept
     losses: Sequence[dict[str, Any]]
     start: float
     loaded: float
@@ -112,6 +114,7 @@ def _record(course: Course) -> dict[str, Any]:
         **_sent(course),
         "costs": costs.record(),
         "moved_blocks": descent.moved,
+        "rows_kept": course.kept.record(),
         "losses": list(course.losses),
         **_origin(problem, course.deadline),
         "explains": "variance" if driver.of.loss.centred else "deviance",

@@ -27,6 +27,7 @@ from mpi_pgd.session import places
 from mpi_pgd.session.descend import descend, stop_flags
 from mpi_pgd.session.inspect import Problem, say_warnings
 from mpi_pgd.session.job import Choose, Job
+from mpi_pgd.session.kept import kept
 from mpi_pgd.session.load import check_room
 from mpi_pgd.session.record import Course, bundle_of, coefficients, outside, rehearsal
 from mpi_pgd.session.settings import read_options
@@ -162,6 +163,9 @@ def _course(job: Job, team: Team, show: Show) -> Result:
         say_warnings(problem)  # not before: what can't be used is one sentence
         if comm.rank == 0 and shard.targets and shard.targets.hint and not chosen.quiet:
             LOG.info(shard.targets.hint)
+    places_of_rows = kept(problem, shard)
+    if comm.rank == 0 and not chosen.quiet and places_of_rows.text():
+        LOG.info(places_of_rows.text())
     loaded = perf_counter()
     flags = stop_flags(job.start, deadline.seconds, job.signalled, ahead=deadline.auto)
     setup = job.setup(problem, mode, shard, flags)
@@ -172,7 +176,9 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     finally:
         LINE.clear()
     classes = shard.targets.classes if shard.targets else ()
-    result = _result(job, Course(problem, deadline, setup, descent, classes, job.lost, job.start, loaded, perf_counter()))
+    result = _result(
+        job, Course(problem, deadline, setup, descent, classes, places_of_rows, job.lost, job.start, loaded, perf_counter())
+    )
     if comm.rank == 0:
         show(result, chosen, job.begun.shipped)
     return result

@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.names import called
 from mpi_pgd.drivers.fit import FitDriver, Status
@@ -70,7 +71,8 @@ def _closer(
     query = Query(list(tasks.values()))
     history = History(perf_counter())
     found = FitDriver(driver.of, tasks, by, limit, driver.tol, lambda *_: None, history, unknowns)
-    rounds(mode, shard, sums_of(problem, query), found, query, [problem.pulse], flags)
+    with agreement(problem.comm):
+        rounds(mode, shard, sums_of(problem, query), found, query, [problem.pulse], flags)
     return found
 
 
@@ -82,7 +84,8 @@ def _found(problem: Problem, shard: MemoryShard, driver: FitDriver, tried: Seque
     directions = [_direction(goal, driver.unheld, each) for each in tried]
     task = ExtremesTask(goal.loss, mean, problem.partition.block_rows, k, len(directions))
     point = np.concatenate([_in_user_units(goal, each) for each in directions])
-    largest = task.largest(point, shard.blocks(Query([task])))
+    with agreement(problem.comm):
+        largest = task.largest(point, shard.blocks(Query([task])))
     problem.comm.Allreduce(MPI.IN_PLACE, largest, MPI.MAX)
     parts = task.layout.split(largest)
     unheld = np.zeros(goal.weights, dtype=bool)

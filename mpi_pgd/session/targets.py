@@ -14,8 +14,6 @@ from mpi_pgd.losses import LOSSES, Loss, loss_of
 from mpi_pgd.losses.targets import Targets
 from mpi_pgd.session.inspect import Problem
 
-TRIED = 64  # rows that a user's loss is tried on
-
 
 def settle(problem: Problem, mode: Mode, shard: MemoryShard) -> None:
     """Have all ranks read their targets as the loss does, and weigh their rows by class if that is asked for. Collective.
@@ -34,7 +32,9 @@ def settle(problem: Problem, mode: Mode, shard: MemoryShard) -> None:
 
         check_outputs(problem.init, targets.outputs, chosen.init)
     if chosen.class_weight:
-        shard.weigh(_factors(problem, mode, shard, targets))
+        factors = _factors(problem, mode, shard, targets)
+        with agreement(comm):
+            shard.weigh(factors)
     if problem.table.weighted and not _heaviest(problem, shard):
         raise InputError(f"all rows have the weight 0 ({_said(problem)}): expected some above it")
 
@@ -51,8 +51,8 @@ def _loss(problem: Problem, shard: MemoryShard) -> Loss:
         loss = load(chosen.loss)
     same_everywhere(comm, chosen.loss, loss.function)
     with agreement(comm):
-        for piece in shard.pieces[:1]:
-            loss.rehearse(piece.y[..., :TRIED])
+        if shard.tried is not None:
+            loss.rehearse(shard.tried)
     return loss
 
 
@@ -95,9 +95,11 @@ def _sums(problem: Problem, mode: Mode, shard: MemoryShard, classes: int) -> Vec
     partial.peaks[:] = partition.block_rows * _heaviest(problem, shard)
     partial.rebound()
     partial.clear()
-    if comm.allgather(mode.worker).index(mode.worker) == comm.rank:  # else it holds copies
-        for block in shard.blocks_of(1)[0]:
-            partial.slot(block.rows)[:] = np.bincount(block.y.astype(np.intp), block.weights, classes)
+    first = comm.allgather(mode.worker).index(mode.worker) == comm.rank  # else it holds copies
+    with agreement(comm):
+        if first:
+            for block in shard.stored(shard.held):
+                partial.slot(block.rows)[:] = np.bincount(block.y.astype(np.intp), block.weights, classes)
     partial.close(late=False, signalled=False)
     comm.Allreduce(MPI.IN_PLACE, partial.buffer)
     return partial.total(np.empty(classes))

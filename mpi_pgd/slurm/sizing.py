@@ -75,7 +75,7 @@ def layout(rows: Rows, asked: Asked, node: Node) -> Layout:
     if node.known and asked.ranks > most:
         raise InputError(f"--ranks-per-node was given {asked.ranks}: expected at most {most}, the processors of {node.where}")
     if node.known and asked.memory > node.memory:
-        raise InputError(f"--memory was given {asked.memory} MiB: expected at most {node.memory}, the memory of {node.where}")
+        raise InputError(f"--mem was given {asked.memory} MiB: expected at most {node.memory}, the memory of {node.where}")
     ranks = asked.ranks or node.cores
     there = asked.memory or node.memory
     nodes, why = (tuple(asked.nodes), "--nodes") if asked.nodes else _nodes(rows, ranks, asked, node)
@@ -91,7 +91,7 @@ def layout(rows: Rows, asked: Asked, node: Node) -> Layout:
     notes = [
         f"nodes   {','.join(map(str, nodes))}: {why}",
         f"ranks   {ranks} on a node: {_why(rows, ranks, asked, node)}",
-        f"memory  {memory_asked} MiB of a node: " + ("--memory" if asked.memory else _held(rows)),
+        f"memory  {memory_asked} MiB of a node: " + ("--mem" if asked.memory else _held(rows)),
     ]
     return Layout(nodes, ranks, cpus, memory_asked, notes)
 
@@ -154,7 +154,7 @@ def mebibytes(text: str) -> int:
     """
     found = MEMORY.fullmatch(text.upper())
     if not found or not int(found[1]):
-        raise InputError(f"--memory was given {text!r}: expected MiB of a node, or a number with K, M, G or T")
+        raise InputError(f"--mem was given {text!r}: expected MiB of a node, or a number with K, M, G or T")
     return ceil(int(found[1]) * UNITS[found[2]])
 
 
@@ -174,7 +174,7 @@ def needed(rows: Rows, ranks: int, there: int) -> int:
 
 
 def _too_small(rows: Rows, ranks: int, nodes: int, node: Node, asked: Asked) -> InputError:
-    whose, there = ("--memory gives", asked.memory) if asked.memory else (f"{node.where} has", node.memory)
+    whose, there = ("--mem gives", asked.memory) if asked.memory else (f"{node.where} has", node.memory)
     fewest = needed(rows, ranks, there)
     advice = f"{fewest} nodes hold them" if fewest else "no number of nodes holds them so: give fewer --ranks-per-node"
     if rows.whole and not fewest:

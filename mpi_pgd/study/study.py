@@ -44,6 +44,7 @@ class Study(Kind):
         flags: its own.
         settings: those of a fit that it takes; none: nor does it take data.
         rounds: of each descent, unless --rounds says otherwise.
+        cache: as of --cache: what is measured is to be the rounds, not the disk.
         out: help of --out.
     """
 
@@ -52,6 +53,7 @@ class Study(Kind):
     flags: ClassVar[Sequence[Flag]] = ()
     settings: ClassVar[Sequence[str]] = config.having("studies")
     rounds: ClassVar[int] = 100
+    cache: ClassVar[str] = config.MEMORY
     out: ClassVar[str] = "folder for the study's numbers"
 
     def given(self, values: dict[str, Any]) -> dict[str, Any]:

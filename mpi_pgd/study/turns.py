@@ -12,7 +12,8 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import agreement, rest
-from mpi_pgd.data.memory import MemoryShard, available_bytes
+from mpi_pgd.data.budget import available_bytes
+from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.loop import StopFlags

@@ -205,7 +205,7 @@ def test_mistakes_are_one_sentence(comm: MPI.Intracomm, data: str, mode: str, ma
 
 @pytest.mark.ranks(1, 3, others=())
 def test_other_mistakes(comm: MPI.Intracomm, data: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused(comm, "mapreduce has no option solver: expected one of x, y, mode, algorithm", data, len, solver="gd")
+    refused(comm, "mapreduce has no option solver: expected one of x, y, mode, algorithm, memory, cache", data, len, solver="gd")
     refused(comm, "broadcast was given str: expected a number", data, len, broadcast="w")
     refused(comm, "mapreduce was given arrays: expected the name of an HDF5 file", X, len)  # type: ignore[arg-type]
     monkeypatch.setattr(reductions, "COLLECTED", 1000)

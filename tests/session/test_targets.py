@@ -47,7 +47,7 @@ def loaded(comm: MPI.Intracomm, data: str, **options: Any) -> tuple[Problem, Mem
 
 def rows_of(comm: MPI.Intracomm, shard: MemoryShard, name: str) -> Any:
     """One of what all ranks hold for each row, in the order of the rows."""
-    mine = [(block.start, getattr(block, name).copy()) for block in shard.blocks_of(1)[0]]
+    mine = [(block.start, getattr(block, name).copy()) for block in shard.stored(shard.held)]
     parts = dict(sorted(part for some in comm.allgather(mine) for part in some))
     return np.concatenate([*parts.values()])
 
@@ -107,8 +107,8 @@ def test_rows_that_are_read_later_are_read_likewise(comm: MPI.Intracomm, data: s
     np.testing.assert_array_equal(rows_of(comm, shard, "y"), NUMBERS)
     np.testing.assert_array_equal(rows_of(comm, shard, "weights"), before)
     shard.hold(np.arange(problem.partition.blocks))
-    np.testing.assert_array_equal(np.concatenate([block.y for block in shard.blocks_of(1)[0]]), NUMBERS)
-    np.testing.assert_array_equal(np.concatenate([block.weights for block in shard.blocks_of(1)[0]]), before)
+    np.testing.assert_array_equal(np.concatenate([block.y for block in shard.stored(shard.held)]), NUMBERS)
+    np.testing.assert_array_equal(np.concatenate([block.weights for block in shard.stored(shard.held)]), before)
 
 
 REFUSED: dict[str, tuple[dict[str, str], str]] = {

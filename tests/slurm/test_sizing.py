@@ -61,7 +61,7 @@ def test_memory_never_grows_with_the_nodes() -> None:
     ("asked", "answer"),
     [
         (Asked(nodes=[2]), r"need \d+ MiB on a node with 2 of them, and a node of .* has 256000: 4 nodes hold them"),
-        (Asked(memory=100_000, nodes=[2]), r"--memory gives 100000: \d+ nodes hold them"),
+        (Asked(memory=100_000, nodes=[2]), r"--mem gives 100000: \d+ nodes hold them"),
         (Asked(memory=300_000), "expected at most 256000"),
         (Asked(ranks=129), "expected at most 128, the processors"),
         (Asked(memory=1000, ranks=64), "no number of nodes holds them so: give fewer --ranks-per-node"),

@@ -11,7 +11,7 @@ from mpi4py import MPI
 from mpi_pgd.comm import components
 from mpi_pgd.comm.kernels import digest
 from mpi_pgd.comm.world import everyone
-from mpi_pgd.data.memory import available_bytes, held_bytes
+from mpi_pgd.data.budget import available_bytes, held_bytes
 from mpi_pgd.session.provenance import blas, machine, versions
 from mpi_pgd.study.doctor.crashes import Crashes
 from mpi_pgd.study.doctor.signs import Rank

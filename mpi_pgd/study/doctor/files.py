@@ -16,9 +16,9 @@ from typing import IO
 import h5py
 
 from mpi_pgd.config import Settings
-from mpi_pgd.data.memory import SLAB_BYTES
 from mpi_pgd.data.opening import VIRTUAL, opened, search
 from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.stream import SLAB_BYTES
 from mpi_pgd.data.table import Table
 from mpi_pgd.data.virtual import mappings
 from mpi_pgd.errors import InputError

@@ -7,8 +7,8 @@ from math import ceil
 
 import numpy as np
 
-from mpi_pgd.data.memory import SLAB_BYTES
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.data.stream import SLAB_BYTES
 from mpi_pgd.data.table import Table
 from mpi_pgd.modes import MODES
 from mpi_pgd.report.units import count, rate, seconds

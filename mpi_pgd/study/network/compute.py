@@ -10,7 +10,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import rest
-from mpi_pgd.data.memory import available_bytes
+from mpi_pgd.data.budget import available_bytes
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History

@@ -15,7 +15,7 @@ from mpi4py import MPI
 
 from mpi_pgd.comm import world
 from mpi_pgd.comm.collectives import Collective
-from mpi_pgd.data.memory import available_bytes
+from mpi_pgd.data.budget import available_bytes
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.study.network import compute

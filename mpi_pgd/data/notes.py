@@ -1,0 +1,119 @@
+"""What is known of the rows that a rank has read, when each of them is read for the first time."""
+
+import numpy as np
+
+from mpi_pgd.data.labels import Labels
+from mpi_pgd.data.peaks import raise_peaks
+from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.table import Table
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.errors import InputError
+from mpi_pgd.losses.targets import Targets
+
+TRIED = 64  # rows that a user's loss is tried on
+
+
+class Notes:
+    """Of all rows that were read: how large values are, what the targets are, and how they are to be read.
+
+    Attributes:
+        peaks: (p + k,) the largest magnitudes, targets last.
+        heaviest: the largest weight of a row.
+        farthest: the largest magnitude of an offset.
+        labels: what the targets are in the files.
+        targets: how they are read, once that is known of all.
+        tried: (rows,) or (k, rows), the targets of a few rows; None if there are none.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.peaks = np.zeros(table.features + table.targets)
+        self.heaviest = 0.0 if table.weighted else 1.0
+        self.farthest = 0.0
+        self.labels = Labels(table.targets)
+        self.targets: Targets | None = None
+        self.tried: Vector | None = None
+        self._first: Piece | None = None  # row 0, if this rank has read it
+        self._classes, self._factors = np.zeros(0), np.zeros(0)  # by number: the target in the files; what weights are times
+
+    def first_row(self) -> Vector:
+        """Row 0 as (features + targets,) float64, targets last; -inf everywhere on a rank that has not read it."""
+        row, features = np.full(len(self.peaks), -np.inf), self.table.features
+        if self._first:
+            row[:features], row[features:] = self._first.x[0], self._first.y[..., 0]
+        return row
+
+    @property
+    def factors(self) -> Vector | None:
+        """What the weights of the rows of each class are times, (k,); None if they are as in the files."""
+        return self._factors if len(self._factors) else None
+
+    def note(self, first: int, part: Piece) -> None:
+        """Note the peaks and what the targets are; complain about the first value that can't be used. Then ``settle``."""
+        features = self.table.features
+        peaks = np.zeros_like(self.peaks)
+        raise_peaks(peaks[:features], part.x)
+        raise_peaks(peaks[features:], part.y.reshape(-1, len(part.x)).T)
+        if not np.isfinite(peaks).all():
+            raise InputError(_first_bad(self.table, first, part))
+        if part.offset is not None:
+            self.farthest = max(self.farthest, _farthest(self.table.offset, first, part.offset))
+        heaviest = 1.0 if part.weights is None else _heaviest(self.table.weights, first, part.weights)
+        self.labels.note(part.y)
+        if self.tried is None:
+            self.tried = part.y[..., :TRIED].copy()
+        self.settle(first, part)
+        if len(self._classes):
+            peaks[features:] = 0.0
+        if len(self._factors) and part.weights is not None:
+            heaviest = float(part.weights.max())
+        self.heaviest = max(self.heaviest, heaviest)
+        np.maximum(self.peaks, peaks, out=self.peaks)
+        if first == 0:
+            self._first = part.part(slice(1)).copy()
+
+    def settle(self, _: int, part: Piece) -> None:
+        """Have rows as they are in the files read as it was settled."""
+        if len(self._classes):
+            part.encode(self._classes)
+        if len(self._factors):
+            part.weigh(self._factors)
+
+
+def _first_bad(table: Table, first: int, part: Piece) -> str:
+    x, y = part.x, part.y.reshape(table.targets, -1)
+    good_x, good_y = np.isfinite(x), np.isfinite(y)
+    row = int(np.argmin(good_x.all(axis=1) & good_y.all(axis=0)))
+    if good_y[:, row].all():
+        column = int(np.argmin(good_x[row]))
+        value, place = x[row, column], f"column {column} of {table.x}"
+    else:
+        column = int(np.argmin(good_y[:, row]))
+        value, place = y[column, row], f"column {column} of {table.y}" if table.targets > 1 else table.y
+    return (
+        f"row {first + row}, {place} is {value}: every value must be a finite number "
+        f"(counted from 0 over all rows); drop or mend such rows first"
+    )
+
+
+def _heaviest(name: str, first: int, weights: Vector) -> float:
+    """The largest of ``weights``; refuses those that are none."""
+    if not (weights.min() >= 0 and weights.max() < np.inf):
+        row = int(np.argmin((weights >= 0) & (weights < np.inf)))
+        raise InputError(
+            f"row {first + row} of {name} is {weights[row]}: every weight must be a finite number, and none below 0 "
+            f"(counted from 0 over all rows); drop or mend such rows first"
+        )
+    return float(weights.max())
+
+
+def _farthest(name: str, first: int, offset: Vector) -> float:
+    """The largest magnitude of ``offset``; refuses what is not finite."""
+    largest = float(np.abs(offset).max())
+    if not largest < np.inf:
+        row = int(np.argmin(np.isfinite(offset)))
+        raise InputError(
+            f"row {first + row} of {name} is {offset[row]}: every offset must be a finite number "
+            f"(counted from 0 over all rows); drop or mend such rows first"
+        )
+    return largest

@@ -1,0 +1,165 @@
+"""Rows that memory has no room for: read from their files in every pass, by a thread that is ahead of whoever computes."""
+
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from threading import Thread
+from time import perf_counter
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpi_pgd.data.partition import Partition, runs
+from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.table import Table
+from mpi_pgd.engine.block import Block
+
+SLAB_BYTES = 8 << 20  # read at a time: large enough for the file system, small enough to be checked while still in cache
+SLOTS = 3  # one is computed with, one is read, one lies between them; two where they are as long as a large panel
+
+Take = Callable[[int, Piece], None]  # what is done with rows when they were read, from which row on
+Told = Callable[[range], None]
+
+
+class Stream:
+    """Reads blocks ahead, into room that is used again and again.
+
+    ``reading`` is told of the rows that have to be waited for, and of none when they are there.
+
+    Attributes:
+        waited: seconds that were waited for rows.
+    """
+
+    def __init__(self, table: Table, partition: Partition, reading: Told = lambda _: None) -> None:
+        self.table, self.partition, self.reading = table, partition, reading
+        self.waited = 0.0
+        self._slots: list[Piece] = []
+        row = max(table.features * np.dtype(table.x_type).itemsize, 8 * table.targets)  # bytes that slabs are counted in
+        rows, block = max(1, SLAB_BYTES // row), partition.block_rows
+        self._step = rows // block * block or rows  # rows of a slab: where it can be, whole blocks
+        self._size = self._step * row
+
+    def bytes(self, together: int = 0) -> int:
+        """Memory that reading takes, of so many blocks together; at most, if that is not said."""
+        return self._count(together or self.partition.panel) * self.table.bytes(self._rows(together or self.partition.panel))
+
+    def blocks(self, numbers: NDArray[np.int64], together: int, take: Take) -> "Ahead":
+        """The blocks, or panels of so many, of these ascending ``numbers``; each until the next is asked for.
+
+        Reading begins when what is returned is entered, in a ``with`` statement. ``take`` is called in the thread that reads.
+        """
+        if len(numbers) and (not self._slots or len(self._slots[0].x) < self._rows(together)):
+            self._slots = []  # the old room goes before the new one comes
+            self._slots = [Piece.room(self.table, self._rows(together)) for _ in range(self._count(together))]
+        return Ahead(self, numbers, together, take)
+
+    def read(self, numbers: NDArray[np.int64], take: Take) -> None:
+        """Read blocks for what ``take`` makes of them alone."""
+        with self.blocks(numbers, 1, take) as ahead:
+            for _ in ahead:
+                pass
+
+    def slabs(self, rows: range) -> Iterator[range]:
+        """``rows`` in runs that are read at a time."""
+        return self.table.slabs(rows, self._size)
+
+    def load(self, slab: range, part: Piece) -> None:
+        """Read ``slab`` into room that may have had other rows before."""
+        if part.weights is not None and not self.table.weights:
+            part.weights.fill(1.0)
+        self.table.read(slab, *part)
+
+    @property
+    def slots(self) -> list[Piece]:
+        """The room."""
+        return self._slots
+
+    def _rows(self, together: int) -> int:
+        """Rows of a slot: a slab, behind what was left over from the one before."""
+        longest = max(self._step, *(part.chunk_rows for part in self.table.parts))
+        whole = -(-self.partition.rows // self.partition.block_rows) * self.partition.block_rows
+        return min(together * self.partition.block_rows + longest, whole)
+
+    def _count(self, together: int) -> int:
+        return SLOTS if self.table.bytes(together * self.partition.block_rows) <= SLAB_BYTES else 2
+
+
+class Ahead:
+    """Blocks that a thread reads while those before them are computed with, see ``Stream.blocks``."""
+
+    def __init__(self, stream: Stream, numbers: NDArray[np.int64], together: int, take: Take) -> None:
+        self.stream, self.numbers, self.take = stream, numbers, take
+        self.unit = together * stream.partition.block_rows
+        self._free: SimpleQueue[Piece] = SimpleQueue()
+        self._ready: SimpleQueue[tuple[Piece, int, int] | None] = SimpleQueue()  # room, its first row, and how many; the end
+        self._error: BaseException | None = None
+        self._at, self._left = range(0), False
+        self._thread = Thread(target=self._read, name="read-ahead", daemon=True)
+
+    def __enter__(self) -> "Ahead":
+        if len(self.numbers):
+            for slot in self.stream.slots:
+                self._free.put(slot)
+            self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._left = True
+        if len(self.numbers):
+            self._free.put(self.stream.slots[0])  # wakes it, if it waits for room
+            self._thread.join()
+
+    def __iter__(self) -> Iterator[Block]:
+        while len(self.numbers):
+            found = self._next()
+            if not found:
+                return
+            slot, first, rows = found
+            for start in range(0, rows, self.unit):
+                yield slot.part(slice(start, min(start + self.unit, rows))).block(first + start)
+            self._free.put(slot)
+
+    def _next(self) -> tuple[Piece, int, int] | None:
+        """What was read next. Raises what reading it raised."""
+        begun = perf_counter()
+        self.stream.reading(self._at)
+        found = self._ready.get()
+        self.stream.reading(range(0))
+        self.stream.waited += perf_counter() - begun
+        if not found and self._error:
+            raise self._error
+        return found
+
+    def _read(self) -> None:
+        """In the thread: all rows, slab by slab."""
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # as in the thread that computes
+                for run in runs(self.numbers):
+                    if self._left:
+                        return
+                    self._read_run(self.stream.partition.span(run))
+        except BaseException as error:  # is raised where the rows are waited for
+            self._error = error
+        self._ready.put(None)
+
+    def _read_run(self, rows: range) -> None:
+        """Rows that follow each other. Chunks, which are read whole, don't end where blocks do: the rest stays for the next.
+
+        What was handed out is only read until it comes back, so the rest may be copied from it meanwhile.
+        """
+        first, filled, slot = rows.start, 0, self._free.get()
+        for slab in self.stream.slabs(rows):
+            if self._left:
+                return
+            self._at = slab
+            part = slot.part(slice(filled, filled + len(slab)))
+            self.stream.load(slab, part)
+            self.take(slab.start, part)
+            filled += len(slab)
+            whole = filled if slab.stop == rows.stop else filled // self.unit * self.unit
+            if whole:
+                self._ready.put((slot, first, whole))
+                rest, first = slot.part(slice(whole, filled)), first + whole
+                if slab.stop < rows.stop:
+                    slot, filled = self._free.get(), filled - whole
+                    slot.part(slice(filled)).fill(rest)
