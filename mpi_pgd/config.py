@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from typing import Any
 
+from mpi_pgd.comm.graphs import EXPECTED, GRAPHS
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.losses import LOSSES
 from mpi_pgd.modes import ALGORITHMS, MODES, REPLICATED_WAYS, SYNONYMS
@@ -70,7 +71,8 @@ DELAY = (
     lambda v: bool(re.fullmatch(r"(\d+:0*[1-9]\d*(\.\d*)?|exponential:\d*\.?\d+(e-?\d+)?)?", v)),
 )
 
-_ALGORITHMS = dict.fromkeys(name for names in ALGORITHMS.values() for name in names)
+GRAPH = next(iter(GRAPHS))  # the default
+_ALGORITHMS = dict.fromkeys(name for mode, names in ALGORITHMS.items() if not MODES[mode].neighbours for name in names)
 # The losses', the penalties' and the solvers' own.
 _MEMBERS = options_of([*LOSSES.values(), *PENALTIES.values(), *SOLVERS.values()])
 _OWN = [(name, item.type, field(default=item.default, metadata=item.metadata)) for name, item in _MEMBERS.items()]
@@ -98,6 +100,9 @@ class Settings(_Options):  # type: ignore[misc]
     )
     mode: str = choice(RANKS, ", or ".join(each.text for each in MODES.values()), *MODES, facts=CARRIED)
     algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_ALGORITHMS, facts=CARRIED)
+    graph: str = option(
+        RANKS, GRAPH, f"who talks to whom, of peers with neighbours: {EXPECTED}", EXPECTED, lambda v: v != "", facts=CARRIED
+    )
     replicas: int = option(RANKS, 1, "hold each block on so many ranks: the first partial of it counts", *COUNT)
     loss: str = option(
         MODEL,
@@ -159,6 +164,11 @@ class Settings(_Options):  # type: ignore[misc]
     all: bool = switch(OUTPUT, False, "show all coefficients in the end, not the ten largest alone")
     quiet: bool = switch(OUTPUT, False, "print nothing but errors and warnings", facts=STUDIES)
 
+    @property
+    def way(self) -> tuple[str, str]:
+        """The mode, and its algorithm or graph."""
+        return self.mode, self.graph if MODES[self.mode].neighbours else self.algorithm
+
     def as_dict(self) -> dict[str, Any]:
         """For the wire and for records."""
         return asdict(self)
@@ -206,7 +216,12 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
             raise InputError(f"unknown setting {label(name)}{hint}: expected one of {', '.join(known)}")
         checked[name] = _data(value) if name == "data" else _checked(name, value, label)
     chosen = Settings(**checked)
-    if chosen.algorithm not in ALGORITHMS[chosen.mode]:
+    if MODES[chosen.mode].neighbours:
+        _check_neighbours(chosen, label)
+    elif chosen.graph != GRAPH:
+        modes = " or ".join(name for name, each in MODES.items() if each.neighbours)
+        raise InputError(f"{label('graph')} {chosen.graph} is of peers with neighbours: expected {label('mode')} {modes}")
+    elif chosen.algorithm not in ALGORITHMS[chosen.mode]:
         raise InputError(
             f"{label('algorithm')} {chosen.algorithm} is not one of the mode {chosen.mode}: "
             f"expected one of {', '.join(ALGORITHMS[chosen.mode])} there, or another {label('mode')}"
@@ -221,6 +236,20 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
     if chosen.trace and not chosen.out:
         raise InputError(f"{label('trace')} needs {label('out')}: expected a folder for trace.json")
     return _own(chosen, label) if chosen.model else chosen
+
+
+def _check_neighbours(chosen: Settings, label: Callable[[str], str]) -> None:
+    """The graph is the algorithm; what has no meaning without sums over all ranks is refused."""
+    if given(chosen, ["algorithm"]):
+        raise InputError(
+            f"{label('algorithm')} {chosen.algorithm} is none of the mode {chosen.mode}: expected {label('graph')} {EXPECTED}"
+        )
+    why = {
+        "balance": "a peer's objective is that of its rows, which must stay",
+        "model": "it may have several optima, which peers would not agree on",
+    }
+    for name in given(chosen, why):
+        raise InputError(f"the mode {chosen.mode} does not go with {label(name)}: {why[name]}; expected another {label('mode')}")
 
 
 def _own(chosen: Settings, label: Callable[[str], str]) -> Settings:

@@ -30,6 +30,10 @@ class Mode(Protocol):
     workers: int  # how many share the blocks
     worker: int  # this rank's number among them; -1 if it holds none
 
+    @property
+    def whole(self) -> "Mode":
+        """That of a pass whose sums are of all rows: the same, unless its rounds have none such."""
+
     def open(self, driver: Driver, query: Query) -> None:
         """Give everyone the first query."""
 

@@ -30,10 +30,22 @@ class Again(IntEnum):
     UNREAD = 3  # on some rank rows can't be read any more: there is no answer, and all stop
 
 
+class Agreed(IntEnum):
+    """What peers that talk to their neighbours alone find out together: the largest of each number."""
+
+    LIPSCHITZ = 0  # constant of a gradient
+    UNREST = 1  # norm of a gradient, which is 0 where all are at rest at the same point
+    ROUNDING = 2  # of it
+    FAR = 3  # a point was too far
+    LATE = 4  # time is up
+    SIGNALLED = 5  # a signal came
+
+
 class Query:
     """One float64 buffer ``[task | stop | round | bound | snapshot | again | point]``: what travels, to be the same on every rank.
 
-    ``point`` is where the task, one of the driver's ``tasks``, is to be evaluated: (width,) float64, of the widest of them.
+    ``point`` is where the task, one of the driver's ``tasks``, is to be evaluated: (width,) float64, of the widest of them. Among
+    peers with ``neighbours`` each has a point of its own, and ``agreed`` behind it.
     """
 
     number: int = _field(0, int)  # of the task; the first one, unless the driver says another
@@ -44,10 +56,11 @@ class Query:
     again: Again = _field(5, lambda value: Again(int(value)))  # it is the one before, whose sums were void
     HEADER = 6  # numbers before the point
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[Task], neighbours: bool = False) -> None:
         self.tasks = list(tasks)
-        self.buffer = np.zeros(self.HEADER + max(task.width for task in tasks))
-        self.point = self.buffer[self.HEADER :]
+        end = self.HEADER + max(task.width for task in tasks)
+        self.buffer = np.zeros(end + len(Agreed) * neighbours)
+        self.point, self.agreed = self.buffer[self.HEADER : end], self.buffer[end:]
 
     @property
     def task(self) -> Task:

@@ -1,6 +1,6 @@
 """Client-server: rank 0 is the server, holds no rows and alone updates; sums come to it, queries go out from it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from mpi_pgd.comm.algorithms import LIBRARY_SERVED, LINEAR
 from mpi_pgd.modes.facts import Facts
@@ -33,6 +33,11 @@ class ClientServer:
         self.updates = FACTS.updates(comm.rank)
         self.reduce, self.broadcast = FACTS.opened(comm, algorithm)
         self.maximum = FACTS.maximum(comm)
+
+    @property
+    def whole(self) -> Self:
+        """As ``engine.loop.Mode``."""
+        return self
 
     def open(self, driver: "Driver", query: "Query") -> None:
         """The server writes the first query and broadcasts it."""

@@ -20,6 +20,7 @@ class Team(NamedTuple):
     nodes: Sequence[str] = ()  # the node of each (``world.nodes``)
     replicas: int = 1  # how many workers are to hold each block
     worker: int = -1  # this rank's number among the workers until now; -1 if it had none
+    shrunk: bool = False  # ranks were lost
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,9 @@ class Facts:
     make: Callable[[Team, str], "Mode"]  # with one of these. Collective. Imports MPI, which nothing else here does
     skips: bool = False  # ranks that are late skip rounds
     replicates: str = ""  # the mode that it stands for where each block is held by several workers; else nothing
+    neighbours: bool = (
+        False  # no sum over all ranks is made in a round: the algorithms are graphs, whose bits differ, see ``gossip``
+    )
 
     def first_worker(self, ranks: int) -> int:
         """The first of so many ranks that holds rows."""

@@ -1,6 +1,6 @@
 """Peer-to-peer: no server; all ranks hold rows, sum the partials among them, and each updates from the same bits."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from mpi_pgd.comm.algorithms import LIBRARY_ALLREDUCE, RABENSEIFNER, RECURSIVE_DOUBLING, RING
 from mpi_pgd.modes.facts import Facts
@@ -32,6 +32,11 @@ class PeerToPeer:
         self.workers, self.worker = FACTS.workers(comm.size), FACTS.worker(comm.rank, comm.size)
         (self.allreduce,) = FACTS.opened(comm, algorithm)
         self.maximum = FACTS.maximum(comm)
+
+    @property
+    def whole(self) -> Self:
+        """As ``engine.loop.Mode``."""
+        return self
 
     def open(self, driver: "Driver", query: "Query") -> None:
         """Every peer writes the same first query."""

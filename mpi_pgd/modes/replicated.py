@@ -11,6 +11,7 @@ the first query that a worker gets after they were exchanged.
 """
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from mpi4py import MPI
@@ -38,6 +39,11 @@ class Replicated:
         self.worker = -1 if self.updates else groups[comm.rank - 1]
         self.ledger = Ledger(groups)  # on the server, who delivered what
         self._side = _Server(comm, self.ledger) if self.updates else _Worker(comm)
+
+    @property
+    def whole(self) -> Self:
+        """As ``engine.loop.Mode``."""
+        return self
 
     def open(self, driver: Driver, query: Query) -> None:
         """Here nobody is late: an ordinary broadcast."""

@@ -9,6 +9,7 @@ from mpi4py import MPI
 
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
+from mpi_pgd.drivers.peer import PeerDriver
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Observer
 from mpi_pgd.engine.query import Query
@@ -80,7 +81,7 @@ class Snapshots(Observer):
     def __init__(
         self,
         held: RankState,
-        driver: FitDriver,
+        driver: FitDriver | PeerDriver,
         sums: Sums,
         *,
         updates: bool,  # this rank does, so it has the state

@@ -12,6 +12,7 @@ from mpi_pgd.drivers.fit import FitDriver, Status, Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.drivers.objective import Objective
+from mpi_pgd.drivers.peer import PeerDriver
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.batchtask import BatchTask
 from mpi_pgd.engine.block import Source
@@ -25,6 +26,7 @@ from mpi_pgd.observers.snapshot import Snapshots
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import move_blocks
 from mpi_pgd.session.model import choose_solver, null_loss, objective, sums_of, tasks_of
+from mpi_pgd.session.neighbours import Neighbourhood, Peers
 from mpi_pgd.session.separable import separated
 from mpi_pgd.solvers.suit import Choice
 
@@ -40,6 +42,7 @@ class Descent(NamedTuple):
     choice: Choice  # of the solver
     null: float | None  # the mean loss of a model that has an intercept alone, above the floor; None if it is not known
     separation: str  # why there is no finite optimum; "" if there is one, as far as is known
+    neighbours: Neighbourhood | None = None  # of peers that have some
 
     @property
     def coef(self) -> Vector:
@@ -71,7 +74,7 @@ def descend(
     watch: Watch,
     keep: int = 0,
     history: History | None = None,
-    snapshots: Callable[[FitDriver, Sums], Snapshots] | None = None,
+    snapshots: Callable[[FitDriver | PeerDriver, Sums], Snapshots] | None = None,
     aligned: bool = False,
 ) -> Descent:
     """The rounds, timed. Collective.
@@ -91,12 +94,17 @@ def descend(
     start = goal.from_user(problem.init.point()) if problem.init else None
     query = Query(list(tasks.values()))
     sums = sums_of(problem, query)
-    driver = FitDriver(goal, tasks, choice.solver, chosen.rounds, chosen.tol, watch, history or History(perf_counter()), start)
+    history, peers = history or History(perf_counter()), None
+    driver = FitDriver(goal, tasks, choice.solver, chosen.rounds, chosen.tol, watch, history, start)
+    descends: FitDriver | PeerDriver = driver
+    if problem.facts.neighbours:
+        peers = Peers(problem, mode, goal, tasks[Ask.GRADIENT], choice, watch, history, start)
+        descends, query, sums = peers.driver, peers.query, peers.sums
     first = problem.facts.first_worker(comm.size)
     clock = Clock(comm, problem.nodes, first, keep, problem.facts.skips, problem.ids, aligned, lambda: shard.stream.waited)
     observers: list[Observer] = [problem.pulse, clock]
     if snapshots:
-        observers.append(snapshots(driver, sums))
+        observers.append(snapshots(descends, sums))
     balance = None
     if chosen.balance:
         from mpi_pgd.observers.balance import Balance  # these two not at start-up: hardly anyone asks for them
@@ -109,15 +117,21 @@ def descend(
         from mpi_pgd.observers.delay import Delayed, parse
 
         source = Delayed(shard, parse(chosen.delay, chosen.fail_slow), problem.ids[comm.rank], comm.rank - first)
+    if peers:
+        peers.begin(shard, flags)
     with agreement(comm):
-        rounds(mode, source, sums, driver, query, observers, flags)
+        rounds(mode, source, sums, descends, query, observers, flags)
     problem.pulse.enter("waiting for the end")
     clock.close()
+    if peers:
+        driver, query = peers.end(shard, flags)
     null = null_loss(problem, goal, setup, driver.history)
     why = separated(problem, mode, shard, driver, goal.from_user(query.point), flags)
     if why and chosen.tol:  # else all rounds were asked for, and made
         driver.status = Status.SEPARABLE
-    return Descent(driver, query, clock.costs, sums, balance.moved if balance else 0, choice, null, why)
+    return Descent(
+        driver, query, clock.costs, sums, balance.moved if balance else 0, choice, null, why, peers.found() if peers else None
+    )
 
 
 def planned(problem: Problem, shard: MemoryShard, setup: Moments) -> Plan:

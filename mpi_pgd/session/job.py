@@ -24,6 +24,7 @@ from mpi_pgd.data.sides import Init
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.drivers.peer import PeerDriver
 from mpi_pgd.engine.loop import Mode, StopFlags
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
@@ -212,7 +213,7 @@ class Job:
             if problem.comm.rank == 0:
                 LOG.warning(_lost(entry, problem.comm.size))
 
-    def snapshots(self, problem: Problem) -> Callable[[FitDriver, Sums], Snapshots] | None:
+    def snapshots(self, problem: Problem) -> Callable[[FitDriver | PeerDriver, Sums], Snapshots] | None:
         """What keeps the state of a descent; None if nobody will ask for it."""
         comm, survives = problem.comm, self.team.survives
         if not (survives or self.settings.checkpoint or self.settings.resume):

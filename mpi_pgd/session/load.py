@@ -28,7 +28,8 @@ def choose_mode(problem: Problem, group: int = NOBODY) -> Mode:
     comm, chosen, replicas = problem.comm, problem.settings, problem.settings.replicas
     if problem.shrunk:
         replicas = min(replicas, problem.facts.workers(comm.size))
-    return modes.chosen(chosen.mode, replicas).make(Team(comm, problem.nodes, replicas, group), chosen.algorithm)
+    team = Team(comm, problem.nodes, replicas, group, problem.shrunk)
+    return modes.chosen(chosen.mode, replicas).make(team, chosen.way[1])
 
 
 def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) -> MemoryShard:

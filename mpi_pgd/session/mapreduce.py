@@ -146,7 +146,7 @@ class _Held:
         comm = self.comm = team.comm
         chosen = once(comm, None, lambda: _settings(data, options))
         self.problem = inspect_files(comm, chosen, ids=team.ids, shrunk=bool(team.lost))
-        self.mode = choose_mode(self.problem)
+        self.mode = choose_mode(self.problem).whole
         check_room(self.problem, self.mode)
         self.shard = load_rows(self.problem, self.mode)
         say_warnings(self.problem)

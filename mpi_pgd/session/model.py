@@ -76,8 +76,8 @@ def choose_solver(problem: Problem, goal: Objective) -> Choice:
     loose = chosen.tol > DIGITS
     refined = None if rough or not quadratic else precise.refinement(goal, loose)
     step = 0.0 if chosen.step == "auto" else chosen.step
-    facts = Facts(problem.rows, goal.size, goal.outputs, quadratic, rough, refined, step, goal.hessians, problem.endless, loose)
-    return made(SOLVERS[chosen.solver], chosen).suited(facts)
+    about = Facts(problem.rows, goal.size, goal.outputs, quadratic, rough, refined, step, goal.hessians, problem.endless, loose)
+    return made(SOLVERS[chosen.solver], chosen).suited(about._replace(neighbours=problem.facts.neighbours))
 
 
 def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Task]:

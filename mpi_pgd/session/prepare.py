@@ -34,7 +34,7 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     sums.peaks[:] = driver.bound
     sums.rebound()
     with agreement(problem.comm):
-        rounds(mode, shard, sums, driver, query, [problem.pulse], flags)
+        rounds(mode.whole, shard, sums, driver, query, [problem.pulse], flags)
     vector = driver.moments().vector()
     problem.comm.Bcast(vector)  # a worker of a server has seen no sums
     moments = Moments.of(vector)

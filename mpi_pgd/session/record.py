@@ -81,7 +81,7 @@ def _record(course: Course) -> dict[str, Any]:
     return {
         "status": str(driver.status),
         "mode": problem.settings.mode,
-        "algorithm": problem.settings.algorithm,
+        "algorithm": problem.settings.way[1],
         "ranks": problem.comm.size,
         "workers": problem.facts.workers(problem.comm.size),
         "rows": table.rows,
@@ -112,6 +112,7 @@ def _record(course: Course) -> dict[str, Any]:
         "seconds_per_round": sum(costs.mean().values()),
         "per_round": costs.median(),
         **_sent(course),
+        "neighbours": descent.neighbours._asdict() if descent.neighbours else None,
         "costs": costs.record(),
         "moved_blocks": descent.moved,
         "rows_kept": course.kept.record(),
@@ -149,7 +150,9 @@ def _origin(problem: Problem, deadline: Deadline) -> dict[str, Any]:
 
 
 def _sent(course: Course) -> dict[str, int]:
-    """Bytes that the busiest worker and the server, 0 without one, hand to MPI in a round."""
+    """Bytes that the busiest worker and the server, 0 without one, hand to MPI in a round; counted, where peers have neighbours."""
+    if course.descent.neighbours:
+        return {"bytes_per_round": round(course.descent.neighbours.bytes), "server_bytes_per_round": 0}
     problem, sums, query = course.problem, course.descent.sums, course.descent.query
     sizes = problem.facts.messages(sums.bytes, query.buffer.nbytes, sums.peaks.nbytes * sums.order_free)
     way = problem.settings.algorithm, problem.comm.size, sizes

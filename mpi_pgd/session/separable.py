@@ -72,7 +72,7 @@ def _closer(
     history = History(perf_counter())
     found = FitDriver(driver.of, tasks, by, limit, driver.tol, lambda *_: None, history, unknowns)
     with agreement(problem.comm):
-        rounds(mode, shard, sums_of(problem, query), found, query, [problem.pulse], flags)
+        rounds(mode.whole, shard, sums_of(problem, query), found, query, [problem.pulse], flags)
     return found
 
 

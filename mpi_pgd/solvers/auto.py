@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mpi_pgd.solvers.diffusion import ExactDiffusion
 from mpi_pgd.solvers.lbfgs import LBFGS
 from mpi_pgd.solvers.nesterov import Nesterov
 from mpi_pgd.solvers.newton import Newton
@@ -19,6 +20,11 @@ class Auto(Unsuited):
 
     def suited(self, facts: Facts) -> Choice:
         """The best one."""
+        if facts.neighbours:
+            step = facts.step or "auto"
+            return _chosen(
+                ExactDiffusion(step), facts, "exact-diffusion", "peers that mix with their neighbours get to the optimum"
+            )
         if facts.step:
             return _chosen(Nesterov(facts.step), facts, "nesterov", "a step was given")
         if facts.endless and facts.smooth:
@@ -39,5 +45,5 @@ class Auto(Unsuited):
         return _chosen(LBFGS(), facts, "lbfgs", f"a Hessian would have {facts.size:,} x {facts.size:,} numbers")
 
 
-def _chosen(solver: Nesterov | Newton | LBFGS, facts: Facts, name: str, reason: str) -> Choice:
+def _chosen(solver: ExactDiffusion | Nesterov | Newton | LBFGS, facts: Facts, name: str, reason: str) -> Choice:
     return solver.suited(facts)._replace(name=name, reason=reason)

@@ -10,7 +10,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.linesearch import KEPT, Spectral
-from mpi_pgd.solvers.suit import Choice, Facts
+from mpi_pgd.solvers.suit import Choice, Facts, whole_only
 
 APART = 0.5  # of the long step, that the short one is less than
 
@@ -65,6 +65,7 @@ class BarzilaiBorwein:
 
     def suited(self, facts: Facts) -> Choice:
         """Itself."""
+        whole_only("bb", facts)
         return Choice(self)
 
     def init(self, weights: Vector, curvature: Curvature) -> Spectrum:

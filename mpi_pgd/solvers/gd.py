@@ -9,7 +9,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
-from mpi_pgd.solvers.suit import Choice, Facts
+from mpi_pgd.solvers.suit import Choice, Facts, mixable
 
 
 class Descent(NamedTuple):
@@ -34,8 +34,10 @@ class GradientDescent:
     needs: ClassVar[frozenset[Ask]] = frozenset()
 
     def suited(self, facts: Facts) -> Choice:
-        """Itself."""
-        return Choice(self)
+        """Itself. Peers with neighbours take it where all is smooth, and come but near to the optimum."""
+        if facts.neighbours:
+            mixable(facts)
+        return Choice(self, biased=facts.neighbours)
 
     def init(self, weights: Vector, curvature: Curvature) -> Descent:
         """Start at ``weights``."""

@@ -11,7 +11,7 @@ from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.linesearch import Line
 from mpi_pgd.solvers.metric import FLAT, unseen, whitening
-from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
+from mpi_pgd.solvers.suit import Choice, Facts, smooth_only, whole_only
 
 MEMORY = 10  # pairs
 RIDGE = 1e-10  # of a Hessian's diagonal
@@ -112,6 +112,7 @@ class LBFGS:
 
     def suited(self, facts: Facts) -> Choice:
         """Itself, where all is smooth; without a metric where that would cost more than it saves."""
+        whole_only("lbfgs", facts)
         smooth_only("lbfgs", facts)
         return Choice(replace(self, metric=facts.sampled))
 

@@ -10,7 +10,7 @@ from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.options import BITS, SOLVER, option
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
-from mpi_pgd.solvers.suit import Choice, Facts, smooth_only
+from mpi_pgd.solvers.suit import Choice, Facts, smooth_only, whole_only
 
 
 class HeavyBall(NamedTuple):
@@ -41,6 +41,7 @@ class Momentum:
 
     def suited(self, facts: Facts) -> Choice:
         """Itself, where all is smooth."""
+        whole_only("momentum", facts)
         smooth_only("momentum", facts)
         return Choice(self)
 

@@ -10,7 +10,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.steps import Step, first_step, step_option
-from mpi_pgd.solvers.suit import Choice, Facts
+from mpi_pgd.solvers.suit import Choice, Facts, whole_only
 
 
 class Accelerated(NamedTuple):
@@ -44,6 +44,7 @@ class Nesterov:
 
     def suited(self, facts: Facts) -> Choice:
         """Itself."""
+        whole_only("nesterov", facts)
         return Choice(self)
 
     def init(self, weights: Vector, curvature: Curvature) -> Accelerated:

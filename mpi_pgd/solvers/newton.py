@@ -12,7 +12,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.linesearch import Line
 from mpi_pgd.solvers.metric import whitening
-from mpi_pgd.solvers.suit import MATRIX, Choice, Facts
+from mpi_pgd.solvers.suit import MATRIX, Choice, Facts, whole_only
 from mpi_pgd.solvers.working_set import WorkingSet
 
 RIDGE = 1e-14  # of the Hessian's diagonal, at first: about the rounding error of its factor
@@ -52,6 +52,7 @@ class Newton:
 
     def suited(self, facts: Facts) -> Choice:
         """What Newton's method is called for the problem: least squares are refined, what is not smooth has a working set."""
+        whole_only("newton", facts)
         if not facts.smooth:
             return Choice(WorkingSet(facts.quadratic, facts.rows))
         if not facts.hessians:

@@ -13,7 +13,7 @@ from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.options import BITS, SOLVER, choice, option
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.steps import FixedStep, step_option
-from mpi_pgd.solvers.suit import Choice, Facts
+from mpi_pgd.solvers.suit import Choice, Facts, whole_only
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda t: 1.0,
@@ -98,6 +98,7 @@ class StochasticGradient:
 
     def suited(self, facts: Facts) -> Choice:
         """Itself, for so many rows."""
+        whole_only("sgd", facts)
         return Choice(replace(self, rows=facts.rows))
 
     def init(self, weights: Vector, curvature: Curvature) -> Epochs:

@@ -30,6 +30,7 @@ class Facts(NamedTuple):
     hessians: bool = True  # they can be asked for
     endless: bool = False  # all rounds are to be made
     loose: bool = False  # not all digits are asked for
+    neighbours: bool = False  # each peer has the gradient of its own rows, and they mix their points
 
     @property
     def smooth(self) -> bool:
@@ -56,6 +57,7 @@ class Choice(NamedTuple):
     solver: "Solver"
     name: str = ""
     reason: str = ""
+    biased: bool = False  # it comes to rest near the optimum, and not at it
 
 
 def smooth_only(name: str, facts: Facts) -> None:
@@ -64,6 +66,24 @@ def smooth_only(name: str, facts: Facts) -> None:
         raise InputError(
             f"--solver {name} takes smooth objectives alone, and with {facts.rough} this one is not: "
             "expected --solver auto, bb, nesterov or newton"
+        )
+
+
+def mixable(facts: Facts) -> None:
+    """Refuse what peers that mix with their neighbours can't minimise: that which a step has made 0 is none after a mixing."""
+    if not facts.smooth:
+        raise InputError(
+            f"peers that mix with their neighbours take smooth objectives alone, and with {facts.rough} this one is not: "
+            "expected another --mode, or --l2"
+        )
+
+
+def whole_only(name: str, facts: Facts) -> None:
+    """Refuse to go by the gradient of a peer's own rows."""
+    if facts.neighbours:
+        raise InputError(
+            f"--solver {name} needs the gradient over all rows, and peers that mix with their neighbours have that of their own: "
+            "expected --solver auto or gd, or another --mode"
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpi_pgd.comm.paths import Path, Shape
-from mpi_pgd.modes import WAYS
+from mpi_pgd.modes import ALIKE
 from mpi_pgd.study.fitting import Fit, fit
 
 LINKS = NODE, NETWORK = "node", "network"  # within a node, and between nodes
@@ -29,7 +29,7 @@ SWITCH = 0.15  # likewise: by so much two pieces have to be better than one, ove
 # What may be measured, and what shapes that may have.
 SHAPES: dict[tuple[str | None, str], tuple[Shape, ...]] = {
     (None, "ping-pong"): (Shape("message", "alpha + n beta", lambda ranks, size: Path(1, 0, size)),),
-    **{way: algorithm.shapes for way, algorithm in WAYS.items()},
+    **{way: algorithm.shapes for way, algorithm in ALIKE.items()},
 }
 Key = tuple[str, str | None, str]  # link, mode, algorithm
 Row = Mapping[str, Any]

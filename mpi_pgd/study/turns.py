@@ -18,7 +18,7 @@ from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes import AMONG_PEERS, WAYS
+from mpi_pgd.modes import AMONG_PEERS, WAYS, settings
 from mpi_pgd.observers.delay import parse
 from mpi_pgd.report.pop import efficiencies
 from mpi_pgd.report.progress import steps
@@ -142,7 +142,7 @@ class Race:
         delay = self.problem.settings.delay
         there = one.delayed and all(item.among(one.ranks) for item in parse(delay, ""))
         delay = delay if there else ""  # one rank alone has not the rank that is to be slow among several
-        problem = self.problem.on(team, one.rows, mode=one.mode, algorithm=one.algorithm, tol=0.0, delay=delay)
+        problem = self.problem.on(team, one.rows, **settings(one.mode, one.algorithm), tol=0.0, delay=delay)
         topology = choose_mode(problem)
         key = (one.rows, topology.worker, topology.workers)
         held = np.array(self._shard is not None and self._shard[0] == key)

@@ -11,12 +11,12 @@ from mpi4py import MPI
 
 from mpi_pgd import Result, fit
 from mpi_pgd.data.make import make
-from mpi_pgd.modes import MEMBERS, MODES, WAYS
+from mpi_pgd.modes import ALIKE, MEMBERS, MODES
 from mpi_pgd.modes.facts import Facts, Team
 
 REPLICAS = 2
-EVERY = [pytest.param(facts, name, id=f"{facts.name}-{name}") for facts in MEMBERS for name in facts.names]
-BY_HAND = [way for way, algorithm in WAYS.items() if not algorithm.library]
+EVERY = [pytest.param(facts, name, id=f"{facts.name}-{name}") for facts in MEMBERS if not facts.neighbours for name in facts.names]
+BY_HAND = [way for way, algorithm in ALIKE.items() if not algorithm.library]
 
 
 class Counting:
@@ -84,7 +84,7 @@ def test_ranks_have_the_places_of_the_facts(comm: MPI.Intracomm, facts: Facts, a
 
 
 @pytest.mark.ranks(1, 2, 3, 4, 5)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALIKE)
 def test_collectives_do_what_they_are_called(comm: MPI.Intracomm, way: tuple[str, str]) -> None:
     mode, algorithm = way
     facts = MODES[mode]
@@ -108,5 +108,5 @@ def test_the_bytes_that_are_counted_are_sent(comm: MPI.Intracomm, way: tuple[str
     sizes = facts.messages(8 * 61, 8 * 13, 0)
     for collective, size in zip(facts.opened(counting, algorithm), sizes, strict=True):  # type: ignore[arg-type]
         collective(np.zeros(size // 8))
-    assert counting.sent == WAYS[way].sent(comm.rank, comm.size, sizes)
-    assert comm.allreduce(counting.sent) == WAYS[way].sent_by_all(comm.size, sizes)
+    assert counting.sent == ALIKE[way].sent(comm.rank, comm.size, sizes)
+    assert comm.allreduce(counting.sent) == ALIKE[way].sent_by_all(comm.size, sizes)

@@ -13,7 +13,7 @@ import mpi_pgd
 from mpi_pgd import InputError, Rows, mapreduce
 from mpi_pgd.drivers import mapreduce as driver
 from mpi_pgd.drivers import reductions
-from mpi_pgd.modes import WAYS
+from mpi_pgd.modes import ALIKE
 
 MODES = ("client-server", "peer-to-peer")
 ROWS, FEATURES = 1000, 7  # 16 blocks of 64 rows, the last one short
@@ -52,7 +52,7 @@ def summed(parts: Callable[[dict[str, Any]], Any], w: Any) -> Any:
     return np.array([float(sum(map(Fraction, column.tolist()))) for column in columns]).reshape(np.shape(results[0]))
 
 
-@pytest.mark.parametrize(("mode", "algorithm"), WAYS)
+@pytest.mark.parametrize(("mode", "algorithm"), ALIKE)
 def test_sums_have_no_order(comm: MPI.Intracomm, data: str, mode: str, algorithm: str) -> None:
     """They are the exact sums, rounded once: columns of very different size keep all their digits."""
     w = {"w": np.linspace(-1, 1, FEATURES), "unused": [3]}

@@ -12,6 +12,7 @@ from mpi_pgd import InputError, config
 from mpi_pgd.drivers.model import ModelObjective
 from mpi_pgd.drivers.objective import Aims, Objective, Scaling
 from mpi_pgd.losses import LOSSES, loss_of
+from mpi_pgd.modes import MODES
 from mpi_pgd.options import made
 from mpi_pgd.penalties import PENALTIES, Penalty
 from mpi_pgd.session.model import choose_solver
@@ -43,7 +44,7 @@ def refusal(loss: str, given: dict[str, Any]) -> str:
     named = {MODEL: {"model": "a.py:f"}, SEVERAL: {}, OWN: {"loss": f"{combinations.__name__}:own"}}.get(loss, {"loss": loss})
     try:
         chosen = config.settings({**named, **given}, config.flag)
-        choose_solver(SimpleNamespace(settings=chosen, rows=ROWS, endless=False), goal(loss, chosen))  # type: ignore[arg-type]
+        choose_solver(SimpleNamespace(settings=chosen, rows=ROWS, endless=False, facts=MODES[chosen.mode]), goal(loss, chosen))  # type: ignore[arg-type]
     except InputError as error:
         return str(error)
     return ""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.engine.loop import StopFlags
-from mpi_pgd.modes import MODES, WAYS
+from mpi_pgd.modes import ALIKE, MODES
 from mpi_pgd.observers.delay import parse
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study import baselines
@@ -27,7 +27,7 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
     comm = problem.comm
     one = alone(problem)
     calm = one._replace(delayed=not problem.settings.delay)  # what the map takes by itself
-    everyone = [Contestant(*way, comm.size, problem.rows) for way in WAYS]
+    everyone = [Contestant(*way, comm.size, problem.rows) for way in ALIKE]
     contestants = everyone if comm.size > 1 else everyone[:1]
     measured = around(problem, [comm.size])  # first: it is there, whenever a signal ends the turns
     others, race = others_work(problem), Race(problem, flags)

@@ -17,7 +17,7 @@ from mpi_pgd.comm import world
 from mpi_pgd.comm.collectives import Collective
 from mpi_pgd.data.budget import available_bytes
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.modes import MODES, WAYS
+from mpi_pgd.modes import ALIKE, MODES
 from mpi_pgd.study.network import compute
 from mpi_pgd.study.network.stage import ALL, OWN, SUM_ONLY, Call, Contest, Stage
 from mpi_pgd.study.pieces import NETWORK, NODE, fitted
@@ -128,7 +128,7 @@ def _part(comm: MPI.Intracomm, inside: bool) -> MPI.Intracomm | None:
 
 
 def _collectives(comm: MPI.Intracomm, link: str, own: tuple[int, int] | None) -> Iterator[Contest]:
-    for mode, name in WAYS:
+    for mode, name in ALIKE:
         collectives = MODES[mode].opened(comm, name)
         kinds = [OWN, ALL] if own else [ALL, SUM_ONLY][: len(collectives)]
         for what in kinds:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes import MODES, WAYS
+from mpi_pgd.modes import ALIKE, MODES
 from mpi_pgd.report.progress import steps
 from mpi_pgd.report.units import count
 from mpi_pgd.study.model import Model, Prediction, sizes
@@ -65,7 +65,7 @@ def check(question: Question) -> None:
     if question.wait is not None and not 0 <= question.wait < float("inf"):
         raise InputError(f"--wait {question.wait}: expected seconds, at least 0")
     if not list(_asked(question)):
-        known = ", ".join(f"{mode} with {algorithm}" for mode, algorithm in WAYS)
+        known = ", ".join(f"{mode} with {algorithm}" for mode, algorithm in ALIKE)
         raise InputError(f"there is no {question.mode or 'mode'} with {question.algorithm}: expected one of {known}")
 
 
@@ -191,6 +191,6 @@ class Planner:
 
 
 def _asked(question: Question) -> Iterator[tuple[str, str]]:
-    for mode, algorithm in WAYS:
+    for mode, algorithm in ALIKE:
         if question.mode in (None, mode) and question.algorithm in (None, algorithm):
             yield mode, algorithm

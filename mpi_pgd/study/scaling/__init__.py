@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpi_pgd import config
 from mpi_pgd.errors import InputError, nearest
-from mpi_pgd.modes import SYNONYMS, WAYS
+from mpi_pgd.modes import ALIKE, SYNONYMS
 from mpi_pgd.report import units
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import label, way
@@ -52,7 +52,7 @@ class Scaling(Rounds):
 
     def given(self, values: dict[str, Any]) -> dict[str, Any]:
         """The lists of algorithms and of ranks. Raises InputError: there is no such algorithm, or no such number."""
-        known = list(dict.fromkeys(name for _, name in WAYS))
+        known = list(dict.fromkeys(name for _, name in ALIKE))
         algorithms = [word.strip() for word in values["algorithms"].split(",")]
         for word in algorithms:
             if word not in known:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes import MODES, WAYS
+from mpi_pgd.modes import ALIKE, MODES
 from mpi_pgd.study.model import Model
 from mpi_pgd.study.network import read
 from mpi_pgd.study.plan import Plan
@@ -29,7 +29,7 @@ def test_every_way_is_there_at_every_power_of_two_and_the_ends() -> None:
         workers = [row["workers"] for row in rows if (row["mode"], row["algorithm"]) == (mode, algorithm)]
         assert {3, 4, 8, 16, 32, 64, 100} <= set(workers)
         assert workers == sorted(workers)
-    assert len({(row["mode"], row["algorithm"]) for row in rows}) == len(WAYS)
+    assert len({(row["mode"], row["algorithm"]) for row in rows}) == len(ALIKE)
 
 
 def test_rows_are_plain_and_add_up() -> None:

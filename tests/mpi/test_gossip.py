@@ -1,0 +1,84 @@
+"""Peers with neighbours come to the optimum of all rows on every graph, however the rows are shared out, and stop together."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from mpi_pgd import InputError, Result, fit
+from mpi_pgd.comm.graphs import GRAPHS, graph
+from mpi_pgd.modes import AMONG_PEERS, gossip
+
+MODE = gossip.FACTS.name
+NEAR = 1e-8  # of the largest weight
+ROWS = 331
+
+
+def rows(comm: MPI.Intracomm, folder: Path, loss: str = "logistic") -> Path:
+    """A table, sorted by its targets: no two peers have like rows. Collective."""
+    path = folder / f"{loss}.h5"
+    if comm.rank == 0:
+        random = np.random.default_rng(5)
+        x = random.normal([0, 0, 3, 0, -1], size=(ROWS, 5))
+        eta = x @ [1.0, -0.5, 0.25, 0.0, 0.4] - 0.5
+        y = {"logistic": eta + random.standard_normal(ROWS) > 0, "squared": eta, "poisson": random.poisson(np.exp(eta))}[loss]
+        order = np.argsort(y, kind="stable")
+        with h5py.File(path, "w") as file:
+            file["X"], file["y"] = x[order], y[order].astype(float)
+            file["w"] = random.integers(0, 3, ROWS).astype(float)
+    comm.Barrier()
+    return path
+
+
+def fitted(comm: MPI.Intracomm, folder: Path, loss: str = "logistic", **options: Any) -> Result:
+    return fit(rows(comm, folder, loss), comm=comm, loss=loss, l2=0.05, quiet=True, **options)
+
+
+@pytest.mark.ranks(2, 3, 4, 5)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_graph_comes_to_the_optimum_of_sorted_rows(comm: MPI.Intracomm, folder: Path, name: str) -> None:
+    if not GRAPHS[name].admits(comm.size):
+        with pytest.raises(InputError, match="power of two"):
+            fitted(comm, folder, mode=MODE, graph=name)
+        return
+    best = fitted(comm, folder, tol=1e-20, **AMONG_PEERS)
+    found = fitted(comm, folder, mode=MODE, graph=name)
+    assert found.status == "converged"
+    assert np.abs(found.coef - best.coef).max() <= NEAR * np.abs(best.coef).max()
+    assert found.record["algorithm"] == name
+    drawn, there = graph(name, comm.size), found.record["neighbours"]
+    assert there["consensus"] <= NEAR
+    assert there["messages"] == there["predicted_messages"] == drawn.degree
+    assert there["bytes"] == there["predicted_bytes"] == found.record["bytes_per_round"]
+    assert found.record["bytes_per_round"] == gossip.FACTS.sent_by_worker(name, comm.size, (8 * (6 + 6),))
+
+
+@pytest.mark.ranks(5, others=())
+@pytest.mark.parametrize("loss", ["squared", "poisson"])
+def test_weights_steps_and_curvature_without_a_bound(comm: MPI.Intracomm, folder: Path, loss: str) -> None:
+    best = fitted(comm, folder, loss, weights="w", tol=1e-20, **AMONG_PEERS)
+    found = fitted(comm, folder, loss, weights="w", mode=MODE)
+    assert found.status == "converged"
+    assert np.abs(found.coef - best.coef).max() <= NEAR * np.abs(best.coef).max()
+    again = fitted(comm, folder, loss, weights="w", mode=MODE)
+    assert again.coef.tobytes() == found.coef.tobytes()
+    assert again.record["rounds"] == found.record["rounds"]
+
+
+@pytest.mark.ranks(3)
+def test_plain_descent_of_peers_has_a_bias(comm: MPI.Intracomm, folder: Path) -> None:
+    best, exact = fitted(comm, folder, tol=1e-20, **AMONG_PEERS), fitted(comm, folder, mode=MODE)
+    plain = fitted(comm, folder, mode=MODE, solver="gd")
+    assert plain.record["neighbours"]["biased"]
+    assert not exact.record["neighbours"]["biased"]
+    assert plain.record["objective"] - best.record["objective"] > 1e-4 * best.record["objective"]
+    assert plain.record["neighbours"]["consensus"] > 1e-3
+
+
+@pytest.mark.ranks(1, 3, others=())
+def test_rounds_are_as_many_as_were_asked_for(comm: MPI.Intracomm, folder: Path) -> None:
+    found = fitted(comm, folder, mode=MODE, rounds=7, tol=0.0)
+    assert (found.status, found.record["rounds"], len(found.history["objective"])) == ("rounds exhausted", 7, 7)
