@@ -28,8 +28,8 @@ from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Layout
+from mpi_pgd.modes import ALIKE as ALGORITHMS
 from mpi_pgd.modes import AMONG_PEERS, MODES
-from mpi_pgd.modes import WAYS as ALGORITHMS
 from mpi_pgd.modes.facts import Team
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.session.provenance import machine, versions

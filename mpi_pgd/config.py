@@ -72,7 +72,7 @@ DELAY = (
 )
 
 GRAPH = next(iter(GRAPHS))  # the default
-_ALGORITHMS = dict.fromkeys(name for mode, names in ALGORITHMS.items() if not MODES[mode].neighbours for name in names)
+_ALGORITHMS = dict.fromkeys(name for names in ALGORITHMS.values() for name in names)
 # The losses', the penalties' and the solvers' own.
 _MEMBERS = options_of([*LOSSES.values(), *PENALTIES.values(), *SOLVERS.values()])
 _OWN = [(name, item.type, field(default=item.default, metadata=item.metadata)) for name, item in _MEMBERS.items()]

@@ -14,7 +14,7 @@ MEMBERS = (client_server.FACTS, peer_to_peer.FACTS, gossip.FACTS, replicas.FACTS
 
 MODES = {each.name: each for each in MEMBERS if not each.replicates}  # those that --mode chooses from
 REPLICATED = {each.replicates: each for each in MEMBERS if each.replicates}  # what stands for them, with replicas
-ALGORITHMS = {name: each.names for name, each in MODES.items()}
+ALGORITHMS = {name: each.names for name, each in MODES.items() if not each.neighbours}  # those that --algorithm chooses from
 # All ways of going round: a mode, and an algorithm of it; of peers with neighbours, a named graph.
 WAYS: dict[tuple[str, str], Algorithm] = {(name, one.name): one for name, each in MODES.items() for one in each.algorithms}
 ALIKE = {way: one for way, one in WAYS.items() if not MODES[way[0]].neighbours}  # those that all come to the same bits
