@@ -87,10 +87,11 @@ class FitDriver:
         self.drawn: list[int] = []  # the rounds here, whose lines in the history are of a batch alone
         self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a mean
         self.step = self.rounding = 0.0  # of the last update, and of the gradient
+        self.left = self.begun = math.inf  # the gradient's norm were the features standardised: now, and in the first round
 
     def dump(self) -> Vector:
         """The state between two calls, but for the history: float64, of one length. What was judged last will be judged again."""
-        mine = [self.step, self.best.smallest, self.best.fell]
+        mine = [self.step, self.best.smallest, self.best.fell, self.begun]
         return np.concatenate([*map(dump, self._parts()), self.best.point, mine])
 
     def _parts(self) -> tuple[Any, Evidence, Motion, Figures]:
@@ -104,7 +105,7 @@ class FitDriver:
         if not self.state.steps.sound:
             raise InputError("the checkpoint is damaged, its state has no curvature to go on with: take an older copy")
         self.best.point[:] = best
-        self.step, self.best.smallest, self.best.fell = mine.tolist()
+        self.step, self.best.smallest, self.best.fell, self.begun = mine.tolist()
         self.rounds = rounds
 
     def open(self, query: Query) -> None:
@@ -183,6 +184,7 @@ class FitDriver:
         smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient, part)
         value, norm = self._whole(smooth)
         if not self.history.objective:
+            self.begun = self.left
             self.history.first = hashlib.sha256(sums.astype("<f8").tobytes()).hexdigest()
         self.history.add(value, norm, self.step)
         loss = float(parts["value"] / (part or self.of.aims.weight)) - self.of.aims.floor
@@ -236,12 +238,18 @@ class FitDriver:
         return None
 
     def _whole(self, smooth: float) -> tuple[float, float]:
-        """The objective, and the norm of its gradient, or of the least of its subgradients where it is not smooth."""
-        rough = self.of.penalty.nonsmooth
+        """The objective, and the norm of its gradient, or of the least of its subgradients where it is not smooth.
+
+        Of features in very different units one is all of that norm, unless they are standardised: notes what it were then.
+        """
+        rough, least, weights = self.of.penalty.nonsmooth, self._least, self.state.point
         if rough is None:
-            return smooth, math.sqrt(np.dot(self.gradient, self.gradient))
-        weights = self.state.point
-        return smooth + rough.value(weights), rough.distance(weights, self.gradient, self._least)
+            value, norm = smooth, math.sqrt(np.dot(self.gradient, self.gradient))
+        else:
+            value, norm = smooth + rough.value(weights), rough.distance(weights, self.gradient, least)
+        np.divide(least if rough else self.gradient, self.of.unit, out=least)
+        self.left = math.sqrt(np.dot(least, least))
+        return value, norm
 
     def _judge(self, value: float, votes: Vector, whole: bool) -> Status | None:
         """Why the fit ends, if it does; batches, which are not the ``whole``, say nothing of the optimum."""
@@ -260,8 +268,8 @@ class FitDriver:
     def _near(self, value: float) -> Status | None:
         """Whether the weights are as good as can be told, or as was asked for."""
         gap, kind = self.certificate
-        small = self.gradient_norm <= self.tol * self.history.gradient_norm[0]
-        if kind == Kind.GAP and len(self.certifier.loose) < 2:  # of features in very different units one is all of the norm
+        small = self.left <= self.tol * self.begun
+        if kind == Kind.GAP and len(self.certifier.loose) < 2:  # of columns that are nearly collinear a small gradient tells little
             small = small and gap <= max(math.sqrt(self.tol) * self.fallen, self.tol * abs(value))
         within = gap <= self.tol * self.fallen or (self.tol > 0 and self.fallen <= ROUNDED * abs(value))
         certain = within and kind != Kind.NORM

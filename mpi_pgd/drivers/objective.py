@@ -95,6 +95,7 @@ class Objective:
         self.reach = (np.abs(scaling.mean[:p]) + scaling.peak[:p]) / scaling.scale  # (p,) the largest magnitudes of scaled features
         self._scratch = np.empty(self.weights)
         self._spread = np.append(np.tile(scaling.spread, self.outputs), np.ones(self.free))
+        self.unit = np.where(self._spread > 0, self._spread, 1.0)  # (size,) of the gradient, as if features were standardised
         away = np.append(np.tile(EPSILON * scaling.peak[:p] / scaling.scale, self.outputs), np.zeros(self.free))
         spread = self._spread
         self._errors = float(np.dot(spread, spread)), float(np.dot(spread, away)), float(np.dot(away, away))

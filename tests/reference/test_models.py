@@ -258,6 +258,18 @@ def test_no_gradient_is_small_enough_against_a_gap(comm: MPI.Intracomm, folder: 
     assert found.record["certificate"]["relative"] <= 0.1
 
 
+@pytest.mark.parametrize("solver", ["bb", "nesterov"])
+def test_a_gradient_is_measured_in_units_of_the_columns(comm: MPI.Intracomm, folder: Path, solver: str) -> None:
+    """Without a penalty there is no gap, and the gradient of the column in large units, which is all of the norm, falls first."""
+    draw = np.random.default_rng(8)
+    x = draw.standard_normal((200, 2))
+    y = (x.sum(axis=1) + draw.standard_normal(200) > 0).astype(float)
+    options = {"loss": "logistic", "solver": solver, "standardize": False, "tol": 1e-5, "rounds": 60}
+    found = fitted(comm, folder / "x", {"X": x * [1e-6, 1.0], "y": y}, **options)
+    assert found.record["digits"] > 5
+    assert found.status == "rounds exhausted"
+
+
 @pytest.mark.parametrize("loss", ["squared", "logistic", "huber"])
 def test_what_is_not_smooth_is_solved_in_any_units(comm: MPI.Intracomm, folder: Path, loss: str) -> None:
     draw = np.random.default_rng(6)
