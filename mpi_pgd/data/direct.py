@@ -28,7 +28,7 @@ def read_features(
         return False
     stored.ask(rows)
     places = np.asarray(columns) if columns else slice(None)
-    for piece in pieces(stored, rows):
+    for piece in [rows] if as_it_is and peaks is None else pieces(stored, rows):
         here = x[piece.start - rows.start : piece.stop - rows.start]
         if as_it_is:
             stored.fill(piece, here)
@@ -44,9 +44,15 @@ def read_features(
 
 def read_column(stored: Stored | None, column: Column, rows: range) -> bool:
     """Fill in ``rows`` of what is beside the features."""
-    values = None if stored is None or column.meaning.turned else _values(stored, column.meaning, rows)
+    if stored is None or column.meaning.turned:
+        return False
+    _, meaning, out = column
+    if meaning.plain and out.ndim == 1 and (out.dtype, out.itemsize) == (stored.dtype, stored.row_bytes):
+        stored.fill(rows, out)
+        return True
+    values = _values(stored, meaning, rows)
     if values is not None:
-        column.out[:] = values.T if column.out.ndim > 1 else values.reshape(len(rows), -1)[:, 0]
+        out[:] = values.T if out.ndim > 1 else values.reshape(len(rows), -1)[:, 0]
     return values is not None
 
 

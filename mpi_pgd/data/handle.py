@@ -4,6 +4,7 @@ import os
 from weakref import finalize
 
 import h5py
+import numpy as np
 
 from mpi_pgd.engine.arrays import Rows
 
@@ -20,8 +21,12 @@ class Handle:
 
     def read(self, start: int, room: Rows) -> None:
         """Fill ``room``, C-contiguous, with what is there from byte ``start`` on; an OSError if the file ends before."""
-        if os.preadv(self._number, [room.data], start) != room.nbytes:
-            raise OSError("it ends too soon")
+        left = room.reshape(-1).view(np.uint8)
+        while len(left):  # 2 GiB at a time at most
+            size = os.preadv(self._number, [left.data], start)
+            if size == 0:
+                raise OSError("it ends too soon")
+            left, start = left[size:], start + size
 
     def ask(self, start: int, size: int) -> None:
         """Have the system fetch so much, while what comes first is looked at."""

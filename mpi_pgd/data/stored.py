@@ -12,12 +12,12 @@ import h5py
 from mpi_pgd.data.chunks import Chunked, simple
 from mpi_pgd.data.files import Stamp
 from mpi_pgd.data.handle import Handle
-from mpi_pgd.data.opening import opened
+from mpi_pgd.data.opening import opened, search_as
 from mpi_pgd.engine.arrays import Rows
 from mpi_pgd.errors import InputError
 
 PARTS = 8  # of a table, whose files are kept open: a process may have some hundreds open
-PIECE = 1 << 19  # bytes that are read at a time: worth a call, and looked at while they are in the core's own cache
+PIECE = 1 << 19  # bytes that are read at a time if they are looked at, too: worth a call, and they stay in the core's own cache
 
 
 class Contiguous:
@@ -50,7 +50,7 @@ Stored = Contiguous | Chunked
 
 
 def pieces(stored: Stored, rows: range) -> Iterator[range]:
-    """``rows`` in runs that are read at a time."""
+    """``rows`` in runs that are looked at while they are in the core's own cache."""
     step = max(1, PIECE // max(1, stored.row_bytes) // stored.together) * stored.together
     start = rows.start
     while start < rows.stop:
@@ -60,11 +60,12 @@ def pieces(stored: Stored, rows: range) -> Iterator[range]:
 
 
 @lru_cache(maxsize=PARTS)
-def places(path: str, stamps: tuple[Stamp, ...], names: tuple[str, ...]) -> tuple[Stored | None, ...]:
+def places(path: str, stamps: tuple[Stamp, ...], names: tuple[str, ...], prefixes: tuple[str, ...]) -> tuple[Stored | None, ...]:
     """Of each data set of a file: where its numbers are, or None where HDF5 has to read them.
 
-    ``stamps`` tell one file from another that had its name before.
+    ``stamps`` tell one file from another that had its name before; ``prefixes`` are those of ``search_as``.
     """
+    search_as(prefixes)
     try:
         with opened(path) as file:
             return tuple(_stored(file[name]) if name else None for name in names)

@@ -158,22 +158,18 @@ class Table:
 
         Refuses a file that has gone, has changed, or can't be read there, and a number that stands for a missing value.
         """
-        if self.plugin:
-            load_plugin()
-        search_as(self.prefixes)
         done = 0
         for part, here in self.pieces(rows):
             target = slice(done, done + len(here))
             beside = ((self.y, part.y, y), (self.weights, part.weights, weights), (self.offset, part.offset, offset))
             columns = [Column(name, means, out[..., target]) for name, means, out in beside if name and out is not None]
-            self._check_unchanged(part, here)
             self._read(part, here, rows.start + done, x[target], columns, peaks)
             self._check_unchanged(part, here)
             done += len(here)
 
     def _read(self, part: Part, rows: range, first: int, x: Rows, columns: list[Column], peaks: Vector | None) -> None:
         """Of ``read``: ``rows`` of one part, the number of the first of them in the table being ``first``."""
-        stored = places(part.path, part.files[:1], (self.x, *(column.name for column in columns)))
+        stored = places(part.path, part.files[:1], (self.x, *(column.name for column in columns)), self.prefixes)
         try:
             features = direct.read_features(stored[0], part.x, part.columns, rows, x, peaks)
             left = [column for column, its in zip(columns, stored[1:], strict=True) if not direct.read_column(its, column, rows)]
@@ -182,6 +178,10 @@ class Table:
             features, left = False, columns
         if features and not left:
             return
+        if self.plugin:
+            load_plugin()
+        search_as(self.prefixes)
+        self._check_unchanged(part, rows)
         with part.opened(rows) as file, reading(part.path, rows):
             if not features:
                 read_features(file[self.x], part.x, part.columns, rows, first, x, self.x)

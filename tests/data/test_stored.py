@@ -136,7 +136,7 @@ def test_what_is_not_simple_hdf5_reads(odd: str) -> None:
     x = numbers("f4")
     ODD[odd](x)
     table = hdf5.inspect(["a.h5"], "X", "y")
-    assert stored.places("a.h5", table.parts[0].files[:1], ("X",)) == (None,)
+    assert stored.places("a.h5", table.parts[0].files[:1], ("X",), ()) == (None,)
     its, _, peaks = read(table)
     assert np.array_equal(its, x)
     assert np.array_equal(peaks, np.abs(x).max(axis=0))

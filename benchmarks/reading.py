@@ -1,0 +1,139 @@
+"""How fast rows come from HDF5 files: beside h5py that reads them whole, and beside read() of as many bytes in pieces of 8 MiB.
+
+    mpirun -n 1|2 python -m mpi4py benchmarks/reading.py [--rows N] [--features P] [--repeats K] [--folder DIR]
+
+Each rank reads its share. All contestants take turns; a turn starts at a barrier and lasts until the slowest rank is done. "load"
+is what a fit does, checks included; "stream" is the same into one room that is used again, without them. Cold: the file was dropped
+from the page cache before (a virtual machine's host may have it still). Other load on the machine shows: run it when nobody else
+does.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # measure this checkout
+
+PIECE = 8 << 20
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "contiguous": {},
+    "chunks": {"chunks": (1000, None)},
+    "gzip": {"chunks": (1000, None), "compression": "gzip"},
+    "shuffle+gzip": {"chunks": (1000, None), "compression": "gzip", "shuffle": True},
+}
+SMALLER = 8  # times, where rows are packed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--features", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--folder", help="where the files are made; they are removed at the end")
+    options = parser.parse_args()
+    import mpi4py
+
+    mpi4py.rc.threads = False
+    from mpi4py import MPI
+
+    comm = MPI.COMM_WORLD
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        folder = comm.bcast(folder)
+        for layout, how in LAYOUTS.items():
+            path = f"{folder}/{layout}.h5"
+            if comm.rank == 0:
+                make(path, options.rows // (SMALLER if "compression" in how else 1), options.features, how)
+            comm.Barrier()
+            one(comm, MPI.MAX, path, layout, options.repeats)
+        comm.Barrier()
+
+
+def make(path: str, rows: int, features: int, how: dict[str, Any]) -> None:
+    """Normal numbers; where they are packed, with two decimals."""
+    x = np.random.default_rng(1).standard_normal((rows, features))
+    if "compression" in how:
+        x = np.round(x, 2)
+    how = {**how, "chunks": (how["chunks"][0], features)} if how else {}
+    with h5py.File(path, "w") as file:
+        file.create_dataset("X", data=x, **how)
+        file["y"] = x[:, 0]
+    with Path(path).open() as raw:
+        os.fsync(raw)
+
+
+def one(comm: Any, most: Any, path: str, layout: str, repeats: int) -> None:
+    """Print the rates with one file, and their ratios."""
+    from mpi_pgd.data import hdf5
+    from mpi_pgd.data.memory import MemoryShard
+    from mpi_pgd.data.partition import Partition
+    from mpi_pgd.data.piece import Piece
+
+    table = hdf5.inspect([path], "X", "y")
+    partition = Partition(table.rows, table.features)
+    blocks = np.asarray(partition.shard(comm.rank, comm.size))
+    mine = partition.span(partition.shard(comm.rank, comm.size))
+    size = Path(path).stat().st_size
+    room = Piece.room(table, max(len(slab) for slab in table.slabs(mine, PIECE)))
+    buffer = memoryview(bytearray(PIECE))
+
+    def whole() -> None:
+        with h5py.File(path) as file:
+            file["X"][mine.start : mine.stop]
+
+    def load() -> None:
+        MemoryShard(table, partition).hold(blocks)
+
+    def stream() -> None:
+        for slab in table.slabs(mine, PIECE):
+            table.read(slab, *room.part(slice(0, len(slab))))
+
+    def plain() -> None:
+        with Path(path).open("rb", buffering=0) as file:
+            start, stop = (size * row // table.rows for row in (mine.start, mine.stop))
+            file.seek(start)
+            while start < stop:
+                start += file.readinto(buffer[: min(PIECE, stop - start)]) or stop
+
+    def cold() -> None:
+        with Path(path).open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    contestants: dict[str, tuple[Callable[[], None], bool]] = {
+        f"{name}{', cold' * state}": (turn, state)
+        for state in (False, True)
+        for name, turn in (("h5py whole", whole), ("load", load), ("stream", stream), ("read()", plain))
+    }
+    rates = {}
+    turns: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, (turn, is_cold) in contestants.items():
+            if is_cold:
+                comm.Barrier()
+                cold()
+            else:
+                plain()
+            comm.Barrier()
+            start = perf_counter()
+            turn()
+            turns[name].append(comm.allreduce(perf_counter() - start, most))
+    rates = {name: table.rows * table.features * 8 / 1e9 / float(np.median(some)) for name, some in turns.items()}
+    if comm.rank:
+        return
+    print(f"\n{layout}, {comm.size} rank(s), {table.rows:,} x {table.features} float64, {size / 1e6:.0f} MB: GB/s of rows")
+    for state in ("", ", cold"):
+        print("  " + "   ".join(f"{name} {rate:.2f}" for name, rate in rates.items() if name.endswith(", cold") == bool(state)))
+        for a, b in (("load", "h5py whole"), ("stream", "read()"), ("stream", "h5py whole")):
+            print(f"    {a} / {b}{state}: {rates[a + state] / rates[b + state]:.2f}")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
