@@ -52,14 +52,6 @@ class Chunked:
         kinds = (starts, np.int64), (sizes, np.uint32), (skipped, np.uint32)
         return tuple(each[order].astype(kind).reshape(grid) for each, kind in kinds)
 
-    def ask(self, rows: range) -> None:
-        """Have the system fetch the chunks of ``rows``, if they lie together."""
-        bands = slice(rows.start // self.together, -(-rows.stop // self.together))
-        starts, sizes = self._starts[bands], self._sizes[bands]
-        first, stop = int(starts.min()), int((starts + sizes).max())
-        if stop - first <= 2 * int(sizes.sum(dtype=np.int64)):
-            self._handle.ask(first, stop - first)
-
     def fill(self, rows: range, room: Rows) -> None:
         """Fill ``room`` (len(rows), *shape), of the stored type, C-contiguous, with ``rows``; an OSError if they aren't there."""
         lines = room.reshape(len(rows), self._width)

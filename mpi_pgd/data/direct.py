@@ -26,7 +26,6 @@ def read_features(
     as_it_is = meaning.plain and not columns and x.dtype == stored.dtype and x.flags.c_contiguous
     if not as_it_is and stored.together * stored.row_bytes > STRIP:
         return False
-    stored.ask(rows)
     places = np.asarray(columns) if columns else slice(None)
     for piece in [rows] if as_it_is and peaks is None else pieces(stored, rows):
         here = x[piece.start - rows.start : piece.stop - rows.start]

@@ -18,6 +18,7 @@ class Handle:
         finalize(self, os.close, self._number)
         if not os.path.samestat(os.fstat(self._number), os.fstat(file.id.get_vfd_handle())):
             raise OSError("it was replaced")
+        os.posix_fadvise(self._number, 0, 0, os.POSIX_FADV_SEQUENTIAL)  # the system then reads further ahead
 
     def read(self, start: int, room: Rows) -> None:
         """Fill ``room``, C-contiguous, with what is there from byte ``start`` on; an OSError if the file ends before."""
@@ -27,7 +28,3 @@ class Handle:
             if size == 0:
                 raise OSError("it ends too soon")
             left, start = left[size:], start + size
-
-    def ask(self, start: int, size: int) -> None:
-        """Have the system fetch so much, while what comes first is looked at."""
-        os.posix_fadvise(self._number, start, size, os.POSIX_FADV_WILLNEED)

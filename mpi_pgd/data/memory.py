@@ -172,8 +172,9 @@ class MemoryShard(Notes):
         for slab in self.table.slabs(rows, SLAB_BYTES):
             self.reading(slab)
             part = piece.part(slice(slab.start - rows.start, slab.stop - rows.start))
-            self.table.read(slab, *part)
-            self.note(slab.start, part)
+            peaks = np.zeros(self.table.features)
+            self.table.read(slab, *part, peaks=peaks)
+            self.note(slab.start, part, peaks)
         self.pieces.append(piece)
         self.rows_read += len(rows)
         for place, block in enumerate(run):

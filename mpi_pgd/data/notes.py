@@ -48,11 +48,17 @@ class Notes:
         """What the weights of the rows of each class are times, (k,); None if they are as in the files."""
         return self._factors if len(self._factors) else None
 
-    def note(self, first: int, part: Piece) -> None:
-        """Note the peaks and what the targets are; complain about the first value that can't be used. Then ``settle``."""
+    def note(self, first: int, part: Piece, found: Vector | None = None) -> None:
+        """Note the peaks and what the targets are; complain about the first value that can't be used. Then ``settle``.
+
+        ``found`` are the peaks (p,) of the features, if reading found them.
+        """
         features = self.table.features
         peaks = np.zeros_like(self.peaks)
-        raise_peaks(peaks[:features], part.x)
+        if found is None:
+            raise_peaks(peaks[:features], part.x)
+        else:
+            peaks[:features] = found
         raise_peaks(peaks[features:], part.y.reshape(-1, len(part.x)).T)
         if not np.isfinite(peaks).all():
             raise InputError(_first_bad(self.table, first, part))

@@ -37,10 +37,6 @@ class Contiguous:
         self._start = data_set.id.get_offset()
         self._handle = Handle(data_set.file)
 
-    def ask(self, rows: range) -> None:
-        """Have the system fetch ``rows``, which are then filled in, in pieces."""
-        self._handle.ask(self._start + rows.start * self.row_bytes, len(rows) * self.row_bytes)
-
     def fill(self, rows: range, room: Rows) -> None:
         """Fill ``room`` (len(rows), *shape), of the stored type, C-contiguous, with ``rows``; an OSError if they aren't there."""
         self._handle.read(self._start + rows.start * self.row_bytes, room)
