@@ -55,6 +55,7 @@ NONE, MEMORY = "none", "memory"  # of --cache: read all rows again in each round
 
 # What a setting is expected to be, and whether it is.
 COUNT = ("a whole number from 1 to 2**63 - 1", lambda v: 1 <= v < 2**63)
+CUT = ("a whole number, or 0 for as many as there are", lambda v: 0 <= v < 2**63)
 FRACTION = ("a number from 0 to 1", lambda v: 0 <= v <= 1)
 LIMIT = ("auto or a number above 0", lambda v: v == "auto" or v > 0)
 PATIENCE = ("auto, inf or a number of at least 0.1", lambda v: v == "auto" or v >= 0.1)
@@ -102,6 +103,9 @@ class Settings(_Options):  # type: ignore[misc]
     algorithm: str = choice(RANKS, "collective algorithm: the library's own, or one by hand", *_ALGORITHMS, facts=CARRIED)
     graph: str = option(
         RANKS, GRAPH, f"who talks to whom, of peers with neighbours: {EXPECTED}", EXPECTED, lambda v: v != "", facts=CARRIED
+    )
+    ranks_per_node: int = option(
+        RANKS, 0, "have a machine stand for nodes of so many ranks each, with a mode that tells nodes apart", *CUT, facts=STUDIES
     )
     replicas: int = option(RANKS, 1, "hold each block on so many ranks: the first partial of it counts", *COUNT)
     loss: str = option(

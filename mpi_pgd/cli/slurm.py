@@ -49,6 +49,7 @@ def parser(program: str = "") -> Parser:
         "starts ranks here."
     )
     group = made.add_argument_group("the script")
+    group.conflict_handler = "resolve"  # the script has so many ranks a node: none has to be cut into several
     for name, (shown, text) in MINE.items():
         group.add_argument(f"--{name}", metavar=shown, help=text, action="append" if name == "setup" else "store")
     for name, text in SWITCHES.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from mpi_pgd.comm.paths import Form, Shape, again, halves, once, scatter, switched
+from mpi_pgd.comm.paths import Form, Path, Shape, again, halves, once, scatter, switched
 from mpi_pgd.comm.schedules import (
     EMPTY,
     NOBODY,
@@ -148,6 +148,27 @@ RABENSEIFNER = by_hand(
     synonyms="recursive-halving halving reduce-scatter",
     colour="violet",
     marker="P",
+)
+
+
+def _served(rank: int, ranks: int, length: int) -> Iterator[Step]:
+    yield from linear_reduce(rank, ranks, length)
+    yield from linear_broadcast(rank, ranks, length)
+
+
+def _both_ways(ranks: int, size: int) -> Path:
+    return Path(*(2 * each for each in once(linear_reduce, ranks, size)))
+
+
+SERVED = Algorithm(
+    name=LINEAR.name,
+    text="the first is a server: it receives the sums of, and sends the whole to, one after the other",
+    synonyms=LINEAR.synonyms,
+    colour=LINEAR.colour,
+    marker=LINEAR.marker,
+    schedules=(_served,),
+    shapes=(Shape(LINEAR.name, "2 alpha + 2 (m - 2) overhead + 2 (m - 1) n beta", _both_ways, None, folds=False),),
+    library=False,
 )
 
 

@@ -12,6 +12,7 @@ ELSEWHERE = ("hcoll", "portals4")  # as intolerant; few have them
 COLL = "OMPI_MCA_coll"
 FILES = "OMPI_MCA_mca_base_param_files"  # in place of the usual ones; what the user's usual one says, mpirun hands on
 SITE = "etc/openmpi-mca-params.conf"
+WINDOWS = "OMPI_MCA_osc"
 ULFM = "OMPI_MCA_mpi_ft_enable"
 HEARD = (ULFM, COLL, FILES, "OPAL_PREFIX")  # what decides
 ADVICE = f"mpirun --mca coll ^{','.join((*INTOLERANT, *ELSEWHERE))}"
@@ -21,6 +22,11 @@ def choose(environment: MutableMapping[str, str]) -> None:
     """Before MPI starts: leave these out, unless the user said which are to be used, in any of Open MPI's ways."""
     if ulfm(environment) and not _chosen(environment):
         environment[COLL] = ADVICE.split()[-1]
+
+
+def silence(environment: MutableMapping[str, str]) -> None:
+    """Before MPI starts: leave UCX's windows out, which write a line to stderr where its hardware is none; ours are of memory."""
+    environment.setdefault(WINDOWS, "^ucx")
 
 
 def intolerant(environment: Mapping[str, str]) -> str:

@@ -4,9 +4,10 @@ W. Bland et al., "Post-failure recovery of MPI communication capability", 2013.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from time import perf_counter, sleep
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from mpi4py import MPI
@@ -65,6 +66,60 @@ def agree(comm: MPI.Intracomm, well: bool = True) -> bool:
         if not lost(failure):
             raise
         return False
+
+
+def made(comm: MPI.Intracomm, make: Callable[[], MPI.Comm]) -> MPI.Intracomm:
+    """A communicator that all ranks of ``comm`` make of it together, on all of them or on none. Collective.
+
+    It is freed with ``comm``, and revoked with it.
+    """
+    found, failure = None, MPI.Exception(MPI.ERR_PROC_FAILED)
+    try:
+        found = make()
+    except MPI.Exception as error:
+        if not (tolerant() and lost(error)):
+            raise
+        failure = error
+        comm.Revoke()  # others may still be making it
+    if tolerant() and not agree(comm, found is not None):
+        raise failure
+    if found != MPI.COMM_NULL:
+        keep(comm, found)
+    return cast(MPI.Intracomm, found)
+
+
+def keep(comm: MPI.Intracomm, part: Any) -> None:
+    """What has its own ``Free``, which is collective, is freed with ``comm``."""
+    if comm.Get_attr(_parts()) is None:
+        comm.Set_attr(_parts(), [])
+    _of(comm).append(part)
+
+
+def let_go(comm: MPI.Intracomm, part: Any) -> None:
+    """Free what was kept so. Collective over the ranks of the part."""
+    _of(comm).remove(part)
+    part.Free()
+
+
+def revoke(comm: MPI.Intracomm) -> None:
+    """So that nobody waits for ever in a call on it, or on what was ``made`` of it."""
+    for each in (comm, *_of(comm)):
+        each.Revoke()
+
+
+def _of(comm: MPI.Intracomm) -> list[Any]:
+    return cast(list[Any], comm.Get_attr(_parts()) or [])
+
+
+@cache
+def _parts() -> int:
+    """The attribute of a communicator that has what was made of it."""
+
+    def free(comm: MPI.Comm, key: int, parts: list[Any]) -> None:
+        for each in reversed(parts):
+            each.Free()
+
+    return MPI.Comm.Create_keyval(delete_fn=free)
 
 
 def first(comm: MPI.Intracomm) -> int:

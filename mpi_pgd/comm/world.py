@@ -13,7 +13,7 @@ from typing import NoReturn, TypeVar, cast
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.components import choose
+from mpi_pgd.comm.components import choose, silence
 from mpi_pgd.comm.startup import note
 from mpi_pgd.comm.ulfm import agree, connect, first, tolerant
 from mpi_pgd.errors import InputError
@@ -39,6 +39,7 @@ def start(*, alone: bool = False) -> MPI.Intracomm:
         if trap:
             raise InputError(trap)
         choose(os.environ)
+        silence(os.environ)
         MPI.Init()
     world = everyone()
     with guard(world):
@@ -118,6 +119,17 @@ def agreement(comm: MPI.Intracomm) -> Iterator[None]:
     comm.Allreduce(MPI.IN_PLACE, first, MPI.MIN)
     if first < comm.size:
         raise InputError.again(comm.bcast(str(error), int(first)))
+
+
+@contextmanager
+def freed(comm: MPI.Intracomm) -> Iterator[None]:
+    """Free it at the end; not after a bug, as the windows that are freed with it wait for all ranks."""
+    try:
+        yield
+    except InputError:
+        comm.Free()
+        raise
+    comm.Free()
 
 
 def once(comm: MPI.Intracomm, held: Held | None, make: Callable[[], Held]) -> Held:

@@ -64,10 +64,7 @@ class Partial:
     ) -> None:
         self.width, self.order_free, self._halves = width, order_free, halves
         self._bits = max(1, int(blocks - 1).bit_length()) + 1
-        self.buffer = np.zeros((2 if order_free else 1) * width + len(Vote))
-        self.votes = self.buffer[-len(Vote) :]
-        self._high = self.buffer[:width]
-        self._low = self.buffer[width : 2 * width] if order_free else np.zeros(0)
+        self._lie_in(np.zeros((2 if order_free else 1) * width + len(Vote)))
         stride = max(1, -(-width // 8)) * 8  # each block's vector starts on a cache line, whichever place in the ring it gets
         places = max(1, min(128, RING_BYTES // (8 * stride)))
         self._ring = aligned((places, stride), np.dtype(np.float64))
@@ -83,6 +80,17 @@ class Partial:
         # As large as the ring: numpy would make a temporary array to stretch a row over it, in every round.
         self._first, self._second = (np.zeros_like(self._ring if order_free else self._scratch) for _ in range(2))
         self.rebound()
+
+    def _lie_in(self, buffer: Vector) -> None:
+        self.buffer, width = buffer, self.width
+        self.votes = buffer[-len(Vote) :]
+        self._high = buffer[:width]
+        self._low = buffer[width : 2 * width] if self.order_free else np.zeros(0)
+
+    def move(self, buffer: Vector) -> None:
+        """Have what it holds in other memory from now on, as long as its own."""
+        buffer[:] = self.buffer
+        self._lie_in(buffer)
 
     def rebound(self) -> None:
         """Take the bound from ``peaks``, which have been exchanged: the same on every rank."""

@@ -4,13 +4,14 @@ A mode is a file that has its ``FACTS``, and a place in the table here: flags, h
 contract tests read it. Nothing here imports MPI before a mode is made.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mpi_pgd.comm.algorithms import Algorithm
-from mpi_pgd.modes import client_server, gossip, peer_to_peer, replicas
+from mpi_pgd.modes import client_server, gossip, hierarchical, peer_to_peer, replicas
 from mpi_pgd.modes.facts import Facts
 
-MEMBERS = (client_server.FACTS, peer_to_peer.FACTS, gossip.FACTS, replicas.FACTS)  # the default first
+MEMBERS = (client_server.FACTS, peer_to_peer.FACTS, hierarchical.FACTS, gossip.FACTS, replicas.FACTS)  # the default first
 
 MODES = {each.name: each for each in MEMBERS if not each.replicates}  # those that --mode chooses from
 REPLICATED = {each.replicates: each for each in MEMBERS if each.replicates}  # what stands for them, with replicas
@@ -27,6 +28,12 @@ AMONG_PEERS: dict[str, Any] = {"mode": peer_to_peer.FACTS.name, "algorithm": pee
 def settings(mode: str, algorithm: str) -> dict[str, str]:
     """Those that choose one of ``WAYS``."""
     return {"mode": mode, "graph" if MODES[mode].neighbours else "algorithm": algorithm}
+
+
+def differing(ways: Iterable[tuple[str, str]], nodes: Sequence[str], per_node: int = 0) -> list[tuple[str, str]]:
+    """Those modes and algorithms that differ on ranks of these nodes: where one rank alone passes messages, it passes none."""
+    kept = {(mode, name if MODES[mode].speaks(nodes, per_node) else ""): (mode, name) for mode, name in reversed([*ways])}
+    return [*reversed(kept.values())]
 
 
 def chosen(mode: str, replicas: int = 1) -> Facts:

@@ -1,5 +1,6 @@
 """What is to be known of a mode without MPI: who holds rows, who updates, what travels; and what makes it on some ranks."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from mpi4py import MPI
 
     from mpi_pgd.comm.collectives import Collective
+    from mpi_pgd.comm.nodewise import NodeWise
     from mpi_pgd.engine.loop import Mode
 
 
@@ -21,6 +23,7 @@ class Team(NamedTuple):
     replicas: int = 1  # how many workers are to hold each block
     worker: int = -1  # this rank's number among the workers until now; -1 if it had none
     shrunk: bool = False  # ranks were lost
+    per_node: int = 0  # ranks that a machine is cut into nodes of; 0: it is one
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +39,12 @@ class Facts:
     algorithms: tuple[Algorithm, ...]  # those that it offers; the first is the default
     make: Callable[[Team, str], "Mode"]  # with one of these. Collective. Imports MPI, which nothing else here does
     skips: bool = False  # ranks that are late skip rounds
+    # Where one rank a node passes messages: what sums by nodes of at most so many ranks (0: all), with one of the algorithms;
+    # and the mode and the algorithm whose messages those are.
+    nodewise: "Callable[[MPI.Intracomm, str, int], NodeWise] | None" = None
+    leaders: Callable[[str], tuple[str, str]] = lambda name: ("", name)
     replicates: str = ""  # the mode that it stands for where each block is held by several workers; else nothing
-    neighbours: bool = (
-        False  # no sum over all ranks is made in a round: the algorithms are graphs, whose bits differ, see ``gossip``
-    )
+    neighbours: bool = False  # no sum over all ranks is made in a round: the algorithms are graphs, whose bits differ
 
     def first_worker(self, ranks: int) -> int:
         """The first of so many ranks that holds rows."""
@@ -61,6 +66,14 @@ class Facts:
         """Whether a rank applies the update, and has the solver's state."""
         return rank == 0 or not self.servers
 
+    def speakers(self, nodes: Sequence[str], per_node: int = 0) -> int:
+        """How many ranks pass messages, of those on these nodes; ``per_node`` as of ``Team``."""
+        return sum(-(-ranks // (per_node or ranks)) for ranks in Counter(nodes).values()) if self.nodewise else len(nodes)
+
+    def speaks(self, nodes: Sequence[str], per_node: int = 0) -> bool:
+        """Whether its algorithms differ there: not if one of several ranks passes all messages, to nobody."""
+        return not self.nodewise or self.speakers(nodes, per_node) > 1
+
     @property
     def names(self) -> tuple[str, ...]:
         """Of the algorithms, the default first."""
@@ -70,10 +83,12 @@ class Facts:
         """The one of this name."""
         return next(each for each in self.algorithms if each.name == name)
 
-    def opened(self, comm: "MPI.Intracomm", name: str) -> "list[Collective]":
-        """The collectives of a round on these ranks, as the algorithm of this name does them."""
+    def opened(self, comm: "MPI.Intracomm", name: str, per_node: int = 0) -> "list[Collective]":
+        """The collectives of a round on these ranks, as the algorithm of this name does them; ``per_node`` as of ``Team``."""
         from mpi_pgd.comm.collectives import collectives
 
+        if self.nodewise:
+            return [self.nodewise(comm, name, per_node)]
         algorithm = self.algorithm(name)
         return collectives(comm, self.collectives, () if algorithm.library else algorithm.schedules)
 

@@ -17,8 +17,8 @@ from typing import NamedTuple, TypeVar, cast
 from mpi4py import MPI
 
 from mpi_pgd.comm import components
-from mpi_pgd.comm.ulfm import agree, connect, lost, missed, shrunk, tolerant
-from mpi_pgd.comm.world import nodes
+from mpi_pgd.comm.ulfm import agree, connect, lost, missed, revoke, shrunk, tolerant
+from mpi_pgd.comm.world import freed, nodes
 from mpi_pgd.errors import InputError
 from mpi_pgd.system.log import LOG
 
@@ -57,10 +57,8 @@ def run_attempts(world: MPI.Intracomm, attempt: Callable[[Team], Done]) -> Done:
     """
     if not tolerant():
         comm = world.Dup()  # so that no message of the caller's is mistaken for ours
-        try:
+        with freed(comm):
             return attempt(Team(comm, range(comm.size), survives=False))
-        finally:
-            comm.Free()
     connect(world)  # again, unless this is the command line
     # Shrunk at once: the communicator is then ours alone, and a loss before now is known as any other.
     team = _survivors(Team(world, range(world.size), survives=True))
@@ -89,7 +87,7 @@ def _try(team: Team, attempt: Callable[[Team], Done]) -> tuple[Done | None, Inpu
         known = isinstance(failure, MPI.Exception) and lost(failure)
         if not known and not (team.survives and missed(team.comm)):
             raise
-        team.comm.Revoke()
+        revoke(team.comm)
         return None, None
 
 

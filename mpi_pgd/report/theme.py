@@ -33,13 +33,18 @@ PALETTE = {
     "wire": ("#b07d00", "#e3b53c"),
     "update": ("#3d9440", "#7ed481"),
     "input": ("#8a5a33", "#cf9a6c"),
-    # the modes: client-server in blues, peer-to-peer from red to violet
+    # the modes: client-server in blues, peer-to-peer from red to violet, hierarchical in blue greens
     "blue": ("#0a5cad", "#58a9f0"),
     "sky": ("#0e87b3", "#56cdf2"),
     "red": ("#c8322b", "#ff8378"),
     "pink": ("#d0439a", "#f59ad0"),
     "plum": ("#7a1f5c", "#c97bb0"),
     "violet": ("#6a4fc9", "#b3a2ff"),
+    "teal": ("#00857a", "#35cfc0"),
+    "pine": ("#0b5d57", "#1fa396"),
+    "jade": ("#2f9e8f", "#7fe0d3"),
+    "mist": ("#5b9aa0", "#a9dce0"),
+    "slate": ("#3f6f82", "#8fbccd"),
     # the page's own
     "link": ("#1d4f91", "#8fb8ee"),
     "ok": ("#2c7a57", "#52bb8c"),

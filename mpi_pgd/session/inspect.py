@@ -82,6 +82,11 @@ class Problem:
         """Of the mode that the settings name."""
         return modes.chosen(self.settings.mode, self.settings.replicas)
 
+    @property
+    def speakers(self) -> int:
+        """Ranks that pass messages."""
+        return self.facts.speakers(self.nodes, self.settings.ranks_per_node)
+
     def on(self, comm: MPI.Intracomm, rows: int = 0, **changes: Any) -> "Problem":
         """The same problem on other ranks, on its first ``rows`` rows, or with some settings changed. Collective."""
         made = replace(self, settings=replace(self.settings, **changes), rows=rows or self.rows)

@@ -28,7 +28,7 @@ def choose_mode(problem: Problem, group: int = NOBODY) -> Mode:
     comm, chosen, replicas = problem.comm, problem.settings, problem.settings.replicas
     if problem.shrunk:
         replicas = min(replicas, problem.facts.workers(comm.size))
-    team = Team(comm, problem.nodes, replicas, group, problem.shrunk)
+    team = Team(comm, problem.nodes, replicas, group, problem.shrunk, chosen.ranks_per_node)
     return modes.chosen(chosen.mode, replicas).make(team, chosen.way[1])
 
 

@@ -155,7 +155,7 @@ def _sent(course: Course) -> dict[str, int]:
         return {"bytes_per_round": round(course.descent.neighbours.bytes), "server_bytes_per_round": 0}
     problem, sums, query = course.problem, course.descent.sums, course.descent.query
     sizes = problem.facts.messages(sums.bytes, query.buffer.nbytes, sums.peaks.nbytes * sums.order_free)
-    way = problem.settings.algorithm, problem.comm.size, sizes
+    way = problem.settings.algorithm, problem.speakers, sizes
     return {"bytes_per_round": problem.facts.sent_by_worker(*way), "server_bytes_per_round": problem.facts.sent_by_server(*way)}
 
 

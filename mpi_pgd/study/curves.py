@@ -44,7 +44,7 @@ class Wire(NamedTuple):
         return self.latency + self.bandwidth
 
 
-def _both(one: Wire, other: Wire) -> Wire:
+def both(one: Wire, other: Wire) -> Wire:
     """One after the other."""
     beyond = one.extrapolated or other.extrapolated
     return Wire(one.latency + other.latency, one.bandwidth + other.bandwidth, max(one.spread, other.spread), beyond)
@@ -100,7 +100,7 @@ class Curve(NamedTuple):
             return self._alike(ranks, reduced, 1.0)
         share = _between(self.shares, ranks, reduced) if self.shares else 0.5
         rest = 1.0 - (_between(self.shares, ranks, broadcast) if self.shares else 0.5)
-        return _both(self._alike(ranks, reduced, share), self._alike(ranks, broadcast, rest))
+        return both(self._alike(ranks, reduced, share), self._alike(ranks, broadcast, rest))
 
     def _alike(self, ranks: int, size: int, share: float) -> Wire:
         piece = self.piece(size)

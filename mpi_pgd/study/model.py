@@ -18,6 +18,7 @@ largest of m exponentials has the mean H_m = 1 + 1/2 + ... + 1/m times theirs: A
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,9 +28,10 @@ from mpi_pgd.engine.partial import Vote
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES
-from mpi_pgd.study.curves import SURE, Curve, Wire, curves
+from mpi_pgd.study.curves import SURE, Curve, Wire, both, curves
 from mpi_pgd.study.pieces import LINKS, Key
 
+NO_WIRE = Wire(0.0, 0.0, 0.0, False)
 PARTS = ("compute", "wait", "latency", "bandwidth", "update")
 
 
@@ -107,9 +109,9 @@ class Model:
         """
         workers = MODES[mode].workers(ranks)
         fill = ranks_per_node or self.fill
-        wire = Wire(0.0, 0.0, 0.0, False)
+        wire = NO_WIRE
         if ranks > 1:
-            wire = self.curve(mode, algorithm, ranks, fill).wire(ranks, *sizes(features, order_free))
+            wire = self.wire(mode, algorithm, ranks, fill, *sizes(features, order_free))
         compute = self.seconds(workers, rows, features, seconds_per_row) * self.slowdown(workers, ranks, fill)
         delay = self._wait(workers, compute) if wait is None else harmonic(workers) * wait
         update, feature = (self.compute.get(key, 0.0) for key in ("update_seconds", "feature_seconds"))
@@ -117,6 +119,39 @@ class Model:
         rest = math.hypot(compute * max(SURE, self.shaking), delay)
         low, high = (math.fsum(parts) + sign * math.hypot(rest, wire.seconds * math.expm1(sign * wire.spread)) for sign in (-1, 1))
         return Prediction(*parts, max(low, 0.0), high, wire.extrapolated)
+
+    def wire(self, mode: str, algorithm: str, ranks: int, fill: int, reduced: int, broadcast: int) -> Wire:
+        """The messages of a round, ``fill`` ranks on the fullest node.
+
+        Where one rank a node passes messages: what its ranks take, then what the leaders do; unless such a round was measured.
+
+        Raises InputError: they were not measured.
+        """
+        whole = self.curves.get((LINKS[ranks > fill], mode, algorithm))
+        if whole and (ranks, reduced, broadcast) in whole.rounds:
+            return whole.wire(ranks, reduced, broadcast)
+        stages = self.stages(mode, algorithm, ranks, fill)
+        back = reduced if MODES[mode].nodewise else broadcast  # among leaders, sums go out as they come in
+        wires = [curve.wire(talking, reduced, back) for curve, talking in stages]
+        return reduce(both, wires)._replace(extrapolated=len(wires) > 1 or wires[0].extrapolated)
+
+    def stages(self, mode: str, algorithm: str, ranks: int, fill: int) -> list[tuple[Curve, int]]:
+        """What is done with messages one after the other, each by so many ranks. Raises InputError: it was not measured."""
+        facts = MODES[mode]
+        if not facts.nodewise:
+            return [(self.curve(mode, algorithm, ranks, fill), ranks)]
+        here = min(ranks, fill)
+        found = [(self.curve(mode, facts.names[0], here, fill), here)] if here > 1 else []
+        if ranks > fill:
+            found.append((self.curve(*facts.leaders(algorithm), ranks, fill), -(-ranks // fill)))
+        return found
+
+    def known(self, mode: str, algorithm: str, fill: int) -> list[Curve]:
+        """The curves that tell what a round takes, on whatever link; none if one of them is missing."""
+        facts = MODES[mode]
+        needed = [(mode, facts.names[0])] * (fill > 1) + [facts.leaders(algorithm)] if facts.nodewise else [(mode, algorithm)]
+        found = [[curve for (_, *way), curve in self.curves.items() if tuple(way) == one] for one in needed]
+        return [curve for some in found for curve in some] if all(found) else []
 
     @property
     def shaking(self) -> float:

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from itertools import product
 from operator import itemgetter
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import agreement, rest
+from mpi_pgd.comm.world import agreement, freed, rest
 from mpi_pgd.data.budget import available_bytes
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import Status
@@ -69,19 +70,21 @@ class Teams:
         self.comm = comm
         self._made: dict[int, MPI.Intracomm] = {}
 
+        self._stack = ExitStack()
+
     def __enter__(self) -> "Teams":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for team in self._made.values():
-            if team != MPI.COMM_NULL:
-                team.Free()
+    def __exit__(self, *failure: Any) -> None:
+        self._stack.__exit__(*failure)
 
     def do(self, ranks: int, work: Callable[[MPI.Intracomm], Done]) -> Done | None:
         """What ``work`` gives on the first so many ranks; None on the others. Collective over all, as is its InputError."""
         if ranks not in self._made:
             part = self.comm.Split(0 if self.comm.rank < ranks else MPI.UNDEFINED, self.comm.rank)
             self._made[ranks] = cast(MPI.Intracomm, part)
+            if part != MPI.COMM_NULL:
+                self._stack.enter_context(freed(self._made[ranks]))
         team = self._made[ranks]
         with agreement(self.comm):
             try:
@@ -162,7 +165,7 @@ class Race:
         costs = descent.costs
         serving = costs.server_share() if topology.workers < one.ranks else None
         messages = problem.facts.messages(descent.sums.bytes, descent.query.buffer.nbytes, 0)
-        wire = WAYS[one.mode, one.algorithm].sent_by_all(one.ranks, messages)
+        wire = WAYS[one.mode, one.algorithm].sent_by_all(problem.speakers, messages)
         efficient = efficiencies(costs.ranks(opening=False))
         return Turn(costs.mean(opening=False), serving, efficient, topology.workers, wire, sha, descent.driver.status)
 

@@ -10,6 +10,8 @@ import pytest
 from mpi4py import MPI
 
 from mpi_pgd import Result, fit
+from mpi_pgd.comm.collectives import collectives
+from mpi_pgd.comm.nodewise import NodeWise
 from mpi_pgd.data.make import make
 from mpi_pgd.modes import ALIKE, MEMBERS, MODES
 from mpi_pgd.modes.facts import Facts, Team
@@ -17,6 +19,9 @@ from mpi_pgd.modes.facts import Facts, Team
 REPLICAS = 2
 EVERY = [pytest.param(facts, name, id=f"{facts.name}-{name}") for facts in MEMBERS if not facts.neighbours for name in facts.names]
 BY_HAND = [way for way, algorithm in ALIKE.items() if not algorithm.library]
+LENGTHS = (0, 1, 2, 7, 64, 5000)  # numbers; the last is long
+NODES = (0, 1, 2)  # ranks of each simulated one, where nodes are told apart; 0: all
+NODEWISE = next(facts for facts in MEMBERS if facts.nodewise)
 
 
 class Counting:
@@ -58,14 +63,16 @@ def test_a_fit_has_the_bits_of_one_rank(comm: MPI.Intracomm, folder: Path, facts
     replicas = REPLICAS if facts.replicates else 1
     if facts.workers(comm.size) < replicas:
         pytest.skip("too few workers")
-    result = fitted(comm, folder, mode=facts.replicates or facts.name, algorithm=algorithm, replicas=replicas)
+    per_node = 2 if facts.nodewise else 0
+    options = {"mode": facts.replicates or facts.name, "algorithm": algorithm, "ranks_per_node": per_node}
+    result = fitted(comm, folder, replicas=replicas, **options)
     assert result.record["weights_sha256"] == alone().record["weights_sha256"]
     assert result.coef.tobytes() == alone().coef.tobytes()
     assert result.record["rounds"] == 40
     assert result.record["workers"] == facts.workers(comm.size)
     partial = 8 * (2 * (6 + 2) + 6)
     sizes = facts.messages(partial, 0, 8 * (6 + 2))
-    assert result.record["bytes_per_round"] == facts.sent_by_worker(algorithm, comm.size, sizes)
+    assert result.record["bytes_per_round"] == facts.sent_by_worker(algorithm, facts.speakers([""] * comm.size, per_node), sizes)
 
 
 @pytest.mark.ranks(1, 2, 3, 5)
@@ -88,25 +95,55 @@ def test_ranks_have_the_places_of_the_facts(comm: MPI.Intracomm, facts: Facts, a
 def test_collectives_do_what_they_are_called(comm: MPI.Intracomm, way: tuple[str, str]) -> None:
     mode, algorithm = way
     facts = MODES[mode]
-    for name, collective in zip(facts.collectives, facts.opened(comm, algorithm), strict=True):
-        for length in (0, 1, 2, 7, 64):
-            own = np.arange(length) + 97.0 * comm.rank
-            total = comm.allreduce(own)
-            vector = own.copy()
-            for _ in range(2):  # the second finds its steps looked up
-                vector[:] = own
+    for per_node in NODES if facts.nodewise else NODES[:1]:
+        for name, collective in zip(facts.collectives, facts.opened(comm, algorithm, per_node), strict=True):
+            for length in LENGTHS if facts.nodewise else LENGTHS[:-1]:
+                own = np.arange(length) + 97.0 * comm.rank
+                total = comm.allreduce(own)
+                vector = own.copy()
+                for _ in range(3):  # the second finds its steps looked up
+                    vector[:] = own
+                    collective(vector)
+                expected = {"reduce": vector if comm.rank else total, "broadcast": np.arange(length), "allreduce": total}[name]
+                assert vector.tolist() == expected.tolist()
+
+
+@pytest.mark.ranks(1, 3, 5, others=(3,))
+@pytest.mark.parametrize("per_node", NODES)
+def test_vectors_that_lie_in_shared_memory_are_summed_where_they_are(comm: MPI.Intracomm, per_node: int) -> None:
+    """Some at a time, and of those that nobody has any more the memory is used again, or freed."""
+    (collective,) = NODEWISE.opened(comm, NODEWISE.names[1], per_node)
+    assert isinstance(collective, NodeWise)
+    held: list[np.ndarray] = []
+    for length in (*LENGTHS, 20_000, 9000):
+        held = [*held[-1:], collective.vector(length)]
+        for _ in range(2):
+            for number, vector in enumerate(held):
+                assert collective.settled(vector)
+                vector[:] = np.arange(len(vector)) + comm.rank + number
                 collective(vector)
-            expected = {"reduce": vector if comm.rank else total, "broadcast": np.arange(length), "allreduce": total}[name]
-            assert vector.tolist() == expected.tolist()
+        for number, vector in enumerate(held):
+            assert (vector == comm.size * (np.arange(len(vector)) + number) + sum(range(comm.size))).all()
+
+
+@pytest.mark.ranks(5, others=(3,))
+@pytest.mark.parametrize("per_node", NODES)
+def test_plain_sums_have_the_same_bits_on_all_ranks(comm: MPI.Intracomm, per_node: int) -> None:
+    for length in LENGTHS:
+        vector = np.random.default_rng(comm.rank).normal(size=length)
+        NODEWISE.opened(comm, NODEWISE.names[0], per_node)[0](vector)
+        assert len({*comm.allgather(vector.tobytes())}) == 1
 
 
 @pytest.mark.ranks(1, 2, 3, 4, 5)
 @pytest.mark.parametrize("way", BY_HAND)
 def test_the_bytes_that_are_counted_are_sent(comm: MPI.Intracomm, way: tuple[str, str]) -> None:
-    mode, algorithm = way
+    mode, _ = way
     facts, counting = MODES[mode], Counting(comm)
     sizes = facts.messages(8 * 61, 8 * 13, 0)
-    for collective, size in zip(facts.opened(counting, algorithm), sizes, strict=True):  # type: ignore[arg-type]
+    # Where one rank a node passes messages, all do with nodes of one rank each.
+    ways = collectives(counting, facts.collectives, ALIKE[way].schedules)  # type: ignore[arg-type]
+    for collective, size in zip(ways, sizes, strict=True):
         collective(np.zeros(size // 8))
     assert counting.sent == ALIKE[way].sent(comm.rank, comm.size, sizes)
     assert comm.allreduce(counting.sent) == ALIKE[way].sent_by_all(comm.size, sizes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mpi_pgd.modes import ALGORITHMS
+from mpi_pgd.modes import MODES, WAYS, differing
 from mpi_pgd.report import records
 from mpi_pgd.study import every
 from tests.commands import command, refused
@@ -50,15 +50,15 @@ def test_compare(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) ->
     told = comm.bcast(capsys.readouterr().out)
     rows = record["rows"]
     alike(rows)
-    every = [(mode, name) for mode, names in ALGORITHMS.items() for name in names]
+    every = differing(WAYS, [""] * ranks)
     assert [(row["mode"], row["algorithm"]) for row in rows] == (every if ranks > 1 else every[:1])
     assert len({row["weights_sha256"] for row in rows}) == 1
     assert f"On diamonds.h5: {record['verdict'][0].upper()}{record['verdict'][1:]}" in told
     for row in rows:
         assert row["speedup"] == pytest.approx(record["baseline"]["seconds_per_round"] / row["seconds_per_round"])
     if ranks > 1:
-        sent = {row["algorithm"]: row["bytes_per_round"] for row in rows}
         partial, order = 8 * (2 * 25 + 6), 8 * (6 + 24)  # the diamonds have 23 features
+        sent = {row["algorithm"]: row["bytes_per_round"] for row in rows if not MODES[row["mode"]].nodewise}
         assert sent["linear"] == (ranks - 1) * (partial + order)
         assert sent["ring"] == 2 * (ranks - 1) * partial
         best = min(rows, key=lambda row: row["seconds_per_round"])
@@ -73,9 +73,9 @@ def test_scaling(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) ->
     alike(record["rows"])
     strong = [row for row in record["rows"] if row["scaling"] == "strong"]
     weak = [row for row in record["rows"] if row["scaling"] == "weak"]
-    assert [row["ranks"] for row in strong] == [1, 2, 3] * 3  # client-server library, peer-to-peer library and ring
+    assert [row["ranks"] for row in strong] == [1, 2, 3] * 4  # client-server library, peer-to-peer library and ring, hierarchical
     assert len({row["weights_sha256"] for row in strong}) == 1
-    assert [row["rows"] for row in weak] == [26970, 26970, 53940, 17980, 35960, 53940, 17980, 35960, 53940]
+    assert [row["rows"] for row in weak] == [26970, 26970, 53940, *[17980, 35960, 53940] * 3]
     for row in strong:
         assert row["efficiency"] == pytest.approx(row["speedup"] / row["ranks"])
         assert row["speedup_low"] <= row["speedup"] <= row["speedup_high"]
@@ -88,8 +88,8 @@ def test_scaling(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.ranks(3, others=())
 def test_scaling_on_chosen_ranks_as_a_part_of_more(comm: Any, folder: Path) -> None:
     record = study(comm, folder, "scaling", "--repeats", 1, "--ranks", "3,1", "--largest", 5)
-    assert [row["ranks"] for row in record["rows"]] == [1, 3] * 4
-    assert [row["rows"] for row in record["rows"]] == [53940] * 4 + [13485, 26970, 10788, 32364]
+    assert [row["ranks"] for row in record["rows"]] == [1, 3] * 6
+    assert [row["rows"] for row in record["rows"]] == [53940] * 6 + [13485, 26970, 10788, 32364, 10788, 32364]
 
 
 @pytest.mark.ranks(3)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.engine.loop import StopFlags
-from mpi_pgd.modes import ALIKE, MODES
+from mpi_pgd.modes import ALIKE, MODES, differing
 from mpi_pgd.observers.delay import parse
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study import baselines
@@ -27,7 +27,8 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
     comm = problem.comm
     one = alone(problem)
     calm = one._replace(delayed=not problem.settings.delay)  # what the map takes by itself
-    everyone = [Contestant(*way, comm.size, problem.rows) for way in ALIKE]
+    ways = differing(ALIKE, problem.nodes, problem.settings.ranks_per_node)
+    everyone = [Contestant(*way, comm.size, problem.rows) for way in ways]
     contestants = everyone if comm.size > 1 else everyone[:1]
     measured = around(problem, [comm.size])  # first: it is there, whenever a signal ends the turns
     others, race = others_work(problem), Race(problem, flags)
@@ -59,7 +60,8 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
 def around(problem: Problem, ranks: Sequence[int]) -> dict[str, Any]:
     """A quick look at the network: the messages of this problem's rounds, each number of ranks, then some others. Collective."""
     own = sizes(problem.table.features, problem.settings.sums == "order-free")
-    return network.measure(problem.comm, sizes=sorted({8, *own}), quick=True, shown=watched(problem), own=own, ranks=ranks)
+    every, per_node = sorted({8, *own}), problem.settings.ranks_per_node
+    return network.measure(problem.comm, every, quick=True, shown=watched(problem), own=own, ranks=ranks, per_node=per_node)
 
 
 def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, rate: float) -> list[dict[str, Any]]:

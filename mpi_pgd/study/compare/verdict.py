@@ -21,8 +21,8 @@ def judge(rows: Sequence[Row], alone: Sequence[Row], doubts: Sequence[str]) -> d
         alone: the one rank, and the one with threads, as far as they were measured.
         doubts: what makes the whole comparison unreliable.
     """
-    by_mode = {mode: [one for one in rows if one["mode"] == mode] for mode in MODES}
-    if not all(by_mode.values()):
+    by_mode = {mode: some for mode in MODES if (some := [one for one in rows if one["mode"] == mode])}
+    if len(by_mode) < 2:
         return {"verdict": _nothing(rows), "winner": None}
     bests = [min(some, key=lambda one: one["seconds_per_round"]) for some in by_mode.values()]
     best, other = sorted(bests, key=lambda one: one["seconds_per_round"])[:2]

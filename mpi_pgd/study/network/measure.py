@@ -15,9 +15,10 @@ from mpi4py import MPI
 
 from mpi_pgd.comm import world
 from mpi_pgd.comm.collectives import Collective
+from mpi_pgd.comm.nodewise import NodeWise
 from mpi_pgd.data.budget import available_bytes
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.modes import ALIKE, MODES
+from mpi_pgd.modes import ALIKE, MODES, differing
 from mpi_pgd.study.network import compute
 from mpi_pgd.study.network.stage import ALL, OWN, SUM_ONLY, Call, Contest, Stage
 from mpi_pgd.study.pieces import NETWORK, NODE, fitted
@@ -43,6 +44,7 @@ def measure(
     shown: bool = False,
     own: tuple[int, int] | None = None,
     ranks: Sequence[int] = (),
+    per_node: int = 0,
 ) -> dict[str, Any]:
     """Measure the network and the map: what is particular to network.json on rank 0, nothing on the others. Collective.
 
@@ -56,6 +58,7 @@ def measure(
         shown: whether this rank says how far it is.
         own: bytes of the sums and of the broadcast of a problem's rounds, which are measured first, and however long they take.
         ranks: the first so many, each; by default see ``counts``.
+        per_node: ranks that a node is cut into nodes of, for modes that tell these apart; 0: none is.
     """
     names = world.nodes(comm)
     nodes = [names.index(name) for name in names]
@@ -67,7 +70,7 @@ def measure(
     limit = (QUICK_SECONDS if quick else SECONDS)[link] if seconds is None else seconds
     wanted = sizes or list(_sizes(largest or (QUICK_LARGEST if quick else LARGEST), QUICK_FACTOR if quick else FACTOR))
     fitting = [size for size in wanted if size <= _room(comm, nodes)]
-    groups = list(_groups(comm, nodes, those, own))
+    groups = list(_groups(comm, names, those, own, per_node))
     stage = Stage(limit, repeats or (QUICK_BATCHES if quick else BATCHES), shown)
     points = sorted(stage.points(comm, groups, fitting, own[0] if own else 0, len(_partners(nodes))), key=itemgetter("bytes"))
     for group in filter(None, groups):
@@ -105,15 +108,16 @@ def counts(ranks: int, quick: bool = False) -> list[int]:
     return sorted({count for count in (*powers, 2 if quick else 3, ranks) if 2 <= count <= ranks})
 
 
-def _groups(comm: MPI.Intracomm, nodes: list[int], those: Sequence[int], own: tuple[int, int] | None) -> Iterator[list[Contest]]:
+def _groups(
+    comm: MPI.Intracomm, names: Sequence[str], those: Sequence[int], own: tuple[int, int] | None, per_node: int
+) -> Iterator[list[Contest]]:
     """Contests of the same ranks; none for a rank that is not among them. Collective."""
-    for link, other in _partners(nodes).items():
+    for link, other in _partners([names.index(name) for name in names]).items():
         pair = _part(comm, comm.rank in (0, other))
         yield [Contest(pair, link, None, "ping-pong", ALL, partial(_ping_pong, pair), 2)] if pair else []
     for count in those:
-        link = NODE if len(set(nodes[:count])) == 1 else NETWORK
         part = _part(comm, comm.rank < count)
-        yield list(_collectives(part, link, own)) if part else []
+        yield list(_collectives(part, names[:count], own, per_node)) if part else []
 
 
 def _partners(nodes: list[int]) -> dict[str, int]:
@@ -127,9 +131,12 @@ def _part(comm: MPI.Intracomm, inside: bool) -> MPI.Intracomm | None:
     return part if isinstance(part, MPI.Intracomm) and inside else None
 
 
-def _collectives(comm: MPI.Intracomm, link: str, own: tuple[int, int] | None) -> Iterator[Contest]:
-    for mode, name in ALIKE:
-        collectives = MODES[mode].opened(comm, name)
+def _collectives(comm: MPI.Intracomm, names: Sequence[str], own: tuple[int, int] | None, per_node: int) -> Iterator[Contest]:
+    link = NODE if len({*names}) == 1 else NETWORK
+    for mode, name in differing(ALIKE, names, per_node):
+        if MODES[mode].nodewise and link == NETWORK and not own:
+            continue  # what it takes is made of what is measured within a node, and of the leaders' messages
+        collectives = MODES[mode].opened(comm, name, per_node)
         kinds = [OWN, ALL] if own else [ALL, SUM_ONLY][: len(collectives)]
         for what in kinds:
             back = own[1] if own and what == OWN else 8 if what == SUM_ONLY else 0
@@ -140,9 +147,14 @@ def _zeros(size: int) -> Vector:
     return np.full(size // 8, 0.0)  # written to: untouched memory would not be there yet
 
 
+def _vector(collective: Collective, size: int) -> Vector:
+    return collective.vector(size // 8) if isinstance(collective, NodeWise) else _zeros(size)
+
+
 def _round(collectives: Sequence[Collective], back: int, size: int) -> Call:
     """The collectives of a round, the first of so many bytes, the others of as many, or of ``back``."""
-    vectors = [_zeros(back if back and place else size) for place in range(len(collectives))]
+    sizes = [back if back and place else size for place in range(len(collectives))]
+    vectors = [_vector(*each) for each in zip(collectives, sizes, strict=True)]
 
     def call() -> None:
         for collective, vector in zip(collectives, vectors, strict=True):

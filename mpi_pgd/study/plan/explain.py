@@ -8,6 +8,7 @@ from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.partial import Vote
 from mpi_pgd.modes import MODES
 from mpi_pgd.report.units import count
+from mpi_pgd.study.curves import Curve
 from mpi_pgd.study.model import Model, harmonic, sizes
 from mpi_pgd.study.plan.planner import Planner, Question, check
 
@@ -30,7 +31,9 @@ def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterato
     yield from _compute(planner, ranks, workers, found.compute)
     yield _wait(planner, workers, found.wait)
     if ranks > 1:
-        yield from _wire(planner, mode, algorithm, ranks)
+        stages = planner.model.stages(mode, algorithm, ranks, planner.fill)
+        for curve, talking in stages:
+            yield from _wire(planner, curve, talking, bool(MODES[mode].nodewise))
     yield f"  latency    {_s(found.latency)}"
     yield f"  bandwidth  {_s(found.bandwidth)}"
     yield f"  update     {_s(found.update)}  for {planner.question.features + 2:,} numbers"
@@ -62,16 +65,17 @@ def _wait(planner: Planner, workers: int, seconds: float) -> str:
     return f"  wait       {_s(seconds)}  = {terms}, H_m = {harmonic(workers):.4g} for m = {workers:,}"
 
 
-def _wire(planner: Planner, mode: str, algorithm: str, ranks: int) -> Iterator[str]:
+def _wire(planner: Planner, curve: Curve, ranks: int, nodewise: bool) -> Iterator[str]:
+    """Of one stage; among the leaders of nodes, sums go out as they come in."""
     q = planner.question
-    curve = planner.model.curve(mode, algorithm, ranks, planner.fill)
     there, back = sizes(q.features, q.order_free)
+    back = there if nodewise else back
     piece, found = curve.piece(there), curve.wire(ranks, there, back)
     path = piece.shape(ranks, there, back)
     alpha, overhead, beta = piece.factors
     folds = "2 " if q.order_free else ""
     yield f"  messages   n = 8 ({folds}({q.features:,} + 2) + {len(Vote)}) = {there:,} bytes of sums" + (
-        f", then n = 8 ({q.features:,} + 2) = {back:,} bytes of orders" if piece.shape.broadcast else ""
+        f", then n = 8 ({q.features:,} + 2) = {back:,} bytes of orders" if piece.shape.broadcast and not nodewise else ""
     )
     each = "each of the two: " if piece.shape.broadcast else ""
     yield f"             {each}{piece.shape.formula}  (m = {ranks:,} ranks)"

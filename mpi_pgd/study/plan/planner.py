@@ -99,10 +99,9 @@ class Planner:
 
     def __init__(self, model: Model, question: Question) -> None:
         self.model, self.question = model, question
-        measured = {(mode, algorithm) for _, mode, algorithm in model.curves}
-        self.ways = [way for way in _asked(question) if question.last == 1 or way in measured]
+        self.ways = [way for way in _asked(question, self.fill) if question.last == 1 or model.known(*way, self.fill)]
         if not self.ways:
-            way = next(_asked(question))
+            way = next(_asked(question, self.fill))
             model.curve(*way, 2, self.fill)  # says what is missing
         self.predict: Callable[..., Prediction] = cache(self._predict)
 
@@ -176,7 +175,9 @@ class Planner:
         sent, known = max(sizes(self.question.features, self.question.order_free)), min(map(self._largest, self.ways))
         if sent > known and last > 1:
             yield f"a round sums {sent:,} bytes, measured with every algorithm were up to {known:,}: extrapolated in proportion"
-        missing = [f"{mode} with {algorithm}" for mode, algorithm in _asked(self.question) if (mode, algorithm) not in self.ways]
+        missing = [
+            f"{mode} with {algorithm}" for mode, algorithm in _asked(self.question, self.fill) if (mode, algorithm) not in self.ways
+        ]
         if missing:
             yield f"not measured, so left out: {', '.join(missing)}"
 
@@ -186,11 +187,12 @@ class Planner:
         return self.model.round(mode, algorithm, ranks, q.rows, features or q.features, q.order_free, q.ranks_per_node, q.wait)
 
     def _largest(self, way: Way) -> int:
-        found = [curve.largest for (_, *known), curve in self.model.curves.items() if tuple(known) == way]
-        return max(found, default=0)
+        return max((curve.largest for curve in self.model.known(*way, self.fill)), default=0)
 
 
-def _asked(question: Question) -> Iterator[tuple[str, str]]:
+def _asked(question: Question, fill: int = 0) -> Iterator[Way]:
+    """The modes and algorithms that are asked for. On nodes of one rank, those that tell nodes apart are the same as others."""
     for mode, algorithm in ALIKE:
-        if question.mode in (None, mode) and question.algorithm in (None, algorithm):
+        same = fill == 1 and question.mode is None and MODES[mode].nodewise
+        if not same and question.mode in (None, mode) and question.algorithm in (None, algorithm):
             yield mode, algorithm

@@ -7,7 +7,7 @@ from typing import Any
 
 from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes import ALIKE, MODES
+from mpi_pgd.modes import ALIKE, MODES, differing
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.study import baselines
 from mpi_pgd.study.compare.measure import around, predicted
@@ -91,7 +91,8 @@ def scaling(
 def _contestants(problem: Problem, algorithms: Sequence[str], ranks: Sequence[int], largest: int) -> list[Contestant]:
     """With weak scaling each worker holds as many rows as if ``largest`` ranks shared the table; 0 is strong scaling."""
     found = []
-    for mode, name in [way for way in ALIKE if way[1] in algorithms]:
+    ways = [way for way in ALIKE if way[1] in algorithms]
+    for mode, name in differing(ways, problem.nodes, problem.settings.ranks_per_node):
         workers = MODES[mode].workers
         for count in ranks:
             rows = problem.rows * workers(count) // workers(largest) if largest else problem.rows

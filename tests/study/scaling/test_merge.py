@@ -53,7 +53,7 @@ def test_real_jobs_become_one_report(tmp_path: Path) -> None:
         jobs.append(read(tmp_path / f"ranks-{ranks}"))
     assert report.main([str(tmp_path)]) == 0
     record = read(tmp_path)
-    assert [row["ranks"] for row in record["rows"]] == [1, 2, 3] * 4
+    assert [row["ranks"] for row in record["rows"]] == [1, 2, 3] * 6
     for row in record["rows"]:
         assert row in (jobs[0] if row["ranks"] == 1 else jobs[1])["rows"]
     assert len({row["weights_sha256"] for row in record["rows"] if row["scaling"] == "strong"}) == 1
