@@ -16,7 +16,7 @@ pytestmark = pytest.mark.beside("jobs")
 
 PASSES = 3  # over the rows before the fit, and the round at its start
 EVERY = {(each.loss, each.penalty, each.solver): each for each in combinations() if not each.way}
-SERVER, PEERS = ALGORITHMS
+SERVER, PEERS, *_ = ALGORITHMS
 
 
 class Case(NamedTuple):
