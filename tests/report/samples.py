@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi_pgd.report.pop import NAMES
-from mpi_pgd.study.diagram import diagram as simulated
+from mpi_pgd.study.diagram.simulate import diagram as simulated
 
 PARTS = ("compute", "wait", "wire", "update", "input")
 SERIES = (

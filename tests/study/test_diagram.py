@@ -8,14 +8,14 @@ import pytest
 from mpi_pgd.cli import main
 from mpi_pgd.comm.algorithms import Algorithm
 from mpi_pgd.comm.paths import Costs
-from mpi_pgd.study.diagram import diagram, known, messages
+from mpi_pgd.study.diagram.simulate import diagram, known, messages
 
 
 @pytest.mark.parametrize("ranks", [2, 5, 8])
-@pytest.mark.parametrize("algorithm", [one for _, one in known()], ids=lambda one: one.name)
-def test_every_message_is_there_and_none_is_too_early(algorithm: Algorithm, ranks: int) -> None:
+@pytest.mark.parametrize(("mode", "algorithm"), list(known()), ids=lambda one: getattr(one, "name", one))
+def test_every_message_is_there_and_none_is_too_early(mode: str, algorithm: Algorithm, ranks: int) -> None:
     sizes = (16 * 840, 8 * 840)[: len(algorithm.schedules)]
-    found = messages(algorithm, ranks, sizes, Costs(1000, 0, 1))
+    found = messages(mode, algorithm, ranks, sizes, Costs(1000, 0, 1))
     for rank in range(ranks):
         assert sum(one["bytes"] for one in found if one["sender"] == rank) == algorithm.sent(rank, ranks, sizes)
     assert all(one["came"] - one["left"] >= 1e-12 * (1000 + one["bytes"] // 8) * (1 - 1e-12) for one in found)

@@ -155,7 +155,7 @@ class Plan(Study):
 
     def pictures(self, record: Record) -> list[Picture]:
         """The predicted time of a round, and the speedup, over the number of workers."""
-        return pictures.plan([row for row in record["rows"] if row["seconds_per_round"] > 0])
+        return pictures.plan(self.name, [row for row in record["rows"] if row["seconds_per_round"] > 0])
 
 
 def _best(record: Record) -> Record:

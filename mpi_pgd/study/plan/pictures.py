@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plan(rows: Sequence[Record]) -> list[Picture]:
-    """The shortest round has a ring; the speedup is drawn where the rows tell their efficiency."""
+def plan(study: str, rows: Sequence[Record]) -> list[Picture]:
+    """Those of the study of this name. The shortest round has a ring; the speedup is drawn where the rows tell their efficiency."""
     if not rows:
         return []
     best = min(rows, key=lambda row: float(row["seconds_per_round"]))
     who, pace = name(key(best)), units.seconds(best["seconds_per_round"])
     spoken = f"{who} with {units.count(best['workers'], 'worker')}, {pace} a round"
     made = Picture(
-        "plan",
+        study,
         "Time of a round over the number of workers",
         f"Predicted by the cost model; the ring marks the shortest round: {spoken}. Dotted lines: where the modes cross over.",
         f"Predicted seconds a round for each mode and algorithm; the shortest is {spoken}.",
@@ -30,10 +30,10 @@ def plan(rows: Sequence[Record]) -> list[Picture]:
         (430, 430),
         "predicted",
     )
-    return [made, *_speedup([row for row in rows if row.get("efficiency")])]
+    return [made, *_speedup(f"{study}-speedup", [row for row in rows if row.get("efficiency")])]
 
 
-def _speedup(rows: Sequence[Record]) -> list[Picture]:
+def _speedup(called: str, rows: Sequence[Record]) -> list[Picture]:
     if len({row["workers"] for row in rows}) < 2:
         return []
     best = max(rows, key=_times_as_fast)
@@ -45,7 +45,7 @@ def _speedup(rows: Sequence[Record]) -> list[Picture]:
     )
     return [
         Picture(
-            "plan-speedup",
+            called,
             "Speedup over the number of workers",
             caption,
             f"Predicted speedup for each mode and algorithm. {found}.",

@@ -1,31 +1,22 @@
 """``diagram``: a round of each way to combine, drawn as messages between ranks. Simulated, without ranks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mpi_pgd.comm.algorithms import TREE_SERVED, Algorithm
-from mpi_pgd.comm.paths import Costs, Message, simulated
-from mpi_pgd.comm.schedules import NUMBER, Step
-from mpi_pgd.modes import WAYS
 from mpi_pgd.report import units
 from mpi_pgd.report.axes import key, listed, logarithmic, name, numbers_axis, style, timed
 from mpi_pgd.report.export import MOST, Column, Table
 from mpi_pgd.report.kinds import flat, mark, way
 from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.theme import LIGHT, Picture, legend, panels
+from mpi_pgd.study.diagram.simulate import MANY, PARTS, diagram
 from mpi_pgd.study.rounds import WHO
 from mpi_pgd.study.study import Flag, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TICK = 1e-12  # seconds: what is simulated is counted in whole ones of these
-MANY = 1024  # ranks up to which the time of a round's messages is told
-PARTS: dict[bool, tuple[str, str, Any]] = {  # by whether it is added; how it is drawn
-    True: ("a part of the sum", "wire", "-"),
-    False: ("the result", "blue", "--"),
-}
 THICK = (1.0, 3.0)  # points: the arrow of no byte, and that of the largest message
 
 
@@ -37,15 +28,16 @@ class Diagram(Study):
         "rows": [
             fields(text="mode algorithm", whole="messages bytes") | {"ranks": "whole from 2", "seconds": "number above 0"},
         ],
-        "sent": [fields(text="mode algorithm", whole="sender receiver bytes add", number="left came")],
-        "growth": [fields(text="mode algorithm") | {"ranks": "whole from 2", "seconds": "number above 0"}],
+        "sent": [fields(text="mode algorithm part", whole="sender receiver bytes", number="left came")],
+        "growth": [fields(text="mode algorithm") | {"ranks": "whole from 2", "seconds": "number from 0"}],
         "inputs?": {},
+        "notes?": ["text"],
     }
     usage = "python -m mpi_pgd diagram [--ranks N] [--features P] [--latency SECONDS] [--bandwidth BYTES] [options]"
     description = (
         "Simulate the messages of one round, by each algorithm that is written out step by step, on a network of this latency and\n"
-        "bandwidth; of what the MPI library does, only the tree by which it sums to a server. Draws who sends what to whom, and\n"
-        f"when; and how long a round's messages take on 2 to {MANY:,} ranks. Nothing is run."
+        "bandwidth; for the MPI library's way with a server stands a tree. Draws who sends what to whom, and when; and how long a\n"
+        f"round's messages take on 2 to {MANY:,} ranks. Nothing is run."
     )
     flags = (
         Flag("ranks", "8", "RANKS", "of the round that is drawn (default: 8)", int, 2),
@@ -97,7 +89,7 @@ class Diagram(Study):
             Column("left", "Left", "seconds", "time"),
             Column("came", "Came", "seconds", "time"),
         )
-        sent, told = [{**one, "part": PARTS[bool(one["add"])][0]} for one in record["sent"]], mark(record)
+        sent, told = record["sent"], mark(record)
         title = f"The messages of a round on 2 to {MANY:,} ranks"
         return [
             Table(self.name, "The messages of a round", columns, record["rows"], told),
@@ -134,58 +126,6 @@ def _ends(rows: Sequence[Record]) -> str:
     return ", ".join(f"{units.seconds(row['seconds'])} by {way(row)}" for row in ends)
 
 
-def diagram(ranks: int, features: int, latency: float, bandwidth: float) -> dict[str, Any]:
-    """The record, without what says where it comes from: the messages on so many ranks, and the time on 2 to ``MANY``.
-
-    ``latency`` in seconds, ``bandwidth`` in bytes a second.
-    """
-    from mpi_pgd.study.model import sizes
-
-    costs = Costs(round(latency / TICK), 0, round(NUMBER / bandwidth / TICK))
-    rows, sent, growth = [], [], []
-    for mode, one in known():
-        who, bytes_of = {"mode": mode, "algorithm": one.name}, sizes(features)[: len(one.schedules)]
-        found = messages(one, ranks, bytes_of, costs)
-        sent += [{**who, **message} for message in found]
-        total, last = sum(message["bytes"] for message in found), max(message["came"] for message in found)
-        rows.append({**who, "ranks": ranks, "messages": len(found), "bytes": total, "seconds": last})
-        for many in (2**power for power in range(1, MANY.bit_length())):
-            path = one.shapes[0](many, *sizes(features))
-            growth.append({**who, "ranks": many, "seconds": latency * path.latencies + path.bytes / bandwidth})
-    inputs = {"ranks": ranks, "features": features, "latency, seconds": latency, "bandwidth, bytes a second": bandwidth}
-    return {"rows": rows, "sent": sent, "growth": growth, "inputs": inputs, "simulated": True}
-
-
-def known() -> Iterator[tuple[str, Algorithm]]:
-    """Each algorithm whose steps are known, with its mode; for the library's with a server stands a tree."""
-    for (mode, _), one in WAYS.items():
-        shown = TREE_SERVED if one.library and one.schedules[1:] else one
-        if not shown.library:
-            yield mode, shown
-
-
-def messages(algorithm: Algorithm, ranks: int, sizes: Sequence[int], costs: Costs) -> list[dict[str, Any]]:
-    """Those of a round whose collectives have so many bytes, in the order in which they leave; seconds from its start."""
-
-    def whole(rank: int, ranks: int, _: int) -> Iterator[Step]:
-        for schedule, size in zip(algorithm.schedules, sizes, strict=True):
-            yield from schedule(rank, ranks, size // NUMBER)
-
-    seen: list[Message] = []
-    simulated(whole, ranks, 0, 1, costs, seen)
-    return [
-        {
-            "sender": one.sender,
-            "receiver": one.receiver,
-            "bytes": NUMBER * one.numbers,
-            "add": int(one.add),
-            "left": one.left * TICK,
-            "came": one.came * TICK,
-        }
-        for one in sorted(seen, key=lambda one: (one.left, one.sender, one.receiver))
-    ]
-
-
 def _one(row: Record, sent: Sequence[Record], ends: tuple[float, int], told: str) -> Picture:
     """``ends``: the most seconds and bytes that any picture shows."""
     each = [units.size(size) for size in sorted({one["bytes"] for one in sent if one["bytes"]})]
@@ -213,17 +153,17 @@ def _arrows(figure: "Figure", sent: Sequence[Record], ranks: int, end: float, mo
     for rank in range(ranks):
         axes.axhline(rank, color=LIGHT["hatch"], linewidth=1.0)
     for one in sent:
-        _, colour, line = PARTS[bool(one["add"])]
+        colour, line = PARTS.get(one["part"], ("muted", "-"))
         width = THICK[0] + (THICK[1] - THICK[0]) * one["bytes"] / most
         look = {"color": LIGHT[colour], "linestyle": line, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
         ends = (one["came"], one["receiver"]), (one["left"], one["sender"])
         axes.annotate("", *ends, arrowprops={**look, "arrowstyle": "->", "mutation_scale": 9})
     listed(axes, [f"rank {rank}" for rank in range(ranks)])
     axes.set_xlim(0, end * 1.02)
-    timed(axes.xaxis, end, "since the round's sums began")
+    timed(axes.xaxis, end, "since the messages began")
     axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8, steps=[1, 2, 2.5, 5, 10]))
-    used = [PARTS[add] for add in PARTS if any(bool(one["add"]) is add for one in sent)]
-    legend(figure, [(Line2D([], [], color=LIGHT[colour], linestyle=line), text) for text, colour, line in used], narrow)
+    used = [part for part in PARTS if any(one["part"] == part for one in sent)] or [*PARTS][:1]
+    legend(figure, [(Line2D([], [], color=LIGHT[PARTS[part][0]], linestyle=PARTS[part][1]), part) for part in used], narrow)
 
 
 def _growth(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
