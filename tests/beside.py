@@ -1,7 +1,8 @@
-"""Tests that mostly wait: those marked ``beside(NAME)`` run in a pytest of that name, beside the others, and are reported last.
+"""Tests that wait for programs: those marked ``beside(NAME)`` run in a pytest of that name, and are reported last.
 
-They start real jobs and share nothing with the others but the machine: hosts and a SLURM are namespaces of their own. Where
-no others are asked for, all run as usual.
+They start real jobs and share nothing with the others but the machine: hosts and a SLURM are namespaces of their own. Those that
+mostly sleep begin at once, any others when the tests inside one mpirun are over, which fill the cores by themselves. Where all
+that are asked for are of this kind, they run as usual.
 """
 
 import contextlib
@@ -19,6 +20,8 @@ from tests.elsewhere import TESTS, Job, There, told
 from tests.inside import parallel
 from tests.launch import GRACE
 
+ASLEEP = ("jobs", "slurm")  # those that mostly sleep
+
 
 def there() -> bool:
     """Whether this process is such a pytest."""
@@ -32,7 +35,7 @@ def lane(item: pytest.Item) -> str:
 
 
 class Beside:
-    """pytest's own process: starts the others at once, and reports their tests behind its own."""
+    """pytest's own process: starts the others, and reports their tests behind its own."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config, self.lanes = config, dict[str, Lane]()
@@ -46,11 +49,14 @@ class Beside:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
-        for each in self.lanes.values():
-            each.begin()
+        for name in {*self.lanes} & {*ASLEEP}:
+            self.lanes[name].begin()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        if not parallel(item):
+            for each in self.lanes.values():
+                each.begin()
         if lane(item) not in self.lanes:
             return None
         self.lanes[lane(item)].hand_on(item)

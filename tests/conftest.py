@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "ranks(*sizes, others=(), libraries=[]): what a test which takes `comm` runs on")
     config.addinivalue_line("markers", "either: what a test which takes `library` asserts depends on none: one of them by turns")
     config.addinivalue_line(
-        "markers", "beside(name): a test that mostly waits: it runs in a pytest of this name, beside the others"
+        "markers", "beside(name): a test that waits for programs: it runs in a pytest of this name, beside the others"
     )
     if inside() or not there():
         config.pluginmanager.register(Inside() if inside() else Outside(config), "ranks")

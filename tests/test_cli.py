@@ -21,6 +21,8 @@ import pytest
 from mpi_pgd.cli import main
 from tests.launch import ROOT, Library, any_library, launch
 
+pytestmark = pytest.mark.beside("programs")
+
 
 def python(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *map(str, args)]

@@ -14,6 +14,8 @@ import pytest
 import mpi_pgd
 from tests.launch import ROOT, Library, launch
 
+pytestmark = pytest.mark.beside("programs")
+
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 
 

@@ -14,6 +14,8 @@ from mpi_pgd.modes import ALGORITHMS
 from tests.commands import command, refused
 from tests.launch import Library, launch, libraries
 
+pytestmark = pytest.mark.beside("programs")
+
 MINE = """
 import numpy as np
 

@@ -8,6 +8,8 @@ from mpi_pgd.comm.components import COLL, FILES, ULFM, choose, intolerant
 from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library
 
+pytestmark = pytest.mark.beside("programs")
+
 ON = {ULFM: "1", "OPAL_PREFIX": "/nowhere"}
 
 

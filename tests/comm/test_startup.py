@@ -9,6 +9,8 @@ import pytest
 
 from tests.launch import ROOT
 
+pytestmark = pytest.mark.beside("programs")
+
 SCRIPT = """
 import sys, time
 from mpi_pgd.comm import startup

@@ -15,6 +15,8 @@ from mpi4py import MPI
 from mpi_pgd import Rows, fit, shaped, user
 from tests.launch import ROOT, Library, launch
 
+pytestmark = pytest.mark.beside("programs")
+
 EXAMPLES = ROOT / "examples"
 DIAMONDS = ROOT / "data" / "diamonds.h5"
 MODES = ("client-server", "peer-to-peer")

@@ -19,6 +19,8 @@ from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.checkpoint import Checkpoint
 from tests.launch import ROOT
 
+pytestmark = pytest.mark.beside("programs")
+
 SETTINGS = {"data": ["a.h5"], "solver": "gd", "step": "auto", "momentum": 0.9, "l2": 0.0, "intercept": True} | {
     "standardize": True,
     "sums": "order-free",

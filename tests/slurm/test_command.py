@@ -11,6 +11,8 @@ import pytest
 from tests.launch import ROOT, Library
 from tests.study.synthetic import record
 
+pytestmark = pytest.mark.beside("programs")
+
 DATA = str(ROOT / "data" / "diamonds.h5")
 
 

@@ -11,6 +11,8 @@ from mpi_pgd.study.doctor import findings
 from tests.launch import ROOT, Library, Result, any_library, launch
 from tests.study import synthetic
 
+pytestmark = pytest.mark.beside("programs")
+
 
 def alone(library: Library, *words: object) -> Result:
     """A command without mpirun."""

@@ -13,6 +13,8 @@ from mpi_pgd.study import every
 from tests.commands import command, refused
 from tests.launch import Library, any_library, launch
 
+pytestmark = pytest.mark.beside("programs")
+
 KEYS = {
     *("mode", "algorithm", "ranks", "workers", "seconds_per_round", "compute", "wait", "wire", "update", "input"),
     *("bytes_per_round", "speedup", "efficiency", "predicted_seconds_per_round", "weights_sha256"),

@@ -15,6 +15,8 @@ from mpi_pgd import InputError
 from mpi_pgd.system import claims
 from mpi_pgd.system.claims import Claim
 
+pytestmark = pytest.mark.beside("programs")
+
 LOCK = ".mpi_pgd.lock"
 
 

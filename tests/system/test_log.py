@@ -9,6 +9,8 @@ import pytest
 from mpi_pgd.system.log import LOG, RANK_VARIABLES
 from tests.launch import ROOT, Library, launch
 
+pytestmark = pytest.mark.beside("programs")
+
 
 @pytest.mark.parametrize("name", RANK_VARIABLES)
 def test_the_rank_is_in_the_record(name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

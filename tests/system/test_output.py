@@ -25,6 +25,8 @@ from mpi_pgd.study import record as studies
 from mpi_pgd.system import output
 from tests.launch import ROOT
 
+pytestmark = pytest.mark.beside("programs")
+
 MODEL = {"solver": "gd", "x": "X", "y": "y"}
 
 

@@ -13,6 +13,8 @@ import pytest
 from mpi_pgd.system.streams import Stream
 from tests.launch import ROOT
 
+pytestmark = pytest.mark.beside("programs")
+
 
 def test_a_reader_that_has_gone(capsys: pytest.CaptureFixture[str]) -> None:
     read, write = os.pipe()

@@ -21,6 +21,8 @@ from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library, Result, any_library, launch, libraries
 from tests.sparse import hole
 
+pytestmark = pytest.mark.beside("programs")
+
 DATA = ROOT / "data" / "diamonds.h5"
 SCRIPT = """
 import json, os, sys
