@@ -271,6 +271,7 @@ class Fit(NamedTuple):
     algorithm: str
     ranks: int
     then: int  # ranks that resume it; 0 if it is not
+    place: int  # of its case, among all
     number: int  # among all
 
     @property
@@ -288,13 +289,16 @@ def key(name: str, mode: str, algorithm: str, ranks: int, library: str) -> str:
     return f"{name}: {mode} {algorithm}{whose} on {ranks}"
 
 
-def fits() -> list[Fit]:
-    """All fits, in the order of their cases."""
+def fits(share: int = 0, shares: int = 1) -> list[Fit]:
+    """All fits, in the order of their cases; or what one of several libraries makes of them.
+
+    The library changes nothing but plain sums: each makes all of those.
+    """
     found: list[Fit] = []
     for place, case in enumerate(cases()):
         counts = case.ranks or (1, RANKS[1 + place % 3])
         pairs = list(zip(counts[::2], counts[1::2], strict=True)) if case.first else [(ranks, 0) for ranks in counts]
         for turn, (ranks, then) in enumerate(pairs):
             ways = (case.ways[(place // 3 + turn) % len(case.ways)],) if case.turns else case.ways
-            found += [Fit(case, *way, ranks, then, len(found) + number) for number, way in enumerate(ways)]
-    return found
+            found += [Fit(case, *way, ranks, then, place, len(found) + number) for number, way in enumerate(ways)]
+    return [one for one in found if one.case.name.startswith("plain") or (one.place + one.number) % shares == share]

@@ -60,8 +60,8 @@ def made(folder: Path, item: Fit, comm: Any, **options: Any) -> Result:
     return fit(data, comm=comm, **chosen)
 
 
-def main(folder: Path, wanted: str) -> None:
-    """All fits, if the setting is the one that is ``wanted``."""
+def main(folder: Path, wanted: str, every: list[Fit]) -> None:
+    """These fits, if the setting is the one that is ``wanted``."""
     from mpi4py import MPI  # not above: mpi_pgd comes first, as it chooses what MPI is to use
 
     world = MPI.COMM_WORLD
@@ -71,17 +71,16 @@ def main(folder: Path, wanted: str) -> None:
         if world.rank == 0:
             write(folder)
         world.Barrier()
-        mine = run(world, folder)
+        mine = run(world, folder, every)
         found["fits"] = [line for lines in world.allgather(mine) for line in lines]
     if world.rank == 0:
         (folder / "found.json").write_text(json.dumps(found))
 
 
-def run(world: Any, folder: Path) -> list[tuple[int, Found]]:
+def run(world: Any, folder: Path, every: list[Fit]) -> list[tuple[int, Found]]:
     """What came of the fits whose first rank this is, by their numbers."""
     found = []
     five, pair, alone = world.Dup(), world.Split(int(world.rank > 1)), world.Split(world.rank)
-    every = fits()
     for comm in (five, pair, alone):
         there = [item for item in every if item.ranks == comm.size and not item.then]
         if comm is alone:
@@ -106,4 +105,4 @@ def run(world: Any, folder: Path) -> list[tuple[int, Found]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], fits(*map(int, sys.argv[3:])))

@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tests.golden.cases import MAKES, fits, key
+from tests.golden.cases import MAKES, Fit, fits, key
 from tests.launch import ROOT, Library, launch, libraries
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -29,10 +29,10 @@ ENVIRONMENT = {
 }
 
 
-def found(library: Library, folder: Path, wanted: dict[str, str] | None = None) -> dict[str, Any]:
+def found(library: Library, folder: Path, wanted: dict[str, str] | None = None, *share: int) -> dict[str, Any]:
     """What the script found, in one job of five ranks; no fits if its setting is not the one that is ``wanted``."""
     words = json.dumps(wanted) if wanted else ""
-    script = ("-m", "tests.golden.script", folder, words)  # with mpi4py, which ends all ranks if one of them fails
+    script = ("-m", "tests.golden.script", folder, words, *share)  # with mpi4py, which ends all ranks if one of them fails
     result = launch(library, 5, *script, module="mpi4py", timeout=240, env=ENVIRONMENT)
     assert result.returncode == 0, result
     came: dict[str, Any] = json.loads((folder / "found.json").read_text())
@@ -42,12 +42,13 @@ def found(library: Library, folder: Path, wanted: dict[str, str] | None = None) 
 def named(came: dict[str, Any], library: str) -> list[tuple[str, str, str, dict[str, Any]]]:
     """Each fit: where golden.json has it, the case, the way, and what came."""
     by_number = dict(came["fits"])
-    lines = []
-    for item in fits():
-        case = item.case
-        where = key(case.like or case.name, item.mode, item.algorithm, item.ranks, library)
-        lines.append((where, case.name, item.way, by_number[item.number]))
-    return lines
+    there = [item for item in fits() if item.number in by_number]
+    return [(place(item, library), item.case.name, item.way, by_number[item.number]) for item in there]
+
+
+def place(item: Fit, library: str) -> str:
+    """Where golden.json has what this fit gives."""
+    return key(item.case.like or item.case.name, item.mode, item.algorithm, item.ranks, library)
 
 
 def digest(folder: Path, name: str) -> str:
