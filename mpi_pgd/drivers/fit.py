@@ -35,6 +35,7 @@ class Status(StrEnum):
 
     CONVERGED = "converged"
     PRECISION = "precision reached"
+    BIASED = "at rest beside the optimum"  # peers with neighbours, whose solver has a bias
     ROUNDS = "rounds exhausted"
     TIME = "time exhausted"
     SIGNAL = "stopped by signal"

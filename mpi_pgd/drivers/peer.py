@@ -11,7 +11,7 @@ from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.partial import Partial, Vote
-from mpi_pgd.engine.query import Agreed, Query
+from mpi_pgd.engine.query import Again, Agreed, Query
 from mpi_pgd.engine.tasks import Task
 from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.steps import FARTHER, FixedStep
@@ -33,6 +33,7 @@ class Next(IntEnum):
 
     STEP = 0
     RETREAT = 1  # all begin again where none was too far
+    LEAVE = 2  # some peer can't read its rows any more
 
 
 class PeerDriver:
@@ -80,7 +81,7 @@ class PeerDriver:
         self.status: Status | None = None
         self.rounds = self.age = 0  # updates made: of the fit, and since its beginning here
         self.roof = math.inf  # of the own objective; what is above is too far
-        self.begun = self.far = self.late = self.signalled = False  # a step has led here; as of ``Agreed``
+        self.begun = self.far = self.late = self.signalled = self.unread = False  # a step has led here; as of ``Agreed``
         self.unrest, self.rounding = math.inf, 0.0
 
     def dump(self) -> Vector:
@@ -103,7 +104,7 @@ class PeerDriver:
         """Judge the own sums; at the end of a turn decide what all decide; step."""
         self.here = self.of.from_user(query.point)
         found = self._evaluate(partial, query)
-        votes = partial.votes
+        votes, self.unread = partial.votes, self.unread or partial.unread
         self.late, self.signalled = self.late or votes[Vote.LATE] > 0, self.signalled or votes[Vote.SIGNALLED] > 0
         following = Next.STEP
         if self.age % self.lasting == 0:
@@ -111,7 +112,9 @@ class PeerDriver:
             self._tell(query.agreed)
         if not self.status and self.rounds >= self.limit:
             self.status = Status.ROUNDS
-        if self.status:
+        if following == Next.LEAVE:
+            query.again = Again.UNREAD
+        if self.status or following == Next.LEAVE:
             query.stop = True
             return
         self._step(following, found)
@@ -123,7 +126,8 @@ class PeerDriver:
         value = self.of.value_and_gradient(self.parts, self.here, self.gradient, self.share)
         if self.age == 0:
             self.roof = value + self.net.peers * max([0.0, *self.history.objective[:1]])
-        near = partial.votes[Vote.BROKEN] == 0 and value <= self.roof and bool(np.isfinite(self.gradient).all())
+        whole = not partial.unread and partial.votes[Vote.BROKEN] == 0
+        near = whole and value <= self.roof and math.isfinite(np.linalg.norm(self.gradient))
         self.far = self.far or not near
         found, length = None, self.steps.length
         self.unrest = math.inf
@@ -136,11 +140,21 @@ class PeerDriver:
             size, moved, differs = map(np.linalg.norm, (self.here, self.here - self.before, self.here - self.state.point))
             self.rounding = own + max(1.0, self.apart) * LOST * EPSILON * float(size) / length
             self.unrest = float(max(moved, self.apart * differs)) / length if self.begun else math.inf
-        if self.rounds:
-            self.history.cut(self.rounds)
-            self.history.add(value, self.unrest, length)
-        self.watch(self.rounds, value, self.unrest)
+        self._note(found, length)
         return found
+
+    def _note(self, found: Evaluation | None, length: float) -> None:
+        """A line of the history; where nothing can be told that of the round before, as nothing is gained."""
+        history = self.history
+        if not self.rounds:
+            return  # the sums over all rows have made the first one
+        history.cut(self.rounds)
+        value, norm = history.objective[-1], history.gradient_norm[-1]
+        if found:
+            value = found.value
+            norm = self.unrest if self.begun else float(np.linalg.norm(found.gradient))
+        history.add(value, norm, length)
+        self.watch(self.rounds, value, norm)
 
     def _tell(self, agreed: Vector) -> None:
         """A turn begins."""
@@ -148,9 +162,12 @@ class PeerDriver:
         agreed[Agreed.LIPSCHITZ] = max(self.lipschitz, 1 / self.learnt.length)
         agreed[Agreed.UNREST], agreed[Agreed.ROUNDING] = self.unrest, self.rounding
         agreed[Agreed.FAR], agreed[Agreed.LATE], agreed[Agreed.SIGNALLED] = self.far, self.late, self.signalled
+        agreed[Agreed.UNREAD] = self.unread
 
     def _decide(self, agreed: Vector) -> Next:
         """A turn has ended: all have the same numbers, those from when it began."""
+        if agreed[Agreed.UNREAD] > 0:
+            return Next.LEAVE
         far = agreed[Agreed.FAR] > 0
         lipschitz = float(agreed[Agreed.LIPSCHITZ]) * (FARTHER if far else 1.0)
         if far and not (self.learnt.recovers and lipschitz < math.inf):

@@ -39,6 +39,7 @@ class Agreed(IntEnum):
     FAR = 3  # a point was too far
     LATE = 4  # time is up
     SIGNALLED = 5  # a signal came
+    UNREAD = 6  # rows can't be read any more
 
 
 class Query:

@@ -18,10 +18,11 @@ class Sums:
     The bound is their own business: whether a round has to be done again with another one, or the next round needs it, is in the
     votes; that it was exchanged is a version number in the query.
 
-    ``query`` knows the tasks; ``blocks`` and ``order_free`` are those of ``Partial``.
+    ``query`` knows the tasks; ``blocks`` and ``order_free`` are those of ``Partial``. Where each rank has its ``own``, and they are
+    never added up, its driver agrees with the others when to stop, also where rows can't be read.
     """
 
-    def __init__(self, query: Query, blocks: int, order_free: bool = True) -> None:
+    def __init__(self, query: Query, blocks: int, order_free: bool = True, own: bool = False) -> None:
         self._tasks = query.tasks
         widths = [0 if task.varies else task.layout.width for task in query.tasks]
         self._places = np.cumsum([0, *widths])
@@ -29,7 +30,7 @@ class Sums:
         self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
         views = np.split(self.peaks, np.cumsum(widths)[:-1])
         tasks = zip(query.tasks, widths, views, strict=True)
-        self.blocks, self.order_free = blocks, order_free
+        self.blocks, self.order_free, self.own = blocks, order_free, own
         self._partials = [self._partial(width, view, task.layout.halves()) for task, width, view in tasks]
         self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
         self._version = self._number = 0  # of the bound; of the task that was answered last
@@ -101,7 +102,7 @@ class Sums:
         """
         partial, task = self._partials[query.number], query.task
         query.round += 1
-        if partial.unread:
+        if partial.unread and not self.own:
             query.again, query.stop = Again.UNREAD, True
             return
         query.again = Again.EXCEEDED if partial.redo else Again.SUNK if self._sunk(query) else Again.NOT

@@ -20,6 +20,7 @@ import numpy as np
 from mpi_pgd import config
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
+from mpi_pgd.modes import MODES
 from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
 
@@ -157,11 +158,19 @@ def differences(checkpoint: Checkpoint, settings: Mapping[str, Any], data: Mappi
         mine, theirs = settings.get(name), checkpoint.settings.get(name)
         if mine != theirs:
             found.append(f"{config.flag(name)} is {_shown(mine)}, the checkpoint has {_shown(theirs)}")
+    mine, theirs = settings.get("mode"), checkpoint.settings.get("mode")
+    if _mixes(mine) != _mixes(theirs):
+        found.append(f"--mode is {mine}, the checkpoint has {theirs}, and one of them makes no sums over all ranks")
     for name in dict.fromkeys([*data, *checkpoint.data]):
         mine, theirs = data.get(name), checkpoint.data.get(name)
         if mine != theirs:
             found.append(_other_data(name, mine, theirs))
     return found
+
+
+def _mixes(mode: Any) -> bool:
+    """Whether it is a mode of peers with neighbours."""
+    return mode in MODES and MODES[mode].neighbours
 
 
 def _other_data(name: str, mine: Any, theirs: Any) -> str:

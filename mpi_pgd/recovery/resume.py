@@ -111,7 +111,7 @@ def begun(given: Mapping[str, Any], defaults: Mapping[str, Any], label: Callable
         origin = checkpoint.read(path)
         carried = {name: origin.settings[name] for name in config.having("carried") if origin.settings.get(name) is not None}
         if "mode" in given:
-            carried.pop("algorithm", None)  # it may be none of that mode
+            carried = {name: each for name, each in carried.items() if name not in ("algorithm", "graph")}  # none of that mode's
         carried["checkpoint"] = path
     return Start(config.settings({**defaults, **carried, **given}, label).as_dict(), origin=origin)
 

@@ -20,6 +20,8 @@ SHAPE: dict[str, Any] = {
     **fields(text="solver? solver_reason? separation? explains?"),
     "certificate?": {**fields(text="kind", number="gap? relative?")},
     "diagnosis?": {**fields(number="condition? digits reached?", text="caution?"), "columns": ["whole"]},
+    "neighbours?": fields(text="graph", whole="peers neighbours diameter predicted_messages predicted_bytes")
+    | fields(number="gap messages bytes consensus"),
     "seconds": fields(number="total load solve"),
     "config?": {},
     "losses?": [{"ranks": ["whole"], "nodes": ["text"], **fields(whole="round rows_read", number="seconds cost")}],
@@ -81,7 +83,9 @@ class Run(Kind):
         found = {
             "data": self.problem(record).title(),
             "mode": f"{way(record)}; {units.count(record['ranks'], 'rank')}, {units.count(record['workers'], 'worker')}",
+            "graph": verdict.graph(record),
             "solver": verdict.solver(record),
+            "consensus": verdict.consensus(record),
             "certificate": verdict.certificate(record),
             "condition": verdict.condition(record),
             "objective": f"{record['objective']:.12g}" if record.get("objective") is not None else "not a finite number",

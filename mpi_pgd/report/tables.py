@@ -33,8 +33,7 @@ def summary(record: Mapping[str, Any], model: Model, r2: float | None, every: bo
     parts, seconds = record["per_round"], record["seconds"]
     whole = sum(parts.values()) or 1.0
     split = "   ".join(f"{name} {_seconds(value)} ({value / whole:.0%})" for name, value in parts.items())
-    served = record["server_bytes_per_round"]
-    sent = f"{record['bytes_per_round']:,} bytes by each worker" + (f", {served:,} by the server" if served else "")
+    sent = _sent(record)
     lines = _fitted(record, model, r2) | {
         "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
         "a round": split,
@@ -51,6 +50,15 @@ def summary(record: Mapping[str, Any], model: Model, r2: float | None, every: bo
     return "\n".join(told)
 
 
+def _sent(record: Mapping[str, Any]) -> str:
+    served, counted = record["server_bytes_per_round"], record["neighbours"]
+    sent = f"{record['bytes_per_round']:,} bytes by each worker" + (f", {served:,} by the server" if served else "")
+    if not counted:
+        return sent
+    foreseen = f"by the graph {count(counted['predicted_messages'], 'message')}, {counted['predicted_bytes']:,} bytes"
+    return f"{counted['messages']:.4g} messages, {counted['bytes']:,.0f} bytes by the busiest peer, as counted ({foreseen})"
+
+
 def outline(record: Mapping[str, Any], model: Model, r2: float | None) -> str:
     """A result at the prompt: what was fitted, without what it took."""
     lines = _fitted(record, model, r2)
@@ -64,8 +72,10 @@ def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[s
     lines = {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
         "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
+        "graph": verdict.graph(record),
         "solver": verdict.solver(record),
         "ended": _ended(record),
+        "consensus": verdict.consensus(record),
         "certificate": verdict.certificate(record),
         "condition": verdict.condition(record),
         "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"

@@ -2,6 +2,7 @@
 
 import math
 
+from mpi_pgd.report import units
 from mpi_pgd.report.shapes import Record
 
 LEAST = 1e-16  # relative to all that an objective can fall by: no difference is better than that
@@ -38,6 +39,27 @@ def certificate(record: Record) -> str | None:
         return f"the objective is that of the optimum, to its rounding ({kind})"
     near = f"the objective is within {above(max(relative, LEAST))} of the optimum, relative to all it can fall by"
     return f"{near} ({kind})"
+
+
+def graph(record: Record) -> str | None:
+    """Who talks to whom, and how fast that makes them agree."""
+    found = record.get("neighbours")
+    if not found:
+        return None
+    peers, most = units.count(found["peers"], "peer"), units.count(found["neighbours"], "neighbour")
+    return f"{found['graph']}: {peers} with at most {most}, diameter {found['diameter']}, spectral gap {found['gap']:.3g}"
+
+
+def consensus(record: Record) -> str | None:
+    """How far the peers' weights are apart, and what the solver leaves of the gradient."""
+    found = record.get("neighbours")
+    if not found:
+        return None
+    text = f"each peer's weights are within {found['consensus']:.1e} of their mean, relative to it"
+    if not found["biased"]:
+        return text
+    fell = f"the gradient over all rows is 10^-{record['digits']:.1f} of that at the start"
+    return f"{text}; there {fell}, as gradient descent of peers stops beside the optimum: the solver auto does not"
 
 
 def condition(record: Record) -> str | None:

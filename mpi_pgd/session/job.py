@@ -14,6 +14,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd import config
+from mpi_pgd.comm.graphs import GRAPHS
 from mpi_pgd.comm.world import agreement, anyone, once
 from mpi_pgd.config import Settings, period
 from mpi_pgd.data import files
@@ -244,8 +245,8 @@ def about(problem: Problem) -> About:
 
 def _absolute(settings: Mapping[str, Any]) -> dict[str, str]:
     """Names of files that a run from elsewhere may go on with."""
-    named = {name: settings[name] for name in ("init", "class_weight")}
-    return {name: os.path.abspath(path) for name, path in named.items() if path not in ("", BALANCED)}  # noqa: PTH100
+    named = {name: settings[name] for name in ("init", "class_weight", "graph")}
+    return {name: os.path.abspath(path) for name, path in named.items() if path not in ("", BALANCED, *GRAPHS)}  # noqa: PTH100
 
 
 def _lost(loss: dict[str, Any], left: int) -> str:

@@ -18,6 +18,7 @@ from mpi_pgd.engine.loop import Mode, StopFlags, rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Ask, Task
+from mpi_pgd.errors import InputError
 from mpi_pgd.modes.gossip import Gossip
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.model import sums_of
@@ -66,7 +67,8 @@ class Peers:
         self.driver = PeerDriver(goal, task, choice, net, chosen.rounds, chosen.tol, watch, history, start)
         self.judge = FitDriver(goal, {Ask.GRADIENT: task}, GradientDescent(), 0, chosen.tol, lambda *_: None, history, start)
         self.biased, self.consensus = choice.biased, 0.0
-        self.query, self.sums = Query([task], neighbours=True), Sums(Query([task]), problem.partition.blocks, order_free=False)
+        self.query = Query([task], neighbours=True)
+        self.sums = Sums(self.query, problem.partition.blocks, order_free=False, own=True)
 
     def begin(self, source: Source, flags: StopFlags) -> None:
         """Judge the start, which all have in common, unless the fit goes on; where nothing is to be gained, make no rounds."""
@@ -78,6 +80,8 @@ class Peers:
     def end(self, source: Source, flags: StopFlags) -> tuple[FitDriver, Query]:
         """Judge the mean of all peers' weights: what is returned. The history gets the means of their objectives."""
         driver, judge, comm = self.driver, self.judge, self.comm
+        if driver.status is None:
+            raise InputError("rows could be read again, after a round in which they could not: look at the disk, and run again")
         mine = driver.safe if anyone(comm, driver.far) else driver.here
         mean = self._mean(mine)
         away = np.array(np.linalg.norm(mine - mean))
@@ -89,7 +93,8 @@ class Peers:
             judge.rounds, judge.state.point[:] = driver.rounds, mean
             self._judged(source, flags)
             if judge.status not in (Status.DIVERGED, Status.CONVERGED):
-                judge.status = driver.status
+                rests = driver.status in (Status.CONVERGED, Status.PRECISION)
+                judge.status = Status.BIASED if rests and self.biased else driver.status
         judge.step = driver.steps.length
         return judge, self._asked
 
