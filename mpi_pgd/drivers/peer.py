@@ -82,18 +82,20 @@ class PeerDriver:
         self.rounds = self.age = 0  # updates made: of the fit, and since its beginning here
         self.roof = math.inf  # of the own objective; what is above is too far
         self.begun = self.far = self.late = self.signalled = self.unread = False  # a step has led here; as of ``Agreed``
-        self.unrest, self.rounding = math.inf, 0.0
+        self.unrest, self.rounding = math.inf, 0.0  # as if features were standardised
+        self.first = math.inf  # norm of the gradient over all rows at the start of the fit, likewise
 
     def dump(self) -> Vector:
         """What another may go on from: float64, of one length."""
-        return np.append(self.here, self.lipschitz)
+        return np.concatenate([self.here, [self.lipschitz, self.first]])
 
     def load(self, vector: Vector, rounds: int) -> None:
         """Begin anew where some peer was after so many ``rounds``."""
-        self.lipschitz, self.rounds = float(vector[-1]), rounds
+        self.lipschitz, self.first = vector[-2:].tolist()
+        self.rounds = rounds
         self.steps = FixedStep(1 / self.lipschitz) if self.learnt.recovers else self.steps
         for each in (self.here, self.safe, self.candidate, self.before):
-            each[:] = vector[:-1]
+            each[:] = vector[:-2]
         self.state = self.solver.init(self.here, self.curvature)
 
     def open(self, query: Query) -> None:
@@ -137,9 +139,11 @@ class PeerDriver:
             found = Evaluation(value, self.gradient, own)
             # That the own objective rises says nothing, as long as that of all may fall.
             self.learnt = self.learnt.next(self.here, found._replace(value=0.0))
-            size, moved, differs = map(np.linalg.norm, (self.here, self.here - self.before, self.here - self.state.point))
-            self.rounding = own + max(1.0, self.apart) * LOST * EPSILON * float(size) / length
+            moved = np.linalg.norm((self.here - self.before) / self.of.unit)
+            differs = np.linalg.norm((self.here - self.state.point) / self.of.unit)
             self.unrest = float(max(moved, self.apart * differs)) / length if self.begun else math.inf
+            lost = max(1.0, self.apart) * LOST * EPSILON * float(np.linalg.norm(self.here)) / length
+            self.rounding = (own + lost) / float(self.of.unit.max(initial=1.0))
         self._note(found, length)
         return found
 
@@ -172,7 +176,7 @@ class PeerDriver:
         lipschitz = float(agreed[Agreed.LIPSCHITZ]) * (FARTHER if far else 1.0)
         if far and not (self.learnt.recovers and lipschitz < math.inf):
             self.status = Status.DIVERGED
-        elif agreed[Agreed.UNREST] <= self.tol * self.history.gradient_norm[0]:
+        elif agreed[Agreed.UNREST] <= self.tol * self.first:
             self.status = Status.CONVERGED
         elif self.tol and agreed[Agreed.UNREST] <= agreed[Agreed.ROUNDING]:
             self.status = Status.PRECISION

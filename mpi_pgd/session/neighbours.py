@@ -74,6 +74,7 @@ class Peers:
         """Judge the start, which all have in common, unless the fit goes on; where nothing is to be gained, make no rounds."""
         if not self.driver.rounds:
             self._judged(source, flags)
+            self.driver.first = self.judge.begun
             if self.judge.status != Status.ROUNDS:
                 self.driver.limit = 0
 
@@ -90,7 +91,7 @@ class Peers:
         self.consensus = float(away) / size if size else float(away)
         self._gather_history()
         if driver.rounds:
-            judge.rounds, judge.state.point[:] = driver.rounds, mean
+            judge.rounds, judge.begun, judge.state.point[:] = driver.rounds, driver.first, mean
             self._judged(source, flags)
             if judge.status not in (Status.DIVERGED, Status.CONVERGED):
                 rests = driver.status in (Status.CONVERGED, Status.PRECISION)
