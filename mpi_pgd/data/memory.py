@@ -18,6 +18,8 @@ from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.query import Query
 from mpi_pgd.losses.targets import Targets
 
+LITTLE = 16 << 20  # bytes of targets, weights and offsets that are kept whatever room there is
+
 
 class MemoryShard(Notes):
     """Blocks of rows in the file's own type; yields those that this rank holds, one by one, as float64.
@@ -117,19 +119,22 @@ class MemoryShard(Notes):
     @property
     def taken(self) -> int:
         """Memory that rows take now."""
-        return sum(piece.nbytes for piece in self.pieces)
+        return sum(piece.nbytes for piece in (*self.pieces, *self.stream.kept.values()))
 
     def hold(self, blocks: NDArray[np.int64], room: float = inf) -> None:
         """Yield these blocks, ascending, from now on. What is missing is read; what is given away stays, to be taken back.
 
         Of what is missing as many panels are put into memory as have ``room``, in bytes; the others are noted, and will stream.
-        Refuses values that are not finite, and rows that can't be read.
+        What belongs to these beside the features stays, if it is little. Refuses values that are not finite, and rows that can't
+        be read.
         """
         missing = self.missing(blocks)
-        kept = self._fitting(missing, room)
+        beside = self.bytes(missing) * (1 - self.table.features * np.dtype(self.table.x_type).itemsize / self.table.bytes(1))
+        keep = beside <= max(room / 4, LITTLE)
+        kept = self._fitting(missing, room - beside * (keep and LITTLE < beside < room))
         for run in runs(missing[:kept]):
             self._fill(run)
-        self.stream.read(missing[kept:], self.note)
+        self.stream.survey(missing[kept:], self.note, keep)
         self.rows_read += sum(len(self.partition.span(run)) for run in runs(missing[kept:]))
         self._streamed |= {*missing[kept:].tolist()}
         self.held = blocks
@@ -150,7 +155,7 @@ class MemoryShard(Notes):
         if self.targets is None and targets.classes:
             self._classes = np.array(targets.classes)
             self.peaks[self.partition.features :] = len(targets.classes) - 1
-            for piece in (*self.pieces, *filter(None, [self._first])):
+            for piece in (*self.pieces, *self.stream.kept.values(), *filter(None, [self._first])):
                 piece.encode(self._classes)
         self.targets = targets
 
@@ -158,7 +163,7 @@ class MemoryShard(Notes):
         """Multiply the rows' weights by the factor (k,) of their class, here and in what is read from now on; once."""
         if not len(self._factors):
             self._factors = factors
-            self.heaviest = max((piece.weigh(factors) for piece in self.pieces), default=0.0)
+            self.heaviest = max((piece.weigh(factors) for piece in (*self.pieces, *self.stream.kept.values())), default=0.0)
             self.stream.read(self.streamed, self._weighed)
 
     def _weighed(self, first: int, part: Piece) -> None:

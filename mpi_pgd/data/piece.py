@@ -47,10 +47,16 @@ class Piece(NamedTuple):
         return Piece(self.x[rows], self.y[..., rows], *(None if each is None else each[rows] for each in self[2:]))
 
     def fill(self, other: "Piece") -> None:
-        """Have the rows of another one, of as many."""
-        for mine, theirs in zip(self, other, strict=True):
+        """Have the rows of another one, of as many; of one without features, what belongs to them."""
+        if other.x.shape[1]:
+            np.copyto(self.x, other.x)
+        for mine, theirs in zip(self[1:], other[1:], strict=True):
             if mine is not None and theirs is not None:
                 np.copyto(mine, theirs)
+
+    def beside(self) -> "Piece":
+        """Room for what belongs to so many rows, without their features."""
+        return self._replace(x=self.x[:, :0]).copy()
 
     def copy(self) -> "Piece":
         """The same rows, in memory of their own."""

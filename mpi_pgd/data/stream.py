@@ -28,11 +28,13 @@ class Stream:
 
     Attributes:
         waited: seconds that were waited for rows.
+        kept: by the first row of a slab, what belongs to its rows, where that stays in memory.
     """
 
     def __init__(self, table: Table, partition: Partition, reading: Told = lambda _: None) -> None:
         self.table, self.partition, self.reading = table, partition, reading
         self.waited = 0.0
+        self.kept: dict[int, Piece] = {}
         self._slots: list[Piece] = []
         row = max(table.features * np.dtype(table.x_type).itemsize, 8 * table.targets)  # bytes that slabs are counted in
         rows, block = max(1, SLAB_BYTES // row), partition.block_rows
@@ -59,15 +61,33 @@ class Stream:
             for _ in ahead:
                 pass
 
+    def survey(self, numbers: NDArray[np.int64], note: Take, keep: bool) -> None:
+        """Read blocks for the first time. If ``keep``, what belongs to the rows, as ``note`` left it, stays in memory."""
+        found: list[tuple[int, Piece]] = []
+
+        def noted(first: int, part: Piece) -> None:
+            note(first, part)
+            if keep:
+                found.append((first, part.beside()))
+
+        self.read(numbers, noted)
+        self.kept |= dict(found)
+
     def slabs(self, rows: range) -> Iterator[range]:
         """``rows`` in runs that are read at a time."""
         return self.table.slabs(rows, self._size)
 
-    def load(self, slab: range, part: Piece) -> None:
-        """Read ``slab`` into room that may have had other rows before."""
+    def load(self, slab: range, part: Piece, take: Take) -> None:
+        """Read ``slab`` into room that may have had other rows before; ``take`` has it, unless what belongs to it is kept."""
+        kept = self.kept.get(slab.start)
+        if kept and len(kept.x) == len(slab):
+            part.fill(kept)
+            self.table.read(slab, part.x, None)
+            return
         if part.weights is not None and not self.table.weights:
             part.weights.fill(1.0)
         self.table.read(slab, *part)
+        take(slab.start, part)
 
     @property
     def slots(self) -> list[Piece]:
@@ -153,8 +173,7 @@ class Ahead:
                 return
             self._at = slab
             part = slot.part(slice(filled, filled + len(slab)))
-            self.stream.load(slab, part)
-            self.take(slab.start, part)
+            self.stream.load(slab, part, self.take)
             filled += len(slab)
             whole = filled if slab.stop == rows.stop else filled // self.unit * self.unit
             if whole:

@@ -146,15 +146,16 @@ class Table:
         self,
         rows: range,
         x: Rows,
-        y: Vector,
+        y: Vector | None,
         weights: Vector | None = None,
         offset: Vector | None = None,
         peaks: Vector | None = None,
     ) -> None:
         """Fill the arrays with ``rows``, converting to their types: ``x`` (len(rows), p), ``y`` (len(rows),) or (k, len(rows)).
 
-        ``weights`` and ``offset``, (len(rows),) each, are left alone where the table has none. ``peaks`` (p,) are raised to the
-        largest magnitudes in ``x``, as of ``raise_peaks``, at less than the cost of a pass of its own.
+        ``weights`` and ``offset``, (len(rows),) each, are left alone where the table has none; what is None is not read.
+        ``peaks`` (p,) are raised to the largest magnitudes in ``x``, as of ``raise_peaks``, at less than the cost of a pass of its
+        own.
 
         Refuses a file that has gone, has changed, or can't be read there, and a number that stands for a missing value.
         """

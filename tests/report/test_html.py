@@ -23,7 +23,20 @@ from tests.report import samples
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
 
-SECTIONS = ["run", "compare", "scaling", "straggler", "solvers", "network", "plan", "diagram", "doctor", "formulas", "made"]
+SECTIONS = [
+    "run",
+    "compare",
+    "scaling",
+    "straggler",
+    "solvers",
+    "cache",
+    "network",
+    "plan",
+    "diagram",
+    "doctor",
+    "formulas",
+    "made",
+]
 EVIL = '<script>alert("1")</script><img src=x onerror=alert(2)> & \'"'
 
 
