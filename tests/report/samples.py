@@ -303,7 +303,7 @@ def cache(ranks: int = 8) -> dict[str, Any]:
     for source, waited in (("page cache", 4e-3), ("disk", 0.2)):
         for kept, there in (("memory", 1.0), ("some", 0.25), ("none", 0.0)):
             parts = {"compute": 8e-3, "wait": 4e-4, "wire": 3e-4, "update": 2e-4, "input": waited * (1 - there)}
-            row: dict[str, Any] = {"cache": kept, "source": source, **parts, "rounds": 20}
+            row: dict[str, Any] = {"kept": kept, "source": source, **parts, "rounds": 20}
             row |= {"memory_bytes": int(1_600_000_000 * there), "streamed_bytes": int(1_600_000_000 * (1 - there))}
             row |= {"seconds_per_round": sum(parts.values()), "load_seconds": 0.9 + 20 * waited + 0.02 * there}
             if there < 1:

@@ -26,10 +26,10 @@ def test_each_way_reads_what_it_does_not_keep(comm: Any, folder: Path) -> None:
     if comm.rank:
         return
     rows = json.loads((folder / "cache.json").read_text())["rows"]
-    assert [(row["cache"], row["source"]) for row in rows] == [
+    assert [(row["kept"], row["source"]) for row in rows] == [
         (kept, source) for source in ("page cache", "disk") for kept in ("memory", "some", "none")
     ]
     assert len({row["memory_bytes"] + row["streamed_bytes"] for row in rows}) == 1
     for row in rows:
-        assert (row["streamed_bytes"] > 0) == (row["cache"] != "memory") == (row["input"] > 0)
-        assert row["memory_bytes"] == 0 or row["cache"] != "none"
+        assert (row["streamed_bytes"] > 0) == (row["kept"] != "memory") == (row["input"] > 0)
+        assert row["memory_bytes"] == 0 or row["kept"] != "none"

@@ -27,7 +27,7 @@ class Cache(Study):
     title = "Disk against memory"
     shape: ClassVar[Shape] = {
         "rows": [
-            fields(text="cache source", whole="memory_bytes streamed_bytes rounds")
+            fields(text="kept source", whole="memory_bytes streamed_bytes rounds")
             | fields(number="seconds_per_round load_seconds disk_share? predicted_seconds_per_round? pays? predicted_pays?")
             | SPLIT
         ],
@@ -57,7 +57,7 @@ class Cache(Study):
 
     def tables(self, record: Record) -> list[Table]:
         """The rounds by part, and what memory is worth."""
-        who = (Column("cache", "Kept"), Column("source", "Rows come from"))
+        who = (Column("kept", "Kept"), Column("source", "Rows come from"))
         parts = (
             *who,
             Column("memory_bytes", "In memory", "bytes", "rows"),
@@ -107,7 +107,7 @@ def _from(row: Record) -> str:
 
 
 def _name(row: Record) -> str:
-    return f"{row['cache']}, {_from(row)}"
+    return f"{row['kept']}, {_from(row)}"
 
 
 def _pays(row: Record) -> str:

@@ -44,7 +44,7 @@ def measured(problem: Problem, flags: StopFlags) -> dict[str, Any] | None:
         row = _row(changed, source, flags)
         if anyone(problem.comm, flags()[1]):
             return None
-        rows.append({"cache": "some" if way == "auto" else way, "source": source, **row})
+        rows.append({"kept": "some" if way == "auto" else way, "source": source, **row})
     seen = others()
     if problem.comm.rank:
         return None
