@@ -5,7 +5,8 @@
 A round in which each host sends a vector to each neighbour and takes in theirs (MPI_Neighbor_allgather), and one in which a server
 takes in a vector from each worker and sends one to each: measured on 2 to 8 hosts (tests/hosts.py); predicted by the cost model's
 messages (comm/paths.py) with the link's nominal numbers; and simulated by SimGrid (if /usr/bin/python3 has it) on up to 1,024
-hosts, held against what was measured where there is both. Prints Markdown; FILE gets the figures as JSON.
+hosts, held against what was measured where there is both. Then `study topology` on 8 hosts, without and with a slow one: whole
+fits by every mode and graph. Prints Markdown; FILE gets the figures as JSON.
 """
 
 # ruff: noqa: E402 - this checkout has to be found before it is imported
@@ -25,11 +26,13 @@ from mpi_pgd.comm.algorithms import LINEAR
 from mpi_pgd.comm.graphs import graph
 from mpi_pgd.comm.paths import Path as CriticalPath
 from mpi_pgd.comm.paths import exchange
+from mpi_pgd.study.topology import Topology
 from tests.hosts import Hosts, unavailable
 from tests.launch import libraries
 
 GRAPHS = ("ring", "torus", "exponential")
 SERVER = LINEAR.name
+SHAPE, SLOW = (16_000, 500), "3:10"  # rows and features; a rank whose map takes ten times as long
 
 Row = dict[str, Any]
 
@@ -60,6 +63,27 @@ def measure(cluster: Cluster) -> list[Row]:
             | {"predicted_seconds": _seconds(path, cluster.beta), "simulated_seconds": simulated.get((name, m, size, work))}
         )
     return found
+
+
+def fits(cluster: Cluster) -> Row:
+    """The record of `study topology` on all hosts."""
+    cluster.say("study topology")
+    path = cluster.data(*SHAPE, "--loss", "logistic", "--condition", 30)
+    words = [
+        "--loss",
+        "logistic",
+        "--l2",
+        1e-3,
+        "--tol",
+        1e-9,
+        "--rounds",
+        250,
+        "--delay",
+        SLOW,
+        "--seconds",
+        2 if cluster.quick else 5,
+    ]
+    return cluster.program(HOSTS, "study", "topology", path, *words, name="topology.json")
 
 
 def _seconds(path: CriticalPath, beta: float) -> float:
@@ -116,9 +140,10 @@ def main() -> int:
     with Hosts(HOSTS, DELAY, BANDWIDTH) as hosts, tempfile.TemporaryDirectory(prefix="mpi_pgd-neighbours-") as folder:
         cluster = Cluster(hosts, library, Path(folder), options.quick)
         rows = measure(cluster)
-    print(document(rows))
+        study = fits(cluster)
+    print(document(rows), Topology().text(study), sep="\n\n")
     if options.out:
-        Path(options.out).write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        Path(options.out).write_text(json.dumps({"rows": rows, "topology": study}, indent=1) + "\n")
     return 0
 
 

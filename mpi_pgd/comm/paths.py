@@ -165,7 +165,9 @@ def scatter(ranks: int, size: int) -> Path:
 
 def exchange(graph: Graph, size: int) -> Path:
     """Each rank's vector to all its neighbours and theirs to it, at once: alpha + (d - 1) overhead + d n beta, of the most, d."""
-    return Path(min(1, graph.degree), max(0, graph.degree - 1), graph.degree * size)
+    if not graph.degree:
+        return NOTHING
+    return Path(1, graph.degree - 1, graph.degree * size)
 
 
 def switched(short: Form, long: Form) -> Form:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mpi_pgd.comm.algorithms import Algorithm
 from mpi_pgd.comm.graphs import GRAPHS, Graph, Named, graph
-from mpi_pgd.comm.paths import Path, Shape
+from mpi_pgd.comm.paths import NOTHING, Path, Shape, exchange
 from mpi_pgd.comm.schedules import NUMBER, Step
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import peer_to_peer
@@ -35,13 +35,12 @@ def _messages(named: Named, rank: int, ranks: int, length: int) -> Iterator[Step
 
 
 def _path(named: Named, ranks: int, size: int) -> Path:
-    """A peer's messages leave one right behind the other: all but the first hide their latency."""
-    degree = named.of(ranks).degree if named.admits(ranks) else 0
-    return Path(1, degree - 1, degree * size) if degree else Path(0, 0, 0)
+    """Of an exchange: nothing where there is no such graph."""
+    return exchange(named.of(ranks), size) if named.admits(ranks) else NOTHING
 
 
 def _algorithm(named: Named, colour: str, marker: str) -> Algorithm:
-    shape = Shape(named.name, "alpha + (d - 1) overhead + d n beta, with d neighbours", partial(_path, named))
+    shape = Shape(named.name, "alpha + (d - 1) overhead + d n beta, with d neighbours", partial(_path, named), folds=False)
     schedules = (partial(_messages, named),)
     return Algorithm(named.name, named.text, named.synonyms, colour, marker, schedules, (shape,), library=True)
 

@@ -22,7 +22,6 @@ from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Ask, Task
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.observers.costs import Costs
-from mpi_pgd.observers.snapshot import Snapshots
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import move_blocks
 from mpi_pgd.session.model import choose_solver, null_loss, objective, sums_of, tasks_of
@@ -74,7 +73,7 @@ def descend(
     watch: Watch,
     keep: int = 0,
     history: History | None = None,
-    snapshots: Callable[[FitDriver | PeerDriver, Sums], Snapshots] | None = None,
+    snapshots: Callable[[FitDriver | PeerDriver, Sums], Observer] | None = None,
     aligned: bool = False,
 ) -> Descent:
     """The rounds, timed. Collective.

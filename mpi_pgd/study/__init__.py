@@ -31,6 +31,7 @@ STUDIES = {
     "scaling": Command("the speedup curve over the number of ranks"),
     "straggler": Command("the slowest worker's cost", under="study"),
     "solvers": Command("one problem by all", under="study"),
+    "topology": Command("by every mode and graph", under="study"),
     "cache": Command("rows read in each round against rows in memory", under="study"),
     "network": Command("latency and bandwidth of this network, for plan", deaf=True),
     "plan": Command("predicted rounds for 1 to 4096 workers, from what network measured", ranks=False),

@@ -1,6 +1,7 @@
 """Sample records, made by the formulas that real ones follow, so that a report can be made and looked at without MPI."""
 
 import copy
+import itertools
 import json
 import random
 from collections.abc import Sequence
@@ -77,6 +78,7 @@ def everything(ranks: int = 8) -> dict[str, Any]:
         "scaling": scaling(most),
         "straggler": straggler(most),
         "solvers": solvers(ranks),
+        "topology": topology(ranks),
         "cache": cache(ranks),
         "network": network(ranks),
         "plan": plan(),
@@ -340,6 +342,32 @@ def solvers(ranks: int = 8) -> dict[str, Any]:
     more = {"first": first, "best": best, "seconds": 10.0, "repeats": 1, "loss": "logistic"}
     notes = ["--solver momentum takes smooth objectives alone, but --l1 was given: expected --solver auto"]
     return study("solvers", rows, ranks, rounds=1000, notes=notes, **more)
+
+
+def topology(ranks: int = 8) -> dict[str, Any]:
+    """A sum over all rows, peers with neighbours, and such that end at a bias; without and with a slow worker."""
+    first, best, rows = 0.75, 0.25, []
+    ways = (("peer-to-peer", "library", "gd", 0.0), ("gossip", "ring", "exact-diffusion", 0.0), ("gossip", "ring", "gd", 2e-5))
+    for delay, (mode, algorithm, solver, bias) in itertools.product(("", "1:3"), ways):
+        above = [max(bias, 10.0 ** (-0.05 * turn)) for turn in range(201)]
+        curve = {
+            "round": [*range(201)],
+            "seconds": [0.001 * (3 if delay else 1) * (1 + turn) for turn in range(201)],
+            "objective": [best + (first - best) * part for part in above],
+        }
+        row = {"mode": mode, "algorithm": algorithm, "solver": solver, "delay": delay, "status": "converged", "rounds": 200}
+        row |= {"curve": curve, "objective": curve["objective"][-1], "relative": above[-1], "bias": bias or None}
+        row |= dict.fromkeys(("seconds", "low", "high"), curve["seconds"][-1]) | {"bytes_per_round": 6400, "bytes_of_busiest": 800}
+        if mode == "gossip":
+            row |= {"neighbours": 2, "diameter": ranks // 2, "gap": 0.195, "consensus": 1e-2 if bias else 1e-15}
+        for level in ("1e-2", "1e-4", "1e-6"):
+            there = next((turn for turn, part in enumerate(above) if part <= float(level)), None)
+            row |= {f"rounds_to_{level}": there, f"seconds_to_{level}": None if there is None else curve["seconds"][there]}
+            row[f"bytes_to_{level}"] = None if there is None else (there + 1) * 6400
+        rows.append(row)
+    more = {"first": first, "best": best, "seconds": 10.0, "repeats": 1, "rounds": 10_000, "loss": "logistic"}
+    notes = ["gossip (complete) is left out: with so many ranks it is the ring"]
+    return study("topology", rows, ranks, notes=notes, **more) | {"ranks": ranks}
 
 
 def network(ranks: int = 8) -> dict[str, Any]:

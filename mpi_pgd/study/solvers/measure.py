@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from operator import itemgetter
 from time import perf_counter
@@ -170,10 +170,10 @@ def _row(one: Entrant, turns: Sequence[Turn], first: float, best: float, levels:
         "high": high,
         "objective": float(least[-1]),
         "relative": above(float(least[-1]), first, best),
-        **_reached(middle, least, first, best, levels),
+        **reached(middle.seconds, least, first, best, levels),
         "certificate": str(middle.certificate),
         "gap": middle.gap,
-        "curve": _curve(middle, least),
+        "curve": curve(middle.seconds, least),
     }
 
 
@@ -182,20 +182,20 @@ def above(objective: float, first: float, best: float) -> float:
     return (objective - best) / (first - best) if first > best else 0.0
 
 
-def _reached(turn: Turn, least: Vector, first: float, best: float, levels: Sequence[str]) -> Mapping[str, float | int | None]:
+def reached(seconds: Vector, least: Vector, first: float, best: float, levels: Sequence[str]) -> dict[str, float | int | None]:
     """The seconds and rounds after which the objective was first within each of ``levels``; None: it never was."""
     found: dict[str, float | int | None] = {}
     for level in levels:
         there = np.flatnonzero(least - best <= float(level) * (first - best))
-        found[f"seconds_to_{level}"] = float(turn.seconds[there[0]]) if len(there) else None
+        found[f"seconds_to_{level}"] = float(seconds[there[0]]) if len(there) else None
         found[f"rounds_to_{level}"] = int(there[0]) if len(there) else None
     return found
 
 
-def _curve(turn: Turn, least: Vector) -> dict[str, list[float]]:
+def curve(seconds: Vector, least: Vector) -> dict[str, list[float]]:
     """The least objective until then, where it fell, and at the end; of many such points some, the rounds ever further apart."""
     fell = np.flatnonzero(np.append(True, least[1:] < least[:-1]))
     if len(fell) > POINTS:
         fell = fell[np.unique(np.geomspace(1, len(fell), POINTS).round().astype(int)) - 1]
     places = np.append(fell[fell < len(least) - 1], len(least) - 1)
-    return {"round": places.tolist(), "seconds": turn.seconds[places].tolist(), "objective": least[places].tolist()}
+    return {"round": places.tolist(), "seconds": seconds[places].tolist(), "objective": least[places].tolist()}

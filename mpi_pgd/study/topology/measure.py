@@ -1,0 +1,294 @@
+"""One problem by every mode and graph, turn by turn, on the same rows: when each was how near the optimum, and what it had sent."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd import modes
+from mpi_pgd.comm.graphs import graph
+from mpi_pgd.config import OPTIONS
+from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.drivers.history import History
+from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.loop import Mode, Observer, StopFlags, rounds
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.errors import InputError
+from mpi_pgd.modes import AMONG_PEERS, MODES, WAYS
+from mpi_pgd.report.progress import steps
+from mpi_pgd.session.descend import Descent, Plan, descend, planned, stop_flags
+from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.load import check_room, choose_mode, load_rows
+from mpi_pgd.session.model import sums_of
+from mpi_pgd.session.prepare import take_moments
+from mpi_pgd.solvers import SOLVERS
+from mpi_pgd.solvers.gd import GradientDescent
+from mpi_pgd.study.solvers.measure import CROWDED, above, curve, reached
+from mpi_pgd.study.trust import disturbed
+from mpi_pgd.study.turns import WARM, crowded, described, others_work, quartiles, watched
+
+DESCENT = next(name for name, each in SOLVERS.items() if each is GradientDescent)
+DEFAULT = str(OPTIONS["solver"].default)
+FIRST, APART = 50, 1.04  # rounds: the first so many points of peers are kept, then those of rounds so many times further on
+ENDED = (Status.CONVERGED, Status.PRECISION)
+Reading = Callable[[Problem], MemoryShard]
+
+
+class Contender(NamedTuple):
+    """A way of going round, by which solver, and whom it waits for: as --delay says, or nobody."""
+
+    mode: str
+    algorithm: str
+    solver: str
+    delay: str
+
+    def on(self, problem: Problem, **changes: Any) -> Problem:
+        """The problem as it has it."""
+        return problem.on(
+            problem.comm, problem.rows, **modes.settings(self.mode, self.algorithm), solver=self.solver, delay=self.delay, **changes
+        )
+
+
+class Turn(NamedTuple):
+    """What came of one descent, on rank 0.
+
+    Attributes:
+        solver: by its own name.
+        seconds, objectives: (rounds + 1,) at each evaluation, the start's first; inf where none is known.
+        status: how it ended.
+        sent: bytes a round: of all ranks, and of the one that sends most.
+        facts: what is to be known of peers with neighbours.
+    """
+
+    solver: str
+    seconds: Vector
+    objectives: Vector
+    status: Status
+    sent: tuple[int, int]
+    facts: Mapping[str, Any]
+
+
+class Trail(Observer):
+    """Where a peer was, round by round, and when: points are kept of ever fewer rounds, so that they are few."""
+
+    def __init__(self, start: float) -> None:
+        self.start, self.seconds, self.points, self._next = start, list[float](), dict[int, Vector](), 0
+
+    def began(self, query: Query) -> None:
+        """A point is about to be evaluated."""
+        if len(self.seconds) == self._next:
+            self.points[self._next] = query.point.copy()
+            self._next = max(self._next + 1, math.ceil(self._next * APART) if self._next >= FIRST else 0)
+
+    def asked(self, query: Query) -> None:
+        """The round is over."""
+        self.seconds.append(perf_counter() - self.start)
+
+
+def topology(problem: Problem, repeats: int, seconds: float, levels: Sequence[str], flags: StopFlags) -> dict[str, Any] | None:
+    """What is particular to topology.json, on rank 0; None elsewhere, and if a signal came before there was anything. Collective.
+
+    Args:
+        problem: its --rounds are the most of each turn; with --delay each takes turns without, and turns with it.
+        repeats: turns of each.
+        seconds: of each turn at most.
+        levels: of all that the objective falls by from the start to the optimum: when it gets so near that is told.
+        flags: tell of signals.
+
+    Raises:
+        InputError: the rows don't fit into the memory, or no mode takes the problem.
+    """
+    others = others_work(problem)
+    peers = problem.on(problem.comm, **AMONG_PEERS, delay="", solver=DEFAULT)
+    reading = _reading()
+    setup = take_moments(peers, choose_mode(peers), reading(peers), flags)
+    limits = _limits(seconds, flags)
+    optimum = descend(peers, choose_mode(peers), reading(peers), setup, limits(), lambda *_: None).driver
+    found, notes = contenders(problem, reading, setup)
+
+    def turn(one: Contender, **changes: Any) -> Turn:
+        with np.errstate(over="ignore", invalid="ignore"):  # as in a fit: what overflows is judged
+            return _turn(one.on(problem, **changes), reading, setup, limits())
+
+    turns, stopped = _turns(problem, found, repeats, turn)
+    doubts = disturbed(others())
+    if problem.comm.rank or not any(turns.values()):
+        return None
+    notes += [CROWDED] * crowded(problem) + [stopped] * bool(stopped)
+    if optimum.status not in ENDED:
+        notes.append(f"the optimum that all are held against may be lower, as who looked for it ended with: {optimum.status}")
+    least = min(optimum.history.objective)
+    limited = {"rounds": problem.settings.rounds, "seconds": seconds, "repeats": repeats, "ranks": problem.comm.size}
+    more = {"loss": problem.settings.loss, "data": described(problem), "notes": notes, "doubts": doubts, "stopped": stopped}
+    return judged({one: some for one, some in turns.items() if some}, least, levels) | limited | more
+
+
+def _limits(seconds: float, flags: StopFlags) -> Callable[[], StopFlags]:
+    """Of a turn that begins now."""
+    return lambda: stop_flags(perf_counter(), seconds, lambda: flags()[1])
+
+
+def _reading() -> Reading:
+    """Reads rows; those that were read last are not read again by whoever shares them out alike."""
+    held: dict[tuple[int, int], MemoryShard] = {}
+
+    def read(problem: Problem) -> MemoryShard:
+        mode = choose_mode(problem)
+        key, comm = (mode.worker, mode.workers), problem.comm
+        there = np.array(key in held)
+        comm.Allreduce(MPI.IN_PLACE, there, MPI.LAND)  # reading is collective: all do it, or none
+        if not there:
+            held.clear()  # the old rows go before the new ones come
+            check_room(problem, mode)
+            held[key] = load_rows(problem, mode)
+        return held[key]
+
+    return read
+
+
+def contenders(problem: Problem, reading: Reading, setup: Moments) -> tuple[list[Contender], list[str]]:
+    """Who takes part, and why others don't. Collective.
+
+    With sums over all rows it is gradient descent, so that rounds are alike; peers with neighbours take that, and the solver that
+    they have where none is named. Graphs that come out as an earlier one are left out.
+
+    Raises:
+        InputError: nobody does.
+    """
+    found: list[Contender] = []
+    left: list[str] = []
+    seen: dict[tuple[tuple[int, ...], ...], str] = {}
+    for mode, algorithm in WAYS:
+        among = MODES[mode].neighbours
+        try:
+            if among:
+                given = graph(algorithm, problem.comm.size)
+                alike = seen.setdefault(tuple(given.neighbours[rank] for rank in range(given.ranks)), algorithm)
+                if alike != algorithm:
+                    left.append(f"{mode} ({algorithm}) is left out: with so many ranks it is the {alike}")
+                    continue
+            for solver in (DEFAULT, DESCENT) if among else (DESCENT,):
+                one = Contender(mode, algorithm, solver, "")
+                taken = one.on(problem)
+                planned(taken, reading(taken), setup)
+                found.append(one)
+        except InputError as error:  # of facts, so on all ranks alike
+            left.append(f"{mode} ({algorithm}) is left out: {error}")
+    if not found:
+        raise InputError(left[0])
+    slow = [one._replace(delay=problem.settings.delay) for one in found if problem.settings.delay]
+    return [*found, *slow], left
+
+
+def _turns(
+    problem: Problem, found: Sequence[Contender], repeats: int, turn: Callable[..., Turn]
+) -> tuple[dict[Contender, list[Turn]], str]:
+    """Everyone's, in turn, after some rounds that don't count; and why there are fewer, if a signal came. Collective."""
+    turns: dict[Contender, list[Turn]] = {one: [] for one in found}
+    every = list(product(range(repeats), found))
+    for number, (repeat, one) in enumerate(steps("turn", every, watched(problem), lambda pair: "{}, {}".format(*pair[1]))):
+        if repeat == 0:
+            turn(one, rounds=WARM)
+        done = turn(one)
+        if problem.comm.bcast(done.status) == Status.SIGNAL:  # of a server's workers none knows
+            return turns, f"stopped by a signal after {number} of {len(every)} turns"
+        turns[one].append(done)
+    return turns, ""
+
+
+def _turn(problem: Problem, reading: Reading, setup: Moments, limits: StopFlags) -> Turn:
+    """A descent, and how near it was to the optimum after each round. Collective."""
+    shard, mode = reading(problem), choose_mode(problem)
+    problem.comm.Barrier()
+    start = perf_counter()
+    trail = Trail(start)
+    keeps = (lambda *_: trail) if problem.facts.neighbours else None
+    done = descend(problem, mode, shard, setup, limits, lambda *_: None, history=History(start), snapshots=keeps)
+    if problem.facts.neighbours:
+        seconds, objectives = _followed(problem, trail, done, shard, setup)
+    else:
+        lines = done.driver.history.lines(0, len(done.driver.history.objective))
+        seconds, objectives = lines[3], lines[0]
+    status = problem.comm.bcast(done.driver.status)
+    assert status, "it has ended"
+    solver = done.choice.name or problem.settings.solver
+    return Turn(solver, seconds, objectives, status, _sent(problem, done), _facts(done))
+
+
+def _followed(problem: Problem, trail: Trail, done: Descent, shard: MemoryShard, setup: Moments) -> tuple[Vector, Vector]:
+    """When the last peer was done with each round, and the objective over all rows at the mean of the peers' points. Collective.
+
+    That is worked out after the descent, so it costs nobody's round; the last is that of the weights that came of it.
+    """
+    comm = problem.comm
+    seconds = np.array(trail.seconds)
+    comm.Allreduce(MPI.IN_PLACE, seconds, MPI.MAX)
+    objectives = np.full(len(seconds), math.inf)
+    plan, whole = planned(problem, shard, setup), choose_mode(problem).whole
+    for turn, point in trail.points.items():
+        comm.Allreduce(MPI.IN_PLACE, point, MPI.SUM)
+        objectives[turn] = _objective(problem, plan, whole, shard, point / comm.size)
+    objectives[-1] = done.driver.objective
+    return seconds, objectives
+
+
+def _objective(problem: Problem, plan: Plan, whole: Mode, shard: MemoryShard, point: Vector) -> float:
+    """Over all rows, at a point in the user's units. Collective."""
+    goal, tasks = plan.goal, {Ask.GRADIENT: plan.tasks[Ask.GRADIENT]}
+    driver = FitDriver(goal, tasks, GradientDescent(), 0, 0.0, lambda *_: None, History(0.0), goal.from_user(point))
+    query = Query(driver.tasks)
+    rounds(whole, shard, sums_of(problem, query), driver, query)
+    return driver.objective
+
+
+def _sent(problem: Problem, done: Descent) -> tuple[int, int]:
+    ranks = problem.comm.size
+    messages = problem.facts.messages(done.sums.bytes, done.query.buffer.nbytes, 0)
+    each = [WAYS[problem.settings.way].sent(rank, ranks, messages) for rank in range(ranks)]
+    return sum(each), max(each)
+
+
+def _facts(done: Descent) -> dict[str, Any]:
+    near = done.neighbours
+    if near is None:
+        return {}
+    return {name: getattr(near, name) for name in ("neighbours", "diameter", "gap", "consensus", "biased")}
+
+
+def judged(turns: Mapping[Contender, Sequence[Turn]], optimum: float, levels: Sequence[str]) -> dict[str, Any]:
+    """The rows, a contender each, and what they are held against: the objective at the start, and at the optimum."""
+    every = [turn for some in turns.values() for turn in some]
+    first = float(every[0].objectives[0])
+    best = min([optimum, *(float(np.nanmin(turn.objectives)) for turn in every)])
+    return {"first": first, "best": best, "rows": [_row(one, some, first, best, levels) for one, some in turns.items()]}
+
+
+def _row(one: Contender, turns: Sequence[Turn], first: float, best: float, levels: Sequence[str]) -> dict[str, Any]:
+    """Of the turn in the middle, and the quartiles of all."""
+    low, middle, high = quartiles(turns, lambda turn: float(turn.seconds[-1]))
+    least = np.fmin.accumulate(middle.objectives)
+    near = reached(middle.seconds, least, first, best, levels)
+    total, most = middle.sent
+    sent = {f"bytes_to_{level}": _times(near[f"rounds_to_{level}"], total) for level in levels}
+    facts = {**middle.facts}
+    bias = above(float(middle.objectives[-1]), first, best) if facts.pop("biased", False) else None
+    return {
+        **{"mode": one.mode, "algorithm": one.algorithm, "solver": middle.solver, "delay": one.delay},
+        **{"status": str(middle.status), "rounds": len(middle.seconds) - 1, "objective": float(least[-1])},
+        **{name: float(turn.seconds[-1]) for name, turn in (("seconds", middle), ("low", low), ("high", high))},
+        **{"relative": above(float(least[-1]), first, best), "bias": bias, **near, **sent, **facts},
+        **{"bytes_per_round": total, "bytes_of_busiest": most},
+        "curve": curve(middle.seconds, least),
+    }
+
+
+def _times(rounds: float | None, each: int) -> int | None:
+    """Bytes of so many rounds, and of the evaluation at the start."""
+    return None if rounds is None else (int(rounds) + 1) * each
