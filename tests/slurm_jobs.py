@@ -87,21 +87,26 @@ class Jobs:
 
     def end(self, timeout: float, **changes: object) -> None:
         """As ``ended``, however they end."""
-        self.until(lambda: {self._over(number, changes) for number in self.numbers.values()} == {True}, timeout)
+
+        def over() -> bool:
+            found = self.slurm.jobs()  # of all at once: each look starts a command
+            return {self._over(found[number], changes) for number in self.numbers.values()} == {True}
+
+        self.until(over, timeout)
 
     def run_again(self, timeout: float) -> None:
         """Wait until each is in a later run than its first."""
 
         def again(number: str) -> bool:
             job = self.slurm.job(number)
-            return not self._over(number, {}) and job["Restarts"] != "0" and job["JobState"] == "RUNNING"
+            return not self._over(job, {}) and job["Restarts"] != "0" and job["JobState"] == "RUNNING"
 
         self.until(lambda: all(again(number) for number in self.numbers.values()), timeout)
 
-    def _over(self, number: str, changes: dict[str, object]) -> bool:
+    def _over(self, job: dict[str, str], changes: dict[str, object]) -> bool:
         """Whether it has ended. Has it start in 3 s if it is queued again: at once, and a node may still think it ended."""
-        job = self.slurm.job(number)
-        run = (number, job["Restarts"])
+        number = job["JobId"]
+        run = number, job["Restarts"]
         if job["JobState"] == "PENDING" and job["Restarts"] != "0" and run not in self._pushed:
             self._pushed.add(run)
             words = [f"{key}={value}" for key, value in {**changes, "StartTime": "now+3seconds"}.items()]
