@@ -107,6 +107,7 @@ class Settings(_Options):  # type: ignore[misc]
     ranks_per_node: int = option(
         RANKS, 0, "have a machine stand for nodes of so many ranks each, with a mode that tells nodes apart", *CUT, facts=STUDIES
     )
+    share_rows: bool = switch(RANKS, False, "hold rows once a node, where all its ranks see them: a lost rank's are not read again")
     replicas: int = option(RANKS, 1, "hold each block on so many ranks: the first partial of it counts", *COUNT)
     loss: str = option(
         MODEL,
@@ -237,6 +238,8 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
         raise InputError(f"{label('replicas')} {chosen.replicas} needs a server, which takes what comes first: expected {served}")
     if chosen.balance and chosen.replicas > 1:
         raise InputError(f"{label('balance')} and {label('replicas')} {chosen.replicas} exclude each other: expected one of them")
+    if chosen.share_rows and chosen.cache == NONE:
+        raise InputError(f"{label('share_rows')} and {label('cache')} {NONE} exclude each other: expected one of them")
     if chosen.trace and not chosen.out:
         raise InputError(f"{label('trace')} needs {label('out')}: expected a folder for trace.json")
     return _own(chosen, label) if chosen.model else chosen

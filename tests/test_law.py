@@ -73,13 +73,26 @@ def test_one_fingerprint_for_who_is_left(library: Library, mode: str, victims: l
         assert job.until((tmp_path / "checkpoint").exists)
         job.kill(ranks[victim] for victim in victims)
 
-    words = ("--mode", mode, *CUT, *FLAGS, *SLOW, "--checkpoint", tmp_path / "checkpoint", "--every", "20rounds")
+    sharing = mode == MODES[2]
+    words = (
+        "--mode",
+        mode,
+        *CUT,
+        *["--share-rows"] * sharing,
+        *FLAGS,
+        *SLOW,
+        "--checkpoint",
+        tmp_path / "checkpoint",
+        "--every",
+        "20rounds",
+    )
     result = launch(library, RANKS, *words, "--quiet", "--out", tmp_path, timeout=120, flags=ULFM, during=kill)
     assert result.returncode == 0, result
     record = json.loads((tmp_path / "run.json").read_text())
     assert sorted(rank for loss in record["losses"] for rank in loss["ranks"]) == sorted(victims)
     assert all(20 <= loss["round"] < 60 for loss in record["losses"]), record["losses"]
     assert record["ranks"] == RANKS - len(victims)
+    assert not sharing or sum(loss["rows_read"] for loss in record["losses"]) < record["rows"] / 8  # who is left sees nearly all
     assert record["weights_sha256"] == alone()
 
 

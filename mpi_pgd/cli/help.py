@@ -29,6 +29,6 @@ exit codes: 0 the fit ended, 2 the input can't be used, 4 diverged or no finite
 
 def first_page() -> str:
     """Lines of at most 80 letters."""
-    default, *others = MODES
-    modes = " or ".join([f"{default} (default)", *others])
+    *first, last = MODES
+    modes = f"{', '.join(first)} or {last}"
     return PAGE.format(modes=modes, commands="\n".join(f"  {name:<10}{command.text}" for name, command in COMMANDS.items()))

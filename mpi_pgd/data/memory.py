@@ -1,6 +1,8 @@
 """A rank's shard: blocks that are read once and held in memory, as far as there is room, and others that stream from the files."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from math import inf
 
@@ -11,6 +13,7 @@ from mpi_pgd.data.batch import Room
 from mpi_pgd.data.notes import Notes
 from mpi_pgd.data.partition import Owners, Partition, runs
 from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.shared import Place, opened, shared
 from mpi_pgd.data.stream import SLAB_BYTES, Stream
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector, aligned
@@ -41,6 +44,7 @@ class MemoryShard(Notes):
         self.stream = Stream(table, partition, reading)
         self._read: dict[int, Block] = {}
         self._panels: dict[int, Block] = {}  # by the first of its blocks; they are the same rows
+        self._seen: dict[int, tuple[range, Piece]] = {}  # that another process has read: with which others, and the rows
         self._streamed: set[int] = set()  # blocks that were read, but not into memory
         self._order, self._streaming = self.held, False  # in which they are yielded; whether some stream
         self._same = np.dtype(table.x_type) == np.float64
@@ -128,6 +132,7 @@ class MemoryShard(Notes):
         What belongs to these beside the features stays, if it is little. Refuses values that are not finite, and rows that can't
         be read.
         """
+        self._take(self.missing(blocks))
         missing = self.missing(blocks)
         beside = self.bytes(missing) * (1 - self.table.features * np.dtype(self.table.x_type).itemsize / self.table.bytes(1))
         keep = beside <= max(room / 4, LITTLE)
@@ -171,22 +176,67 @@ class MemoryShard(Notes):
         if part.weights is not None:
             self.heaviest = max(self.heaviest, float(part.weights.max()))
 
-    def _fill(self, run: range) -> None:
-        rows, step = self.partition.span(run), self.partition.block_rows
-        piece = Piece.room(self.table, len(rows))
+    def unseen(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of ``blocks`` that no other process has read where this one sees them."""
+        return np.array([block for block in blocks.tolist() if block not in self._seen], dtype=np.int64)
+
+    @contextmanager
+    def read(self, blocks: NDArray[np.int64]) -> Iterator[list[Place]]:
+        """Blocks are read into memory that other processes can see, and may ``see`` meanwhile by where they are."""
+        places: list[Place] = []
+        try:
+            for run in runs(blocks):
+                raw, file = shared(self.table, len(self.partition.span(run)))
+                places.append(Place(run, os.getpid(), file))
+                self._fill(run, raw)
+            yield places
+        finally:
+            for place in places:
+                os.close(place.number)
+
+    def see(self, place: Place) -> None:
+        """Of blocks that another process has read, know where they are: who is to hold them need not read them."""
+        raw = opened(self.table, len(self.partition.span(place.run)), place)
+        self._seen |= dict.fromkeys(place.run, (place.run, raw))
+
+    def _take(self, blocks: NDArray[np.int64]) -> None:
+        """Those that another process has read, as if they had been read now."""
+        found: dict[range, tuple[Piece, list[int]]] = {}
+        for block in blocks.tolist():
+            if block in self._seen:
+                whole, raw = self._seen[block]
+                found.setdefault(whole, (raw, []))[1].append(block)
+        for whole, (raw, some) in found.items():
+            for run in runs(np.array(some)):
+                rows, before = self.partition.span(run), self.partition.span(range(whole.start, run.start))
+                piece = raw.part(slice(len(before), len(before) + len(rows))).apart()
+                for slab in self.table.slabs(rows, SLAB_BYTES):
+                    self.note(slab.start, piece.part(slice(slab.start - rows.start, slab.stop - rows.start)))
+                self._hold(run, piece)
+
+    def _fill(self, run: range, raw: Piece | None = None) -> None:
+        """Read a run of blocks; if it is given, into ``raw``, which stays as the files have it."""
+        rows = self.partition.span(run)
+        piece = raw.apart() if raw else Piece.room(self.table, len(rows))
         for slab in self.table.slabs(rows, SLAB_BYTES):
             self.reading(slab)
-            part = piece.part(slice(slab.start - rows.start, slab.stop - rows.start))
-            peaks = np.zeros(self.table.features)
-            self.table.read(slab, *part, peaks=peaks)
+            here = slice(slab.start - rows.start, slab.stop - rows.start)
+            part, peaks = piece.part(here), np.zeros(self.table.features)
+            self.table.read(slab, *(raw or piece).part(here), peaks=peaks)
+            if raw:
+                part.fill(raw.part(here)._replace(x=part.x[:, :0]))  # its features are there
             self.note(slab.start, part, peaks)
-        self.pieces.append(piece)
         self.rows_read += len(rows)
+        self._hold(run, piece)
+
+    def _hold(self, run: range, piece: Piece) -> None:
+        start, step = self.partition.span(run).start, self.partition.block_rows
+        self.pieces.append(piece)
         for place, block in enumerate(run):
             for found, size in ((self._read, 1), (self._panels, self.partition.panel)):
                 if block % size == 0:
                     here = slice(place * step, (place + size) * step)
-                    found[block] = piece.part(here).block(rows.start + here.start)
+                    found[block] = piece.part(here).block(start + here.start)
 
 
 def _copied(stored: Iterable[Block], wide: Iterable[Block]) -> Iterator[Block]:

@@ -1,8 +1,10 @@
 """Rows in memory, with what belongs to each of them."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows, Vector, aligned
@@ -25,13 +27,13 @@ class Piece(NamedTuple):
     offset: Vector | None = None
 
     @classmethod
-    def room(cls, table: Table, rows: int) -> "Piece":
-        """Room for so many rows, on cache lines; weights are 1 until they are read. Refuses what memory can't hold."""
+    def room(cls, table: Table, rows: int, array: Callable[[tuple[int, ...], DTypeLike], Rows] = aligned) -> "Piece":
+        """Room for so many rows, in arrays on cache lines; weights are 1 until they are read. Refuses what memory can't hold."""
         stride = -(-rows // 8) * 8  # each line starts on a cache line
         try:
-            x = aligned((rows, table.features), table.x_type)
+            x = array((rows, table.features), table.x_type)
             counts = table.targets, int(table.weighted), int(table.offset != "")
-            beside = [aligned((count, stride), np.float64)[:, :rows] for count in counts]
+            beside = [array((count, stride), np.float64)[:, :rows] for count in counts]
         except MemoryError:
             raise InputError(
                 f"{rows} rows need {table.bytes(rows) / 2**30:.3g} GiB of memory, which this process was not given: raise its "
@@ -61,6 +63,10 @@ class Piece(NamedTuple):
     def copy(self) -> "Piece":
         """The same rows, in memory of their own."""
         return Piece(self.x.copy(), self.y.copy(), *(None if each is None else each.copy() for each in self[2:]))
+
+    def apart(self) -> "Piece":
+        """The same features, and of what is beside them a copy, which may be changed."""
+        return Piece(self.x, self.y.copy(), *(None if each is None else each.copy() for each in self[2:]))
 
     def block(self, start: int) -> Block:
         """These rows as a block, of which ``start`` is the global number of the first."""

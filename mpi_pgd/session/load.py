@@ -15,6 +15,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Team
 from mpi_pgd.observers.heartbeat import COMPUTING
 from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.share import share, unseen
 from mpi_pgd.session.targets import settle
 
 SPARE = 0.95  # of the memory that the node can give
@@ -78,9 +79,14 @@ def move_blocks(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners
 def _own(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners, spills: bool = True) -> None:
     """Have each rank hold what it owns. Collective; errors as of ``load_rows``."""
     blocks = np.flatnonzero(owners == mode.worker)
-    missing = shard.bytes(shard.missing(blocks))
-    room = _room(problem, missing, shard.taken, fresh=not shard.rows_read, spills=spills)
+    shares, missing = problem.settings.share_rows, shard.missing(blocks)
+    if shares:
+        missing = unseen(problem, shard, missing)
+    fresh = not shard.rows_read
+    room = _room(problem, shard.bytes(missing), shard.taken, fresh, spills=spills and not shares)
     problem.comm.Barrier()  # nobody takes memory before all have looked how much there is
+    if shares:
+        share(problem, shard, missing)
     with agreement(problem.comm):
         shard.hold(blocks, room)
         shard.owners = owners
