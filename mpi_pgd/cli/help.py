@@ -7,9 +7,8 @@ PAGE = """\
 usage: mpirun -n N python -m mpi_pgd [fit] [DATA ...] [options]
        [mpirun -n N] python -m mpi_pgd COMMAND [options]
 
-Fit a linear model to rows in HDF5 files, in parallel, to the same bits for
-any number of ranks, in every mode. DATA: files or globs, one long table;
-without any, the diamonds that come with the program.
+Fit a linear model to rows in HDF5 files, in parallel, to the same bits on any
+ranks. DATA: files or globs, one long table; default: the diamonds shipped.
 
 commands; each has a page of its own, help COMMAND:
 {commands}
