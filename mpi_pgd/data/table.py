@@ -22,6 +22,7 @@ from mpi_pgd.data.peaks import raise_peaks
 from mpi_pgd.data.storage import load_plugin
 from mpi_pgd.data.stored import PARTS, PIECE, places
 from mpi_pgd.engine.arrays import Rows, Vector
+from mpi_pgd.errors import InputError
 
 FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one
 
@@ -192,4 +193,8 @@ class Table:
                 read_column(file[column.name], column, rows, first)
 
     def _check_unchanged(self, part: Part, rows: range) -> None:
-        check_unchanged((stamp for stamp, _ in part.behind(rows)), self.node)
+        try:
+            check_unchanged((stamp for stamp, _ in part.behind(rows)), self.node)
+        except InputError:
+            places.cache_clear()  # what was looked up may be of another file, which is not to be known by this one's name
+            raise
