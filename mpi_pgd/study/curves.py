@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpi_pgd.comm.paths import Path, Shape
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.study.pieces import SHAPES, TERMS, Key, Row, by_key
 
 ENOUGH = 8  # points over sizes to tell a step from chance by their neighbours: fewer are too far apart
@@ -170,15 +171,29 @@ def curves(record: Mapping[str, Any]) -> dict[Key, Curve]:
     for entry in sorted(record["fits"], key=lambda entry: float(entry.get("from_bytes", 0))):
         key = (entry["link"], entry["mode"], entry["algorithm"])
         pieces.setdefault(key, []).append(_piece(entry, rows.get(key, []), messages.get(entry["link"], 0.0)))
-    return {
+    found = {
         key: Curve(
-            found,
+            some,
             _shares(rows.get(key, []), sums.get(key, [])),
             median([_noise(row) for row in rows.get(key, [])] or [0.0]),
             {(row["ranks"], row["bytes"], row["broadcast"]): row for row in rounds.get(key, [])},
         )
-        for key, found in pieces.items()
+        for key, some in pieces.items()
     }
+    return _exchanges(found) | found
+
+
+def _exchanges(found: Mapping[Key, Curve]) -> dict[Key, Curve]:
+    """With neighbours: of messages between two ranks, and what one right behind another costs in what was measured."""
+    exchanges: dict[Key, Curve] = {}
+    for (link, mode, _), curve in found.items():
+        overhead = max(piece.factors.behind for (other, *_), each in found.items() if other == link for piece in each.pieces)
+        for way, algorithm in WAYS.items():
+            if mode is None and MODES[way[0]].neighbours:
+                (shape,), pieces = algorithm.shapes, curve.pieces
+                priced = [one._replace(shape=shape, factors=one.factors._replace(behind=overhead)) for one in pieces]
+                exchanges[link, *way] = curve._replace(pieces=priced)
+    return exchanges
 
 
 def _piece(entry: Row, rows: Sequence[Row], beta: float) -> Piece:

@@ -111,7 +111,7 @@ class Model:
         fill = ranks_per_node or self.fill
         wire = NO_WIRE
         if ranks > 1:
-            wire = self.wire(mode, algorithm, ranks, fill, *sizes(features, order_free))
+            wire = self.wire(mode, algorithm, ranks, fill, *messages(mode, features, order_free))
         compute = self.seconds(workers, rows, features, seconds_per_row) * self.slowdown(workers, ranks, fill)
         delay = self._wait(workers, compute) if wait is None else harmonic(workers) * wait
         update, feature = (self.compute.get(key, 0.0) for key in ("update_seconds", "feature_seconds"))
@@ -227,6 +227,12 @@ def sizes(features: int, order_free: bool = True) -> tuple[int, int]:
     """Bytes of a partial and of a query (see ``engine.partial.Partial`` and ``engine.query.Query``)."""
     width = features + 2
     return 8 * ((2 if order_free else 1) * width + len(Vote)), 8 * (Query.HEADER + features + 1)
+
+
+def messages(mode: str, features: int, order_free: bool = True) -> tuple[int, int]:
+    """Bytes of what is summed, or sent to each neighbour, in a round of a mode, and of what is broadcast then if anything is."""
+    partial, query = sizes(features, order_free)
+    return MODES[mode].messages(partial, query, 0)[0] if MODES[mode].neighbours else partial, query
 
 
 def harmonic(count: int) -> float:

@@ -29,7 +29,7 @@ class Plan(Study):
         "rows": [
             fields(text="mode algorithm", whole="ranks? workers")
             | {"seconds_per_round": "number above 0"}
-            | fields(number="compute? wait? latency? bandwidth? update? fit_seconds? core_hours? low? high? efficiency?")
+            | fields(number="compute? wait? latency? bandwidth? update? fit_seconds? core_hours? low? high? efficiency? times?")
         ],
         "crossings?": [fields(text="one other in faster", whole="from")],
         "recommended?": {},
@@ -105,7 +105,7 @@ class Plan(Study):
         for row in record["rows"]:
             which = (row["mode"], row["workers"])
             if row["workers"].bit_count() == 1:
-                found[which] = min(found.get(which, row), row, key=lambda one: float(one["seconds_per_round"]))
+                found[which] = min(found.get(which, row), row, key=pictures.pace_of)
         return {**record, "rows": list(found.values())}
 
     def problem(self, record: Record) -> Problem:
@@ -137,6 +137,7 @@ class Plan(Study):
             Column("low", "From", "seconds", "round"),
             Column("high", "To", "seconds", "round"),
             *(Column(name, name.capitalize(), "seconds", "round") for name in PARTS),
+            Column("times", "Rounds, times", "number"),
             Column("efficiency", "Efficiency", "percent"),
             Column("fit_seconds", "The whole fit", "seconds"),
             Column("core_hours", "Core-hours", "number"),
@@ -161,7 +162,7 @@ class Plan(Study):
 def _best(record: Record) -> Record:
     """The study's own choice, or the fastest row."""
     own = record.get("best") or {}
-    return own if _complete(own) else min(record["rows"], key=lambda row: float(row["seconds_per_round"]))
+    return own if _complete(own) else min(record["rows"], key=pictures.pace_of)
 
 
 def _complete(row: Record) -> bool:

@@ -31,16 +31,20 @@ class Crossings:
         powers = [1 << bit for bit in range(1, most.bit_length()) if least <= 1 << bit <= most]
         self.grid = sorted({least, *powers, most}) if q.last > 1 else []
         self.features = [1 << bit for bit in range(MOST.bit_length())]
-        self.modes = list(dict.fromkeys(mode for mode, _ in planner.ways))
 
     def sentences(self) -> Iterator[str]:
-        """Of the modes, each with its fastest algorithm."""
-        if not self.grid or len(self.modes) < 2:
+        """Of the modes, each with its fastest algorithm: those that sum over all rows, then all of them."""
+        yield from self._among(self.planner.sums)
+        if len(self.planner.sums) < len(self.planner.ways):
+            yield from (f"with gradient descent, {sentence}" for sentence in self._among(self.planner.ways))
+
+    def _among(self, ways: Sequence[Way]) -> Iterator[str]:
+        if not self.grid or len({mode for mode, _ in ways}) < 2:
             return
         reach = " to ".join(f"{ranks:,}" for ranks in dict.fromkeys((self.grid[0], self.grid[-1])))
-        yield self._told(self.grid, "rank", f"with {reach} ranks", lambda ranks: (ranks, 0))
-        here = f", with {count(self.ranks, 'rank')}"
-        yield self._told(self.features, "feature", "with any number of features", lambda features: (self.ranks, features)) + here
+        yield self._told(ways, self.grid, "rank", f"with {reach} ranks", lambda ranks: (ranks, 0))
+        told = self._told(ways, self.features, "feature", "with any number of features", lambda features: (self.ranks, features))
+        yield f"{told}, with {count(self.ranks, 'rank')}"
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Of any two algorithms: which is faster from how many ranks, and features, on."""
@@ -49,13 +53,14 @@ class Crossings:
                 for place, way in _turns(grid, partial(self._of_two, pair, what)):
                     yield {"one": _name(pair[0]), "other": _name(pair[1]), "in": what, "from": place, "faster": _name(way)}
 
-    def _told(self, grid: Sequence[int], what: str, everywhere: str, where: Callable[[int], tuple[int, int]]) -> str:
+    def _told(
+        self, ways: Sequence[Way], grid: Sequence[int], what: str, everywhere: str, where: Callable[[int], tuple[int, int]]
+    ) -> str:
         def winner(place: int) -> str:
-            return self._first(self.planner.ways, *where(place))[0]
+            return self._first(ways, *where(place))[0]
 
         def named(place: int) -> str:
-            mode = winner(place)
-            return _name(self._first([way for way in self.planner.ways if way[0] == mode], *where(place)))
+            return _name(self._first(ways, *where(place)))
 
         turns = [place for place, _ in _turns(grid, winner)][1:]
         if not turns:
@@ -67,7 +72,7 @@ class Crossings:
         return self._first(pair, *((place, 0) if what == "ranks" else (self.ranks, place)))
 
     def _first(self, ways: Sequence[Way], ranks: int, features: int) -> Way:
-        return min(ways, key=lambda way: self.planner.predict(*way, MODES[way[0]].workers(ranks), features).total)
+        return min(ways, key=lambda way: self.planner.seconds(way[0], way[1], MODES[way[0]].workers(ranks), features))
 
 
 def _turns(grid: Sequence[int], winner: Callable[[int], Named]) -> Iterator[tuple[int, Named]]:

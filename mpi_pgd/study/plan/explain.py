@@ -9,7 +9,8 @@ from mpi_pgd.engine.partial import Vote
 from mpi_pgd.modes import MODES
 from mpi_pgd.report.units import count
 from mpi_pgd.study.curves import Curve
-from mpi_pgd.study.model import Model, harmonic, sizes
+from mpi_pgd.study.model import Model, harmonic, messages
+from mpi_pgd.study.plan import mixing
 from mpi_pgd.study.plan.planner import Planner, Question, check
 
 HEAD = """A round takes compute + wait + latency + bandwidth + update. All seconds below are predicted, from what the network file
@@ -20,7 +21,7 @@ def explain(record: Mapping[str, Any], question: Question) -> str:
     """The formulas with numbers for the best mode, algorithm and number of workers. Raises InputError: see ``planner.plan``."""
     check(question)
     planner = Planner(Model.from_record(record), question)
-    best = min(((*way, planner.best(*way)) for way in planner.ways), key=lambda row: planner.seconds(*row))
+    best = min(((*way, planner.best(*way)) for way in planner.sums), key=lambda row: planner.seconds(*row))
     return "\n\n".join([HEAD, "\n".join(_lines(planner, *best)), *planner.notes()])
 
 
@@ -33,13 +34,17 @@ def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterato
     if ranks > 1:
         stages = planner.model.stages(mode, algorithm, ranks, planner.fill)
         for curve, talking in stages:
-            yield from _wire(planner, curve, talking, bool(MODES[mode].nodewise))
+            yield from _wire(planner, mode, curve, talking)
     yield f"  latency    {_s(found.latency)}"
     yield f"  bandwidth  {_s(found.bandwidth)}"
     yield f"  update     {_s(found.update)}  for {planner.question.features + 2:,} numbers"
     yield f"  a round    {_s(found.total)}"
-    rounds = planner.question.rounds
+    rounds, times = planner.question.rounds, planner.times(mode, algorithm, workers)
+    if MODES[mode].neighbours:
+        known = f"kappa {mixing.condition(rounds):.3g}, gap {mixing.gap(algorithm, ranks):.3g}"
+        yield f"  rounds     x {times:.3g}  = max(1, 2 / (kappa gap)), {known}"
     if rounds is not None:
+        rounds = math.ceil(rounds * times)
         hours = rounds * found.total * ranks / 3600
         yield f"  the fit    {_s(rounds * found.total)}  = {rounds:,} rounds; {hours:.3g} core-hours on {count(ranks, 'rank')}"
 
@@ -65,18 +70,18 @@ def _wait(planner: Planner, workers: int, seconds: float) -> str:
     return f"  wait       {_s(seconds)}  = {terms}, H_m = {harmonic(workers):.4g} for m = {workers:,}"
 
 
-def _wire(planner: Planner, curve: Curve, ranks: int, nodewise: bool) -> Iterator[str]:
+def _wire(planner: Planner, mode: str, curve: Curve, ranks: int) -> Iterator[str]:
     """Of one stage; among the leaders of nodes, sums go out as they come in."""
-    q = planner.question
-    there, back = sizes(q.features, q.order_free)
+    q, nodewise = planner.question, bool(MODES[mode].nodewise)
+    there, back = messages(mode, q.features, q.order_free)
     back = there if nodewise else back
     piece, found = curve.piece(there), curve.wire(ranks, there, back)
     path = piece.shape(ranks, there, back)
     alpha, overhead, beta = piece.factors
     folds = "2 " if q.order_free else ""
-    yield f"  messages   n = 8 ({folds}({q.features:,} + 2) + {len(Vote)}) = {there:,} bytes of sums" + (
-        f", then n = 8 ({q.features:,} + 2) = {back:,} bytes of orders" if piece.shape.broadcast and not nodewise else ""
-    )
+    sums = f"8 ({folds}({q.features:,} + 2) + {len(Vote)}) = {there:,} bytes of sums"
+    orders = f", then n = 8 ({q.features:,} + 2) = {back:,} bytes of orders" if piece.shape.broadcast and not nodewise else ""
+    yield f"  messages   n = {f'{there:,} bytes of weights, and what peers agree on' if MODES[mode].neighbours else sums}{orders}"
     each = "each of the two: " if piece.shape.broadcast else ""
     yield f"             {each}{piece.shape.formula}  (m = {ranks:,} ranks)"
     latency, bandwidth = alpha * path.latencies + overhead * path.behind, beta * path.bytes

@@ -18,19 +18,27 @@ def plan(study: str, rows: Sequence[Record]) -> list[Picture]:
     """Those of the study of this name. The shortest round has a ring; the speedup is drawn where the rows tell their efficiency."""
     if not rows:
         return []
-    best = min(rows, key=lambda row: float(row["seconds_per_round"]))
-    who, pace = name(key(best)), units.seconds(best["seconds_per_round"])
+    best = min(rows, key=pace_of)
+    who, pace = name(key(best)), units.seconds(pace_of(best))
     spoken = f"{who} with {units.count(best['workers'], 'worker')}, {pace} a round"
+    more = any(row.get("times", 1.0) > 1.0 for row in rows)
+    counted = " Where more rounds are needed than with sums over all rows, it is as many times as long." if more else ""
+    crossed = f"Dotted lines: where the modes cross over.{counted}"
     made = Picture(
         study,
         "Time of a round over the number of workers",
-        f"Predicted by the cost model; the ring marks the shortest round: {spoken}. Dotted lines: where the modes cross over.",
+        f"Predicted by the cost model; the ring marks the shortest round: {spoken}. {crossed}",
         f"Predicted seconds a round for each mode and algorithm; the shortest is {spoken}.",
         lambda figure, narrow: _times(figure, rows, best, narrow),
         (430, 430),
         "predicted",
     )
     return [made, *_speedup(f"{study}-speedup", [row for row in rows if row.get("efficiency")])]
+
+
+def pace_of(row: Record) -> float:
+    """Seconds of a round, and of those that are needed beside it."""
+    return float(row["seconds_per_round"] * (row.get("times") or 1.0))
 
 
 def _speedup(called: str, rows: Sequence[Record]) -> list[Picture]:
@@ -82,14 +90,14 @@ def _times(figure: "Figure", rows: Sequence[Record], best: Record, narrow: bool)
     for which in series:
         mine = sorted((row for row in rows if key(row) == which), key=lambda row: int(row["workers"]))
         every = max(1, len(mine) // 12)
-        points = [[row[side] for row in mine] for side in ("workers", "seconds_per_round")]
+        points = [[row["workers"] for row in mine], [pace_of(row) for row in mine]]
         axes.plot(*points, **style(which) | {"markevery": every})
     marks = list(zip(axes.lines, map(name, series), strict=True))
     for place in crossings(rows):
         axes.axvline(place, color=LIGHT["muted"], linewidth=1, linestyle=":")
-    axes.plot(best["workers"], best["seconds_per_round"], "o", ms=15, mfc="none", mec=LIGHT["text"], mew=1.4)  # a ring
+    axes.plot(best["workers"], pace_of(best), "o", ms=15, mfc="none", mec=LIGHT["text"], mew=1.4)  # a ring
     numbers_axis(axes, [row["workers"] for row in rows])
-    logarithmic(axes, "y", [row["seconds_per_round"] for row in rows], lambda value: units.tick(value, units.TIME), 7)
+    logarithmic(axes, "y", [pace_of(row) for row in rows], lambda value: units.tick(value, units.TIME), 7)
     axes.set_ylabel("a round")
     legend(figure, marks, narrow)
 
@@ -103,9 +111,7 @@ def crossings(rows: Sequence[Record]) -> list[float]:
     decided = []
     for workers in sorted({row["workers"] for row in rows}):
         here = [row for row in rows if row["workers"] == workers]
-        best = {
-            mode: min(row["seconds_per_round"] for row in here if row["mode"] == mode) for mode in {row["mode"] for row in here}
-        }
+        best = {mode: min(pace_of(row) for row in here if row["mode"] == mode) for mode in {row["mode"] for row in here}}
         ranking = sorted(best, key=best.__getitem__)
         if len(here) == series and len(best) > 1 and best[ranking[1]] > best[ranking[0]] * (1 + 1e-9):
             decided.append((workers, ranking[0]))

@@ -1,5 +1,6 @@
 """The plan: what a fit should take with each mode, algorithm and number of workers, from a measured network. Nothing is run."""
 
+import math
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes import ALIKE, MODES
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report.progress import steps
 from mpi_pgd.report.units import count
 from mpi_pgd.study.model import Model, Prediction, sizes
 from mpi_pgd.study.pieces import NETWORK
+from mpi_pgd.study.plan import mixing
 from mpi_pgd.study.plan.crossings import Crossings, Way
 
 LARGEST = 1 << 20  # workers
@@ -65,7 +67,7 @@ def check(question: Question) -> None:
     if question.wait is not None and not 0 <= question.wait < float("inf"):
         raise InputError(f"--wait {question.wait}: expected seconds, at least 0")
     if not list(_asked(question)):
-        known = ", ".join(f"{mode} with {algorithm}" for mode, algorithm in ALIKE)
+        known = ", ".join(f"{mode} with {algorithm}" for mode, algorithm in WAYS)
         raise InputError(f"there is no {question.mode or 'mode'} with {question.algorithm}: expected one of {known}")
 
 
@@ -78,9 +80,10 @@ def plan(record: Mapping[str, Any], question: Question, told: bool = False) -> d
     planner = Planner(Model.from_record(record), question)
     asked = [(*way, workers) for way in planner.ways for workers in planner.shown(*way)]
     rows = [planner.row(*one) for one in steps("prediction", asked, told, itemgetter(slice(2)))]
-    best = min(rows, key=lambda row: (row["seconds_per_round"], row["ranks"]))
-    worth = [row for row in rows if row["efficiency"] >= WORTH] or [min(rows, key=lambda row: row["ranks"])]
-    recommended = min(worth, key=lambda row: (row["seconds_per_round"], row["ranks"]))
+    summed = [row for row in rows if (row["mode"], row["algorithm"]) in planner.sums]
+    best = min(summed, key=lambda row: (row["seconds_per_round"] * row["times"], row["ranks"]))
+    worth = [row for row in summed if row["efficiency"] >= WORTH] or [min(summed, key=lambda row: row["ranks"])]
+    recommended = min(worth, key=lambda row: (row["seconds_per_round"] * row["times"], row["ranks"]))
     crossings = Crossings(planner, max(2, recommended["ranks"]))
     return {
         "predicted": True,
@@ -100,7 +103,9 @@ class Planner:
     def __init__(self, model: Model, question: Question) -> None:
         self.model, self.question = model, question
         self.ways = [way for way in _asked(question, self.fill) if question.last == 1 or model.known(*way, self.fill)]
-        if not self.ways:
+        # With sums over all rows any solver can be taken, and fewer rounds be needed: so these are held against each other.
+        self.sums = [way for way in self.ways if not MODES[way[0]].neighbours] or (self.ways if question.mode else [])
+        if not self.sums:
             way = next(_asked(question, self.fill))
             model.curve(*way, 2, self.fill)  # says what is missing
         self.predict: Callable[..., Prediction] = cache(self._predict)
@@ -110,9 +115,14 @@ class Planner:
         """Ranks on the fullest node."""
         return self.question.ranks_per_node or self.model.fill
 
-    def seconds(self, mode: str, algorithm: str, workers: int) -> float:
-        """Of a round."""
-        return self.predict(mode, algorithm, workers).total
+    def times(self, mode: str, algorithm: str, workers: int) -> float:
+        """As many rounds as with sums over all rows are needed; inf where there is no such graph."""
+        return mixing.times(mode, algorithm, MODES[mode].ranks(workers), self.question.rounds)
+
+    def seconds(self, mode: str, algorithm: str, workers: int, features: int = 0) -> float:
+        """Of a round, and of those that are needed beside it."""
+        times = self.times(mode, algorithm, workers)
+        return times * self.predict(mode, algorithm, workers, features).total if times < math.inf else times
 
     def efficiency(self, mode: str, algorithm: str, workers: int) -> float:
         """How many times as fast as one rank alone it is, for each rank."""
@@ -121,17 +131,19 @@ class Planner:
     def row(self, mode: str, algorithm: str, workers: int) -> dict[str, Any]:
         """A row of plan.json."""
         found, ranks = self.predict(mode, algorithm, workers), MODES[mode].ranks(workers)
-        whole = None if self.question.rounds is None else self.question.rounds * found.total
+        times = self.times(mode, algorithm, workers)
+        whole = None if self.question.rounds is None else math.ceil(self.question.rounds * times) * found.total
         return {
             **{"mode": mode, "algorithm": algorithm, "ranks": ranks, "workers": workers},
-            **{"seconds_per_round": found.total, "low": found.low, "high": found.high, **found.parts()},
+            **{"seconds_per_round": found.total, "times": times, "low": found.low, "high": found.high, **found.parts()},
             **{"efficiency": self.efficiency(mode, algorithm, workers), "extrapolated": found.extrapolated},
             **{"fit_seconds": whole, "core_hours": None if whole is None else whole * ranks / 3600},
         }
 
     def shown(self, mode: str, algorithm: str) -> list[int]:
         """The powers of two, the ends of the range, the best number of workers, and the most that are worth their cost."""
-        return sorted({*self.grid(), self.best(mode, algorithm), self.worth(mode, algorithm)})
+        found = {*self.grid(), self.best(mode, algorithm), self.worth(mode, algorithm)}
+        return sorted(workers for workers in found if self.times(mode, algorithm, workers) < math.inf)
 
     def grid(self) -> list[int]:
         """The powers of two within the range, and its ends."""
@@ -175,6 +187,8 @@ class Planner:
         sent, known = max(sizes(self.question.features, self.question.order_free)), min(map(self._largest, self.ways))
         if sent > known and last > 1:
             yield f"a round sums {sent:,} bytes, measured with every algorithm were up to {known:,}: extrapolated in proportion"
+        if last > 1 and any(MODES[mode].neighbours for mode, _ in self.ways):
+            yield mixing.NOTE
         missing = [
             f"{mode} with {algorithm}" for mode, algorithm in _asked(self.question, self.fill) if (mode, algorithm) not in self.ways
         ]
@@ -192,7 +206,7 @@ class Planner:
 
 def _asked(question: Question, fill: int = 0) -> Iterator[Way]:
     """The modes and algorithms that are asked for. On nodes of one rank, those that tell nodes apart are the same as others."""
-    for mode, algorithm in ALIKE:
+    for mode, algorithm in WAYS:
         same = fill == 1 and question.mode is None and MODES[mode].nodewise
         if not same and question.mode in (None, mode) and question.algorithm in (None, algorithm):
             yield mode, algorithm

@@ -1,17 +1,22 @@
 """The plan: best numbers of workers, crossovers, and sentences for questions and files that make no sense."""
 
 import json
+import math
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mpi_pgd.comm.graphs import graph
 from mpi_pgd.errors import InputError
-from mpi_pgd.modes import ALIKE, MODES
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.study.model import Model
 from mpi_pgd.study.network import read
 from mpi_pgd.study.plan import Plan
 from mpi_pgd.study.plan.explain import explain
+from mpi_pgd.study.plan.mixing import condition, times
 from mpi_pgd.study.plan.planner import Planner, Question, plan, workers_range
 from tests.study.synthetic import record
 
@@ -23,20 +28,25 @@ def found(question: Question = ASKED, **compute: Any) -> dict[str, Any]:
     return plan(record(**compute), question)
 
 
+def summed(row: dict[str, Any]) -> bool:
+    return not MODES[row["mode"]].neighbours
+
+
 def test_every_way_is_there_at_every_power_of_two_and_the_ends() -> None:
     rows = found(ASKED._replace(first=3, last=100, ranks_per_node=2))["rows"]
     for mode, algorithm in {(row["mode"], row["algorithm"]) for row in rows}:
         workers = [row["workers"] for row in rows if (row["mode"], row["algorithm"]) == (mode, algorithm)]
-        assert {3, 4, 8, 16, 32, 64, 100} <= set(workers)
+        ends = {3, 100} if Planner(Model.from_record(record()), ASKED).times(mode, algorithm, 3) < math.inf else set()
+        assert {4, 8, 16, 32, 64} | ends <= set(workers)
         assert workers == sorted(workers)
-    assert len({(row["mode"], row["algorithm"]) for row in rows}) == len(ALIKE)
+    assert len({(row["mode"], row["algorithm"]) for row in rows}) == len(WAYS)
 
 
 def test_rows_are_plain_and_add_up() -> None:
     for row in json.loads(json.dumps(found(), allow_nan=False))["rows"]:
         parts = sum(row[part] for part in ("compute", "wait", "latency", "bandwidth", "update"))
         assert row["seconds_per_round"] == pytest.approx(parts)
-        assert row["fit_seconds"] == pytest.approx(500 * row["seconds_per_round"])
+        assert row["fit_seconds"] == pytest.approx(math.ceil(500 * row["times"]) * row["seconds_per_round"])
         assert row["core_hours"] == pytest.approx(row["fit_seconds"] * row["ranks"] / 3600)
 
 
@@ -46,7 +56,7 @@ def test_the_best_is_the_best_of_all_numbers_of_workers() -> None:
         seconds = {workers: planner.seconds(*way, workers) for workers in range(1, 201)}
         assert planner.seconds(*way, planner.best(*way)) <= 1.02 * min(seconds.values())
     best = found(ASKED._replace(last=200))
-    assert best["best"]["seconds_per_round"] == min(row["seconds_per_round"] for row in best["rows"])
+    assert best["best"]["seconds_per_round"] == min(row["seconds_per_round"] for row in best["rows"] if summed(row))
 
 
 def test_a_crossover_is_where_the_faster_mode_changes() -> None:
@@ -67,6 +77,38 @@ def test_a_crossover_is_where_the_faster_mode_changes() -> None:
             assert (linear < ring) == ((before if place == turn else after) == "client-server (linear)")
     assert {(row["in"], row["from"]) for row in answer["crossings"]} >= {("ranks", 2), ("features", 1)}
     assert any("not measured" in note for note in answer["notes"])
+
+
+def test_peers_with_neighbours_are_held_against_the_others_but_not_recommended() -> None:
+    answer = found()
+    assert all(row["times"] == 1.0 for row in answer["rows"] if summed(row))
+    assert summed(answer["best"])
+    assert summed(answer["recommended"])
+    plain, among = answer["crossovers"][:2], answer["crossovers"][2:]
+    assert all(sentence.startswith("with gradient descent, ") for sentence in among)
+    assert len(among) == 2
+    assert not any("gossip" in sentence for sentence in plain)
+    assert sum("no round was measured" in note for note in answer["notes"]) == 1
+    alone = found(ASKED._replace(mode="gossip", algorithm="ring", first=4, last=4096))
+    assert not summed(alone["best"])
+    times = {row["ranks"]: row["times"] for row in alone["rows"]}
+    assert times[4] == 1.0 < times[64] < times[4096]
+    assert "max(1, 2 / (kappa gap))" in explain(record(), ASKED._replace(mode="gossip", algorithm="ring"))
+
+
+@pytest.mark.parametrize("name", ["ring", "torus", "hypercube", "complete"])
+def test_the_rounds_of_exact_diffusion_are_those_of_its_slowest_error(name: str) -> None:
+    """Of its iteration, w and psi, one eigenvector of the graph and of the Hessians at a time."""
+    for rounds, ranks in ((50, 16), (500, 64)):
+        given, kappa = graph(name, ranks), condition(rounds)
+        mixing = np.zeros((ranks, ranks))
+        for rank in range(ranks):
+            mixing[rank, [rank, *given.neighbours[rank]]] = given.weights(rank)
+        slowest = 1 - 1 / kappa
+        for value, bend in product(np.linalg.eigvalsh(mixing)[:-1], np.linspace(1 / kappa, 1, 50)):
+            half = (1 + value) / 2  # w' = half (2 w - bend w - psi), psi' = (1 - bend) w
+            slowest = max(slowest, *np.abs(np.linalg.eigvals([[half * (2 - bend), -half], [1 - bend, 0.0]])))
+        assert times("gossip", name, ranks, rounds) == pytest.approx(math.log(1 - 1 / kappa) / math.log(slowest), rel=0.15)
 
 
 def test_what_is_recommended_is_worth_its_cost() -> None:
