@@ -25,6 +25,7 @@ RUNS: dict[str, tuple[int, tuple[str, ...]]] = {
     "plan": (1, ("plan", "--network", "network", "--rows", "10000000", "--features", "1000", "--workers", "1..1024")),
     "diagram": (1, ("diagram",)),
     "straggler": (4, ("study", "straggler", "--mean", "0.05", "--rounds", "100")),
+    "cache": (2, ("study", "cache", "rows.h5")),
     "slow": (3, ("rows.h5", "--solver", "gd", "--rounds", "200", "--delay", "2:3")),
 }
 

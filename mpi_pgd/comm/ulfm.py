@@ -108,7 +108,8 @@ def revoke(comm: MPI.Intracomm) -> None:
 
 
 def _of(comm: MPI.Intracomm) -> list[Any]:
-    return cast(list[Any], comm.Get_attr(_parts()) or [])
+    found = comm.Get_attr(_parts())
+    return [] if found is None else cast(list[Any], found)  # an empty one is filled later
 
 
 @cache

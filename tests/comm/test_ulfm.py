@@ -103,3 +103,22 @@ def test_nobody_shrinks_before_all_know_of_every_loss(clock: list[float]) -> Non
 def test_what_is_shrunk_on_some_ranks_alone_is_shrunk_again(clock: list[float], answers: list[Any]) -> None:
     ranks: Any = Ranks([1], Agree=[1, 0, 1, 1], Shrink=answers)
     assert ulfm.shrunk(ranks) == "smaller"
+
+
+@pytest.mark.ranks(1, others=())
+def test_what_is_kept_is_freed_with_the_communicator_or_let_go(comm: Any) -> None:
+    """The first thing that is kept, too."""
+
+    class Part:
+        freed = False
+
+        def Free(self) -> None:
+            self.freed = True
+
+    whole, first, second = comm.Dup(), Part(), Part()
+    ulfm.keep(whole, first)
+    ulfm.keep(whole, second)
+    ulfm.let_go(whole, first)
+    assert (first.freed, second.freed) == (True, False)
+    whole.Free()
+    assert second.freed

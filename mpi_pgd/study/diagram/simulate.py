@@ -50,10 +50,13 @@ def diagram(ranks: int, features: int, latency: float, bandwidth: float) -> dict
 
 
 def known() -> Iterator[tuple[str, Algorithm]]:
-    """Each algorithm whose steps are known, with its mode; for the library's with a server stands a tree."""
+    """Each algorithm whose steps are known, with its mode; for the library's with a server stands a tree.
+
+    Not those of modes that tell nodes apart: between nodes these send what other modes send between ranks.
+    """
     for (mode, _), one in WAYS.items():
         shown = TREE_SERVED if one.library and one.schedules[1:] else one
-        if MODES[mode].neighbours or not shown.library:
+        if not MODES[mode].nodewise and (MODES[mode].neighbours or not shown.library):
             yield mode, shown
 
 
