@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.chaos import cluster, disk, kills, resumes, storm
+from tests.chaos import cluster, disk, kills, neighbours, resumes, storm
 from tests.chaos.common import Ground, Tally, available
 from tests.hosts import unavailable
 from tests.launch import required
@@ -48,6 +48,10 @@ def test_killed_ranks_on_several_hosts(ground: Ground, tmp_path: Path) -> None:
 def test_a_storm(tmp_path: Path) -> None:
     # In one run: a second one may have to wait a minute for what a rank on the other host had claimed.
     in_full(lambda _, *rest: storm.run(5, *rest), 1, Ground(tmp_path), tmp_path, "openmpi")
+
+
+def test_peers_that_are_late(tmp_path: Path) -> None:
+    in_full(neighbours.run, 1, Ground(tmp_path), tmp_path)
 
 
 def test_killed_jobs(ground: Ground, tmp_path: Path) -> None:

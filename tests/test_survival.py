@@ -454,3 +454,28 @@ def test_a_checkpoint_is_read_once_whoever_is_lost(library: Library, stopped: Pa
     ended(launch(library, 3, *words, script=script, flags=ULFM))
     assert record(out)["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
     assert [line[:-1] for line in history(out)] == [line[:-1] for line in undisturbed(library, exact, tmp_path)[1]]
+
+
+GOSSIP = ("--mode", "gossip", "--l2", 0.1, "--tol", 1e-10)
+
+
+@pytest.mark.parametrize(("graph", "victim"), [("ring", 0), ("hypercube", 3)])
+def test_peers_that_are_left_have_other_neighbours(library: Library, exact: str, tmp_path: Path, graph: str, victim: int) -> None:
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    out = tmp_path / "out"
+    script = at(tmp_path, ROUND, 40, victim, KILL)
+    words = (*GOSSIP, "--graph", graph, "--quiet", "--out", out)
+    result = ended(launch(library, 4, exact, *words, script=script, flags=ULFM, timeout=60))
+    found = record(out)
+    assert (found["status"], found["ranks"], found["neighbours"]["graph"]) == ("converged", 3, "ring")
+    assert ("on a ring" in result.stderr) == (graph == "hypercube")
+    assert found["certificate"]["relative"] < 1e-12
+
+
+def test_peers_with_neighbours_all_stop_at_a_signal_to_one(library: Library, exact: str, tmp_path: Path) -> None:
+    script, out = at(tmp_path, ROUND, 40, 2, STOP), tmp_path / "out"
+    words = ("--mode", "gossip", "--tol", 0, "--rounds", 10**6, "--quiet", "--out", out)
+    result = launch(library, 4, exact, *words, script=script, timeout=60)
+    assert result.returncode == TRY_AGAIN, result
+    assert record(out)["status"] == "stopped by signal"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.chaos import cluster, disk, fuzz, kills, losses, resumes, storm
+from tests.chaos import cluster, disk, fuzz, kills, losses, neighbours, resumes, storm
 from tests.chaos.common import Ground, Tally, available
 
 Part = Callable[[int, Random, Ground, Tally], None]
@@ -33,6 +33,7 @@ PARTS: dict[str, tuple[Part, int, str]] = {
     "nodes": (kills.run_on_hosts, 100, "the same on 2 and 3 hosts with 2 ranks each (root)"),
     "storm": (storm.run, 200, "deaths in one run of 8 ranks on 2 hosts, started again from its checkpoint (root)"),
     "resumes": (resumes.run, 50, "random kills of the whole job, which then goes on elsewhere"),
+    "neighbours": (neighbours.run, 200, "fits of peers with neighbours under random delays, ended in every way"),
     "cluster": (cluster.run, len(cluster.cases()), "nodes killed, links cut (root)"),
     "losses": (losses.run, len(losses.cases()), "nodes of a SLURM lost, each under eight jobs (root, and SLURM's packages)"),
     "disk": (disk.run, len(disk.cases()), "full and read-only disks, data that go or change (root)"),
