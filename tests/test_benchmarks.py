@@ -15,6 +15,7 @@ BENCHMARKS = ROOT / "benchmarks"
     [
         ("round", ("--rows", 2000, "--features", 5, "--repeats", 1), "c  our round, order-free"),
         ("clock", ("--rounds", 5, "--repeats", 1), "the clock costs"),
+        ("nodewise", (20,), "by nodes"),
     ],
 )
 def test_on_ranks(script: str, words: tuple[object, ...], told: str) -> None:
