@@ -12,6 +12,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.checkpoint import Checkpoint
+from mpi_pgd.recovery.differences import differences
 
 if TYPE_CHECKING:
     from mpi_pgd.observers.snapshot import RankState
@@ -122,7 +123,7 @@ def check(found: Checkpoint, path: str, settings: Mapping[str, Any], about: Abou
     Raises:
         InputError: it is one of other settings, other data, or computed by other kernels.
     """
-    other = checkpoint.differences(found, settings, about.data)
+    other = differences(found, settings, about.data)
     if not other and found.kernels != about.kernels:
         there = found.versions.get("blas", "that")
         other = [f"BLAS uses other kernels here than {there} there (set OPENBLAS_CORETYPE to choose)"]

@@ -17,6 +17,7 @@ import pytest
 from mpi_pgd import InputError
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.checkpoint import Checkpoint
+from mpi_pgd.recovery.differences import differences
 from tests.launch import ROOT
 
 pytestmark = pytest.mark.beside("programs")
@@ -311,11 +312,11 @@ def test_write_into_a_folder_that_has_gone(tmp_path: Path) -> None:
 
 def test_no_differences() -> None:
     now = SETTINGS | {"l2": 0, "data": ("b.h5",), "rounds": 5, "max_seconds": float("inf"), "mode": "peer-to-peer"}
-    assert checkpoint.differences(made(), now, dict(DATA)) == []
+    assert differences(made(), now, dict(DATA)) == []
 
 
 def test_differences_are_phrases() -> None:
-    found = checkpoint.differences(
+    found = differences(
         made(),
         SETTINGS | {"solver": "nesterov", "step": 0.5, "l2": 0.1, "intercept": False},
         {"rows": 100, "features": 3, "types": ["float32", "float64"], "digest": "ef" * 32, "more": 1},
