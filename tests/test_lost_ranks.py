@@ -17,6 +17,7 @@ pytestmark = pytest.mark.beside("jobs")
 PASSES = 3  # over the rows before the fit, and the round at its start
 EVERY = {(each.loss, each.penalty, each.solver): each for each in combinations() if not each.way}
 SERVER, PEERS, *_ = ALGORITHMS
+KEPT = ("none", "memory")  # rows of the lost are read again in each round by those that are left, or once
 
 
 class Case(NamedTuple):
@@ -33,12 +34,12 @@ class Case(NamedTuple):
 
 # Each solver: of the server, whose state the others have from a snapshot, or of a peer.
 LOST = [
-    Case(EVERY["poisson", "l2", solver], turn % 2, words=("--mode", (SERVER, PEERS)[turn % 2]))
+    Case(EVERY["poisson", "l2", solver], turn % 2, words=("--mode", (SERVER, PEERS)[turn % 2], "--cache", KEPT[turn // 2 % 2]))
     for turn, solver in enumerate(SOLVING)
 ]
 # What solvers are where least squares are refined, and where a penalty is not smooth.
 LOST += [Case(EVERY["squared", "l2", "newton"], 0), Case(EVERY["squared", "l1", "newton"], 0), Case(EVERY["gamma", "l1", "bb"], 0)]
-LOST += [Case(EVERY["logistic", "l1", solver], 4, 5, ("--replicas", 2)) for solver in ("newton", "sgd")]
+LOST += [Case(EVERY["logistic", "l1", solver], 4, 5, ("--replicas", 2, "--cache", "none")) for solver in ("newton", "sgd")]
 
 ALONE = """
 import json, sys

@@ -36,6 +36,7 @@ class Stream:
         self.waited = 0.0
         self.kept: dict[int, Piece] = {}
         self._slots: list[Piece] = []
+        self._cut: dict[tuple[int, int], dict[tuple[int, int], Block]] = {}  # by slot and rows of a block: by its rows
         row = max(table.features * np.dtype(table.x_type).itemsize, 8 * table.targets)  # bytes that slabs are counted in
         rows, block = max(1, SLAB_BYTES // row), partition.block_rows
         self._step = rows // block * block or rows  # rows of a slab: where it can be, whole blocks
@@ -51,7 +52,7 @@ class Stream:
         Reading begins when what is returned is entered, in a ``with`` statement. ``take`` is called in the thread that reads.
         """
         if len(numbers) and (not self._slots or len(self._slots[0].x) < self._rows(together)):
-            self._slots = []  # the old room goes before the new one comes
+            self._slots, self._cut = [], {}  # the old room goes before the new one comes
             self._slots = [Piece.room(self.table, self._rows(together)) for _ in range(self._count(together))]
         return Ahead(self, numbers, together, take)
 
@@ -88,6 +89,15 @@ class Stream:
             part.weights.fill(1.0)
         self.table.read(slab, *part)
         take(slab.start, part)
+
+    def cut(self, slot: Piece, first: int, rows: int, unit: int) -> Iterator[Block]:
+        """The first ``rows`` of a slot, from row ``first`` on, in blocks of ``unit`` rows: made once, as the room is the same."""
+        known = self._cut.setdefault((id(slot), unit), {})
+        for start in range(0, rows, unit):
+            here = start, min(start + unit, rows)
+            block = known.get(here) or known.setdefault(here, slot.part(slice(*here)).block(0))
+            block.start = first + start
+            yield block
 
     @property
     def slots(self) -> list[Piece]:
@@ -135,8 +145,7 @@ class Ahead:
             if not found:
                 return
             slot, first, rows = found
-            for start in range(0, rows, self.unit):
-                yield slot.part(slice(start, min(start + self.unit, rows))).block(first + start)
+            yield from self.stream.cut(slot, first, rows, self.unit)
             self._free.put(slot)
 
     def _next(self) -> tuple[Piece, int, int] | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpi_pgd import config
 from mpi_pgd.report import units
-from mpi_pgd.report.axes import listed, numbers_axis, parts_legend, stack, timed
+from mpi_pgd.report.axes import labelled, listed, logarithmic, parts_legend, stack, timed
 from mpi_pgd.report.export import PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import label
 from mpi_pgd.report.shapes import SPLIT, Record, Shape, fields
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mpi_pgd.session.inspect import Problem
 
 MANY = 1000  # rounds, in the picture, at most
+POINTS = 40  # of a line
 
 
 class Cache(Study):
@@ -88,8 +89,8 @@ class Cache(Study):
             Picture(
                 self.name,
                 self.title,
-                "Left, a round by part. Right, all seconds until a round: reading the rows for the first time, and the rounds; "
-                "dashed, as predicted from the rate of reading alone and from the rounds in memory.",
+                "A round by part; and all seconds until a round, with rows from the disk: reading them for the first time, and the "
+                "rounds; dashed, as predicted from the rate of reading alone and from the rounds in memory.",
                 f"Seconds of a round by part. {spoken}.",
                 lambda figure, narrow: _drawn(figure, rows, narrow),
                 (340, 560),
@@ -123,14 +124,18 @@ def _drawn(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
     listed(bars, [_name(row) for row in rows])
     timed(bars.xaxis, max(row["seconds_per_round"] for row in rows), "round")
     parts_legend(figure, rows, narrow)
-    last = min(MANY, max([10, *(3 * (row.get("pays") or 0) for row in rows)]))
-    ends = []
-    for row, dash in zip(rows, ("-", ":", "-.", "-", ":", "-."), strict=False):
-        colour = LIGHT["text" if row["source"] == "disk" else "muted"]
-        for each, line in ((row["seconds_per_round"], dash), (row.get("predicted_seconds_per_round"), "--")):
-            if each is not None:
-                ends.append(row["load_seconds"] + last * each)
-                lines.plot([0, last], [row["load_seconds"], ends[-1]], color=colour, linestyle=line, linewidth=1.4)
-    numbers_axis(lines, [1, last], "rounds")
-    lines.set_xlim(0, last)
-    timed(lines.yaxis, max(ends), "all seconds")
+    shown = [row for row in rows if row["source"] == rows[-1]["source"]]
+    last = min(MANY, max([10, *(3 * (row.get("pays") or 0) for row in shown)]))
+    turns = [last ** (step / POINTS) for step in range(POINTS + 1)]
+    ends, seconds = [], []
+    for row, dash in zip(shown, ("-", "-.", ":"), strict=False):
+        for key, line in (("seconds_per_round", dash), ("predicted_seconds_per_round", "--")):
+            if row.get(key) is not None:
+                seconds += (passed := [row["load_seconds"] + turn * row[key] for turn in turns])
+                lines.plot(turns, passed, color=LIGHT["text" if line == dash else "muted"], linestyle=line, linewidth=1.4)
+        ends.append((last, row["load_seconds"] + last * row["seconds_per_round"], row["kept"], LIGHT["text"]))
+    logarithmic(lines, "x", turns, lambda turn: f"{turn:,.0f}")
+    logarithmic(lines, "y", seconds, units.seconds)
+    lines.set_xlabel("rounds")
+    lines.set_ylabel("all seconds")
+    labelled(figure, lines, ends)
