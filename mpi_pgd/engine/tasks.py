@@ -113,7 +113,8 @@ class GradientTask:
     """
 
     uneven = coarse = varies = False
-    bound = units = None
+    bound: Vector | None = None
+    units = None
 
     def __init__(self, loss: RowLoss, features: int, block_rows: int, outputs: int = 1) -> None:
         self.layout = Layout({"gradient": (outputs, features), "slopes": (outputs,), "value": ()})

@@ -89,7 +89,7 @@ def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Tas
     rows, mean, scale = partition.block_rows * partition.panel, scaling.mean[:p], scaling.scale
     if not solver.needs:
         return tasks
-    bound = _first_bound(goal, rows)
+    gradient.bound = bound = _first_bound(goal, rows)
     largest = np.append(goal.reach, 1.0) * math.sqrt(goal.bend)
     free = goal.free > 0
     for ask in solver.needs & {Ask.HESSIAN, Ask.SAMPLE}:
