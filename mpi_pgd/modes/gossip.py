@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mpi_pgd.engine.partial import Partial
     from mpi_pgd.engine.query import Query
 
-STYLES = (("text", "P"), ("muted", "X"), ("text", "h"), ("muted", "*"), ("text", "p"))  # a series in pictures for each graph
+# A series in pictures for each graph.
+STYLES = (("rust", "P"), ("orange", "X"), ("cocoa", "h"), ("ochre", "*"), ("gold", "p"))
 
 
 def _messages(named: Named, rank: int, ranks: int, length: int) -> Iterator[Step]:

@@ -33,7 +33,7 @@ PALETTE = {
     "wire": ("#b07d00", "#e3b53c"),
     "update": ("#3d9440", "#7ed481"),
     "input": ("#8a5a33", "#cf9a6c"),
-    # the modes: client-server in blues, peer-to-peer from red to violet, hierarchical in blue greens
+    # the modes: client-server in blues, peer-to-peer from red to violet, hierarchical in blue greens, gossip from rust to gold
     "blue": ("#0a5cad", "#58a9f0"),
     "sky": ("#0e87b3", "#56cdf2"),
     "red": ("#c8322b", "#ff8378"),
@@ -45,6 +45,11 @@ PALETTE = {
     "jade": ("#2f9e8f", "#7fe0d3"),
     "mist": ("#5b9aa0", "#a9dce0"),
     "slate": ("#3f6f82", "#8fbccd"),
+    "rust": ("#8f3208", "#d9774a"),
+    "orange": ("#d95f02", "#ffab66"),
+    "cocoa": ("#6b4423", "#b98d67"),
+    "ochre": ("#a0742a", "#d8b36e"),
+    "gold": ("#8a7400", "#e8d44d"),
     # the page's own
     "link": ("#1d4f91", "#8fb8ee"),
     "ok": ("#2c7a57", "#52bb8c"),

@@ -128,7 +128,7 @@ def test_the_bytes_that_are_counted_are_those_that_the_schedules_send(ranks: int
 
 def test_what_is_counted_of_the_librarys() -> None:
     """Each rank's own vector, and a server's once for each worker; one rank alone sends nothing."""
-    for mode in MODES.values():
+    for mode in (each for each in MODES.values() if not each.neighbours):
         library = mode.algorithms[0]
         served = len(mode.collectives) == 2
         assert library.library
