@@ -172,3 +172,18 @@ def test_what_decides_the_bits_is_carried_by_a_resume_and_known_to_studies() -> 
     assert set(having("bits")) == {"loss", "model", "solver", *members, "intercept", "standardize", "sums", *beside}
     assert set(having("bits")) < set(having("carried")) & set(having("studies"))
     assert not {"out", "force", "checkpoint", "resume"} & {*having("carried"), *having("studies")}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"graph": "torus"}, "graph torus is of peers with neighbours: expected mode gossip"),
+        ({"mode": "gossip", "algorithm": "ring"}, "algorithm ring is none of the mode gossip: expected graph ring, torus"),
+        ({"mode": "gossip", "balance": True}, "does not go with balance: a peer's objective is that of its rows"),
+        ({"mode": "gossip", "model": "m.py:f"}, "does not go with model"),
+        ({"mode": "gossip", "replicas": 2}, "needs a server"),
+    ],
+)
+def test_what_peers_with_neighbours_do_not_take(values: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        settings(values)
