@@ -74,10 +74,10 @@ class Cluster:
         _good(self.hosts.mpirun(self.library, ranks, *words, "--out", folder, timeout=600))
         return dict(json.loads((folder / name).read_text()))
 
-    def data(self, rows: int, features: int, *more: object) -> Path:
-        """Synthetic rows; ``more`` is what else `data make` is told."""
+    def data(self, rows: int, features: int) -> Path:
+        """Synthetic rows."""
         path = self.folder / f"{rows}x{features}.h5"
-        command = [self.library.python, "-m", "mpi_pgd", "data", "make", path, "--rows", rows, "--features", features, *more]
+        command = [self.library.python, "-m", "mpi_pgd", "data", "make", path, "--rows", rows, "--features", features]
         subprocess.run(list(map(str, command)), check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         return path
 

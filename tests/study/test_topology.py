@@ -19,7 +19,7 @@ from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report import theme
 from mpi_pgd.session.inspect import inspect_files
 from mpi_pgd.study.topology import LEVELS, Topology
-from mpi_pgd.study.topology.measure import APART, DESCENT, FIRST, Contender, Trail, Turn, judged, topology
+from mpi_pgd.study.topology.measure import APART, DESCENT, ENDED, FIRST, Contender, Trail, Turn, judged, topology
 from tests.commands import command
 from tests.report import samples
 
@@ -42,6 +42,8 @@ def test_when_each_was_near_the_optimum_and_what_it_had_sent() -> None:
     assert [other[f"seconds_to_{level}"] for level in LEVELS] == [1.5, None, None]
     assert (one["bias"], other["bias"]) == (None, 0.25)  # where it ended, not where it came nearest
     assert other["relative"] == pytest.approx(0.005)
+    moving = turn([3.0, 1.5], biased=True)._replace(status=Status.ROUNDS)
+    assert judged({GOSSIP: [moving]}, 1.0, LEVELS)["rows"][0]["bias"] is None  # it had not come to rest
     assert judged({PEERS: [turn([3.0, 0.5])]}, 1.0, LEVELS)["best"] == 0.5
 
 
@@ -115,7 +117,8 @@ def test_each_does_what_it_does_in_a_fit(comm: Any, folder: Path, rows: Path) ->
     assert exact["rounds_to_1e-4"] is not None
     assert exact["bias"] is None
     assert plain["solver"] == DESCENT
-    assert plain["bias"] > exact["relative"]
+    assert plain["relative"] > exact["relative"]
+    assert (plain["bias"] is None) == (plain["status"] not in ENDED)
     assert record["best"] <= min(row["objective"] for row in record["rows"])
 
 

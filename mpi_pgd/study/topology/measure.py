@@ -278,7 +278,8 @@ def _row(one: Contender, turns: Sequence[Turn], first: float, best: float, level
     total, most = middle.sent
     sent = {f"bytes_to_{level}": _times(near[f"rounds_to_{level}"], total) for level in levels}
     facts = {**middle.facts}
-    bias = above(float(middle.objectives[-1]), first, best) if facts.pop("biased", False) else None
+    rests = facts.pop("biased", False) and middle.status in ENDED  # else it may still have been on its way
+    bias = above(float(middle.objectives[-1]), first, best) if rests else None
     return {
         **{"mode": one.mode, "algorithm": one.algorithm, "solver": middle.solver, "delay": one.delay},
         **{"status": str(middle.status), "rounds": len(middle.seconds) - 1, "objective": float(least[-1])},

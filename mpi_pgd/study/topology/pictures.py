@@ -35,7 +35,8 @@ def _picture(study: str, record: Record, axis: str, delay: str, slow: bool) -> P
         f"{study}-slow" if slow else f"{study}-{axis}",
         SHOWN[axis][1] + (f", with {delay} slow" if slow else ""),
         "Logarithmic: how far the objective over all rows was above the optimum, relative to what was to be gained from the "
-        "start; of peers with neighbours at the mean of their weights. A dashed line ends at a bias.",
+        "start; of peers with neighbours at the mean of their weights. Of two lines of one graph, "
+        "the dashed one has a bias.",
         f"A falling line a way. Above the optimum in the end, {spoken}.",
         lambda figure, narrow: _curves(figure, record, rows, axis, narrow),
         (430, 460),
@@ -46,8 +47,9 @@ def _picture(study: str, record: Record, axis: str, delay: str, slow: bool) -> P
 def _curves(figure: "Figure", record: Record, rows: Sequence[Record], axis: str, narrow: bool) -> None:
     axes = panels(figure, 1, narrow)[0]
     curves = [_points(row, record, axis) for row in rows]
-    for row, curve in zip(rows, curves, strict=True):
-        look = style(key(row), "--" if row.get("bias") is not None else "-")
+    ways = list(map(key, rows))
+    for place, curve in enumerate(curves):
+        look = style(ways[place], "--" if ways[place] in ways[:place] else "-")
         axes.plot(*zip(*curve, strict=True), markevery=max(1, len(curve) // MARKS), **look)
     logarithmic(axes, "y", [y for curve in curves for _, y in curve], units.power_of_ten, 7)
     head, _, shown = SHOWN[axis]
