@@ -43,6 +43,10 @@ class Late:
         self.again = 0  # queries that were asked again, of a task that varies
         self.bounds: dict[int, bytes] = {}  # by round
 
+    @property
+    def whole(self) -> "Late":
+        return self
+
     def open(self, driver: Driver, query: Query) -> None:
         self.mode.open(driver, query)
         self.bounds.clear()
