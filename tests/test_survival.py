@@ -329,11 +329,21 @@ def test_a_signal_stops_all_in_one_round(mode: str, exact: str, tmp_path: Path) 
 # The whole job dies
 
 
-@pytest.mark.parametrize(("every", "act", "rank"), [("20rounds", KILL, 1), ("0.02s", KILL, 0), ("1rounds", TWICE, 1)], ids=str)
-def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(every: str, act: str, rank: int, exact: str, tmp_path: Path) -> None:
+QUARTER = ("--memory", f"{ROWS * (FEATURES + 1) * 8 / 4 / 2 / 1024}K")  # of what the rows take, on two workers
+
+
+@pytest.mark.parametrize(
+    ("every", "act", "rank", "more"),
+    [("20rounds", KILL, 1, QUARTER), ("0.02s", KILL, 0, ()), ("1rounds", TWICE, 1, ("--cache", "none"))],
+    ids=str,
+)
+def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(
+    every: str, act: str, rank: int, more: tuple[object, ...], exact: str, tmp_path: Path
+) -> None:
+    """Also where memory has room for a quarter of the rows, or is used for none."""
     library = any_library(len(every))  # both
     path = tmp_path / "fit.ckpt"
-    words = (*SLOW, "--rounds", LONG, "--tol", 0, "--quiet", "--checkpoint", path, "--every", every)
+    words = (*SLOW, *more, "--rounds", LONG, "--tol", 0, "--quiet", "--checkpoint", path, "--every", every)
     result = launch(library, 3, exact, *words, script=at(tmp_path, ROUND, 100, rank, act))
     assert result.returncode not in (0, TRY_AGAIN), result
     reached = read(path).rounds
@@ -342,7 +352,9 @@ def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(every: str, act: str
     assert told, result
     assert told[1] == told[3] == str(path)
     assert 0 < int(told[2]) <= reached  # it may die between a checkpoint and the word of it
-    assert resumed(library, 2, path, tmp_path / "out")["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+    found = resumed(library, 2, path, tmp_path / "out", *more)
+    assert found["weights_sha256"] == undisturbed(library, exact, tmp_path)[0]
+    assert (found["rows_kept"]["streamed_bytes"] > 0) == bool(more)
 
 
 # Stragglers
