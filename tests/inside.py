@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from mpi_pgd.comm.components import silence
 from mpi_pgd.system.log import RANK_VARIABLES
 from tests.elsewhere import Job, There, told
 from tests.launch import Library, Result, Running, launch, libraries, named
@@ -95,6 +96,7 @@ class Ranks(Job):
     def run(self, words: Sequence[str], env: Mapping[str, object], timeout: float) -> Result:
         # Ranks outnumber cores: see mpi_pgd/__main__.py.
         more = {**env, "MPIR_CVAR_DEVICE_COLLECTIVES": "none"}
+        silence(more)  # as of the program, which starts MPI itself
         where = {"module": "pytest", "cwd": self.config.rootpath}
         return launch(self._library, WORLD, *words, timeout=timeout, env=more, during=self._running.append, **where)
 

@@ -109,7 +109,7 @@ MUTANTS = [
     # What is told of it
     Mutant(
         "observers/costs.py",
-        "wait = np.clip(_computed(stamps, skips).max(axis=0) - compute,",
+        "wait = np.clip(_computed(stamps, skips).max(axis=0) - compute - read,",
         "wait = np.clip(0.0 * compute,",
         ("observers/test_costs.py",),
     ),
@@ -135,7 +135,7 @@ MUTANTS = [
     Mutant("observers/balance.py", "np.median(", "np.mean(", ("observers/test_balance.py",)),
     Mutant("observers/balance.py", "if changed and not trouble", "if changed", ("observers/test_balance.py",)),
     Mutant("recovery/attempts.py", "[team.ids[rank] for rank in left]", "list(left)", ("recovery/test_attempts.py",)),
-    Mutant("recovery/attempts.py", "        team.comm.Revoke()\n", "", ("recovery/test_attempts.py",)),
+    Mutant("recovery/attempts.py", "        revoke(team.comm)\n", "", ("recovery/test_attempts.py",)),
     Mutant("recovery/deadline.py", " - scheduler.margin(self._left)", "", ("recovery/test_deadline.py",)),
     Mutant("recovery/saver.py", "if self._next and not self._running", "if self._next", ("recovery/test_saver.py",)),
     Mutant("study/running.py", '"" if made.get("stopped") else "done"', '"done"', ("study/test_running.py",)),

@@ -118,6 +118,7 @@ def test_readme_names_every_command() -> None:
     told = re.search(r"^## Commands\n(.*?)^## ", README.read_text(), re.MULTILINE | re.DOTALL)
     assert told
     heads = re.findall("^- (.*?):", told[1], re.MULTILINE)
+    heads += re.findall("; (`[^`]+`(?:, `[^`]+`)*):", told[1])  # several in a line
     assert {name for head in heads for name in re.findall(r"`(\w+)", head)} == set(COMMANDS)
 
 

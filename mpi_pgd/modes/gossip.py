@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mpi_pgd.comm.algorithms import Algorithm
 from mpi_pgd.comm.graphs import GRAPHS, Graph, Named, graph
-from mpi_pgd.comm.paths import NOTHING, Path, Shape, exchange
+from mpi_pgd.comm.paths import Path, Shape, exchange
 from mpi_pgd.comm.schedules import NUMBER, Step
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import peer_to_peer
@@ -36,8 +36,8 @@ def _messages(named: Named, rank: int, ranks: int, length: int) -> Iterator[Step
 
 
 def _path(named: Named, ranks: int, size: int) -> Path:
-    """Of an exchange: nothing where there is no such graph."""
-    return exchange(named.of(ranks), size) if named.admits(ranks) else NOTHING
+    """Of an exchange. Raises InputError: there is no such graph."""
+    return exchange(named.of(ranks), size)
 
 
 def _algorithm(named: Named, colour: str, marker: str) -> Algorithm:

@@ -59,6 +59,7 @@ def run(monkeypatch: pytest.MonkeyPatch, exits: list[Any]) -> Callable[..., Any]
     monkeypatch.setattr(attempts, "tolerant", lambda: True)
     monkeypatch.setattr(attempts, "connect", lambda _: None)
     monkeypatch.setattr(attempts, "missed", lambda _: False)
+    monkeypatch.setattr(attempts, "revoke", lambda comm: comm.Revoke())  # nothing was made of it
     monkeypatch.setattr(attempts, "nodes", lambda comm: [f"n{place}" for place in comm.group])
     return run
 

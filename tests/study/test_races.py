@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mpi_pgd.modes import MODES, WAYS, differing
+from mpi_pgd.modes import ALIKE, MODES, differing
 from mpi_pgd.report import records
 from mpi_pgd.study import every
 from tests.commands import command, refused
@@ -52,7 +52,7 @@ def test_compare(comm: Any, folder: Path, capsys: pytest.CaptureFixture[str]) ->
     told = comm.bcast(capsys.readouterr().out)
     rows = record["rows"]
     alike(rows)
-    every = differing(WAYS, [""] * ranks)
+    every = differing(ALIKE, [""] * ranks)
     assert [(row["mode"], row["algorithm"]) for row in rows] == (every if ranks > 1 else every[:1])
     assert len({row["weights_sha256"] for row in rows}) == 1
     assert f"On diamonds.h5: {record['verdict'][0].upper()}{record['verdict'][1:]}" in told

@@ -10,6 +10,7 @@ import numpy as np
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.data.stream import SLAB_BYTES
 from mpi_pgd.data.table import Table
+from mpi_pgd.errors import listed
 from mpi_pgd.modes import MODES
 from mpi_pgd.report.units import count, rate, seconds
 from mpi_pgd.study.doctor.files import Folder, Store
@@ -52,12 +53,12 @@ def access(errors: Mapping[str, str], others: Sequence[str], table: Table | None
 
 
 def room(table: Table, ranks: Sequence[Rank], spare: float) -> Finding:
-    """Memory of the nodes, of which a fit takes the part ``spare``, against what their ranks would hold, in both modes."""
+    """Memory of the nodes, of which a fit takes the part ``spare``, against what their ranks would hold, in each mode."""
     there = {rank.node: spare * rank.available for rank in reversed(ranks)}
     needs = {mode: _needed(table, ranks, mode) for mode in MODES}
     fullest = max(there, key=lambda name: max(nodes[name] for nodes in needs.values()) / there[name])
-    words = [f"{mode} {memory(nodes[fullest])}" for mode, nodes in needs.items()]
-    words = [f"{' and '.join(words)} of the {memory(there[fullest])} that node {fullest} can give"]
+    words = [f"{modes} {size}" for size, modes in _alike({mode: memory(nodes[fullest]) for mode, nodes in needs.items()})]
+    words = [f"{'; '.join(words)} of the {memory(there[fullest])} that node {fullest} can give"]
     total = table.bytes(table.rows)
     if all(nodes[name] <= there[name] for nodes in needs.values() for name in nodes):
         return Finding("memory", "ok", f"{memory(total)} in all: " + "; ".join(words))
@@ -66,7 +67,8 @@ def room(table: Table, ranks: Sequence[Rank], spare: float) -> Finding:
     job = scheduler.read(ranks[0].environment)
     if job and job.memory:
         advice = f"ask SLURM for more than {memory(job.memory)} a node (sbatch --mem=...), or {advice}"
-    return Finding("memory", "warning", f"the rows do not fit, {memory(total)} in all: " + "; ".join(words), advice)
+    streams = "what does not is read again in each round"
+    return Finding("memory", "warning", f"the rows do not all fit, {memory(total)} in all; {streams}: " + "; ".join(words), advice)
 
 
 def _needed(table: Table, ranks: Sequence[Rank], mode: str) -> dict[str, int]:
@@ -85,7 +87,7 @@ def blocks(table: Table, size: int) -> Finding:
     modes = {name: mode.workers(size) for name, mode in MODES.items()}
     lacks = {mode: lack(partition.blocks, workers) for mode, workers in modes.items()}
     cut = f"{count(partition.blocks, 'block')} of {partition.block_rows:,} rows"
-    words = [f"{mode}: {_shards(partition.blocks, workers)}" for mode, workers in modes.items()]
+    words = [f"{those}: {shards}" for shards, those in _alike({mode: _shards(partition.blocks, m) for mode, m in modes.items()})]
     worst = max(lacks, key=lambda mode: lacks[mode])
     if lacks[worst] <= UNEVEN:
         return Finding("blocks", "ok", f"{cut}; " + "; ".join(words))
@@ -96,6 +98,11 @@ def blocks(table: Table, size: int) -> Finding:
     if lacks[worst] > IDLE and min(modes.values()) < partition.blocks:
         advice += ", as would many more rows"
     return Finding("blocks", "warning" if lacks[worst] > IDLE else "note", f"{cut}; " + "; ".join(words), advice)
+
+
+def _alike(words: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What is the same for several modes is said once: the words, and these modes."""
+    return [(each, listed([mode for mode, its in words.items() if its == each])) for each in dict.fromkeys(words.values())]
 
 
 def lack(total: int, workers: int) -> float:

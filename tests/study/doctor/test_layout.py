@@ -27,7 +27,11 @@ GIGA = 1 << 30
 @pytest.mark.parametrize(
     ("ranks", "level", "words"),
     [
-        (nodes(8, 4, 110 * GIGA), "ok", "745 GiB in all: client-server 96.1 GiB and peer-to-peer 93.1 GiB of the 104 GiB"),
+        (
+            nodes(8, 4, 110 * GIGA),
+            "ok",
+            "client-server 96.1 GiB; peer-to-peer, hierarchical and gossip 93.1 GiB of the 104",
+        ),
         (nodes(4, 4, 110 * GIGA), "warning", "over 8 such nodes or more"),
         (nodes(1, 1, 2 * GIGA), "warning", "over 393 such nodes or more"),
     ],
@@ -54,7 +58,7 @@ def test_memory_that_slurm_granted() -> None:
 @pytest.mark.parametrize(
     ("size", "level", "words"),
     [
-        (1, "ok", "peer-to-peer: 1 worker, 32 blocks each"),
+        (1, "ok", "hierarchical and gossip: 1 worker, 32 blocks each"),
         (32, "warning", "client-server: 31 workers, 1 to 2 blocks each"),
         (33, "note", "1 of 33 workers would have no rows"),
         (40, "warning", "32 workers would have even ones"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mpi_pgd.modes import ALIKE
 from mpi_pgd.study.model import Model
 
 WAYS = {
@@ -14,6 +15,7 @@ WAYS = {
     ("peer-to-peer", "ring"),
     ("peer-to-peer", "recursive-doubling"),
     ("peer-to-peer", "rabenseifner"),
+    ("hierarchical", "library"),
 }
 SIZES = [8, 4096]
 
@@ -26,7 +28,7 @@ def measured(comm: Any, **arguments: Any) -> dict[str, Any]:
     assert bool(found) == (comm.rank == 0)
     if found:
         model = Model.from_record(json.loads(json.dumps(found, allow_nan=False)))
-        ways = [(mode, algorithm) for _, mode, algorithm in model.curves if mode]
+        ways = [(mode, algorithm) for _, mode, algorithm in model.curves if (mode, algorithm) in ALIKE]
         found["predicted"] = {" ".join(way): model.round(*way, comm.size, 100_000, 50) for way in ways}
     return dict(comm.bcast(found))
 
