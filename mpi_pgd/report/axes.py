@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mpi_pgd.modes import WAYS
 from mpi_pgd.report import units
 from mpi_pgd.report.shapes import PARTS, Record
-from mpi_pgd.report.theme import LIGHT, legend
+from mpi_pgd.report.theme import LIGHT, WIDE, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,7 +123,8 @@ def numbers_axis(axes: "Axes", values: Iterable[int], label: str = "workers") ->
     found = sorted(set(values))
     axes.set_xlabel(label)
     if found[-1] > 16:
-        logarithmic(axes, "x", found, lambda value: f"{value:,.0f}", 7, 2)
+        most = 7 if axes.figure.bbox.width > WIDE / 2 else 5
+        logarithmic(axes, "x", found, lambda value: f"{value:,.0f}", most, 2)
         return
     axes.set_xlim(found[0] - 0.3, found[-1] + 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))

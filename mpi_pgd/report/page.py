@@ -105,7 +105,8 @@ def _mark(word: str) -> Markup | str:
 
 
 def _list(pairs: Sequence[tuple[str, str | Markup]]) -> Markup | str:
-    return tag("dl", *(join(tag("dt", key), tag("dd", value)) for key, value in pairs)) if pairs else ""
+    told = ((key, value if isinstance(value, Markup) else units.unbroken(value)) for key, value in pairs)
+    return tag("dl", *(join(tag("dt", key), tag("dd", value)) for key, value in told)) if pairs else ""
 
 
 def _figure(drawn: Drawn) -> Markup:

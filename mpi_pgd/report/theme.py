@@ -58,6 +58,7 @@ PALETTE = {
 LIGHT = {name: pair[0] for name, pair in PALETTE.items()}
 WIDE, NARROW = 860, 328  # CSS pixels: the column of a page, and that of a phone of 360
 _FONT = {False: 13.0, True: 12.0}  # of a wide picture, and of a narrow one
+_LEGEND = {False: 70.0, True: 150.0}  # CSS pixels of it that the height of a picture counts in; what is beyond is added
 _STYLE: dict[Any, Any] = {  # beside matplotlib's own defaults
     "svg.fonttype": "none",
     "svg.hashsalt": "mpi_pgd",
@@ -159,6 +160,8 @@ def _figure(picture: Picture, narrow: bool) -> "Figure":
     layout = ConstrainedLayoutEngine()
     figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout=layout)  # a point is a CSS pixel
     picture.draw(figure, narrow)
+    legends = sum(one.get_window_extent().height for one in figure.legends)  # however many lines: the axes keep their room
+    figure.set_figheight((height + max(0.0, legends - _LEGEND[narrow])) / 72)
     layout.execute(figure)
     figure.set_layout_engine()  # none: each file would be laid out twice more, which takes longer than to write it
     return figure

@@ -108,8 +108,11 @@ def ticks(low: float, high: float, most: int, base: int = 10) -> list[float]:
         every = [part * float(base) ** place for place in range(first, last + 1) for part in step]
         inside = [value for value in every if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
         if len(inside) <= most:
-            return inside
-    return inside[:: math.ceil(len(inside) / most)]
+            break
+    if base == 10 and len(inside) < 2:  # one place tells no scale
+        every = [part * 10.0**place for place in range(first - 1, last + 1) for part in range(1, 10)]
+        return [value for value in every if low <= value <= high]
+    return inside[:: max(1, math.ceil(len(inside) / most))]
 
 
 def unbroken(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mpi_pgd.modes import WAYS
 from mpi_pgd.report.pop import NAMES
 from mpi_pgd.study.diagram.simulate import diagram as simulated
 
@@ -189,7 +190,7 @@ def model(mode: str, algorithm: str, m: int, rows: float = 1.0) -> dict[str, flo
         "ring": (2 * (m - 1), 2 * size * (m - 1) / m),
         "recursive-doubling": (log, log * size),
         "rabenseifner": (2 * log, 2 * size * (m - 1) / m),
-    }[algorithm]
+    }.get(algorithm, (1, 2 * size))
     latency, bandwidth = (0.0, 0.0) if m == 1 else (steps * ALPHA, words * BETA)
     wait = 4e-4 * (m - 1) ** 0.5
     return {"compute": COMPUTE * rows / m, "wait": wait, "latency": latency, "bandwidth": bandwidth, "update": 4e-5}
@@ -411,10 +412,10 @@ def network(ranks: int = 8) -> dict[str, Any]:
 
 
 def plan(most: int = 4096) -> dict[str, Any]:
-    """A row for each mode, algorithm and power of two and a half."""
+    """A row for each way to go round and power of two and a half: with more lines than any other picture has."""
     places = sorted({round(2 ** (step / 2)) for step in range(25) if 2 ** (step / 2) <= most})
     rows: list[dict[str, Any]] = []
-    for mode, algorithm in SERIES:
+    for mode, algorithm in WAYS:
         for m in places:
             parts = model(mode, algorithm, m)
             seconds = sum(parts.values())

@@ -64,6 +64,7 @@ def test_ticks_are_few_and_inside() -> None:
         places = units.ticks(low, high, 6)
         assert len(places) <= 6
         assert all(low <= place <= high for place in places)
+    assert units.ticks(4.6, 9.3, 6) == [5, 6, 7, 8, 9]
     assert units.ticks(1, 64, 8, 2) == [1, 2, 4, 8, 16, 32, 64]
 
 

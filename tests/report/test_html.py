@@ -29,6 +29,7 @@ SECTIONS = [
     "scaling",
     "straggler",
     "solvers",
+    "topology",
     "cache",
     "network",
     "plan",

@@ -1,5 +1,6 @@
 """``diagram``: a round of each way to combine, drawn as messages between ranks. Simulated, without ranks."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 THICK = (1.0, 3.0)  # points: the arrow of no byte, and that of the largest message
+TALL, LABEL = 900, 13  # CSS pixels that the lines of all ranks may take on a sheet of paper, and that the name of one takes
 
 
 class Diagram(Study):
@@ -139,7 +141,7 @@ def _one(row: Record, sent: Sequence[Record], ends: tuple[float, int], told: str
         f"bytes. {units.size(row['bytes'])} are sent in all. Time and width have one scale for all algorithms.",
         f"Arrows between {units.count(ranks, 'line')}, over time. {found}.",
         lambda figure, narrow: _arrows(figure, sent, ranks, *ends, narrow),
-        (110 + 22 * ranks, 130 + 24 * ranks),
+        (110 + min(22 * ranks, TALL), 130 + min(24 * ranks, TALL)),
         told,
         found,
     )
@@ -158,7 +160,8 @@ def _arrows(figure: "Figure", sent: Sequence[Record], ranks: int, end: float, mo
         look = {"color": LIGHT[colour], "linestyle": line, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
         ends = (one["came"], one["receiver"]), (one["left"], one["sender"])
         axes.annotate("", *ends, arrowprops={**look, "arrowstyle": "->", "mutation_scale": 9})
-    listed(axes, [f"rank {rank}" for rank in range(ranks)])
+    step = math.ceil(LABEL * ranks / TALL)
+    listed(axes, [f"rank {rank}" if rank % step == 0 else "" for rank in range(ranks)])
     axes.set_xlim(0, end * 1.02)
     timed(axes.xaxis, end, "since the messages began")
     axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8, steps=[1, 2, 2.5, 5, 10]))
