@@ -16,9 +16,11 @@ from mpi_pgd.study.rounds import WHO
 from mpi_pgd.study.study import Flag, Study
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 THICK = (1.0, 3.0)  # points: the arrow of no byte, and that of the largest message
+HEADS = 512  # messages, beyond which arrows have none: nobody could tell them apart, and to draw each takes milliseconds
 TALL, LABEL = 900, 13  # CSS pixels that the lines of all ranks may take on a sheet of paper, and that the name of one takes
 
 
@@ -133,13 +135,13 @@ def _one(row: Record, sent: Sequence[Record], ends: tuple[float, int], told: str
     each = [units.size(size) for size in sorted({one["bytes"] for one in sent if one["bytes"]})]
     size = each[0] if len(each) < 2 else f"{each[0]} to {each[-1]}"
     found = f"{way(row)}: {row['messages']:,} messages of {size}, done after {units.seconds(row['seconds'])}"
-    ranks = row["ranks"]
+    ranks, arrow = row["ranks"], "an arrow" if len(sent) <= HEADS else "a line between two"
     return Picture(
         f"diagram-{row['mode']}-{row['algorithm']}",
         f"A round: {way(row)}",
-        "A line is a rank, an arrow a message, from when its first byte leaves to when its last one is there; the wider, the more "
+        f"A line is a rank, {arrow} a message, from when its first byte leaves to when its last one is there; the wider, the more "
         f"bytes. {units.size(row['bytes'])} are sent in all. Time and width have one scale for all algorithms.",
-        f"Arrows between {units.count(ranks, 'line')}, over time. {found}.",
+        f"Messages between {units.count(ranks, 'line')}, over time. {found}.",
         lambda figure, narrow: _arrows(figure, sent, ranks, *ends, narrow),
         (110 + min(22 * ranks, TALL), 130 + min(24 * ranks, TALL)),
         told,
@@ -154,12 +156,7 @@ def _arrows(figure: "Figure", sent: Sequence[Record], ranks: int, end: float, mo
     axes = panels(figure, 1, narrow)[0]
     for rank in range(ranks):
         axes.axhline(rank, color=LIGHT["hatch"], linewidth=1.0)
-    for one in sent:
-        colour, line = PARTS.get(one["part"], ("muted", "-"))
-        width = THICK[0] + (THICK[1] - THICK[0]) * one["bytes"] / most
-        look = {"color": LIGHT[colour], "linestyle": line, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
-        ends = (one["came"], one["receiver"]), (one["left"], one["sender"])
-        axes.annotate("", *ends, arrowprops={**look, "arrowstyle": "->", "mutation_scale": 9})
+    (_lines if len(sent) > HEADS else _heads)(axes, sent, most)
     step = math.ceil(LABEL * ranks / TALL)
     listed(axes, [f"rank {rank}" if rank % step == 0 else "" for rank in range(ranks)])
     axes.set_xlim(0, end * 1.02)
@@ -167,6 +164,27 @@ def _arrows(figure: "Figure", sent: Sequence[Record], ranks: int, end: float, mo
     axes.xaxis.set_major_locator(MaxNLocator(4 if narrow else 8, steps=[1, 2, 2.5, 5, 10]))
     used = [part for part in PARTS if any(one["part"] == part for one in sent)] or [*PARTS][:1]
     legend(figure, [(Line2D([], [], color=LIGHT[PARTS[part][0]], linestyle=PARTS[part][1]), part) for part in used], narrow)
+
+
+def _look(one: Record, most: int) -> dict[str, Any]:
+    colour, line = PARTS.get(one["part"], ("muted", "-"))
+    return {"color": LIGHT[colour], "linestyle": line, "linewidth": THICK[0] + (THICK[1] - THICK[0]) * one["bytes"] / most}
+
+
+def _heads(axes: "Axes", sent: Sequence[Record], most: int) -> None:
+    for one in sent:
+        look = {**_look(one, most), "shrinkA": 0, "shrinkB": 0, "arrowstyle": "->", "mutation_scale": 9}
+        axes.annotate("", (one["came"], one["receiver"]), (one["left"], one["sender"]), arrowprops=look)
+
+
+def _lines(axes: "Axes", sent: Sequence[Record], most: int) -> None:
+    """All messages of one look are one line, with gaps."""
+    alike: dict[tuple[str, int], list[Record]] = {}
+    for one in sent:
+        alike.setdefault((one["part"], one["bytes"]), []).append(one)
+    for some in alike.values():
+        times = [place for one in some for place in (one["left"], one["came"], math.nan)]
+        axes.plot(times, [place for one in some for place in (one["sender"], one["receiver"], math.nan)], **_look(some[0], most))
 
 
 def _growth(figure: "Figure", rows: Sequence[Record], narrow: bool) -> None:
