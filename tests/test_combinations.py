@@ -1,4 +1,4 @@
-"""The law for losses, penalties and solvers that go together: one fingerprint on 1, 2, 3 and 5 ranks, in both modes, resumed."""
+"""The law for losses, penalties and solvers that go together: one fingerprint on 1, 2, 3 and 5 ranks, in all modes, resumed."""
 
 import os
 from itertools import groupby
@@ -23,6 +23,8 @@ else:
     SOME, FEWER = (cover(EVERY, facets) for facets in (pairs, ways))
 RESUMED = cover(EVERY, forms)
 # On which of the seven ranks fits are made at once, first on five and two, then on three and one.
+# Where rows lie, by ranks: once a node, and in no memory.
+KEPT: dict[int, dict[str, Any]] = {2: {"share_rows": True}, 3: {"cache": "none"}}
 TEAMS = ((range(5), range(5, 7)), (range(3), range(3, 4)))
 SAME = ("weights_sha256", "status", "rounds", "objective", "gradient_norm", "certificate")
 
@@ -41,10 +43,10 @@ def problems(made: list[Combination]) -> dict[str, list[Combination]]:
 
 
 def made(comm: Any, data: str, combination: Combination, **options: Any) -> tuple[str, ...]:
-    """A fit on these ranks, in one mode on 1 and 5, in another on 2 and 3: what it is to be the same in."""
+    """A fit on these ranks, in a mode and with its rows where their number says: what it is to be the same in."""
     mode = list(ALGORITHMS)[(combination.way + comm.size // 2) % len(ALGORITHMS)]
     algorithm = ALGORITHMS[mode][combination.number % len(ALGORITHMS[mode])]
-    chosen = combination.options | options
+    chosen = combination.options | KEPT.get(comm.size, {}) | options
     try:
         record = fit(data, comm=comm, mode=mode, algorithm=algorithm, quiet=True, **chosen).record
     except InputError as error:  # the others would wait
