@@ -1,11 +1,11 @@
 """A sum over all ranks: those of a node add in memory that they share, then one of each node passes messages.
 
-Long vectors had better lie in that memory: each rank adds a slice of all of them where they are, and nothing is copied. Short ones
-are copied in, and every rank adds all of them: that takes one meeting of the node's ranks in place of two. All ranks add in the
-same order, so they have the same bits, whatever the numbers.
+Long vectors had better lie in that memory: each rank adds a slice of all of them where they are, and nothing is copied. Of short
+ones no more than a meeting of the node's ranks counts: these go by the MPI library, which meets and adds in one.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from mpi4py import MPI
@@ -14,6 +14,7 @@ from mpi_pgd.comm.collectives import Collective
 from mpi_pgd.comm.window import Node
 from mpi_pgd.engine.arrays import Vector
 
+SHORT = 1 << 12  # numbers, those of all ranks of a node together
 SEGMENT = 1 << 13  # numbers that are added at a time, so that they stay in the core's cache
 
 
@@ -28,16 +29,17 @@ class NodeWise:
     def __init__(self, node: Node, among: Callable[[MPI.Intracomm], Collective]) -> None:
         self.node, self.mine = node, node.inside.rank
         self.among = among(node.leaders) if node.leaders and node.several else None
+        self._short = SHORT // node.inside.size
         self._vector = np.empty(0)
-        self._move: Callable[[], None] = lambda: None
+        self._move: Callable[[], object] = lambda: None
 
     def vector(self, numbers: int) -> Vector:
         """Zeros (numbers,) where they are summed fastest. Collective over the node."""
-        return self.node.lend(numbers) if numbers > self.node.short else np.zeros(numbers)
+        return self.node.lend(numbers) if numbers > self._short else np.zeros(numbers)
 
     def settled(self, vector: Vector) -> bool:
         """Whether it lies there."""
-        return vector is self._vector or len(vector) <= self.node.short or bool(self.node.lent(vector))
+        return vector is self._vector or len(vector) <= self._short or bool(self.node.lent(vector))
 
     def __call__(self, vector: Vector) -> None:
         """Sum it."""
@@ -47,32 +49,25 @@ class NodeWise:
 
     def _bind(self, vector: Vector) -> None:
         self._vector = vector
-        if len(vector) <= self.node.short:
-            self._move = self._copied(vector)
+        if len(vector) <= self._short:
+            self._move = self._by_library(vector)
         elif parts := self.node.lent(vector):
             self._move = self._in_place(parts)
         else:
             self._move = self._there_and_back(vector)
 
-    def _copied(self, vector: Vector) -> Callable[[], None]:
-        """Every rank adds up all vectors; if there are other nodes, the leader does, and their sum is copied from it."""
-        node, mine, among, whole = self.node, self.mine, self.among, slice(len(vector))
-        slots = [[slot[whole] for slot in slots] for slots in node.slots]
-        sums = [each[whole] for each in node.sums]
+    def _by_library(self, vector: Vector) -> Callable[[], object]:
+        """Between nodes, with the leaders' messages in the middle."""
+        inside, among = self.node.inside, self.among
+        if not self.node.several:
+            return partial(inside.Allreduce, MPI.IN_PLACE, vector)
+        gather = partial(inside.Reduce, *((MPI.IN_PLACE, vector) if self.mine == 0 else (vector, None)))
 
         def move() -> None:
-            turn = node.turn = 1 - node.turn
-            slots[turn][mine][:] = vector
-            node.meet()
-            if mine == 0 or not node.several:
-                _add(slots[turn], vector)
-            if not node.several:
-                return
+            gather()
             if among:
                 among(vector)
-                sums[turn][:] = vector
-            node.meet()
-            vector[:] = sums[turn]
+            inside.Bcast(vector)
 
         return move
 

@@ -21,7 +21,6 @@ from mpi_pgd.comm.ulfm import keep, let_go, made, tolerant
 from mpi_pgd.engine.arrays import Vector
 
 NUMBER = 8  # bytes of a float64
-SHORT = 1 << 12  # numbers that the slots of a node have room for, all ranks' together
 BACKED = Path("/dev/shm")  # where MPI libraries have their windows; small in containers
 
 
@@ -71,10 +70,6 @@ class Node:
         inside: the ranks of this node; its first one leads.
         leaders: the first rank of each node; None on the others.
         several: whether there is another node.
-        short: numbers of a slot.
-        slots: two for each rank, to be used in turn: who is early writes into the one, while others still read the other.
-        sums: two more, for the leader to write.
-        turn: which of the two were used last.
     """
 
     def __init__(self, comm: MPI.Intracomm, most: int = 0) -> None:
@@ -88,12 +83,6 @@ class Node:
         self.leaders = None if leaders == MPI.COMM_NULL else leaders
         self.several = inside.size < comm.size
         self._fence: Callable[[], object] = lambda: None
-        self.short, self.turn = SHORT // inside.size, 0
-        room = self.room(4 * self.short)
-        *slots, first_sum, second_sum = zip(*(np.split(part, 4) for part in room.parts), strict=True)
-        self.slots, self.sums = slots, (first_sum[0], second_sum[0])
-        if room.window:
-            self._fence = room.window.fence
         self._lent: list[Lent] = []
 
     def meet(self) -> None:
@@ -135,6 +124,7 @@ class Node:
         if inside.bcast(fits):
             window = Window(MPI.Win.Allocate_shared(each, NUMBER, comm=inside))
             keep(self.comm, window)
+            self._fence = window.fence
             parts: Sequence[Any] = [window.part(rank) for rank in range(inside.size)]
         else:
             parts = self._file(each)
