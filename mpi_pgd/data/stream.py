@@ -190,4 +190,6 @@ class Ahead:
                 rest, first = slot.part(slice(whole, filled)), first + whole
                 if slab.stop < rows.stop:
                     slot, filled = self._free.get(), filled - whole
+                    if self._left:
+                        return  # this slot may be what was handed out last
                     slot.part(slice(filled)).fill(rest)

@@ -1,14 +1,17 @@
 """A shard takes and gives blocks, reads what it lacks, and always yields the file's rows."""
 
 import os
+import time
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
 from mpi_pgd import InputError
-from mpi_pgd.data import hdf5
+from mpi_pgd.data import hdf5, stream
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.batches import UNIT, rows_of, units
@@ -70,6 +73,37 @@ def test_what_it_yields_is_what_it_owns(tmp_path: Path, kind: str) -> None:
             np.testing.assert_array_equal(some_y, y[rows])
     assert shard.peaks.tolist() == [*np.abs(x).max(axis=0), np.abs(y).max()]
     assert len(shard.missing(np.arange(partition.blocks))) == 0
+
+
+def test_a_block_that_streams_stays_as_it_was_read_where_nobody_asks_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that reads ahead is let go while it waits for room, with rows left over: slabs end where no block does."""
+    monkeypatch.setattr(stream, "SLAB_BYTES", 100 * 8 * FEATURES)
+    path, slots = tmp_path / "rows.h5", stream.SLOTS
+    table(path)
+    with h5py.File(path, "a") as file:
+        x = file["X"][...]
+        del file["X"]
+        file.create_dataset("X", data=x, chunks=(100, FEATURES))
+    shard = MemoryShard(hdf5.inspect([str(path)], "X", "y"), Partition(ROWS, FEATURES))
+    shard.hold(np.arange(16), room=0)
+    read, loaded, full = shard.stream.load, 0, Event()
+
+    def load(*args: Any) -> None:
+        nonlocal loaded
+        read(*args)
+        loaded += 1
+        if loaded == slots:
+            full.set()
+
+    monkeypatch.setattr(shard.stream, "load", load)
+    source = iter(shard.blocks(QUERY))
+    first = next(source)
+    assert full.wait(10)
+    time.sleep(0.05)  # until it waits
+    source.close()
+    np.testing.assert_array_equal(first.x, x[: first.rows])
 
 
 def test_bytes_are_known_before_they_are_taken(tmp_path: Path) -> None:
