@@ -47,6 +47,8 @@ LINEAR = (
     "init",
     "replicas",
 )
+# Settings that mapreduce has, too: what the rows are, who adds up what comes of them, and where they are.
+MAPPED = ("x", "y", "mode", "algorithm", "memory", "cache")
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
 FILES = "HDF5 files or globs, one long table; default: the shipped data"

@@ -29,7 +29,7 @@ ELSEWHERE = {
     "study/plan/__init__.py": {"network": "a flag"},
     "study/plan/planner.py": {"network": "the nodes, in the record"},
     "cli/slurm.py": {"network": "a flag"},
-    **{where: {"cache": "a setting"} for where in ("config.py", "cli/mapreduce.py", "session/mapreduce.py")},
+    "config.py": {"cache": "a setting"},
     "study/pieces.py": {"network": "the link between nodes"},
     **{f"study/doctor/{name}.py": {"network": "a check"} for name in ("checks", "facts", "links", "pings")},
 }

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from mpi_pgd.cli.arguments import Parser
 
-SETTINGS = ("x", "y", "mode", "algorithm", "memory", "cache")  # of a fit
 LONGEST = 12  # parts of a result that are printed
 
 
 def parser() -> "Parser":
     """Its own flags, and the settings that say what the rows are, and who adds them up."""
     from mpi_pgd.cli.arguments import Parser
+    from mpi_pgd.config import MAPPED
     from mpi_pgd.drivers.reductions import REDUCTIONS
 
     made = Parser(
@@ -30,7 +30,7 @@ def parser() -> "Parser":
     made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs, one long table; default: the shipped data")
     text = "what becomes of the blocks' results; mean: their sum over the number of rows (default: sum)"
     made.add_argument("--reduce", metavar="|".join(REDUCTIONS), default="sum", help=text)
-    for name in SETTINGS:
+    for name in MAPPED:
         made.add_setting(name)
     made.add_argument("--out", metavar="FILE", default="", help="keep the result: FILE.json, or FILE.npz for arrays")
     made.add_argument("--force", action="store_true", help="let --out overwrite what is there")
@@ -71,7 +71,7 @@ def read(words: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"--out was given {out}: expected a name that ends with .json, or with .npz for arrays")
         conflicts.protect([(Path(out), flag)], [*data, given["function"].rpartition(":")[0]])
         conflicts.spare(flag, {Path(out): lambda _: "is there already"}, given["force"])
-    options = {name: given[name] for name in SETTINGS if given[name] is not None}
+    options = {name: given[name] for name in config.MAPPED if given[name] is not None}
     config.settings(options, config.flag)
     return {**given, "data": data, "options": options}
 

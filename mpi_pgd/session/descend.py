@@ -6,7 +6,6 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
-from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.fit import FitDriver, Status, Watch
 from mpi_pgd.drivers.history import History
@@ -16,7 +15,7 @@ from mpi_pgd.drivers.peer import PeerDriver
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.batchtask import BatchTask
 from mpi_pgd.engine.block import Source
-from mpi_pgd.engine.loop import Mode, Observer, StopFlags, rounds
+from mpi_pgd.engine.loop import Mode, Observer, StopFlags
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Ask, Task
@@ -26,6 +25,7 @@ from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import move_blocks
 from mpi_pgd.session.model import choose_solver, null_loss, objective, sums_of, tasks_of
 from mpi_pgd.session.neighbours import Neighbourhood, Peers
+from mpi_pgd.session.passes import make_rounds
 from mpi_pgd.session.separable import separated
 from mpi_pgd.solvers.suit import Choice
 
@@ -118,8 +118,7 @@ def descend(
         source = Delayed(shard, parse(chosen.delay, chosen.fail_slow), problem.ids[comm.rank], comm.rank - first)
     if peers:
         peers.begin(shard, flags)
-    with agreement(comm):
-        rounds(mode, source, sums, descends, query, observers, flags)
+    make_rounds(comm, mode, source, sums, descends, query, observers, flags)
     problem.pulse.enter("waiting for the end")
     clock.close()
     if peers:

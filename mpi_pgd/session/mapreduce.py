@@ -17,24 +17,16 @@ from mpi_pgd.drivers.mapreduce import DeferredSums, MapDriver, MapTask
 from mpi_pgd.drivers.reductions import REDUCTIONS
 from mpi_pgd.engine import trees
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import rounds
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.recovery.attempts import Team, run_attempts
 from mpi_pgd.session.inspect import inspect_files, say_warnings
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
+from mpi_pgd.session.passes import make_rounds
 from mpi_pgd.session.run import Data, one_thread, ranks_of
 from mpi_pgd.session.settings import read_options
 from mpi_pgd.user import load
 
-OPTIONS = (
-    "x",
-    "y",
-    "mode",
-    "algorithm",
-    "memory",
-    "cache",
-)  # settings of a fit: what the rows are, who adds them up, and where they are
 Map = Callable[..., Any] | str
 
 
@@ -170,8 +162,7 @@ class _Held:
         query = Query([task])
         sums = DeferredSums(prepare, problem.partition.blocks, reduction.peak)
         driver = MapDriver(task, problem.rows, point, lambda vector: None if facts.servers else comm.Bcast(vector))
-        with agreement(comm):
-            rounds(self.mode, self.shard, sums, driver, query)
+        make_rounds(comm, self.mode, self.shard, sums, driver, query)
         if not query.point[0]:
             with agreement(comm):
                 if task.error:
@@ -204,8 +195,10 @@ class _Held:
 
 def _settings(data: Any, options: dict[str, Any]) -> Settings:
     for name in options:
-        if name not in OPTIONS:
-            raise InputError(f"mapreduce has no option {name}{nearest(name, OPTIONS)}: expected one of {', '.join(OPTIONS)}")
+        if name not in config.MAPPED:
+            raise InputError(
+                f"mapreduce has no option {name}{nearest(name, config.MAPPED)}: expected one of {', '.join(config.MAPPED)}"
+            )
     return config.settings(read_options(data, (), options, "mapreduce").settings)
 
 

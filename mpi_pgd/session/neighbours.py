@@ -7,14 +7,14 @@ from mpi4py import MPI
 
 from mpi_pgd.comm.collectives import collectives
 from mpi_pgd.comm.schedules import recursive_doubling
-from mpi_pgd.comm.world import agreement, anyone
+from mpi_pgd.comm.world import anyone
 from mpi_pgd.drivers.fit import FitDriver, Status, Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.drivers.peer import Net, PeerDriver
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Source
-from mpi_pgd.engine.loop import Mode, StopFlags, rounds
+from mpi_pgd.engine.loop import Mode, StopFlags
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Ask, Task
@@ -22,6 +22,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.modes.gossip import Gossip
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.model import sums_of
+from mpi_pgd.session.passes import make_rounds
 from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.solvers.suit import Choice
 
@@ -102,8 +103,7 @@ class Peers:
     def _judged(self, source: Source, flags: StopFlags) -> None:
         self._asked = Query(self.judge.tasks)
         sums = sums_of(self.problem, self._asked)
-        with agreement(self.comm):
-            rounds(self.mode.whole, source, sums, self.judge, self._asked, [self.problem.pulse], flags)
+        make_rounds(self.comm, self.mode.whole, source, sums, self.judge, self._asked, [self.problem.pulse], flags)
 
     def _mean(self, mine: Vector) -> Vector:
         """Of all peers', to the same bits on each of them, and in each run on as many."""

@@ -6,13 +6,14 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
-from mpi_pgd.engine.loop import Mode, StopFlags, rounds
+from mpi_pgd.engine.loop import Mode, StopFlags
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses import loss_of
 from mpi_pgd.session.descend import descend
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.model import sums_of
+from mpi_pgd.session.passes import make_rounds
 
 
 def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> Moments:
@@ -33,8 +34,7 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     sums = sums_of(problem, query)
     sums.peaks[:] = driver.bound
     sums.rebound()
-    with agreement(problem.comm):
-        rounds(mode.whole, shard, sums, driver, query, [problem.pulse], flags)
+    make_rounds(problem.comm, mode.whole, shard, sums, driver, query, [problem.pulse], flags)
     vector = driver.moments().vector()
     problem.comm.Bcast(vector)  # a worker of a server has seen no sums
     moments = Moments.of(vector)

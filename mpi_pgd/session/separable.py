@@ -15,10 +15,11 @@ from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.drivers.separation import sentence, separating, separation
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.extremes import ExtremesTask
-from mpi_pgd.engine.loop import Mode, StopFlags, rounds
+from mpi_pgd.engine.loop import Mode, StopFlags
 from mpi_pgd.engine.query import Query
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.model import sums_of, tasks_of
+from mpi_pgd.session.passes import make_rounds
 from mpi_pgd.solvers import CLOSER, PLAIN, Solver
 from mpi_pgd.solvers.suit import Facts
 
@@ -71,8 +72,7 @@ def _closer(
     query = Query(list(tasks.values()))
     history = History(perf_counter())
     found = FitDriver(driver.of, tasks, by, limit, driver.tol, lambda *_: None, history, unknowns)
-    with agreement(problem.comm):
-        rounds(mode.whole, shard, sums_of(problem, query), found, query, [problem.pulse], flags)
+    make_rounds(problem.comm, mode.whole, shard, sums_of(problem, query), found, query, [problem.pulse], flags)
     return found
 
 

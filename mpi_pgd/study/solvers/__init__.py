@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpi_pgd import config
 from mpi_pgd.drivers.fit import Status
-from mpi_pgd.errors import InputError
 from mpi_pgd.report import units
 from mpi_pgd.report.export import Column, Table
 from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.theme import Picture
+from mpi_pgd.study.descents import Descents
 from mpi_pgd.study.solvers.pictures import pictures
-from mpi_pgd.study.study import Flag, Study
 
 if TYPE_CHECKING:
     from mpi_pgd.engine.loop import StopFlags
@@ -23,10 +22,11 @@ NEAR = 1e-9  # the best objective, as far as matters
 SURE = 1e-6  # of the optimum, by a certificate: then the best objective may stand for it
 
 
-class Solvers(Study):
+class Solvers(Descents):
     """One problem by every solver: its objective against seconds, and against rounds."""
 
     title = "Which solver"
+    against = "best objective"
     shape: ClassVar[Shape] = {
         **fields(text="loss? stopped?", number="first best seconds", whole="rounds repeats"),
         "data?": {},
@@ -45,18 +45,7 @@ class Solvers(Study):
         "Fit one problem by every solver that takes it, turn by turn on rows that are read once, and tell how near the best "
         "objective each one is after how many seconds and rounds; the one that is chosen where none is named comes first."
     )
-    flags = (
-        Flag("seconds", "10", "S", "of each turn, at most (default: 10)", float, 0),
-        Flag("repeats", "1", "K", "turns of each (default: 1)", int, 1),
-    )
     settings = (*(name for name in config.having("studies") if name != "solver"), "tol")
-    rounds = 10_000
-
-    def given(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a limit that is none. Raises InputError: it is 0."""
-        if not values["seconds"] > 0:
-            raise InputError(f"--seconds was given {values['seconds']}: expected a number of seconds above 0")
-        return values
 
     def measure(self, problem: "Problem", given: Mapping[str, Any], flags: "StopFlags") -> dict[str, Any] | None:
         """See ``measure.solvers``."""
@@ -88,16 +77,6 @@ class Solvers(Study):
         ended = any(row["status"] == Status.CONVERGED or _sure(row) for row in best)
         why = "who found the best objective had not converged, so the optimum may be far below it: give more --seconds or --rounds"
         return super().remarks(record) + [why] * (not ended)
-
-    def facts(self, record: Record) -> list[tuple[str, str]]:
-        """The data, the limits of a turn, and what the solvers are held against."""
-        limits = f"{record['repeats']:,} of each, at most {record['rounds']:,} rounds and {units.seconds(record['seconds'])}"
-        found = {"data": self.problem(record).title(), "loss": record.get("loss") or "", "turns": limits}
-        return [(key, value) for key, value in found.items() if value] + self.figures(record)
-
-    def figures(self, record: Record) -> list[tuple[str, str]]:
-        """The objective at the start and at its best."""
-        return [("objective at the start", f"{record['first']:.12g}"), ("best objective", f"{record['best']:.12g}")]
 
     def tables(self, record: Record) -> list[Table]:
         """What each solver took, and what it is here."""

@@ -4,9 +4,8 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
-from operator import itemgetter
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,6 +28,8 @@ from mpi_pgd.solvers.suit import Choice
 from mpi_pgd.study.turns import WARM, crowded, described, watched
 
 POINTS = 300  # of a curve in the record
+One = TypeVar("One")
+Done = TypeVar("Done")
 CROWDED = "ranks outnumber cores here: seconds are those of shared cores, rounds are what they are anywhere"
 
 
@@ -85,7 +86,7 @@ def solvers(problem: Problem, repeats: int, seconds: float, levels: Sequence[str
         with np.errstate(over="ignore", invalid="ignore"):  # as in a fit: what overflows is judged
             return _turn(descend(chosen, choose_mode(chosen), shard, setup, limits, lambda *_: None, history=History(start)).driver)
 
-    turns, stopped = _turns([one.name for one in found], repeats, turn, watched(problem))
+    turns, stopped = in_turn([one.name for one in found], repeats, turn, lambda done: done.status, watched(problem))
     if problem.comm.rank or not any(turns.values()):
         return None
     notes = refused + [CROWDED] * crowded(problem) + [stopped] * bool(stopped)
@@ -115,17 +116,25 @@ def entrants(problem: Problem, shard: MemoryShard, setup: Moments) -> tuple[list
     return sorted(found.values(), key=lambda one: not one.choice.name), refused
 
 
-def _turns(names: Sequence[str], repeats: int, turn: Callable[..., Turn], shown: bool) -> tuple[dict[str, list[Turn]], str]:
-    """Everyone's, in turn, after some rounds that don't count; and why there are fewer, if a signal came. Collective."""
-    turns: dict[str, list[Turn]] = {name: [] for name in names}
-    every = list(product(range(repeats), names))
-    for number, (repeat, name) in enumerate(steps("turn", every, shown, itemgetter(1))):
+def in_turn(
+    everyone: Sequence[One], repeats: int, turn: Callable[..., Done], status: Callable[[Done], Status], shown: bool
+) -> tuple[dict[One, list[Done]], str]:
+    """Everyone's turns, after some rounds that don't count; and why there are fewer, if a signal came. Collective.
+
+    Args:
+        everyone: what ``turn`` takes, and is given the ``rounds`` that don't count; each one's text is its name.
+        status: how a turn ended, on every rank.
+        shown: whether to say how far it is.
+    """
+    turns: dict[One, list[Done]] = {one: [] for one in everyone}
+    every = list(product(range(repeats), everyone))
+    for number, (repeat, one) in enumerate(steps("turn", every, shown, lambda pair: str(pair[1]))):
         if repeat == 0:
-            turn(name, rounds=WARM)
-        done = turn(name)
-        if done.status == Status.SIGNAL:
+            turn(one, rounds=WARM)
+        done = turn(one)
+        if status(done) == Status.SIGNAL:
             return turns, f"stopped by a signal after {number} of {len(every)} turns"
-        turns[name].append(done)
+        turns[one].append(done)
     return turns, ""
 
 

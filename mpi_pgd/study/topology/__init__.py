@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpi_pgd import config
-from mpi_pgd.errors import InputError
 from mpi_pgd.report import units
 from mpi_pgd.report.export import Column, Table
 from mpi_pgd.report.kinds import label, way
 from mpi_pgd.report.shapes import Record, Shape, fields
 from mpi_pgd.report.theme import Picture
+from mpi_pgd.study.descents import Descents
 from mpi_pgd.study.rounds import WHO
-from mpi_pgd.study.study import Flag, Study
 from mpi_pgd.study.topology.pictures import pictures
 
 if TYPE_CHECKING:
@@ -22,10 +21,11 @@ LEVELS = ("1e-2", "1e-4", "1e-6")  # of what the objective fell by, within which
 WITHIN = LEVELS[-1]  # by which the ways are ranked
 
 
-class Topology(Study):
+class Topology(Descents):
     """Time, bytes and rounds to the same objective, for every way to go round."""
 
     title = "Which topology"
+    against = "optimum"
     shape: ClassVar[Shape] = {
         **fields(text="loss? stopped?", number="first best seconds", whole="rounds repeats ranks"),
         "data?": {},
@@ -46,18 +46,7 @@ class Topology(Study):
         "rounds and bytes each one is how near the optimum; with --delay RANK:FACTOR also with one slow worker. With sums over\n"
         "all rows it is gradient descent; peers with neighbours take that, too, which leaves them at a bias, and exact diffusion."
     )
-    flags = (
-        Flag("seconds", "10", "S", "of each turn, at most (default: 10)", float, 0),
-        Flag("repeats", "1", "K", "turns of each (default: 1)", int, 1),
-    )
     settings = (*(name for name in config.having("studies") if name != "solver"), "tol", "delay")
-    rounds = 10_000
-
-    def given(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a limit that is none. Raises InputError: it is 0."""
-        if not values["seconds"] > 0:
-            raise InputError(f"--seconds was given {values['seconds']}: expected a number of seconds above 0")
-        return values
 
     def measure(self, problem: "Problem", given: Mapping[str, Any], flags: "StopFlags") -> dict[str, Any] | None:
         """See ``measure.topology``."""
@@ -85,21 +74,6 @@ class Topology(Study):
             f"{solver} among neighbours ends {ends} above the optimum, relative to all that was gained: {why}",
             *super().remarks(record),
         ]
-
-    def facts(self, record: Record) -> list[tuple[str, str]]:
-        """The data, the limits of a turn, and what all are held against."""
-        limits = f"{record['repeats']:,} of each, at most {record['rounds']:,} rounds and {units.seconds(record['seconds'])}"
-        found = {
-            "data": self.problem(record).title(),
-            "loss": record.get("loss") or "",
-            "ranks": f"{record['ranks']:,}",
-            "turns": limits,
-        }
-        return [(key, value) for key, value in found.items() if value] + self.figures(record)
-
-    def figures(self, record: Record) -> list[tuple[str, str]]:
-        """The objective at the start and at the optimum."""
-        return [("objective at the start", f"{record['first']:.12g}"), ("optimum", f"{record['best']:.12g}")]
 
     def tables(self, record: Record) -> list[Table]:
         """What each way took, without and with the slow worker; and what is to be known of each."""

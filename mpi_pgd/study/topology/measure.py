@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -17,22 +16,22 @@ from mpi_pgd.drivers.fit import FitDriver, Status
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.engine.loop import Mode, Observer, StopFlags, rounds
+from mpi_pgd.engine.loop import Mode, Observer, StopFlags
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import AMONG_PEERS, MODES, WAYS
-from mpi_pgd.report.progress import steps
 from mpi_pgd.session.descend import Descent, Plan, descend, planned, stop_flags
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.session.model import sums_of
+from mpi_pgd.session.passes import make_rounds
 from mpi_pgd.session.prepare import take_moments
 from mpi_pgd.solvers import SOLVERS
 from mpi_pgd.solvers.gd import GradientDescent
-from mpi_pgd.study.solvers.measure import CROWDED, above, curve, reached
+from mpi_pgd.study.solvers.measure import CROWDED, above, curve, in_turn, reached
 from mpi_pgd.study.trust import disturbed
-from mpi_pgd.study.turns import WARM, crowded, described, others_work, quartiles, watched
+from mpi_pgd.study.turns import crowded, described, others_work, quartiles, watched
 
 DESCENT = next(name for name, each in SOLVERS.items() if each is GradientDescent)
 DEFAULT = str(OPTIONS["solver"].default)
@@ -48,6 +47,9 @@ class Contender(NamedTuple):
     algorithm: str
     solver: str
     delay: str
+
+    def __str__(self) -> str:
+        return f"{self.mode}, {self.algorithm}"
 
     def on(self, problem: Problem, **changes: Any) -> Problem:
         """The problem as it has it."""
@@ -117,7 +119,10 @@ def topology(problem: Problem, repeats: int, seconds: float, levels: Sequence[st
         with np.errstate(over="ignore", invalid="ignore"):  # as in a fit: what overflows is judged
             return _turn(one.on(problem, **changes), reading, setup, limits())
 
-    turns, stopped = _turns(problem, found, repeats, turn)
+    def status(done: Turn) -> Status:
+        return Status(problem.comm.bcast(done.status))  # of a server's workers none knows
+
+    turns, stopped = in_turn(found, repeats, turn, status, watched(problem))
     doubts = disturbed(others())
     if problem.comm.rank or not any(turns.values()):
         return None
@@ -187,22 +192,6 @@ def contenders(problem: Problem, reading: Reading, setup: Moments) -> tuple[list
     return [*found, *slow], left
 
 
-def _turns(
-    problem: Problem, found: Sequence[Contender], repeats: int, turn: Callable[..., Turn]
-) -> tuple[dict[Contender, list[Turn]], str]:
-    """Everyone's, in turn, after some rounds that don't count; and why there are fewer, if a signal came. Collective."""
-    turns: dict[Contender, list[Turn]] = {one: [] for one in found}
-    every = list(product(range(repeats), found))
-    for number, (repeat, one) in enumerate(steps("turn", every, watched(problem), lambda pair: "{}, {}".format(*pair[1]))):
-        if repeat == 0:
-            turn(one, rounds=WARM)
-        done = turn(one)
-        if problem.comm.bcast(done.status) == Status.SIGNAL:  # of a server's workers none knows
-            return turns, f"stopped by a signal after {number} of {len(every)} turns"
-        turns[one].append(done)
-    return turns, ""
-
-
 def _turn(problem: Problem, reading: Reading, setup: Moments, limits: StopFlags) -> Turn:
     """A descent, and how near it was to the optimum after each round. Collective."""
     shard, mode = reading(problem), choose_mode(problem)
@@ -244,7 +233,7 @@ def _objective(problem: Problem, plan: Plan, whole: Mode, shard: MemoryShard, po
     goal, tasks = plan.goal, {Ask.GRADIENT: plan.tasks[Ask.GRADIENT]}
     driver = FitDriver(goal, tasks, GradientDescent(), 0, 0.0, lambda *_: None, History(0.0), goal.from_user(point))
     query = Query(driver.tasks)
-    rounds(whole, shard, sums_of(problem, query), driver, query)
+    make_rounds(problem.comm, whole, shard, sums_of(problem, query), driver, query)
     return driver.objective
 
 
