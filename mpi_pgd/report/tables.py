@@ -17,7 +17,7 @@ WIDTH = 118  # of a line
 INTRODUCTION = """\
 mpi_pgd fits linear models: each rank sums over its own rows what the solver asks for, the sums are added over MPI, and
 the weights move. No data was given, so here are the diamonds that come with it: log price against {features} features.
-Next: your own rows (python -m mpi_pgd FILE.h5), the other mode (--mode peer-to-peer), or --help.
+Next: your own rows (python -m mpi_pgd FILE.h5), another mode (--mode peer-to-peer), or --help.
 """
 
 

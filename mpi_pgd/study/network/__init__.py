@@ -53,7 +53,7 @@ class Network(Study):
     }
     usage = "mpirun -n N python -m mpi_pgd network [--out DIR] [--largest BYTES]"
     description = (
-        "Measure latency and bandwidth within a node and between nodes: ping-pongs and every collective of both modes, on 2, 3,\n"
+        "Measure latency and bandwidth within a node and between nodes: ping-pongs and every collective of all modes, on 2, 3,\n"
         "4, 8 ... N ranks, from 8 bytes on; and how fast a rank maps rows. Takes some 20 seconds within a node. DIR/network.json\n"
         "is what plan reads."
     )

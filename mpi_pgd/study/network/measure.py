@@ -1,4 +1,4 @@
-"""The latency and bandwidth of this network: ping-pongs, and every collective of both modes over sizes and numbers of ranks.
+"""The latency and bandwidth of this network: ping-pongs, and every collective of all modes over sizes and numbers of ranks.
 
 A collective is timed as a bulk-synchronous program sees it: some calls back to back, no barrier between them; a batch's time is
 the slowest rank's mean, and the call before it is not timed: it brings the ranks into the steps in which rounds follow each

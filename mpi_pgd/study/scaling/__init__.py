@@ -41,7 +41,7 @@ class Scaling(Rounds):
     }
     usage = "mpirun -n N python -m mpi_pgd scaling [DATA ...] [options]"
     description = (
-        "Descend the same problem on the first 1, 2, 4 ... N ranks, in both modes, strong and weak, beside the honest baselines."
+        "Descend the same problem on the first 1, 2, 4 ... N ranks, in all modes, strong and weak, beside the honest baselines."
     )
     flags = (
         Flag("repeats", "3", "K", "turns of each (default: 3)", int, 1),

@@ -1,4 +1,4 @@
-"""The speedup curve: the first m ranks for m = 1, 2, 4 ... N, strong and weak, both modes, and the honest baselines beside it."""
+"""The speedup curve: the first m ranks for m = 1, 2, 4 ... N, strong and weak, all modes, and the honest baselines beside it."""
 
 import os
 from collections import Counter
