@@ -153,13 +153,13 @@ def test_bad_input_ends_the_job(library: Library) -> None:
 SIGNAL = """
 import os, runpy, signal, threading
 # Launchers hand it to all ranks. It is sent when the work has begun: before, nobody is there to take it.
-from mpi_pgd.session import descend
-rounds = descend.rounds
+from mpi_pgd.session import passes
+rounds = passes.rounds
 def signalled(*words):
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1)).start()
-    descend.rounds = rounds
+    passes.rounds = rounds
     return rounds(*words)
-descend.rounds = signalled
+passes.rounds = signalled
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 BUG = """
