@@ -20,9 +20,10 @@ from tests.golden.cases import MAKES, Fit, fits, key
 from tests.launch import ROOT, Library, launch, libraries
 
 GOLDEN = Path(__file__).with_name("golden.json")
-# The kernels of one kind of processor, on all that can run them, in BLAS and in numpy's own exp and log; and no choice of MPICH's
+# The kernel in numpy; of it the kernels of one kind of processor, on all that can run them, in BLAS and in numpy's own exp and log; and no choice of MPICH's
 # by the number of cores.
 ENVIRONMENT = {
+    "MPI_PGD_KERNEL": "numpy",
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
     "MPIR_CVAR_DEVICE_COLLECTIVES": "none",
