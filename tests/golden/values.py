@@ -20,8 +20,8 @@ from tests.golden.cases import MAKES, Fit, fits, key
 from tests.launch import ROOT, Library, launch, libraries
 
 GOLDEN = Path(__file__).with_name("golden.json")
-# The kernel in numpy; of it the kernels of one kind of processor, on all that can run them, in BLAS and in numpy's own exp and log; and no choice of MPICH's
-# by the number of cores.
+# The kernel in numpy; of it the kernels of one kind of processor, on all that can run them, in BLAS and in numpy's own exp and log;
+# and no choice of MPICH's by the number of cores.
 ENVIRONMENT = {
     "MPI_PGD_KERNEL": "numpy",
     "OPENBLAS_CORETYPE": "Haswell",
