@@ -411,11 +411,15 @@ def test_worlds_of_one_rank_under_slurm_are_refused(library: Library, task: str)
 
 
 OTHER_KERNELS = """
-import os, runpy
+import os, runpy, sys
 if os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK")) == "1":
-    os.environ["OPENBLAS_CORETYPE"] = "Prescott"  # which every x86-64 processor can run, and none chooses
+    os.environ.update([sys.argv.pop(1).split("=")])
+else:
+    del sys.argv[1]
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
+NUMPY = {"MPI_PGD_KERNEL": "numpy"}
+PRESCOTT = "OPENBLAS_CORETYPE=Prescott"  # which every x86-64 processor can run, and none chooses
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels that the test asks for are x86-64's")
@@ -423,8 +427,18 @@ def test_ranks_with_other_kernels_are_refused(tmp_path: Path) -> None:
     script = tmp_path / "other.py"
     script.write_text(OTHER_KERNELS)
     for number, mode in enumerate(MODES):
-        refused(launch(any_library(number), 3, "--mode", mode, script=script), ("rank 1 on node", "OPENBLAS_CORETYPE"))
-    assert launch(any_library(0), 3, "--rounds", 2, script=script, env={"OPENBLAS_CORETYPE": "Prescott"}).returncode == 0
+        result = launch(any_library(number), 3, PRESCOTT, "--mode", mode, script=script, env=NUMPY)
+        refused(result, ("rank 1 on node", "BLAS chose other kernels", "OPENBLAS_CORETYPE"))
+    refused(
+        launch(any_library(0), 3, "MPI_PGD_KERNEL=numpy", script=script), ("rank 1 on node", "the kernel is numpy here and native")
+    )
+    assert launch(any_library(0), 3, PRESCOTT, "--rounds", 2, script=script).returncode == 0  # it has no say in a compiled kernel
+
+
+def test_kernels_that_are_not_there(tmp_path: Path) -> None:
+    for words in (("fit",), ("doctor",)):
+        result = launch(any_library(0), 2, *words, env={"MPI_PGD_KERNEL": "sse9"})
+        refused(result, ("MPI_PGD_KERNEL is 'sse9': expected numpy or",))
 
 
 def test_help_is_printed_once() -> None:

@@ -56,7 +56,7 @@ def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
 def _load(ranks: bool) -> None:
     """Import what the program needs, now, where no other rank waits, or say by an InputError that it can't be loaded."""
     try:
-        for name in ("numpy", "h5py"):
+        for name in ("numpy", "h5py", "mpi_pgd.kernel"):  # of the latter the variable may name what is not there
             import_module(name)
         if ranks:
             name = "mpi4py"

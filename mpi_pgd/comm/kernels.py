@@ -1,4 +1,4 @@
-"""Whether every rank computes a block to the same bits: BLAS chooses its kernels by the processor that it finds."""
+"""Whether every rank computes a block to the same bits: numpy's BLAS chooses its kernels by the processor that it finds."""
 
 import hashlib
 
@@ -10,6 +10,7 @@ from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.errors import InputError
+from mpi_pgd.kernel import ALIKE, NAME
 from mpi_pgd.losses.squared import Squared
 
 FEATURES = 256  # at most: enough to go through a kernel's main loop and its rest
@@ -21,20 +22,20 @@ def check_kernels(comm: MPI.Intracomm, block_rows: int, features: int) -> str:
     Peers that each make the update would part, and wait for each other for ever.
     """
     mine = digest(block_rows, features)
-    theirs, node = comm.bcast((mine, MPI.Get_processor_name()))
+    theirs, name, node = comm.bcast((mine, NAME, MPI.Get_processor_name()))
     with agreement(comm):
         if mine != theirs:
+            why = "BLAS chose other kernels" if name == NAME else f"the kernel is {NAME} here and {name} there"
             raise InputError(
                 f"rank {comm.rank} on node {MPI.Get_processor_name()} computes a block to other bits than rank 0 on node {node}: "
-                f"their BLAS chose other kernels, expected the same for all; set OPENBLAS_CORETYPE (Haswell, say; with MKL "
-                f"MKL_CBWR=COMPATIBLE) for all ranks, and use one numpy"
+                f"{why}, expected the same for all; {ALIKE}"
             )
     return mine
 
 
 def digest(block_rows: int, features: int) -> str:
-    """The sha256 of what this rank makes of a block that is the same everywhere: ranks with another compute other bits."""
-    return hashlib.sha256(_mapped(block_rows, min(features, FEATURES)).tobytes()).hexdigest()
+    """The sha256 of the kernel's name, and of what it makes of a block that is the same everywhere."""
+    return hashlib.sha256(NAME.encode() + _mapped(block_rows, min(features, FEATURES)).tobytes()).hexdigest()
 
 
 def _mapped(rows: int, features: int) -> Vector:

@@ -7,6 +7,7 @@ compiler. It takes the best instruction set of the processor; the environment va
 Attributes:
     NAME: ``native`` or ``numpy``: those of one name have the same bits; ``numpy`` on the same kind of processor alone.
     SET: the instruction set; of ``numpy`` nothing.
+    ALIKE: what to do so that all ranks have the same bits.
     dot: x'y, of two contiguous float64 arrays of one length.
 """
 
@@ -20,6 +21,10 @@ from mpi_pgd.kernel.reference import Vector
 
 NUMPY = "numpy"
 VARIABLE = "MPI_PGD_KERNEL"
+ALIKE = (
+    f"install mpi_pgd on all nodes with a C compiler; or set {VARIABLE}={NUMPY} and OPENBLAS_CORETYPE=Haswell (MKL: "
+    f"MKL_CBWR=COMPATIBLE) for all ranks, and use one numpy"
+)
 
 
 def _chosen() -> tuple[str, str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from mpi_pgd import config
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
+from mpi_pgd.kernel import ALIKE
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.checkpoint import Checkpoint
 from mpi_pgd.recovery.differences import differences
@@ -125,8 +126,8 @@ def check(found: Checkpoint, path: str, settings: Mapping[str, Any], about: Abou
     """
     other = differences(found, settings, about.data)
     if not other and found.kernels != about.kernels:
-        there = found.versions.get("blas", "that")
-        other = [f"BLAS uses other kernels here than {there} there (set OPENBLAS_CORETYPE to choose)"]
+        there = found.versions.get("kernel", found.versions.get("blas", "unknown"))
+        other = [f"it was computed by another kernel, {there}, to other bits ({ALIKE})"]
     if other:
         raise InputError(f"the checkpoint {path} is not of this run: {'; '.join(other)}; give its own data and settings")
     if len(found.setup) and found.setup[0] <= about.data["features"]:

@@ -15,6 +15,7 @@ import mpi4py
 import numpy as np
 
 import mpi_pgd
+from mpi_pgd.kernel import NAME, SET
 
 
 def versions() -> dict[str, str]:
@@ -30,7 +31,13 @@ def versions() -> dict[str, str]:
         "mpi4py": mpi4py.__version__,
         "mpi": library(),
         "blas": blas(),
+        "kernel": kernel(),
     }
+
+
+def kernel() -> str:
+    """What the bits depend on: the compiled kernel, whatever its instruction set; or numpy with what its BLAS chose."""
+    return f"{NAME} ({SET or blas()})"
 
 
 @cache  # checkpoints and the record want it, and all loaded libraries are looked through for it

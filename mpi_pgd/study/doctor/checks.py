@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from mpi_pgd.comm import components
+from mpi_pgd.kernel import ALIKE
 from mpi_pgd.report.units import count, rate, seconds
 from mpi_pgd.study.doctor.findings import Finding, listed
 from mpi_pgd.study.doctor.links import network, speed
@@ -138,13 +139,13 @@ def threads(ranks: Sequence[Rank]) -> Finding:
 
 
 def kernels(ranks: Sequence[Rank]) -> Finding:
-    """BLAS kernels that compute other bits."""
+    """Kernels that compute other bits."""
     groups = _groups(ranks, lambda rank: rank.kernels)
     if len(groups) == 1:
-        return Finding("kernels", "ok", f"every rank computes a block to the same bits ({ranks[0].blas})")
-    words = "; ".join(f"{listed(members)} with {ranks[members[0]].blas} on {ranks[members[0]].node}" for members in groups.values())
-    advice = "a fit will be refused: set OPENBLAS_CORETYPE=Haswell (MKL: MKL_CBWR=COMPATIBLE) for all ranks, and use one numpy"
-    return Finding("kernels", "warning", f"ranks compute a block to different bits: {words}", advice)
+        return Finding("kernels", "ok", f"every rank computes a block to the same bits ({ranks[0].kernel})")
+    firsts = ((members, ranks[members[0]]) for members in groups.values())
+    words = "; ".join(f"{listed(members)} with {first.kernel} on {first.node}" for members, first in firsts)
+    return Finding("kernels", "warning", f"ranks compute a block to different bits: {words}", f"a fit will be refused: {ALIKE}")
 
 
 def software(ranks: Sequence[Rank]) -> Finding:

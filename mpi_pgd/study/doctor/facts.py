@@ -12,7 +12,7 @@ from mpi_pgd.comm import components
 from mpi_pgd.comm.kernels import digest
 from mpi_pgd.comm.world import everyone
 from mpi_pgd.data.budget import available_bytes, held_bytes
-from mpi_pgd.session.provenance import blas, machine, versions
+from mpi_pgd.session.provenance import kernel, machine, versions
 from mpi_pgd.study.doctor.crashes import Crashes
 from mpi_pgd.study.doctor.signs import Rank
 from mpi_pgd.system import scheduler
@@ -22,6 +22,7 @@ HEARD = (
     *(*scheduler.HEARD, "PMI_RANK", "PMI_FD", "PMIX_RANK", *components.HEARD),
     *("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
 )
+OF_KERNELS = ("blas", "kernel")  # these differ where bits don't: they have a check of their own
 SHAPE = (512, 256)  # rows and features of the block whose bits are compared
 NOT_LINKS = ("lo", "docker", "virbr", "veth")
 
@@ -39,8 +40,8 @@ def about_me(comm: MPI.Intracomm, names: Sequence[str], crashes: Crashes) -> Ran
         "quota": ("cores", _quota),
         "threads": ("threads", _threads),
         "kernels": ("kernels", _kernels),
-        "blas": ("kernels", blas),
-        "software": ("software", lambda: {name: version for name, version in versions().items() if name != "blas"}),
+        "kernel": ("kernels", kernel),
+        "software": ("software", lambda: {name: version for name, version in versions().items() if name not in OF_KERNELS}),
         "processor": ("processors", lambda: machine(())["processor"]),
         "available": ("memory", lambda: available_bytes(names.count(node) * held_bytes())),
         "link": ("network", lambda: max((*_infiniband(), *_ethernet()), default=0.0)),

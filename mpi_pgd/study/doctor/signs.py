@@ -15,7 +15,7 @@ class Rank:
         cores, physical: logical processors of the node, and cores (without hardware threads).
         quota: processors that the control group grants; 0 without a limit.
         threads: the most that one BLAS or OpenMP pool of this process would use.
-        kernels: digest of a block computed here.
+        kernels, kernel: digest of a block computed here, and what computed it.
         available: bytes of memory that the node can give.
         offset, moved: this rank's monotonic clock less rank 0's, and by how much that changed while the others were looked at, s.
         wall: the time of day less the monotonic clock, s.
@@ -34,7 +34,7 @@ class Rank:
     quota: float = 0.0
     threads: int = 1
     kernels: str = ""
-    blas: str = ""
+    kernel: str = ""
     software: dict[str, str] = field(default_factory=dict)
     processor: str = ""
     available: int = 1 << 34

@@ -119,10 +119,10 @@ def test_threads_of_one_rank() -> None:
 
 
 def test_kernels_of_another_node() -> None:
-    ranks = [replace(rank, kernels=rank.node, blas="openblas Haswell") for rank in cluster()]
+    ranks = [replace(rank, kernels=rank.node, kernel="numpy (openblas Haswell)") for rank in cluster()]
     found = checks.kernels(ranks)
     assert found.level == "warning"
-    assert "ranks 0-7 with openblas Haswell on n0; ranks 8-15 with" in found.finding
+    assert "ranks 0-7 with numpy (openblas Haswell) on n0; ranks 8-15 with" in found.finding
 
 
 def test_versions_differ() -> None:
