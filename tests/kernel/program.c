@@ -1,0 +1,63 @@
+/* The kernel's own test program: what each function makes of the same numbers, as a digest a line: "function size digest".
+
+It is linked with the package's C files alone, so that it runs where no Python does: under an emulator of another processor, and
+under the sanitizers. Given the name of an instruction set it takes that one. */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel.h"
+
+extern const struct kernel kernel_baseline;
+#ifdef __x86_64__
+extern const struct kernel kernel_avx2, kernel_avx512;
+#endif
+
+const struct kernel *kernel = &kernel_baseline;
+
+/* Numbers of both signs over some magnitudes, from a generator of whole numbers (Marsaglia's xorshift64). */
+static uint64_t state;
+
+static double number(void) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return ldexp((double)((int64_t)state >> 11) * 0x1p-53, (int)(state % 13) - 6);
+}
+
+static double *numbers(size_t count) {
+    double *x = malloc(count * sizeof *x + 1); /* of exactly so many, so that a sanitizer sees who reads on */
+    for (size_t i = 0; i < count; i++) x[i] = number();
+    return x;
+}
+
+/* FNV-1a */
+static void told(const char *function, size_t size, const void *bytes, size_t length) {
+    uint64_t digest = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < length; i++) digest = (digest ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
+    printf("%s %zu %016llx\n", function, size, (unsigned long long)digest);
+}
+
+static void vectors(size_t size) {
+    double *x = numbers(size), *y = numbers(size), found = kernel->dot(x, y, size);
+    told("dot", size, &found, sizeof found);
+    free(x), free(y);
+}
+
+int main(int count, char **words) {
+    if (count > 1) {
+        const struct kernel *chosen = strcmp(words[1], "baseline") ? NULL : &kernel_baseline;
+#ifdef __x86_64__
+        if (!strcmp(words[1], "avx2")) chosen = &kernel_avx2;
+        if (!strcmp(words[1], "avx512")) chosen = &kernel_avx512;
+#endif
+        if (!chosen) return 2;
+        kernel = chosen;
+    }
+    static const size_t sizes[] = {0, 1, 2, 7, 8, 9, 16, 23, 64, 200, 203};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        state = 88172645463325252u + i;
+        vectors(sizes[i]);
+    }
+    return 0;
+}

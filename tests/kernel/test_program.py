@@ -1,0 +1,73 @@
+"""The kernel on other processors, and under the sanitizers: a C program without Python, compiled and run."""
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mpi_pgd.kernel import NAME, NUMPY
+from tests.launch import ROOT, required
+
+if NAME == NUMPY:
+    assert "kernel" not in required(), "no compiled kernel here (MPI_PGD_REQUIRE asks for it)"
+    pytest.skip("no compiled kernel here", allow_module_level=True)
+from mpi_pgd.kernel import native
+
+pytestmark = pytest.mark.beside("programs")
+
+SOURCE = ROOT / "mpi_pgd" / "kernel" / "source"
+FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"]
+SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SETS = ["baseline", "avx2", "avx512"]
+
+Build = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Compiles the program, once for each compiler and its flags."""
+    made: dict[tuple[str, ...], Path] = {}
+
+    def built(compiler: str, *flags: str) -> Path:
+        if shutil.which(compiler) is None:
+            (pytest.fail if compiler in required() else pytest.skip)(f"no {compiler} here")
+        if (compiler, *flags) not in made:
+            program = tmp_path_factory.mktemp("kernel") / "program"
+            files = [Path(__file__).with_name("program.c"), *(SOURCE / f"{name}.c" for name in SETS)]
+            command = [compiler, *FLAGS, *flags, f"-I{SOURCE}", *map(str, files), "-o", str(program), "-lm", "-pthread"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+            assert done.returncode == 0, done.stderr
+            made[compiler, *flags] = program
+        return made[compiler, *flags]
+
+    return built
+
+
+def output(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def test_instruction_sets_agree(build: Build) -> None:
+    program = build("gcc")
+    found = {name: output(program, name) for name in native.names()}
+    assert len({*found.values()}) == 1, found
+    assert len(found["baseline"].splitlines()) > 10
+
+
+@pytest.mark.skipif(platform.machine() == "aarch64", reason="the other tests are on that processor")
+def test_aarch64(build: Build) -> None:
+    if shutil.which("qemu-aarch64") is None:
+        (pytest.fail if "qemu-aarch64" in required() else pytest.skip)("no qemu-aarch64 here")
+    program = build("aarch64-linux-gnu-gcc", "-static")
+    assert output("qemu-aarch64", program) == output(build("gcc"), "baseline")
+
+
+def test_sanitizers(build: Build) -> None:
+    program = build("gcc", *SANITIZED)
+    for name in native.names():
+        assert output(program, name) == output(build("gcc"), name)
