@@ -9,6 +9,8 @@ Attributes:
     SET: the instruction set; of ``numpy`` nothing.
     ALIKE: what to do so that all ranks have the same bits.
     dot: x'y, of two contiguous float64 arrays of one length.
+    exp, expm1, log, log1p: of each number of an array, into another one of its shape, or the same one: contiguous float64, or
+        lines of such that lie apart.
 """
 
 import os
@@ -46,3 +48,7 @@ def _chosen() -> tuple[str, str, Any]:
 
 NAME, SET, _functions = _chosen()
 dot: Callable[[Vector, Vector], float] = _functions.dot
+exp: Callable[[Vector, Vector], None] = _functions.exp
+expm1: Callable[[Vector, Vector], None] = _functions.expm1
+log: Callable[[Vector, Vector], None] = _functions.log
+log1p: Callable[[Vector, Vector], None] = _functions.log1p

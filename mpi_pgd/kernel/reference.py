@@ -12,3 +12,23 @@ Vector = NDArray[np.float64]
 def dot(x: Vector, y: Vector) -> float:
     """See ``mpi_pgd.kernel``."""
     return float(np.dot(x, y))
+
+
+def exp(x: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.exp(x, out)
+
+
+def expm1(x: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.expm1(x, out)
+
+
+def log(x: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.log(x, out)
+
+
+def log1p(x: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.log1p(x, out)

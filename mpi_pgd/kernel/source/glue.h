@@ -17,7 +17,10 @@ int counted(const char *name, Py_ssize_t count, Py_ssize_t expected);
 /* A contiguous array of float64, of any shape; else an exception is set, and it is 0. To be released. */
 int numbers(PyObject *array, Py_buffer *view, int writable);
 
+/* As numbers, but strides may be any. */
+int lines(PyObject *array, Py_buffer *view, int writable);
+
 /* The functions of each file of glue, ended by a NULL. */
-extern PyMethodDef vector_methods[];
+extern PyMethodDef elementary_methods[], vector_methods[];
 
 #endif

@@ -73,11 +73,85 @@ INLINE Lanes multiply(Lanes a, Lanes b) {
     return a;
 }
 
+INLINE Lanes divide(Lanes a, Lanes b) {
+    EACH a.part[i] /= b.part[i];
+    return a;
+}
+
+/* What is true of a lane has all its bits set, else none. */
+typedef int64_t Mask __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
+typedef uint64_t Bits __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
+typedef struct {
+    Mask part[PARTS];
+} Masks;
+
+INLINE Part select_part(Mask where, Part a, Part b) {
+    return (Part)((where & (Mask)a) | (~where & (Mask)b));
+}
+
+/* Lanes of a where it is true, of b elsewhere. */
+INLINE Lanes select(Masks where, Lanes a, Lanes b) {
+    EACH a.part[i] = select_part(where.part[i], a.part[i], b.part[i]);
+    return a;
+}
+
+/* a < b: false of what is not a number, as are all but unequal. */
+INLINE Masks less(Lanes a, Lanes b) {
+    Masks out;
+    EACH out.part[i] = a.part[i] < b.part[i];
+    return out;
+}
+
+INLINE Masks less_equal(Lanes a, Lanes b) {
+    Masks out;
+    EACH out.part[i] = a.part[i] <= b.part[i];
+    return out;
+}
+
+INLINE Masks equal(Lanes a, Lanes b) {
+    Masks out;
+    EACH out.part[i] = a.part[i] == b.part[i];
+    return out;
+}
+
+/* As numpy's: what is not a number in either stays so. Of 0 and -0 it is b, where numpy's depends on the processor. */
+INLINE Lanes maximum(Lanes a, Lanes b) {
+    EACH a.part[i] = select_part((a.part[i] > b.part[i]) | (a.part[i] != a.part[i]), a.part[i], b.part[i]);
+    return a;
+}
+
+INLINE Lanes minimum(Lanes a, Lanes b) {
+    EACH a.part[i] = select_part((a.part[i] < b.part[i]) | (a.part[i] != a.part[i]), a.part[i], b.part[i]);
+    return a;
+}
+
+INLINE Part abs_part(Part a) {
+    return (Part)((Bits)a & UINT64_C(0x7fffffffffffffff));
+}
+
+INLINE Lanes abs_lanes(Lanes a) {
+    EACH a.part[i] = abs_part(a.part[i]);
+    return a;
+}
+
+/* The size of a, the sign of b. */
+INLINE Lanes copysign_lanes(Lanes a, Lanes b) {
+    EACH a.part[i] = (Part)(((Bits)a.part[i] & UINT64_C(0x7fffffffffffffff)) | ((Bits)b.part[i] & UINT64_C(0x8000000000000000)));
+    return a;
+}
+
 /* The first count (0 to 8) of them; the others are 0. */
 INLINE Lanes load_some(const double *x, size_t count) {
     double some[8] = {0};
     for (size_t i = 0; i < count; i++) some[i] = x[i];
     return load(some);
+}
+
+/* The first count (0 to 8) of them. */
+INLINE void store_some(double *x, Lanes a, size_t count) {
+    double some[8];
+    store(some, a);
+    for (size_t i = 0; i < count; i++) x[i] = some[i];
 }
 
 /* ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)) */

@@ -36,12 +36,20 @@ int counted(const char *name, Py_ssize_t count, Py_ssize_t expected) {
     return count == expected;
 }
 
-int numbers(PyObject *array, Py_buffer *view, int writable) {
-    if (PyObject_GetBuffer(array, view, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (writable ? PyBUF_WRITABLE : 0))) return 0;
+static int float64(PyObject *array, Py_buffer *view, int flags) {
+    if (PyObject_GetBuffer(array, view, PyBUF_FORMAT | flags)) return 0;
     if (view->format && strcmp(view->format, "d") == 0) return 1;
     PyErr_Format(PyExc_TypeError, "an array of %s: expected float64", view->format ? view->format : "bytes");
     PyBuffer_Release(view);
     return 0;
+}
+
+int numbers(PyObject *array, Py_buffer *view, int writable) {
+    return float64(array, view, PyBUF_C_CONTIGUOUS | (writable ? PyBUF_WRITABLE : 0));
+}
+
+int lines(PyObject *array, Py_buffer *view, int writable) {
+    return float64(array, view, PyBUF_STRIDES | (writable ? PyBUF_WRITABLE : 0));
 }
 
 static CALL(call_names) {
@@ -84,7 +92,7 @@ static PyMethodDef methods[] = {
 };
 
 static int filled(PyObject *module) {
-    PyMethodDef *files[] = {vector_methods};
+    PyMethodDef *files[] = {elementary_methods, vector_methods};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (PyModule_AddFunctions(module, files[i])) return -1;
     struct set found[3];
