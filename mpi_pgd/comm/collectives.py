@@ -1,27 +1,52 @@
-"""How a vector is summed over the ranks, or sent to all: by the library's collective, or step by step by our own schedules."""
+"""How a vector is summed over the ranks, or sent to all: by the library's collective, or step by step by our own schedules.
 
-from collections.abc import Callable, Sequence
+Long vectors go in pieces: what is received is added while it is in the cache, no library or schedule takes room for a whole one,
+and no message has more elements than 2^31 - 1, which is all that some libraries take.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import zip_longest
 
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.schedules import NOBODY, Schedule, Step
+from mpi_pgd.comm.schedules import EMPTY, Schedule, Step
 from mpi_pgd.engine.arrays import Vector
 
 Collective = Callable[[Vector], None]  # in place, on every rank
 
 
+PIECE = 1 << 20  # numbers, 8 MiB: shorter ones cost latencies, longer ones leave the cache
+
+
+def pieces(whole: range) -> Iterator[range]:
+    """What goes at once, one after the other; nothing of nothing."""
+    for start in range(whole.start, whole.stop, PIECE):
+        yield range(start, min(start + PIECE, whole.stop))
+
+
+def _pieced(call: Callable[[Vector], object]) -> Collective:
+    def pieced(vector: Vector) -> None:
+        if len(vector) <= PIECE:
+            call(vector)
+            return
+        for piece in pieces(range(len(vector))):
+            call(vector[piece.start : piece.stop])
+
+    return pieced
+
+
 def _reduce(comm: MPI.Intracomm) -> Collective:
-    return lambda vector: comm.Reduce(vector if comm.rank else MPI.IN_PLACE, None if comm.rank else vector)
+    return _pieced(lambda vector: comm.Reduce(vector if comm.rank else MPI.IN_PLACE, None if comm.rank else vector))
 
 
 # The MPI library's own; those of one rank go to and from rank 0.
 LIBRARY: dict[str, Callable[[MPI.Intracomm], Collective]] = {
     "reduce": _reduce,
-    "broadcast": lambda comm: comm.Bcast,
-    "allreduce": lambda comm: partial(comm.Allreduce, MPI.IN_PLACE),
-    "maximum": lambda comm: partial(comm.Allreduce, MPI.IN_PLACE, op=MPI.MAX),
+    "broadcast": lambda comm: _pieced(comm.Bcast),
+    "allreduce": lambda comm: _pieced(partial(comm.Allreduce, MPI.IN_PLACE)),
+    "maximum": lambda comm: _pieced(partial(comm.Allreduce, MPI.IN_PLACE, op=MPI.MAX)),
 }
 
 
@@ -45,18 +70,19 @@ class _ByHand:
             move()
 
     def _bind(self, vector: Vector) -> None:
-        scratch = np.empty_like(vector)
+        scratch = np.empty(min(PIECE, len(vector)))
         self._vector, self._moves = vector, []
         for step in self.schedule(self.comm.rank, self.comm.size, len(vector)):
-            incoming = (scratch if step.add else vector)[step.receive.start : step.receive.stop]
-            self._moves.append(self._message(step, vector[step.send.start : step.send.stop], incoming))
-            if step.add:
-                target = vector[step.receive.start : step.receive.stop]
-                self._moves.append(partial(np.add, target, incoming, target))
+            for send, receive in zip_longest(pieces(step.send), pieces(step.receive), fillvalue=EMPTY):
+                target = vector[receive.start : receive.stop]
+                incoming = scratch[: len(receive)] if step.add else target
+                self._moves.append(self._message(step, vector[send.start : send.stop], incoming))
+                if step.add and len(receive):
+                    self._moves.append(partial(np.add, target, incoming, target))
 
     def _message(self, step: Step, outgoing: Vector, incoming: Vector) -> Callable[[], object]:
-        if step.source == NOBODY:
+        if not len(incoming):
             return partial(self.comm.Send, outgoing, step.to)
-        if step.to == NOBODY:
+        if not len(outgoing):
             return partial(self.comm.Recv, incoming, step.source)
         return partial(self.comm.Sendrecv, outgoing, step.to, 0, incoming, step.source, 0)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.comm.collectives import LIBRARY
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.peer import PeerDriver
@@ -142,7 +143,7 @@ class Snapshots(Observer):
         if self.updates:
             parts[1:] = history.lines(before, rounds).ravel(), np.frombuffer(bytes.fromhex(history.first))
         message = np.concatenate(parts)
-        comm.Bcast(message)
+        LIBRARY["broadcast"](comm)(message)
         vector, lines, first = np.split(message, np.cumsum([len(part) for part in parts[:2]]))
         if not self.updates:
             history.extend(before, lines.reshape(len(History.COLUMNS), -1))

@@ -1,8 +1,8 @@
 """What has to be known of the columns before the descent, and whether the rows are those of a checkpoint: two passes each."""
 
 import numpy as np
-from mpi4py import MPI
 
+from mpi_pgd.comm.collectives import LIBRARY
 from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
@@ -24,7 +24,7 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     """
     features, loss = problem.table.features, loss_of(problem.settings)
     seen = np.concatenate([shard.first_row(), shard.peaks, [shard.heaviest, shard.farthest]])
-    problem.comm.Allreduce(MPI.IN_PLACE, seen, MPI.MAX)  # the first row is that of whoever has read it
+    LIBRARY["maximum"](problem.comm)(seen)  # the first row is that of whoever has read it
     first, peak, (heaviest, farthest) = np.split(seen, [len(shard.peaks), 2 * len(shard.peaks)])
     if loss.centred:
         peak[features:] += farthest
@@ -36,7 +36,7 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     sums.rebound()
     make_rounds(problem.comm, mode.whole, shard, sums, driver, query, [problem.pulse], flags)
     vector = driver.moments().vector()
-    problem.comm.Bcast(vector)  # a worker of a server has seen no sums
+    LIBRARY["broadcast"](problem.comm)(vector)  # a worker of a server has seen no sums
     moments = Moments.of(vector)
     check_range(moments, features, problem.settings.standardize, problem.table.x, problem.table.y)  # on all ranks alike
     return moments

@@ -5,6 +5,7 @@ import pytest
 from mpi4py import MPI
 
 from mpi_pgd import InputError
+from mpi_pgd.comm import collectives as ways
 from mpi_pgd.comm import kernels, schedules
 from mpi_pgd.comm.collectives import LIBRARY, collectives
 
@@ -44,6 +45,22 @@ def test_the_first_has_the_sums_and_gives_them_out(comm: MPI.Intracomm, own: boo
         assert comm.rank or vector.tolist() == total(comm, length)
         broadcast(vector)
         assert vector.tolist() == total(comm, length)
+
+
+@pytest.mark.ranks(3, 5)
+@pytest.mark.parametrize("schedule", [None, *ALL], ids=lambda schedule: getattr(schedule, "__name__", "library"))
+def test_long_ones_go_in_pieces(comm: MPI.Intracomm, schedule: schedules.Schedule | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of messages of different lengths, of which one ends before the other, none is left."""
+    monkeypatch.setattr(ways, "PIECE", 3)
+    by_hand = [schedules.linear_reduce, schedules.linear_broadcast] if schedule else []
+    among = collectives(comm, ["allreduce"], [schedule] if schedule else [])
+    served = collectives(comm, ["reduce", "broadcast"], by_hand)
+    for length in (1, 3, 4, 31, 64):
+        for moves in (among, served):
+            vector = mine(comm, length)
+            for move in moves:
+                move(vector)
+            assert vector.tolist() == total(comm, length)
 
 
 def test_the_maximum(comm: MPI.Intracomm) -> None:
