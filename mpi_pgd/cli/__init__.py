@@ -1,6 +1,7 @@
 """The command line. Rank 0 reads it and tells the others; what needs no ranks does not start MPI, nor does ``--help``."""
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -55,6 +56,7 @@ def main(argv: Sequence[str], early: SignalFlag | None = None) -> int:
 
 def _load(ranks: bool) -> None:
     """Import what the program needs, now, where no other rank waits, or say by an InputError that it can't be loaded."""
+    vars(platform.uname()).setdefault("processor", "")  # h5py looks at it: else each rank starts a program that finds it out
     try:
         for name in ("numpy", "h5py", "mpi_pgd.kernel"):  # of the latter the variable may name what is not there
             import_module(name)

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 
-from mpi_pgd.data.files import Stamp
+from mpi_pgd.data.files import Span, Stamp
 from mpi_pgd.data.opening import VIRTUAL, linked, opened, search
 from mpi_pgd.data.sources import Source
 from mpi_pgd.data.storage import check_written, chunk_count, needs_plugin, raw_files
@@ -18,14 +17,6 @@ from mpi_pgd.data.virtual import Mapping, check_covered, check_source, mappings,
 from mpi_pgd.errors import InputError
 
 Chain = tuple[tuple[str, str], ...]  # of data sets that are made of each other, by file and name
-
-
-class Span(NamedTuple):
-    """For which rows a file matters, and whether it is HDF5, not raw numbers."""
-
-    first: int
-    stop: int
-    hdf5: bool
 
 
 class Behind:

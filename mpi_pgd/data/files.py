@@ -30,6 +30,14 @@ class Stamp(NamedTuple):
         return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)  # noqa: PTH100  (it keeps links)
 
 
+class Span(NamedTuple):
+    """For which rows a file matters, and whether it is HDF5, not raw numbers."""
+
+    first: int
+    stop: int
+    hdf5: bool
+
+
 def find(patterns: Sequence[str]) -> list[str]:
     """The files that the arguments name, globs expanded, in natural order (``part10`` comes after ``part2``); each has to have one.
 

@@ -12,14 +12,12 @@ import h5py
 import numpy as np
 
 from mpi_pgd.data import direct
-from mpi_pgd.data.behind import Span
 from mpi_pgd.data.chunks import index_bytes
 from mpi_pgd.data.decode import STRIP, Column, read_column, read_features
-from mpi_pgd.data.files import Stamp, check_unchanged
+from mpi_pgd.data.files import Span, Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning
 from mpi_pgd.data.opening import opened, reading, search_as
 from mpi_pgd.data.peaks import raise_peaks
-from mpi_pgd.data.storage import load_plugin
 from mpi_pgd.data.stored import PARTS, PIECE, places
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError
@@ -181,6 +179,8 @@ class Table:
         if features and not left:
             return
         if self.plugin:
+            from mpi_pgd.data.storage import load_plugin  # hardly any file asks for it
+
             load_plugin()
         search_as(self.prefixes)
         self._check_unchanged(part, rows)

@@ -14,7 +14,7 @@ from mpi_pgd import modes
 from mpi_pgd.comm.kernels import check_kernels
 from mpi_pgd.comm.world import agreement, end, everyone, nodes, once
 from mpi_pgd.config import Settings
-from mpi_pgd.data import files, hdf5
+from mpi_pgd.data import files
 from mpi_pgd.data.labels import BALANCED
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.data.sides import Init, Sides
@@ -141,11 +141,13 @@ def inspect_files(
 
 
 def look(chosen: Settings, init: Init | None = None) -> Seen:
-    """At the files, on one rank, which alone imports what hardly anyone asks for.
+    """At the files, on one rank, which alone imports what that takes.
 
     Raises:
         InputError: they can't be used, as far as it can be known without reading all rows.
     """
+    from mpi_pgd.data import hdf5
+
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
     sides, class_weights = Sides(), None
     named = (chosen.penalty_factors, chosen.groups, chosen.lower, chosen.upper)

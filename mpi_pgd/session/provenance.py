@@ -63,7 +63,7 @@ def machine(nodes: Sequence[str]) -> dict[str, Any]:
 def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
+    return next(names, platform.machine())
 
 
 def command(ranks: int) -> str:

@@ -3,46 +3,22 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from mpi_pgd.data.names import Names, called
-from mpi_pgd.drivers.fit import Status
+from mpi_pgd.data.names import called
 from mpi_pgd.drivers.history import History
-from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.recovery.deadline import Deadline
 from mpi_pgd.report.bundle import Bundle
 from mpi_pgd.report.trace import rounds_of
 from mpi_pgd.session import provenance
-from mpi_pgd.session.descend import Descent
+from mpi_pgd.session.course import Course
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.kept import Kept
 from mpi_pgd.session.settings import jsonable
 from mpi_pgd.system import output
-
-
-class Course(NamedTuple):
-    """What a run did, step by step; ``start``, ``loaded`` and ``solved`` are by ``perf_counter()``."""
-
-    problem: Problem
-    deadline: Deadline
-    setup: Moments
-    descent: Descent
-    classes: Sequence[float]  # the targets that are class 0, 1, ...
-    kept: Kept
-    losses: Sequence[dict[str, Any]]
-    start: float
-    loaded: float
-    solved: float
-
-    @property
-    def names(self) -> Names:
-        """Of what coef is of; none of a model of the user's own."""
-        return () if self.problem.settings.model else self.problem.table.names
 
 
 def rehearsal(problem: Problem, deadline: Deadline) -> Bundle:
@@ -59,18 +35,6 @@ def bundle_of(course: Course) -> Bundle:
         timeline = (problem.nodes, *descent.costs.kept(rounds_of(problem.comm.size, course.solved - course.loaded)))
     history = descent.driver.history.columns()
     return Bundle(_record(course), history, descent.coef, descent.intercept, course.names, timeline)
-
-
-def coefficients(course: Course) -> dict[str, Any]:
-    """What must not be lost, as JSON has it, where the bundle can't be made or written."""
-    driver, coef = course.descent.driver, course.descent.coef.tolist()
-    found = {
-        "status": str(driver.status),
-        "rounds": driver.rounds,
-        "coef": coef,
-        "intercept": np.asarray(course.descent.intercept).tolist(),
-    }
-    return found | {"feature_names": course.names}
 
 
 def _record(course: Course) -> dict[str, Any]:
@@ -166,8 +130,3 @@ def fingerprint(coef: Vector, intercept: float | Vector) -> str:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def outside(status: str, max_seconds: str | float) -> bool:
-    """Whether a run was ended from outside, by a signal or the job's time limit: who does that wants to go on from there."""
-    return status == Status.SIGNAL or (status == Status.TIME and max_seconds == "auto")

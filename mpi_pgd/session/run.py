@@ -19,17 +19,13 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.recovery.attempts import Team, run_attempts
 from mpi_pgd.recovery.deadline import Deadline
 from mpi_pgd.recovery.signals import SignalFlag
-from mpi_pgd.report import bundle
 from mpi_pgd.report.line import LINE
-from mpi_pgd.report.progress import Progress
-from mpi_pgd.report.trace import rounds_of
-from mpi_pgd.session import places
+from mpi_pgd.session.course import Course, coefficients, outside
 from mpi_pgd.session.descend import descend, stop_flags
 from mpi_pgd.session.inspect import Problem, say_warnings
 from mpi_pgd.session.job import Choose, Job
 from mpi_pgd.session.kept import kept
 from mpi_pgd.session.load import check_room
-from mpi_pgd.session.record import Course, bundle_of, coefficients, outside, rehearsal
 from mpi_pgd.session.settings import read_options
 from mpi_pgd.system.log import LOG
 
@@ -156,7 +152,10 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     mode = job.choose_mode(problem)
     check_room(problem, mode)  # the rehearsal makes what is as long as the features
     with agreement(comm):
-        if first:
+        if first:  # the other ranks import no more than the rounds take
+            from mpi_pgd.session import places
+            from mpi_pgd.session.record import rehearsal
+
             places.spare(chosen, problem.table, lambda: rehearsal(problem, deadline))
     shard = job.load(problem, mode)
     if not job.lost:
@@ -170,7 +169,11 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     flags = stop_flags(job.start, deadline.seconds, job.signalled, ahead=deadline.auto)
     setup = job.setup(problem, mode, shard, flags)
     job.ready(problem, shard)
-    watch, keep = _watch(job, problem, deadline), rounds_of(comm.size) if chosen.trace else 0
+    watch, keep = _watch(job, problem, deadline), 0
+    if chosen.trace:
+        from mpi_pgd.report.trace import rounds_of
+
+        keep = rounds_of(comm.size)
     try:
         descent = descend(problem, mode, shard, setup, flags, watch, keep, job.held.history, job.snapshots(problem), aligned=True)
     finally:
@@ -189,6 +192,8 @@ def _watch(job: Job, problem: Problem, deadline: Deadline) -> Watch:
     chosen = problem.settings
     if chosen.quiet or problem.comm.rank > 0:
         return lambda *_: None
+    from mpi_pgd.report.progress import Progress
+
     first = float(job.held.history.lines(0, 1)[1].sum())  # of a fit that goes on; else 0
     return Progress(chosen.rounds, chosen.tol, deadline.wanted, deadline.ends, first)
 
@@ -199,6 +204,9 @@ def _result(job: Job, course: Course) -> Result:
     with agreement(comm):
         if comm.rank == 0:
             job.saving.descended(course.descent.driver.status, partial(coefficients, course))
+            from mpi_pgd.report import bundle
+            from mpi_pgd.session.record import bundle_of
+
             made = bundle_of(course)
             if job.saving.out:
                 bundle.write(job.saving.out, made)

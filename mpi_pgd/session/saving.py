@@ -14,9 +14,7 @@ from mpi_pgd.observers.snapshot import RankState
 from mpi_pgd.recovery import checkpoint, saver
 from mpi_pgd.recovery.attempts import Team
 from mpi_pgd.recovery.resume import Writer
-from mpi_pgd.report import bundle
-from mpi_pgd.session import provenance
-from mpi_pgd.session.record import outside
+from mpi_pgd.session.course import outside
 from mpi_pgd.session.settings import jsonable
 from mpi_pgd.system.claims import Claim
 from mpi_pgd.system.log import LOG
@@ -57,6 +55,8 @@ class Saving:
         if self._first and chosen.checkpoint and not self._checkpoint:
             self._checkpoint = self.stack.enter_context(checkpoint.claim(chosen.checkpoint, again=again))
         if self._first and chosen.out and not self.out:
+            from mpi_pgd.report import bundle  # not on the other ranks
+
             self.out = self.stack.enter_context(bundle.claim(chosen.out, again=again))
 
     def _check(self) -> None:
@@ -72,6 +72,8 @@ class Saving:
             from mpi_pgd.recovery.sentinel import Sentinel  # and with it subprocess: not on the other ranks
 
             self._sentinel = self.stack.enter_context(Sentinel(chosen.checkpoint))
+        from mpi_pgd.session import provenance
+
         # It may be resumed elsewhere.
         settings = jsonable(chosen) | {"out": chosen.out and os.path.abspath(chosen.out)}  # noqa: PTH100
         self.writer = Writer(chosen.checkpoint, self.held, settings, provenance.versions, self._check, self.note)

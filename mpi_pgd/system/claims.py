@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +35,7 @@ class Claim:
 
     def __init__(self, flag: str, folder: Path, names: Iterable[str], lock: str, *, again: bool = False) -> None:
         self.flag, self.folder, self.again, self.lock = flag, folder, again, folder / lock
-        self.record = {**_self(), "token": secrets.token_hex(8)}
+        self.record = {**_self(), "token": os.urandom(8).hex()}
         try:
             with output.made(folder) as self._made:
                 self._take()
@@ -122,7 +121,7 @@ class Claim:
 
     def _break(self, judged: dict[str, Any]) -> None:
         """Remove the file of a run that is gone, but not that of one which was quicker to do so, and has it now."""
-        aside = self.lock.with_name(f".{self.lock.name}.{secrets.token_hex(8)}.part")
+        aside = self.lock.with_name(f".{self.lock.name}.{os.urandom(8).hex()}.part")
         with suppress(FileNotFoundError):
             self.lock.rename(aside)
             if output.says(aside) != judged:
