@@ -44,6 +44,14 @@ static void vectors(size_t size) {
     free(x), free(y);
 }
 
+static void elementary(const char *name, void (*function)(const double *, double *, size_t), size_t size) {
+    double *x = numbers(size), *out = malloc(size * sizeof *out + 1);
+    for (size_t i = 0; i < size; i++) x[i] *= i % 5 ? 1 : i % 3 ? 0x1p1000 : 0x1p-1040; /* some beyond the functions' limits */
+    function(x, out, size);
+    told(name, size, out, size * sizeof *out);
+    free(x), free(out);
+}
+
 int main(int count, char **words) {
     if (count > 1) {
         const struct kernel *chosen = strcmp(words[1], "baseline") ? NULL : &kernel_baseline;
@@ -58,6 +66,10 @@ int main(int count, char **words) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         state = 88172645463325252u + i;
         vectors(sizes[i]);
+        elementary("exp", kernel->exp_of, sizes[i]);
+        elementary("expm1", kernel->expm1_of, sizes[i]);
+        elementary("log", kernel->log_of, sizes[i]);
+        elementary("log1p", kernel->log1p_of, sizes[i]);
     }
     return 0;
 }
