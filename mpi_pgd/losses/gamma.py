@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.numerics import exp, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import nowhere
@@ -44,5 +45,5 @@ class Gamma:
 
     def floor(self, y: Vector, out: Vector, room: Vector) -> None:
         """Where the mean is y: 1 + log y."""
-        np.log(y, out)
+        kernel.log(y, out)
         np.add(out, 1.0, out)

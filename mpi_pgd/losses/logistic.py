@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import bell, falling, share, zero
+from mpi_pgd.losses.numerics import bell, falling, of_number, share, zero
 from mpi_pgd.losses.pulls import to_class
 from mpi_pgd.losses.targets import TargetFacts, Targets, binary
 
@@ -35,7 +36,7 @@ class Logistic:
         np.add(side, 1.0, side)
         np.multiply(eta, side, eta)  # -m
         falling(eta, tail)
-        np.log1p(tail, value)
+        kernel.log1p(tail, value)
         np.maximum(eta, 0.0, out=over)
         np.add(value, over, value)
         np.heaviside(eta, 1.0, eta)
@@ -52,8 +53,11 @@ class Logistic:
     def start(self, mean: Vector) -> Vector:
         """The logarithm of the odds; finite where a class has no weight."""
         part = np.clip(mean, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
-        return np.log(part) - np.log1p(-part)
+        rest = np.negative(part)
+        kernel.log1p(rest, rest)
+        kernel.log(part, part)
+        return np.asarray(part - rest)
 
     def slope_size(self, value: float, curvature: float) -> float:
         """A slope is 1 - e^-loss at most, and so is its square."""
-        return math.sqrt(-math.expm1(-value))
+        return math.sqrt(-of_number(kernel.expm1, -value))

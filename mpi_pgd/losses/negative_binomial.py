@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import TINY, bell, falling, log_mean, share, slope_of_count
+from mpi_pgd.losses.numerics import TINY, bell, falling, log_mean, of_number, share, slope_of_count
 from mpi_pgd.losses.pulls import at_zero
 from mpi_pgd.losses.targets import TargetFacts, Targets, counts
 from mpi_pgd.options import BITS, MODEL, option
@@ -45,9 +46,9 @@ class NegativeBinomial:
     def __call__(self, y: Vector, eta: Vector, value: Vector, room: Vector) -> None:
         """As ``Loss``."""
         tail, part = room
-        np.subtract(eta, math.log(self.theta), eta)
+        np.subtract(eta, of_number(kernel.log, self.theta), eta)
         falling(eta, tail)
-        np.log1p(tail, value)
+        kernel.log1p(tail, value)
         np.add(y, self.theta, part)
         np.multiply(value, part, value)
         np.maximum(eta, 0.0, out=part)
@@ -67,7 +68,7 @@ class NegativeBinomial:
 
     def curvatures(self, y: Vector, eta: Vector, out: Vector, room: Vector) -> None:
         """(y + theta) theta mu / (mu + theta)^2."""
-        np.subtract(eta, math.log(self.theta), out)
+        np.subtract(eta, of_number(kernel.log, self.theta), out)
         falling(out, out)
         bell(out, room[0])
         np.add(y, self.theta, room[0])
@@ -78,9 +79,9 @@ class NegativeBinomial:
         part = room[0]
         np.maximum(y, TINY * 1e9, out=part)
         np.divide(self.theta, part, part)
-        np.log1p(part, part)
+        kernel.log1p(part, part)
         np.multiply(part, y, part)
         np.divide(y, self.theta, out)
-        np.log1p(out, out)
+        kernel.log1p(out, out)
         np.multiply(out, self.theta, out)
         np.add(out, part, out)

@@ -1,9 +1,11 @@
 """What several losses compute, in place, and without overflow or underflow where their values have none."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 
 LEAST = -340.0  # whose exponential is nothing beside any loss, and far from underflow even if squared
@@ -13,7 +15,7 @@ TINY = float(np.finfo(np.float64).tiny)
 def exp(x: Vector, out: Vector) -> None:
     """e^x, of 1e-148 at least."""
     np.maximum(x, LEAST, out=out)
-    np.exp(out, out)
+    kernel.exp(out, out)
 
 
 def falling(x: Vector, out: Vector) -> None:
@@ -32,12 +34,21 @@ def bell(falling: Vector, room: Vector) -> None:
 def log(y: Vector, out: Vector) -> None:
     """The logarithm of y >= 0; finite at 0, so that y log y is 0 there."""
     np.maximum(y, TINY, out=out)
-    np.log(out, out)
+    kernel.log(out, out)
+
+
+def of_number(function: Callable[[Vector, Vector], None], x: float) -> float:
+    """One of the kernel's elementary functions of a single number."""
+    room = np.array(x)
+    function(room, room)
+    return float(room)
 
 
 def log_mean(mean: Vector) -> Vector:
     """The intercept under a log link; finite at 0."""
-    return np.log(np.maximum(mean, TINY))
+    out = np.empty_like(mean)
+    log(mean, out)
+    return out
 
 
 def zero(y: Vector, out: Vector, room: Vector) -> None:

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import exp, share, zero
+from mpi_pgd.losses.numerics import exp, of_number, share, zero
 from mpi_pgd.losses.pulls import to_own
 from mpi_pgd.losses.targets import TargetFacts, Targets, classes
 
@@ -42,7 +43,7 @@ class Softmax:
             np.multiply(here, line, here)
             np.subtract(value, here, value)
         self._probabilities(eta, top)
-        np.log(top, here)
+        kernel.log(top, here)
         np.add(value, here, value)
         for number, line in enumerate(eta):
             np.equal(y, number, out=here)
@@ -66,14 +67,17 @@ class Softmax:
     def _probabilities(self, eta: Vector, total: Vector) -> None:
         """In place of eta, of which the largest of each row is 0; and what they were divided by."""
         exp(eta, eta)
-        np.add.reduce(eta, axis=0, out=total)
+        total[:] = eta[0]
+        for line in eta[1:]:  # in this order, whatever the number of rows
+            np.add(total, line, total)
         np.divide(eta, total, eta)
 
     def start(self, mean: Vector) -> Vector:
         """The logarithms of the classes' shares, of mean 0; finite where a class has no weight."""
-        logs = np.log(np.maximum(mean, np.finfo(np.float64).eps))
+        logs = np.maximum(mean, np.finfo(np.float64).eps)
+        kernel.log(logs, logs)
         return np.asarray(logs - logs.mean())
 
     def slope_size(self, value: float, curvature: float) -> float:
         """Those of a row have squares of at most 2 (1 - p_y)^2, with p_y = e^-loss."""
-        return math.sqrt(-2 * math.expm1(-value))
+        return math.sqrt(-2 * of_number(kernel.expm1, -value))

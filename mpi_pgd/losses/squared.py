@@ -20,7 +20,7 @@ class Squared:
     centred: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 1.0
-    rooms: ClassVar[int] = 0
+    rooms: ClassVar[int] = 1
     pulls = staticmethod(nowhere)
 
     def labels(self, facts: TargetFacts) -> Targets:
@@ -30,10 +30,11 @@ class Squared:
     def __call__(self, y: Vector, eta: Vector, value: Vector, room: Vector) -> None:
         """As ``Loss``."""
         np.subtract(eta, y, eta)
-        if eta.ndim == 1:
-            np.multiply(eta, eta, value)
-        else:
-            np.einsum("kr,kr->r", eta, eta, out=value)
+        first, *more = eta[None] if eta.ndim == 1 else eta
+        np.multiply(first, first, value)
+        for line in more:
+            np.multiply(line, line, room[0])
+            np.add(value, room[0], value)
         np.multiply(value, 0.5, value)
 
     def curvatures(self, y: Vector, eta: Vector, out: Vector, room: Vector) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.losses.numerics import LEAST, log, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import at_zero
@@ -51,8 +52,8 @@ class Tweedie:
         a, b = self._powers
         up, down = room
         self._exponents(y, eta, up, down)
-        np.expm1(up, up)
-        np.expm1(down, down)
+        kernel.expm1(up, up)
+        kernel.expm1(down, down)
         np.multiply(down, y, down)
         np.divide(up, a, value)
         np.divide(down, b, eta)
@@ -66,9 +67,9 @@ class Tweedie:
         a, b = self._powers
         down = room[0]
         self._exponents(y, eta, out, down)
-        np.exp(out, out)
+        kernel.exp(out, out)
         np.multiply(out, a, out)
-        np.exp(down, down)
+        kernel.exp(down, down)
         np.multiply(down, y, down)
         np.multiply(down, b, down)
         np.add(out, down, out)
@@ -89,11 +90,11 @@ class Tweedie:
         down = room[0]
         log(y, out)
         np.multiply(out, -b, down)
-        np.expm1(down, down)
+        kernel.expm1(down, down)
         np.multiply(down, y, down)
         np.divide(down, b, down)
         np.multiply(out, a, out)
-        np.expm1(out, out)
+        kernel.expm1(out, out)
         np.divide(out, a, out)
         np.add(out, down, out)
         np.copyto(out, -1 / a, where=y == 0)
