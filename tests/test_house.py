@@ -1,16 +1,22 @@
-"""The house: a family's names stand in one file each, and what everyone reads of a family needs no MPI."""
+"""The house: a name stands in one file, facts need no MPI, and scripts in the texts of tests name what is there."""
 
 import ast
+import importlib
+import inspect
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mpi_pgd
 from mpi_pgd.modes import MEMBERS, WAYS
 from mpi_pgd.study import STUDIES
+from tests.launch import ROOT
 
 PACKAGE = Path(mpi_pgd.__file__).parent
 # A name: where the only file of the package is that may have it as a literal. A key in brackets, row["scaling"], does not count.
@@ -71,3 +77,98 @@ def test_every_rank_has_its_place(ranks: int) -> None:
         assert workers == [-1] * facts.first_worker(ranks) + list(range(facts.workers(ranks)))
         assert facts.updates(0)
         assert [facts.workers(facts.ranks(count)) for count in range(1, 20)] == list(range(1, 20))
+
+
+FILLED = "filled_in_later"  # what a template's {} and an f-string's values stand for
+DOTTED = re.compile(r"mpi_pgd(\.\w+)+")
+
+
+def texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Every text of a file, where something is filled in with a name there."""
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else FILLED for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield re.sub(r"{[^{}\n]*}", FILLED, node.value)
+
+
+def scripts(nodes: Iterable[ast.AST]) -> Iterator[ast.Module]:
+    """Those texts that are Python, and import something of the package."""
+    for text in texts(nodes):
+        if "import" in text and "mpi_pgd" in text:
+            for each in (text, re.sub(r"{{|}}", "", text)):
+                try:
+                    yield ast.parse(textwrap.dedent(each))
+                    break
+                except SyntaxError:  # prose, or a part of a script
+                    pass
+
+
+def found(name: str) -> Any:
+    """What a name with dots stands for. Raises AttributeError or ImportError: there is none such."""
+    first, *rest = name.split(".")
+    what: Any = importlib.import_module(first)
+    for part in rest:
+        if inspect.ismodule(what) and not hasattr(what, part):
+            importlib.import_module(f"{what.__name__}.{part}")
+        what = getattr(what, part)
+        if not (inspect.ismodule(what) or inspect.isclass(what)):
+            break  # what an object has is known when it is there
+    return what
+
+
+def asked(script: ast.AST) -> Iterator[str]:
+    """The names of the package that a script imports, and those of what it imports that it reads or sets."""
+    whole = dict[str, str]()
+    for node in ast.walk(script):
+        if isinstance(node, ast.Import):
+            names = [(each.name, each.asname) for each in node.names]
+            whole |= {short or name.partition(".")[0]: name if short else name.partition(".")[0] for name, short in names}
+            yield from (name for name, _ in names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            whole |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+    for node in ast.walk(script):
+        if isinstance(node, ast.Attribute):
+            first, *rest = ast.unparse(node).split(".")
+            if first in whole and all(part.isidentifier() for part in rest):
+                yield ".".join([whole[first], *rest])
+
+
+def patched(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Names with dots in texts, of what is patched: whole, ``setattr("mpi_pgd.a.b", ...)``, or as ``("mpi_pgd.a", "b")``."""
+    for node in nodes:
+        if isinstance(node, ast.Tuple | ast.Call):
+            words = [getattr(each, "value", None) for each in (node.elts if isinstance(node, ast.Tuple) else node.args)]
+            module, name = (*words, None, None)[:2]
+            if isinstance(module, str) and DOTTED.fullmatch(module):
+                if isinstance(name, str) and name.replace(".", "").isidentifier():
+                    yield f"{module}.{name}"
+                elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
+                    yield module
+
+
+def stale(file: str) -> Iterator[str]:
+    """The names in a file's texts that there are not."""
+    nodes = [node for node in ast.walk(ast.parse(file)) if isinstance(node, ast.Constant | ast.JoinedStr | ast.Tuple | ast.Call)]
+    names = {name for script in scripts(nodes) for name in asked(script)} | {*patched(nodes)}
+    for name in sorted(names):
+        words = name.split(".")
+        if words[0] == "mpi_pgd" and FILLED not in name and "__main__" not in words:  # to import that one begins a run
+            try:
+                found(name)
+            except (AttributeError, ImportError):
+                yield name
+
+
+def test_scripts_of_tests_name_what_is_there() -> None:
+    """No tool looks into texts: that something was moved would be seen when the script runs, in a job of its own."""
+    files = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert {path.name: names for path in files if (names := [*stale(path.read_text(encoding="utf-8"))])} == {}
+
+
+def test_stale_names_are_seen() -> None:
+    script = "from PACKAGE.session import passes as p, gone\nimport PACKAGE.lost\np.rounds = p.over = {rank!r}\np.rounds(1).any"
+    other = f"patch.setattr('PACKAGE.errors.NoError', 1); PLACES = [('PACKAGE.errors', 'InputError.no'), {script!r}]"
+    wrong = ("errors.InputError.no", "errors.NoError", "lost", "session.gone", "session.passes.over")
+    assert [*stale(other.replace("PACKAGE", "mpi_pgd"))] == [f"mpi_pgd.{name}" for name in wrong]
