@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 
 Vector = NDArray[np.float64]
 Rows = NDArray[Any]
+Columns = NDArray[np.int64]  # places of columns
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mpi_pgd.engine.arrays import Vector
+from mpi_pgd import kernel
+from mpi_pgd.engine.arrays import Columns, Vector
 
 if TYPE_CHECKING:
     from mpi_pgd.engine.query import Query
@@ -48,9 +48,13 @@ class Block:
         """X with its columns times ``unit`` (features,), into ``out`` (rows, features)."""
         np.multiply(self.x, unit, out=out)
 
-    def taken(self, rows: slice, columns: NDArray[np.int64], out: Vector) -> None:
-        """Some columns of some rows of X, into ``out`` (rows, columns)."""
-        np.take(self.x[rows], columns, axis=1, out=out, mode="clip")
+    def gram(self, columns: Columns | None, mean: Vector, inverse: Vector, curvatures: Vector, out: Vector) -> None:
+        """Some columns' scaled products with each other, weighted by ``curvatures`` (lines, rows): see ``kernel.gram``."""
+        kernel.gram(self.x, columns, mean, inverse, curvatures, out)
+
+    def cross(self, left: Columns, right: Columns, mean: Vector, inverse: Vector, curvature: Vector, out: Vector) -> None:
+        """Those of some columns with others: see ``kernel.cross``."""
+        kernel.cross(self.x, left, right, mean, inverse, curvature, out)
 
     def less(self, about: Vector, rows: slice, out: Vector) -> None:
         """Some rows of X, less ``about`` (features,), into ``out`` (rows, features)."""

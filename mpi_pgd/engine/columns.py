@@ -1,16 +1,10 @@
 """The task of working sets: the Hessian of the losses among some of the columns, beside the gradient of all."""
 
-import math
-
 import numpy as np
-from numpy.typing import NDArray
 
-from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.arrays import Columns, Vector, aligned
 from mpi_pgd.engine.block import Block
-from mpi_pgd.engine.hessian import strips
 from mpi_pgd.engine.tasks import BlockMap, GradientTask, Layout, RowLoss
-
-Columns = NDArray[np.int64]
 
 
 class ColumnsTask:
@@ -65,13 +59,8 @@ class ColumnsTask:
         columns, outputs = np.where(ones, p, places % p), np.where(ones, places - self.outputs * p, places // p)
         rows, new, shape = -(-self._rows // step), slice(len(fresh)), (len(fresh), len(places))
         whole = single and shape[0] == shape[1]
-        triangle = np.ravel_multi_index(np.triu_indices(shape[0]), shape) if whole else np.arange(math.prod(shape))
-        self._lay_out(rows, columns[new], columns, (len(triangle),) if whole else shape, triangle)
-        square = np.empty(shape)
+        self._lay_out(rows, columns[new], columns, whole)
         gradient, size = self._gradient.bind(point), self._gradient.layout.width
-        z, weighted = aligned((rows, len(columns)), np.float64), aligned((rows, len(fresh)), np.float64)
-        taken, mean, inverse = np.minimum(columns, p - 1), self._mean[columns], self._inverse[columns]
-        parts = strips(rows, max(1, len(columns)))
 
         def mapped(panel: Block, out: Vector) -> None:
             gradient(panel, out[:size])
@@ -81,43 +70,34 @@ class ColumnsTask:
             if not block.rows:
                 found[:] = 0.0
                 return
-            these, those, h = z[: block.rows], weighted[: block.rows], self._curvatures(block, point)
-            if whole:  # a product with itself takes half the time
-                np.sqrt(np.maximum(h, 0.0, out=h), out=h)
-            for strip in parts:
-                part = these[strip]
-                block.taken(strip, taken, part)
-                part[:, ones] = 1.0
-                part -= mean
-                part *= inverse
-                if single:
-                    np.multiply(part[:, new], h[0, strip, None], out=those[strip])
+            h = self._curvatures(block, point)
             if whole:
-                np.dot(those.T, those, out=square)
-                np.take(square, triangle, out=found, mode="clip")
+                block.gram(columns, self._mean, self._inverse, h, found[None])
             elif single:
-                np.dot(those.T, these, out=found.reshape(shape))
+                block.cross(columns[new], columns, self._mean, self._inverse, h[0], found.reshape(shape))
             else:
-                self._several(these, those, h, outputs, found.reshape(shape))
+                self._several(block, columns, h, outputs, found.reshape(shape))
 
         return mapped
 
-    def _lay_out(self, rows: int, new: Columns, columns: Columns, shape: tuple[int, ...], kept: Columns) -> None:
-        self.layout = Layout(self._gradient.layout.shapes | {"columns": shape, "weight": ()})
-        squares = rows * np.outer(self._largest[new], self._largest[columns]).ravel()[kept]
-        self.bound = np.concatenate([self._known, squares, [max(rows, squares.max(initial=0.0))]])
+    def _lay_out(self, rows: int, new: Columns, columns: Columns, whole: bool) -> None:
+        squares = rows * np.outer(self._largest[new], self._largest[columns])
+        found = squares[np.triu_indices(len(new))] if whole else squares
+        self.layout = Layout(self._gradient.layout.shapes | {"columns": found.shape, "weight": ()})
+        self.bound = np.concatenate([self._known, found.ravel(), [max(rows, found.max(initial=0.0))]])
 
-    def _several(self, z: Vector, weighted: Vector, h: Vector, outputs: Columns, out: Vector) -> None:
+    def _several(self, block: Block, columns: Columns, h: Vector, outputs: Columns, out: Vector) -> None:
         """Block by block, of each two outputs."""
         out[:] = 0.0
         members = [np.flatnonzero(outputs == output) for output in range(self.outputs)]
         fresh = [member[member < len(out)] for member in members]
         for (one, other), curvature in zip(self._pairs, h, strict=True):
-            for rows, columns in {(one, other), (other, one)} if curvature.any() else ():
-                if len(fresh[rows]) and len(members[columns]):
-                    part = weighted[:, : len(fresh[rows])]
-                    np.multiply(z[:, fresh[rows]], curvature[:, None], out=part)
-                    out[np.ix_(fresh[rows], members[columns])] = part.T @ z[:, members[columns]]
+            for pair in {(one, other), (other, one)} if curvature.any() else ():
+                left, right = fresh[pair[0]], members[pair[1]]
+                if len(left) and len(right):
+                    found = np.empty((len(left), len(right)))
+                    block.cross(columns[left], columns[right], self._mean, self._inverse, curvature, found)
+                    out[np.ix_(left, right)] = found
 
     def _curvatures(self, block: Block, point: Vector) -> Vector:
         """Of each row (pairs of outputs, rows), times its weight."""

@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 
-from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.tasks import BlockMap, GradientTask, Layout, RowLoss
-
-STRIP_BYTES = 1 << 18  # of a core's own cache
 
 
 class HessianTask:
@@ -40,18 +38,15 @@ class HessianTask:
     ) -> None:
         self._gradient = GradientTask(loss, len(mean), rows, outputs)
         self.loss, self.outputs, self.every, self.width = loss, outputs, every, self._gradient.width
-        self.mean, self._inverse, self.free = mean, 1.0 / scale, int(free)
-        m = len(mean) + self.free
+        m = len(mean) + free
+        self._mean, self._inverse = np.zeros(m), np.ones(m)  # the last ones those of the column of ones
+        self._mean[: len(mean)], self._inverse[: len(mean)] = mean, 1.0 / scale
         pairs = outputs * (outputs + 1) // 2
         self.layout = Layout(self._gradient.layout.shapes | {"hessian": (pairs, m * (m + 1) // 2), "weight": ()})
         taken = -(-rows // every)
-        self._z = aligned((taken, m), np.float64)
-        self._weighted = self._z if outputs == 1 else aligned((taken, m), np.float64)
-        self._strips = strips(taken, m)
         self._eta, self._curvatures = np.empty((outputs, taken)), np.empty((pairs, taken))
-        self._room, self._square = np.empty((loss.rooms, taken)), np.empty((m, m))
-        self._triangle = np.ravel_multi_index(np.triu_indices(m), (m, m))
-        squares = taken * np.outer(largest, largest).ravel()[self._triangle]
+        self._room = np.empty((loss.rooms, taken))
+        squares = taken * np.outer(largest, largest)[np.triu_indices(m)]
         self.bound = np.concatenate([bound, np.tile(squares, pairs), [max(taken, squares.max())]])
 
     def bind(self, point: Vector) -> BlockMap:
@@ -72,9 +67,8 @@ class HessianTask:
         return mapped
 
     def _hessian(self, block: Block, w: Vector, intercept: Vector, out: Vector) -> None:
-        rows, p = block.rows, len(self.mean)
-        z, weighted, h = self._z[:rows], self._weighted[:rows], self._curvatures[:, :rows]
-        eta = self._eta[:, :rows]
+        rows = block.rows
+        eta, h = self._eta[:, :rows], self._curvatures[:, :rows]
         block.dots(w, eta)
         eta += intercept
         if block.offset is not None:
@@ -83,26 +77,7 @@ class HessianTask:
         self.loss.curvatures(block.y, eta[0] if single else eta, h[0] if single else h, self._room[:, :rows])
         if block.weights is not None:
             h *= block.weights
-        root = np.sqrt(np.maximum(h[0], 0.0))[:, None]  # of one output: a product with itself takes half the time
-        bent = single and bool((root != 1.0).any())
-        for strip in self._strips:
-            part = z[strip]
-            block.less(self.mean, strip, part[:, :p])
-            part[:, :p] *= self._inverse
-            part[:, p:] = 1.0
-            if bent:
-                part *= root[strip]
-        for pair, curvature in zip(out, h, strict=True):
-            if not single:
-                np.multiply(z, curvature[:, None], out=weighted)
-            np.dot(weighted.T, z, out=self._square)
-            np.take(self._square, self._triangle, out=pair, mode="clip")
-
-
-def strips(rows: int, columns: int) -> list[slice]:
-    """The rows of a panel, in parts that stay in the cache while they are scaled."""
-    step = max(1, STRIP_BYTES // (8 * columns))
-    return [slice(start, start + step) for start in range(0, rows, step)]
+        block.gram(None, self._mean, self._inverse, h, out)
 
 
 def unpacked(packed: Vector, outputs: int, features: int) -> Vector:

@@ -11,6 +11,12 @@ Attributes:
     dot: x'y, of two contiguous float64 arrays of one length.
     exp, expm1, log, log1p: of each number of an array, into another one of its shape, or the same one: contiguous float64, or
         lines of such that lie apart.
+    gram: ``(x, columns, mean, inverse, curvatures, out)``: Z'hZ for each h of ``curvatures`` (lines, rows), of each the upper
+        triangle, row by row, into ``out`` (lines, m (m + 1) / 2). Z (rows, m) are ``columns`` (m,) int64 of rows ``x`` (rows, p) as
+        (x - mean) * inverse; p stands for a column of ones. If None they are the first m of x, or all and the ones, where m is the
+        length of ``mean`` and ``inverse``: that is p, or p + 1. A single h may not be negative: what is counts as 0.
+    cross: ``(x, left, right, mean, inverse, curvature, out)``: L'hR, of columns of x likewise, for one h (rows,), into ``out``
+        (left, right).
 """
 
 import os
@@ -19,7 +25,7 @@ from typing import Any
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.kernel import reference
-from mpi_pgd.kernel.reference import Vector
+from mpi_pgd.kernel.reference import Columns, Vector
 
 NUMPY = "numpy"
 VARIABLE = "MPI_PGD_KERNEL"
@@ -52,3 +58,5 @@ exp: Callable[[Vector, Vector], None] = _functions.exp
 expm1: Callable[[Vector, Vector], None] = _functions.expm1
 log: Callable[[Vector, Vector], None] = _functions.log
 log1p: Callable[[Vector, Vector], None] = _functions.log1p
+gram: Callable[[Vector, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.gram
+cross: Callable[[Vector, Columns | None, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.cross

@@ -3,10 +3,15 @@
 Its last bits are those of numpy's BLAS and of numpy's own exp and log, so they depend on the processor.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
+Columns = NDArray[np.int64]
+
+STRIP_BYTES = 1 << 18  # of a core's own cache
 
 
 def dot(x: Vector, y: Vector) -> float:
@@ -32,3 +37,53 @@ def log(x: Vector, out: Vector) -> None:
 def log1p(x: Vector, out: Vector) -> None:
     """See ``mpi_pgd.kernel``."""
     np.log1p(x, out)
+
+
+def gram(x: Vector, columns: Columns | None, mean: Vector, inverse: Vector, curvatures: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    single = len(curvatures) == 1  # a product with itself takes half the time
+    z = _scaled(x, columns, mean, inverse, np.sqrt(np.maximum(curvatures[0], 0.0)) if single else None)
+    weighted, square = z if single else np.empty_like(z), np.empty((z.shape[1], z.shape[1]))
+    for curvature, packed in zip(curvatures, out, strict=True):
+        if not single:
+            np.multiply(z, curvature[:, None], out=weighted)
+        np.dot(weighted.T, z, out=square)
+        np.take(square, _triangle(len(square)), out=packed, mode="clip")
+
+
+def cross(
+    x: Vector, left: Columns | None, right: Columns | None, mean: Vector, inverse: Vector, curvature: Vector, out: Vector
+) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.dot(_scaled(x, left, mean, inverse, curvature).T, _scaled(x, right, mean, inverse), out=out)
+
+
+def _scaled(x: Vector, columns: Columns | None, mean: Vector, inverse: Vector, weights: Vector | None = None) -> Vector:
+    """Columns less their means, times the inverses of their scales, each row times its weight; in strips that stay in the cache."""
+    rows, p = x.shape
+    count = len(mean) if columns is None else len(columns)
+    z, step = np.empty((rows, count)), max(1, STRIP_BYTES // (8 * max(1, count)))
+    bent = weights is not None and bool((weights != 1.0).any())
+    for start in range(0, rows, step):
+        here = slice(start, start + step)
+        part = z[here]
+        if columns is None:
+            np.subtract(x[here], mean[:p], out=part[:, :p])
+            part[:, :p] *= inverse[:p]
+            part[:, p:] = 1.0
+        else:
+            ones = columns == p
+            places = np.where(ones, 0, columns)
+            np.take(x[here], places, axis=1, out=part, mode="clip")
+            part -= mean[places]
+            part *= inverse[places]
+            part[:, ones] = 1.0
+        if weights is not None and bent:
+            part *= weights[here, None]
+    return z
+
+
+@lru_cache(maxsize=4)
+def _triangle(size: int) -> NDArray[np.intp]:
+    """Where in a matrix (size, size) its upper triangle is."""
+    return np.ravel_multi_index(np.triu_indices(size), (size, size))

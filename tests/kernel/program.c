@@ -52,6 +52,24 @@ static void elementary(const char *name, void (*function)(const double *, double
     free(x), free(out);
 }
 
+/* Products of columns of the rows, some of them and the ones. */
+static void products(size_t size) {
+    size_t rows = 2 * size + 1, all = size + 1, upper = all * (all + 1) / 2;
+    double *x = numbers(rows * size), *mean = numbers(size), *inverse = numbers(size), *h = numbers(2 * rows);
+    double *out = malloc(2 * upper * sizeof *out);
+    int64_t *places = malloc(all * sizeof *places);
+    for (size_t i = 0; i < all; i++) places[i] = (int64_t)((size_t)7 * i % all);
+    struct rows taken = {x, rows, (ptrdiff_t)size};
+    struct columns some = {places, all, size, mean, inverse}, plain = {NULL, size, size, mean, inverse};
+    for (size_t lines = 1; lines <= 2; lines++) {
+        if (!kernel->gram(&taken, &some, h, (ptrdiff_t)rows, lines, out)) exit(3);
+        told("gram", size, out, lines * upper * sizeof *out);
+    }
+    if (!kernel->cross(&taken, &some, &plain, h, out)) exit(3);
+    told("cross", size, out, all * size * sizeof *out);
+    free(x), free(mean), free(inverse), free(h), free(out), free(places);
+}
+
 int main(int count, char **words) {
     if (count > 1) {
         const struct kernel *chosen = strcmp(words[1], "baseline") ? NULL : &kernel_baseline;
@@ -66,6 +84,7 @@ int main(int count, char **words) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         state = 88172645463325252u + i;
         vectors(sizes[i]);
+        products(sizes[i]);
         elementary("exp", kernel->exp_of, sizes[i]);
         elementary("expm1", kernel->expm1_of, sizes[i]);
         elementary("log", kernel->log_of, sizes[i]);

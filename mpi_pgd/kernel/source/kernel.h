@@ -6,6 +6,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Rows of float64, stride numbers apart. */
+struct rows {
+    const double *numbers;
+    size_t count;
+    ptrdiff_t stride;
+};
+
+/* Which columns of rows of so many features, and by what they are centred and scaled: (x - mean) inverse. The place after the last
+feature is that of a column of ones. Without places: the first ones. */
+struct columns {
+    const int64_t *places;
+    size_t count, features;
+    const double *mean, *inverse;
+};
+
 struct kernel {
 #define FUNCTION(type, name, arguments) type(*name) arguments;
 #include "functions.def"

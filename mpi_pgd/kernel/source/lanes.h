@@ -6,8 +6,17 @@ fused: -ffp-contract=off. */
 #ifndef LANES_H
 #define LANES_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 #if !defined(__GNUC__) || !(defined(__x86_64__) || defined(__aarch64__))
 #error "the kernel is written for GCC or Clang on x86-64 or aarch64"
