@@ -3,10 +3,11 @@
 
 PYTHON ?= python3
 RANKS ?= 4
+PEERS ?= scipy glum torch==2.13.0
 
 KERNEL = setup.py $(wildcard mpi_pgd/kernel/source/*)
 
-.PHONY: help run kernel test chaos mutants lint docs lecture dist clean
+.PHONY: help run kernel test chaos mutants lint docs lecture bench dist clean
 .DELETE_ON_ERROR:
 # Two installs at once would write the same files: of one environment, and of the package's own folder.
 .NOTPARALLEL:
@@ -20,6 +21,7 @@ help:
 	@echo 'make lint   style, types, and which module may import which'
 	@echo 'make docs   the documentation, in docs/_build/html; a warning is an error'
 	@echo 'make lecture the figures of docs/lecture, measured on this machine, and the documentation with them  (ARGS="gd network")'
+	@echo 'make bench  the speed of a round beside the machine and beside other programs, in docs/speed.md  (ARGS="dense loading")'
 	@echo 'make dist   the wheel and the source distribution, in dist/'
 	@echo 'make clean  remove what these made'
 	@echo 'With another Python: make run PYTHON=python3.12'
@@ -54,6 +56,9 @@ lecture: .venv/lecture.stamp
 	.venv/bin/python -m sphinx -W --keep-going -n -q docs docs/_build/html
 	@echo docs/_build/html/lecture/index.html
 
+bench: .venv-peers/peers.stamp
+	.venv-peers/bin/python benchmarks/speed.py --write $(ARGS)
+
 dist: .venv/run.stamp
 	rm -rf build dist
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check build
@@ -61,11 +66,11 @@ dist: .venv/run.stamp
 	@ls dist/*
 
 clean:
-	rm -rf .venv .venv-openmpi build dist mpi_pgd/kernel/*.so docs/_build docs/lecture/made *.egg-info
+	rm -rf .venv .venv-openmpi .venv-peers build dist mpi_pgd/kernel/*.so docs/_build docs/lecture/made *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/run.stamp .venv-openmpi/test.stamp: setup.cfg pyproject.toml $(KERNEL)
+.venv/run.stamp .venv-openmpi/test.stamp .venv-peers/run.stamp: setup.cfg pyproject.toml $(KERNEL)
 .venv/test.stamp: .venv/run.stamp
 .venv/lint.stamp: .venv/test.stamp
 .venv/docs.stamp .venv/lecture.stamp: .venv/run.stamp
@@ -76,10 +81,17 @@ clean:
 .venv/docs.stamp: EXTRAS = mpich,docs
 .venv/lecture.stamp: EXTRAS = mpich,docs,report
 .venv-openmpi/test.stamp: EXTRAS = openmpi,test
+.venv-peers/run.stamp: EXTRAS = mpich,report
 
 # pip is asked, not python: an environment whose making failed half-way has the one without the other.
 %.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@$(@D)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@
+
+# What can't be installed here is said in the table.
+.venv-peers/peers.stamp: .venv-peers/run.stamp
+	@for peer in $(PEERS); do \
+	    $(@D)/bin/python -m pip install --quiet --disable-pip-version-check $$peer || echo "$$peer can't be installed here"; done
 	@touch $@

@@ -69,20 +69,16 @@ def make(path: str, rows: int, features: int, how: dict[str, Any]) -> None:
         os.fsync(raw)
 
 
-def one(comm: Any, most: Any, path: str, layout: str, repeats: int) -> None:
-    """Print the rates with one file, and their ratios."""
+def warm(comm: Any, path: str) -> dict[str, Callable[[], None]]:
+    """A file read by h5py, which looks at nothing, and as a fit does."""
     from mpi_pgd.data import hdf5
     from mpi_pgd.data.memory import MemoryShard
     from mpi_pgd.data.partition import Partition
-    from mpi_pgd.data.piece import Piece
 
     table = hdf5.inspect([path], "X", "y")
     partition = Partition(table.rows, table.features)
-    blocks = np.asarray(partition.shard(comm.rank, comm.size))
-    mine = partition.span(partition.shard(comm.rank, comm.size))
-    size = Path(path).stat().st_size
-    room = Piece.room(table, max(len(slab) for slab in table.slabs(mine, PIECE)))
-    buffer = memoryview(bytearray(PIECE))
+    shard = partition.shard(comm.rank, comm.size)
+    mine, blocks = partition.span(shard), np.asarray(shard)
 
     def whole() -> None:
         with h5py.File(path) as file:
@@ -90,6 +86,22 @@ def one(comm: Any, most: Any, path: str, layout: str, repeats: int) -> None:
 
     def load() -> None:
         MemoryShard(table, partition).hold(blocks)
+
+    return {"h5py whole": whole, "load": load}
+
+
+def one(comm: Any, most: Any, path: str, layout: str, repeats: int) -> None:
+    """Print the rates with one file, and their ratios."""
+    from mpi_pgd.data import hdf5
+    from mpi_pgd.data.partition import Partition
+    from mpi_pgd.data.piece import Piece
+
+    table = hdf5.inspect([path], "X", "y")
+    partition = Partition(table.rows, table.features)
+    mine = partition.span(partition.shard(comm.rank, comm.size))
+    size = Path(path).stat().st_size
+    room = Piece.room(table, max(len(slab) for slab in table.slabs(mine, PIECE)))
+    buffer = memoryview(bytearray(PIECE))
 
     def stream() -> None:
         for slab in table.slabs(mine, PIECE):
@@ -109,7 +121,7 @@ def one(comm: Any, most: Any, path: str, layout: str, repeats: int) -> None:
     contestants: dict[str, tuple[Callable[[], None], bool]] = {
         f"{name}{', cold' * state}": (turn, state)
         for state in (False, True)
-        for name, turn in (("h5py whole", whole), ("load", load), ("stream", stream), ("read()", plain))
+        for name, turn in (*warm(comm, path).items(), ("stream", stream), ("read()", plain))
     }
     turns: dict[str, list[list[float]]] = {name: [] for name in contestants}
     for _ in range(repeats):

@@ -16,13 +16,17 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.speed_data import csr
 
 TURNS, NEAR = 3, 1e-6
 RANKS = Path(__file__).with_name("solvers_ranks.py")
@@ -49,15 +53,23 @@ from sklearn.linear_model import LogisticRegression
 model = LogisticRegression(C=1 / (n * L2), solver="SOLVER", tol=TOL, max_iter=10_000).fit(X, y)
 coef, intercept = model.coef_, model.intercept_[0]
 """
-GLUM = """
+FIT = """
 from glum import GeneralizedLinearRegressor
-import tabmat
-X = tabmat.from_csc(__import__("scipy.sparse").sparse.csc_matrix(X))
 read = perf_counter()
 model = GeneralizedLinearRegressor(family="poisson", alpha=ALPHA, l1_ratio=RATIO, scale_predictors=False, gradient_tol=TOL)
 model.fit(X, y)
 coef, intercept = model.coef_, model.intercept_
 """
+LEVELS = (2, 6, 10, 11, 22, 30, 41, 60, 140)  # of the categories behind one-hot columns
+GLUM = "import tabmat, scipy.sparse\nX = tabmat.from_csc(scipy.sparse.csc_matrix(X))\n" + FIT
+CATEGORIES = (
+    f"""
+import tabmat
+starts = np.cumsum((0, *{LEVELS}))
+X = tabmat.SplitMatrix([tabmat.CategoricalMatrix(X[:, a:b].argmax(1)) for a, b in zip(starts, starts[1:])])
+"""
+    + FIT
+)
 LASSO = """
 from sklearn.linear_model import Lasso
 model = Lasso(alpha=L1, tol=TOL, max_iter=100_000).fit(X, y)
@@ -123,14 +135,13 @@ def classes(file: h5py.File, scale: float) -> None:
 def insurance(file: h5py.File, scale: float) -> None:
     """Nine variables of 322 levels in all, as 0 and 1 of one byte."""
     draw, n = np.random.default_rng(5), int(600_000 * scale)
-    levels = (2, 6, 10, 11, 22, 30, 41, 60, 140)
-    x = file.create_dataset("X", (n, sum(levels)), "i1")
-    effects = [draw.normal(size=count) * 0.3 for count in levels]
+    x = file.create_dataset("X", (n, sum(LEVELS)), "i1")
+    effects = [draw.normal(size=count) * 0.3 for count in LEVELS]
     file.create_dataset("y", (n,), "f8")
     for start in range(0, n, 50_000):
         size = min(50_000, n - start)
-        picked = [np.minimum(draw.geometric(2.0 / count, size) - 1, count - 1) for count in levels]
-        hot = np.concatenate([np.eye(count, dtype="i1")[found] for count, found in zip(levels, picked, strict=True)], axis=1)
+        picked = [np.minimum(draw.geometric(2.0 / count, size) - 1, count - 1) for count in LEVELS]
+        hot = np.concatenate([np.eye(count, dtype="i1")[found] for count, found in zip(LEVELS, picked, strict=True)], axis=1)
         x[start : start + size] = hot
         eta = sum(effect[found] for effect, found in zip(effects, picked, strict=True)) - 1.5
         file["y"][start : start + size] = draw.poisson(np.exp(eta))
@@ -254,18 +265,46 @@ def contest(one: Contest, scale: float, ranks: int, environments: Path) -> None:
             python = environment(environments, packages)
             text = READ + code.replace("L1", l1) + TOLD
             fits[name] = lambda python=python, text=text: peer(folder, python, text)  # type: ignore[misc]
-        turns = [{name: fit() for name, fit in fits.items()} for _ in range(TURNS)]
-        values = {name: one.objective(x, y, np.array(found["coef"]), found["intercept"]) for name, found in turns[0].items()}
-        start = one.objective(
-            x, y, np.zeros(x.shape[1]), float(np.mean(y)) if one.make in (squared, sparse_truth) else null(one, y)
-        )
-    best = min(values.values())
-    seconds = {name: median(turn[name]["read"] * one.whole + turn[name]["fit"] for turn in turns) for name in fits}
+        seconds, above = race(one, fits, x, y)
     print(f"{one.title}:\n\n| | seconds | mpi_pgd takes times that | above the best, relative |\n|---|---|---|---|")
     for name in fits:
         ratio = seconds["mpi_pgd"] / seconds[name]
-        print(f"| {name} | {seconds[name]:.2f} | {ratio:.2f} | {(values[name] - best) / (start - best):.1e} |")
+        print(f"| {name} | {seconds[name]:.2f} | {ratio:.2f} | {above[name]:.1e} |")
     print(flush=True)
+
+
+def race(
+    one: Contest, fits: Mapping[str, Callable[[], dict[str, Any]]], x: np.ndarray, y: np.ndarray, repeats: int = TURNS
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The median seconds of each, turn by turn, and how far above the best it ended, of what can be gained."""
+    turns = [{name: fit() for name, fit in fits.items()} for _ in range(repeats)]
+    values = {name: one.objective(x, y, np.array(found["coef"]), found["intercept"]) for name, found in turns[0].items()}
+    empty = float(np.mean(y)) if one.make in (squared, sparse_truth) else null(one, y)
+    best, start = min(values.values()), one.objective(x, y, np.zeros(x.shape[1]), empty)
+    seconds = {name: median(turn[name]["read"] * one.whole + turn[name]["fit"] for turn in turns) for name in fits}
+    return seconds, {name: (value - best) / (start - best) for name, value in values.items()}
+
+
+def sparse_poisson(scale: float, repeats: int) -> tuple[dict[str, float], dict[str, float]]:
+    """(c) with rows in CSR, as of ``race``: glum is in this environment, and has the columns in CSC or as categories.
+
+    Raises:
+        ImportError: it is not.
+    """
+    import glum  # noqa: F401 - before anything is made
+    from scipy.sparse import csr_matrix
+
+    one, python = CONTESTS["c"], Path(sys.executable)
+    with tempfile.TemporaryDirectory() as folder:
+        with h5py.File(Path(folder, "rows.h5"), "w") as file:
+            one.make(file, scale)
+        x, y = loaded(folder)
+        csr(Path(folder, "csr.h5"), csr_matrix(x.astype(np.int8)), y)
+        fits: dict[str, Callable[[], dict[str, Any]]] = {"mpi_pgd": lambda: ours(folder, one.ours, 2, "csr.h5")}
+        for name, code in (("glum, CSC", GLUM), ("glum, categories", CATEGORIES)):
+            text = READ + code.replace("ALPHA", str(ALPHA)).replace("RATIO", "0").replace("TOL", "1e-5") + TOLD
+            fits[name] = lambda text=text: peer(folder, python, text)  # type: ignore[misc]
+        return race(one, fits, x, y, repeats)
 
 
 def null(one: Contest, y: np.ndarray) -> float:
@@ -278,10 +317,10 @@ def loaded(folder: str) -> tuple[np.ndarray, np.ndarray]:
         return file["X"][:].astype(np.float64, copy=False), file["y"][:]
 
 
-def ours(folder: str, words: list[str], ranks: int) -> dict[str, Any]:
+def ours(folder: str, words: list[str], ranks: int, rows: str = "rows.h5") -> dict[str, Any]:
     """Seconds of the program: from its start, and of its passes over the rows in memory."""
     mpirun = [str(Path(sys.executable).parent / "mpirun"), "-n", str(ranks)]
-    command = [*mpirun, sys.executable, "-m", "mpi_pgd", "rows.h5", *words, *PLAIN, "--out", "run", "--force"]
+    command = [*mpirun, sys.executable, "-m", "mpi_pgd", rows, *words, *PLAIN, "--out", "run", "--force"]
     subprocess.run(command, cwd=folder, check=True)
     record = json.loads(Path(folder, "run/run.json").read_text())
     with h5py.File(Path(folder, "run/model.h5")) as file:

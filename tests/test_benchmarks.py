@@ -1,7 +1,11 @@
 """The scripts that docs/benchmarks.md names still run, on problems so small that their figures tell nothing."""
 
+import shutil
+import subprocess
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +17,6 @@ BENCHMARKS = ROOT / "benchmarks"
 @pytest.mark.parametrize(
     ("script", "words", "told"),
     [
-        ("round", ("--rows", 2000, "--features", 5, "--repeats", 1), "c  our round, order-free"),
         ("clock", ("--rounds", 5, "--repeats", 1), "the clock costs"),
         ("nodewise", (20,), "by nodes"),
     ],
@@ -43,3 +46,40 @@ def test_what_a_checkpoint_takes(scripts: None, tmp_path: Path) -> None:
 def test_the_learnt_step(scripts: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert import_module("steps").main(2, 1) == 0
     assert capsys.readouterr().out.count("2 spectra, ") == 3
+
+
+@pytest.mark.ranks(2, others=())
+@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc makes the floor")
+def test_the_lines_of_the_speed(comm: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import speed, speed_ranks
+
+    monkeypatch.setattr(speed_ranks, "ROUNDS", 3)
+    if comm.rank == 0:
+        subprocess.run([*speed.GCC, folder / "floor.so"], check=True)
+        for name in speed_ranks.LINES:
+            speed.LINES[name].make(speed.Asked(folder, 0.005, 1, ""))
+    comm.Barrier()
+    for name in speed_ranks.LINES:
+        rows = speed_ranks.answer(name, speed_ranks.Here(comm, folder, 1))
+        assert [row for row in rows if row.get("value")] or [row for row in rows if "not there yet" in row.get("why", "")], name
+
+
+def test_what_the_speed_is_told_as(tmp_path: Path) -> None:
+    from benchmarks import speed_page
+
+    span = {"value": 3.25, "low": 3.0, "high": 3.5, "unit": "times", "word": "at least", "goal": 2.5}
+    row = span | {"case": speed_page.FASTER["numpy"], "beside": "numpy 6 ms"}
+    rows = [row, {"case": "else", "value": None, "why": "can't be had"}]
+    known = {"date": "2026-11-26", "processor": "P", "cores": 2, "kernel": "native avx2", "blas": "B"}
+    lines = {"dense": known | {"others": {"load": 0.1, "others": 0.05, "stolen": 0.0}, "rows": rows}}
+    table = speed_page.table(lines)
+    assert "| 3.25 | 3.00 to 3.50 | at least 2.5 | numpy 6 ms |" in table
+    assert "| else | | | | can't be had |" in table
+    assert "not to be trusted" not in table
+    assert "missed" in speed_page.table({"dense": lines["dense"] | {"rows": [row | {"value": 2.4}]}})
+    busy = {"load": 3.0, "others": 1.5, "stolen": 0.0}
+    assert "not to be trusted" in speed_page.table({"dense": lines["dense"] | {"others": busy}})
+    assert speed_page.told("is <!-- speed: numpy -->1.0<!-- --> times", lines) == "is <!-- speed: numpy -->3.2<!-- --> times"
+    if find_spec("matplotlib"):
+        speed_page.draw([row, row | {"word": "at most", "value": -1.0}], tmp_path / "speed.png")
+        assert (tmp_path / "speed.png").stat().st_size > 0

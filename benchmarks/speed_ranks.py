@@ -1,0 +1,261 @@
+"""Run by speed.py under mpirun: one line of the table on these ranks. Each line is a function; what it gives are rows of the table.
+
+mpirun -n R python -m mpi4py benchmarks/speed_ranks.py LINE FOLDER REPEATS      # writes FOLDER/LINE-R.json
+"""
+
+# ruff: noqa: E402 - this checkout has to be found before it is imported
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import h5py
+import mpi4py
+import numpy as np
+
+mpi4py.rc.threads = False
+from mpi4py import MPI
+
+from benchmarks import reading
+from benchmarks.scripts import ddp, naive
+from benchmarks.turns import FLOOR, Program, Row, Turn, Turns, floors, milliseconds, missing
+from mpi_pgd import kernel
+from mpi_pgd.data.partition import Partition
+from mpi_pgd.engine.tasks import Ask
+from mpi_pgd.errors import InputError
+
+NEAR = {"avx512": 1.2, "avx2": 1.4}  # times the floor, by the kernel's instruction set
+ROUNDS = 300  # of a small problem, a turn
+SMALL_PIECE = 512  # rows, whose products are made together: they stay in the cache
+
+
+class Here:
+    """These ranks, and where the files are."""
+
+    def __init__(self, comm: MPI.Intracomm, folder: Path, repeats: int) -> None:
+        self.comm, self.folder, self.repeats = comm, folder, repeats
+        self.ranks = f"{self.comm.size} rank{'s' * (self.comm.size > 1)}"
+
+    def share(self, path: Path) -> tuple[Any, Any]:
+        """This rank's rows and targets, as a script would read them."""
+        with h5py.File(path) as file:
+            rows, features = file["X"].shape
+            cut = Partition(rows, features)
+            mine = cut.span(cut.shard(self.comm.rank, self.comm.size))
+            return file["X"][mine.start : mine.stop], file["y"][mine.start : mine.stop]
+
+
+def point(features: int) -> Any:
+    """Weights, the same on all ranks, small enough for any loss."""
+    return np.random.default_rng(4).standard_normal(features) / np.sqrt(features)
+
+
+# The lines
+
+
+def dense(here: Here) -> list[Row]:
+    """Float64 rows against the floor and against scripts; on several ranks, sums and storage as well."""
+    found = []
+    for loss in ("squared", "logistic"):
+        x, y = here.share(here.folder / "float64.h5")
+        w, gradient = point(x.shape[1]), np.empty(x.shape[1])
+        program = Program(here.comm, here.folder / "float64.h5", loss=loss)
+        ours = program.turn(w)
+        contestants: dict[str, Turn] = {**floors(here.folder, x), "mpi_pgd": ours}
+        contestants["numpy"] = partial(naive, here.comm, loss, x, y, w, gradient)
+        peers, absent = ["numpy"], []
+        if here.comm.size > 1:
+            try:
+                contestants["PyTorch"] = ddp(here.comm, here.folder / "gloo", loss, x, y, w)
+                peers.append("PyTorch")
+            except ImportError as error:
+                absent.append(missing(f"{loss}, {here.ranks}, against PyTorch DDP (gloo)", f"PyTorch can't be had here: {error}"))
+        contestants["mpi_pgd"](), contestants["numpy"]()
+        np.testing.assert_allclose(ours.sums[: len(w)], gradient, rtol=1e-8, atol=1e-9 * np.abs(gradient).max())
+        turns = Turns(here.comm, contestants, here.repeats)
+        rate = here.comm.allreduce(x.nbytes) / turns.median(FLOOR) / 1e9
+        row = turns.row(f"{loss}, {here.ranks}, against the floor", "mpi_pgd", FLOOR, "at most", NEAR.get(kernel.SET))
+        row["beside"] += f", {rate:.1f} GB/s"
+        titles = {"numpy": "mpi4py and numpy by hand", "PyTorch": "PyTorch DDP (gloo)"}
+        goal = 2.5 if here.comm.size > 1 else None
+        found += [row, *absent]
+        found += [turns.row(f"{loss}, {here.ranks}, as fast as {titles[one]}", one, "mpi_pgd", "at least", goal) for one in peers]
+        if here.comm.size > 1 and loss == "squared":
+            found.append({"profile": ours.parts(5), "floor": turns.median(FLOOR), "of": "dense"})
+        del x, y, program, ours, contestants
+    return found
+
+
+def storage(here: Here) -> list[Row]:
+    """Rows kept as float32 and as int8, against float64; and for each, what order-free sums cost."""
+    names = ("float64", "float32", "int8")
+    programs = {name: Program(here.comm, here.folder / f"{name}.h5", loss="squared") for name in names}
+    w = point(programs["float64"].problem.table.features)
+    contestants: dict[str, Turn] = {}
+    for name, program in programs.items():
+        contestants[name] = program.turn(w)
+        contestants[f"{name} plain"] = program.turn(w, sums="plain")
+    turns = Turns(here.comm, contestants, 2 * here.repeats)
+    goals, case = {"float32": 0.7, "int8": 0.65}, f"{{}} rows against float64, {here.ranks}"
+    found = [turns.row(case.format(name), name, "float64", "at most", goal) for name, goal in goals.items()]
+    case = f"order-free sums against plain, {{}}, {here.ranks}"
+    return [*found, *(turns.row(case.format(name), name, f"{name} plain", "at most", 1.02) for name in names)]
+
+
+def sparse(here: Here) -> list[Row]:
+    """A logistic round on CSR, against scipy's products."""
+    case = f"logistic, {here.ranks}, against scipy's CSR products by hand"
+    path = here.folder / "sparse.h5"
+    try:
+        from scipy.sparse import csr_matrix
+    except ImportError as error:
+        return [missing(case, f"scipy can't be had here: {error}")]
+    program = Program(here.comm, path, loss="logistic")
+    with h5py.File(path) as file:
+        group, rows = file["X"], len(file["y"])
+        shape = group.attrs["shape"]
+        mine = slice(rows * here.comm.rank // here.comm.size, rows * (here.comm.rank + 1) // here.comm.size)
+        ends = group["indptr"][mine.start : mine.stop + 1]
+        flat = slice(int(ends[0]), int(ends[-1]))
+        parts = group["data"][flat], group["indices"][flat], (ends - ends[0]).astype(np.int32)
+        x, y = csr_matrix(parts, shape=(mine.stop - mine.start, shape[1])), file["y"][mine]
+    w, gradient = point(shape[1]), np.empty(shape[1])
+    ours = program.turn(w)
+    scipys = partial(naive, here.comm, "logistic", x, y, w, gradient)
+    ours(), scipys()
+    np.testing.assert_allclose(ours.sums[: len(w)], gradient, rtol=1e-8, atol=1e-9 * np.abs(gradient).max())
+    turns = Turns(here.comm, {"mpi_pgd": ours, "scipy": scipys}, here.repeats)
+    row = turns.row(case, "mpi_pgd", "scipy", "at most", 0.85)
+    rate = here.comm.allreduce(x.nnz) / turns.median("mpi_pgd") / here.comm.size
+    row["beside"] += f"; {rate / 1e6:.0f} million nonzeros a second a core"
+    return [row]
+
+
+def gram(here: Here) -> list[Row]:
+    """X'X of one rank, of whose operations the half counts that a symmetric matrix needs, against the rate of dgemm."""
+    a, b, out = (np.random.default_rng(5).standard_normal((1000, 1000)) for _ in range(3))
+    found = []
+    for features in (200, 1000):
+        program = Program(here.comm, here.folder / f"gram{features}.h5", solver="newton", tol=1e-12, l2=0.1)
+        ask = Ask.HESSIAN
+        contestants: dict[str, Turn] = {"X'X": program.turn(np.zeros(features), ask), "dgemm": lambda: np.dot(a, b, out=out) is out}
+        turns = Turns(here.comm, contestants, here.repeats)
+        rates = program.problem.rows * features * (features + 1) / turns.seconds["X'X"] / (2e9 / turns.seconds["dgemm"])
+        low, value, high = np.quantile(rates, (0.25, 0.5, 0.75)).tolist()
+        beside = f"{milliseconds(turns.median('X' + chr(39) + 'X'))} for {program.problem.rows:,} rows, with the gradient's pass; "
+        beside += f"dgemm {2 / turns.median('dgemm'):.0f} Gflop/s"
+        case = f"X'X at p = {features:,}, order-free, {here.ranks}: share of dgemm's rate"
+        span = {"low": low, "high": high, "unit": "times", "word": "at least", "goal": 0.7}
+        found.append({"case": case, "value": value, **span, "beside": beside})
+    return found
+
+
+def long(here: Here) -> list[Row]:
+    """One reduce of a gradient of so many numbers that they alone count, against the bare MPI call."""
+    found = []
+    for mode in ("peer-to-peer", "client-server"):
+        program = Program(here.comm, here.folder / "long.h5", mode=mode)
+        features = program.problem.table.features
+        ours = program.turn(np.zeros(features))
+        bare = np.ones(ours.kept.bytes // 8)
+
+        def call(mode: str = mode, bare: Any = bare) -> None:
+            if mode == "peer-to-peer":
+                here.comm.Allreduce(MPI.IN_PLACE, bare)
+            elif here.comm.rank == 0:
+                here.comm.Reduce(MPI.IN_PLACE, bare)
+            else:
+                here.comm.Reduce(bare, None)
+
+        turns = Turns(here.comm, {"mpi_pgd": ours.reduce, "MPI": call}, here.repeats)
+        case = f"p = {features:,}, {mode}: one reduce, rate against the bare MPI call's"
+        row = turns.row(case, "MPI", "mpi_pgd", "at least", 0.9)
+        row["beside"] += f", {bare.nbytes / 1e6:.0f} MB"
+        found.append(row)
+        del program, ours, bare
+    return found
+
+
+def loading(here: Here) -> list[Row]:
+    """What a fit does with a file in the page cache, checks included, against h5py that reads it whole."""
+    found = []
+    for layout in ("contiguous", "chunks"):
+        path = str(here.folder / f"{layout}.h5")
+        turns = Turns(here.comm, reading.warm(here.comm, path), here.repeats)
+        found.append(turns.row(f"{layout}, {here.ranks}, warm: rate against h5py's", "h5py whole", "load", "at least", 0.9))
+    return found
+
+
+def small(here: Here) -> list[Row]:
+    """A round of the shipped data: what is neither its products nor the bare MPI call."""
+    path = ROOT / "data" / "diamonds.h5"
+    program = Program(here.comm, path)
+    x, y = here.share(path)
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    w, out = point(x.shape[1]), np.zeros((3, x.shape[1]))
+    eta, message = np.empty(len(y)), np.zeros(program.turn(np.zeros(len(w))).kept.bytes // 8)
+
+    def products(step: int) -> float:
+        pieces = [slice(start, start + step) for start in range(0, len(y), step)]
+        cut = [(x[piece], x[piece].T, y[piece], eta[piece]) for piece in pieces]
+
+        def once() -> None:
+            out[1] = 0.0
+            for rows, columns, targets, line in cut:
+                np.dot(rows, w, out=line)
+                np.subtract(line, targets, out=line)
+                np.dot(line, line)
+                np.dot(columns, line, out=out[0])
+                np.add(out[1], out[0], out=out[1])
+
+        return each(once)
+
+    def call() -> None:
+        here.comm.Allreduce(MPI.IN_PLACE, message)
+
+    ways = {f"products {step}": partial(products, step) for step in (SMALL_PIECE, len(y))}
+    contestants: dict[str, Turn] = {"mpi_pgd": partial(program.descent, ROUNDS), **ways, "MPI": partial(each, call)}
+    turns = Turns(here.comm, contestants, here.repeats)
+    fastest = min(ways, key=turns.median)
+    rest = 1e6 * (turns.seconds["mpi_pgd"] - turns.seconds[fastest] - turns.seconds["MPI"])
+    low, value, high = np.quantile(rest, (0.25, 0.5, 0.75)).tolist()
+    whole, made, sent = (milliseconds(turns.median(name)) for name in ("mpi_pgd", fastest, "MPI"))
+    case = f"a round of the shipped data, {here.ranks}: beside its products and the MPI call"
+    span = {"low": low, "high": high, "unit": "us", "word": "at most", "goal": 30}
+    parts = program.turn(np.zeros(len(w))).parts(ROUNDS)
+    profile = {"profile": parts, "products": turns.median(fastest), "MPI": turns.median("MPI"), "of": "small"}
+    return [{"case": case, "value": value, **span, "beside": f"{whole}: numpy's products {made}, MPI {sent}"}, profile]
+
+
+def each(once: Callable[[], None]) -> float:
+    """The seconds of one of many calls."""
+    start = MPI.Wtime()
+    for _ in range(ROUNDS):
+        once()
+    return (MPI.Wtime() - start) / ROUNDS
+
+
+def answer(line: str, here: Here) -> list[Row]:
+    """The rows of a line, or what this program can't do yet."""
+    try:
+        return LINES[line](here)
+    except InputError as error:
+        return [missing(f"{line}, {here.ranks}", f"not there yet: {error}")]
+
+
+def main(line: str, folder: str, repeats: str) -> None:
+    here = Here(MPI.COMM_WORLD, Path(folder), int(repeats))
+    rows = answer(line, here)
+    if here.comm.rank == 0:
+        (here.folder / f"{line}-{here.comm.size}.json").write_text(json.dumps(rows))
+
+
+LINES = {line.__name__: line for line in (dense, storage, sparse, gram, long, loading, small)}
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
