@@ -1,4 +1,4 @@
-"""The house: a name stands in one file, facts need no MPI, and scripts in the texts of tests name what is there."""
+"""The house: a name stands in one file, facts need no MPI, the kernel decides bits, and scripts in texts name what is there."""
 
 import ast
 import importlib
@@ -40,6 +40,57 @@ ELSEWHERE = {
     **{f"study/doctor/{name}.py": {"network": "a check"} for name in ("checks", "facts", "links", "pings")},
 }
 
+# Rooms whose numbers have the same bits on every processor; and what has not, by whatever name it is called.
+ROOMS = ("engine", "losses", "penalties", "solvers", "drivers", "session")
+ELEMENTARY = "exp exp2 expm1 log log2 log10 log1p cbrt hypot sinh cosh tanh sin cos tan "
+UNSURE = {
+    "np": f"{ELEMENTARY} arctan logaddexp power float_power dot vdot inner matmul tensordot einsum convolve linalg fft".split(),
+    "math": f"{ELEMENTARY} atan pow dist sumprod gamma lgamma erf erfc".split(),
+}
+# Where it stands all the same, and why.
+SURE = {
+    ("engine/partial.py", "np.dot"): "multiples of one unit, whose sums are exact",
+    ("engine/precise.py", "@"): "slices, whose products and sums are exact",
+    ("solvers/diagnosis.py", "math.log10"): "digits that a person reads",
+    ("solvers/refine.py", "math.log10"): "digits that a person reads",
+    ("drivers/fit.py", "math.log10"): "digits that a person reads",
+    ("solvers/suit.py", "**"): "whole numbers",
+    ("engine/block.py", "np.matmul"): "a product of matrices",
+    ("engine/block.py", "np.dot"): "a product of matrices",
+    ("engine/extremes.py", "@"): "a product of matrices",
+    ("engine/moments.py", "np.dot"): "a product of matrices",
+    ("engine/tasks.py", "np.dot"): "a product of matrices",
+    ("drivers/objective.py", "@"): "a product of matrices",
+    ("drivers/best.py", "np.linalg"): "a product of matrices",
+    ("solvers/coordinate.py", "@"): "a product of matrices",
+    ("solvers/coordinate.py", "np.linalg"): "a product of matrices",
+    ("solvers/factors.py", "@"): "a product of matrices",
+    ("solvers/factors.py", "np.linalg"): "a product of matrices",
+    ("solvers/lbfgs.py", "@"): "a product of matrices",
+    ("solvers/metric.py", "@"): "a product of matrices",
+    ("solvers/metric.py", "np.linalg"): "a product of matrices",
+    ("solvers/newton.py", "@"): "a product of matrices",
+}
+
+
+def unsure(tree: ast.Module) -> Iterator[str]:
+    """What a file calls whose bits may be others on another processor, or with another C library."""
+    plain = set()  # an exception, and a view
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value, "LinAlgError") | ast.Call(value, [ast.Constant("ii->i"), *_]):
+                plain.add(id(value))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(ast.Name(module), name) if name in UNSURE.get(module, ()) and id(node) not in plain:
+                yield f"{module}.{name}"
+            case ast.ImportFrom("numpy" | "math", names=names):
+                yield from (each.name for each in names if each.name in UNSURE["np"] + UNSURE["math"])
+            case ast.BinOp(op=ast.MatMult()) | ast.AugAssign(op=ast.MatMult()):
+                yield "@"
+            case ast.BinOp(left, ast.Pow()) if not isinstance(left, ast.Constant):  # of two constants it is exact enough
+                yield "**"
+
 
 def literals() -> Iterator[tuple[str, str]]:
     """Every text of the code, but for keys in brackets, with its file."""
@@ -60,6 +111,16 @@ def test_a_name_stands_in_one_file() -> None:
         others = {where for where, words in ELSEWHERE.items() if name in words}
         assert others <= found[name]
         assert [where.startswith(home) for where in found[name] - others] == [True], (name, found[name])
+
+
+def test_the_kernel_decides_bits() -> None:
+    found = set()
+    for room in ROOMS:
+        for path in (PACKAGE / room).rglob("*.py"):
+            where = str(path.relative_to(PACKAGE))
+            found |= {(where, what) for what in unsure(ast.parse(path.read_text(encoding="utf-8")))}
+    assert found - SURE.keys() == set(), "through mpi_pgd.kernel these have the same bits on every processor"
+    assert SURE.keys() - found == set(), "these are no exceptions any more"
 
 
 @pytest.mark.parametrize(("module", "without"), [("modes", "mpi4py numpy"), ("report.axes", "mpi4py numpy"), ("config", "mpi4py")])

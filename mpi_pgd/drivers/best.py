@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 
 IDLE = 10  # rounds in which the gradient's norm has not fallen to
@@ -55,7 +56,7 @@ def decrement(hessian: Vector | None, gradient: Vector) -> float:
     if hessian is None:
         return math.nan
     try:
-        squared = float(gradient @ np.linalg.solve(hessian, gradient))
+        squared = kernel.dot(gradient, np.asarray(np.linalg.solve(hessian, gradient), np.float64))
     except np.linalg.LinAlgError:
         return math.nan
     return squared if squared > 0 else math.nan

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.drivers.objective import EPSILON
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.penalties import Penalty
@@ -110,7 +111,7 @@ class Certifier:
         cut = self._cut(value, gradient, unknowns)
         cuts = evidence.cuts.copy()
         place = int(len(x) == 1 and cut[1] < 0)
-        if cut[0] + cut[1:] @ x > cuts[place, 0] + cuts[place, 1:] @ x:
+        if _at(cut, x) > _at(cuts[place], x):
             cuts[place] = cut
         dual = max(evidence.dual, _least(cuts, *self.limits))
         around = np.where(high > low, AROUND * (high - low), math.inf)
@@ -143,10 +144,10 @@ class Certifier:
         """The best [a | b] (1 + d,) of the scales that are tried."""
         v = unknowns[: self.weights]
         bent = self.penalty.curvature * v
-        loss = value - 0.5 * float(bent @ v)
+        loss = value - 0.5 * kernel.dot(bent, v)
         slopes = gradient.copy()
         slopes[: self.weights] -= bent
-        equality = loss - float(slopes @ unknowns)
+        equality = loss - kernel.dot(slopes, unknowns)
         u, along = -slopes[: self.weights], slopes[self.loose]
         most = self.penalty.scaling(u)
         scales = [min(1.0, most)]
@@ -156,9 +157,14 @@ class Certifier:
         for s in scales:
             more = (s - s * s) * loss if self.quadratic else 0.0
             cut = np.append(s * equality + more - self.penalty.conjugate(s * u), s * along)
-            if cut[0] + cut[1:] @ unknowns[self.loose] > best[0] + best[1:] @ unknowns[self.loose]:
+            if _at(cut, unknowns[self.loose]) > _at(best, unknowns[self.loose]):
                 best = cut
         return best
+
+
+def _at(cut: Vector, x: Vector) -> float:
+    """A cut's value at x (d,)."""
+    return float(cut[0]) + kernel.dot(cut[1:], x)
 
 
 def _least(cuts: Vector, low: Vector, high: Vector) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.drivers import precise
 from mpi_pgd.drivers.best import Best, Figures, decrement
 from mpi_pgd.drivers.certificate import Certificate, Certifier, Evidence, Kind
@@ -245,11 +246,11 @@ class FitDriver:
         """
         rough, least, weights = self.of.penalty.nonsmooth, self._least, self.state.point
         if rough is None:
-            value, norm = smooth, math.sqrt(np.dot(self.gradient, self.gradient))
+            value, norm = smooth, kernel.norm(self.gradient)
         else:
             value, norm = smooth + rough.value(weights), rough.distance(weights, self.gradient, least)
         np.divide(least if rough else self.gradient, self.of.unit, out=least)
-        self.left = math.sqrt(np.dot(least, least))
+        self.left = kernel.norm(least)
         return value, norm
 
     def _judge(self, value: float, votes: Vector, whole: bool) -> Status | None:

@@ -1,5 +1,6 @@
 """What is asked of the data before the fit, through the same map-reduce as a round: how large the columns are."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -107,7 +108,7 @@ def check_range(moments: Moments, features: int, standardize: bool, x: str, y: s
     """Refuse values whose squares, products or weights float64 can't hold; ``x`` and ``y`` are the data sets' names."""
     peak, target = moments.peak[:features], float(moments.peak[features:].max())
     for largest in moments.peak[features:]:
-        if largest and not SMALLEST**0.5 < largest < LARGEST**0.5:
+        if largest and not math.sqrt(SMALLEST) < largest < math.sqrt(LARGEST):
             raise InputError(_beyond(f"{y} has", float(largest), "its squares"))
     spread = moments.deviation[:features] if standardize else peak
     with np.errstate(over="ignore", under="ignore", divide="ignore"):

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.hessian import unpacked
 from mpi_pgd.penalties import Penalty
@@ -28,7 +29,9 @@ class Scaling(NamedTuple):
         """From the moments (p + q,) of the columns and q targets. Without an intercept deviations are from zero: another model."""
         p = len(mean) - targets
         centre = mean if intercept else np.zeros_like(mean)
-        size = deviation[:p] if intercept else np.hypot(deviation[:p], mean[:p])
+        size = deviation[:p].copy()
+        if not intercept:
+            kernel.hypot(size, mean[:p], size)
         scale = np.where(size > 0, size if standardize else 1.0, np.inf)
         return cls(centre, scale, size / scale, peak)
 
@@ -98,7 +101,7 @@ class Objective:
         self.unit = np.where(self._spread > 0, self._spread, 1.0)  # (size,) of the gradient, as if features were standardised
         away = np.append(np.tile(EPSILON * scaling.peak[:p] / scaling.scale, self.outputs), np.zeros(self.free))
         spread = self._spread
-        self._errors = float(np.dot(spread, spread)), float(np.dot(spread, away)), float(np.dot(away, away))
+        self._errors = kernel.dot(spread, spread), kernel.dot(spread, away), kernel.dot(away, away)
 
     def start(self) -> Vector:
         """The unknowns (size,) of a model that has an intercept alone."""
@@ -114,7 +117,7 @@ class Objective:
         np.divide(unknowns[:size].reshape(k, p), self.scaling.scale, out=weights)
         centre = unknowns[size:] if self.free else mean[p:]
         for number in range(k):
-            point[size + number] = centre[number] - np.dot(mean[:p], weights[number]) if self.intercept else 0.0
+            point[size + number] = centre[number] - kernel.dot(mean[:p], weights[number]) if self.intercept else 0.0
 
     def from_user(self, point: Vector) -> Vector:
         """The unknowns (size,) of ``point``; an intercept that the loss knows is not taken over."""
@@ -169,11 +172,11 @@ class Objective:
         """
         p, k, size, peak = self.features, self.outputs, self.weights, self.scaling.peak
         weights = np.abs(point[:size], out=self._scratch).reshape(k, p)
-        largest = max(np.dot(weights[number], peak[:p]) + abs(point[size + number]) for number in range(k))
+        largest = max(kernel.dot(weights[number], peak[:p]) + abs(point[size + number]) for number in range(k))
         off = self.bend * EPSILON * float(largest + peak[p:].max())
         slope = self.loss.slope_size(max(value, 0.0), self.bend)
         spread, both, away = self._errors
-        return math.sqrt(spread * off**2 + 2 * both * off * slope + away * slope**2)
+        return math.sqrt(spread * off * off + 2 * both * off * slope + away * slope * slope)
 
     def curvature(self) -> Curvature:
         """The largest eigenvalue of the Hessian is between its largest diagonal element and its trace.
@@ -181,7 +184,7 @@ class Objective:
         Of a loss whose curvature varies, these are of the largest Hessian that there may be; of one without a bound of that, of
         the one at the start, and the trace is inf.
         """
-        diagonal = self.bend * self._spread**2
+        diagonal = self.bend * (self._spread * self._spread)
         diagonal[: self.weights] += self.penalty.curvature
         most = float(diagonal.sum()) if math.isfinite(self.loss.curvature) else math.inf
         return Curvature(float(diagonal.max()) or 1.0, most or 1.0, self.loss.centred, diagonal)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.drivers.fit import Status, Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
@@ -129,7 +130,7 @@ class PeerDriver:
         if self.age == 0:
             self.roof = value + self.net.peers * max([0.0, *self.history.objective[:1]])
         whole = not partial.unread and partial.votes[Vote.BROKEN] == 0
-        near = whole and value <= self.roof and math.isfinite(np.linalg.norm(self.gradient))
+        near = whole and value <= self.roof and math.isfinite(kernel.norm(self.gradient))
         self.far = self.far or not near
         found, length = None, self.steps.length
         self.unrest = math.inf
@@ -139,10 +140,10 @@ class PeerDriver:
             found = Evaluation(value, self.gradient, own)
             # That the own objective rises says nothing, as long as that of all may fall.
             self.learnt = self.learnt.next(self.here, found._replace(value=0.0))
-            moved = np.linalg.norm((self.here - self.before) / self.of.unit)
-            differs = np.linalg.norm((self.here - self.state.point) / self.of.unit)
+            moved = kernel.norm((self.here - self.before) / self.of.unit)
+            differs = kernel.norm((self.here - self.state.point) / self.of.unit)
             self.unrest = float(max(moved, self.apart * differs)) / length if self.begun else math.inf
-            lost = max(1.0, self.apart) * LOST * EPSILON * float(np.linalg.norm(self.here)) / length
+            lost = max(1.0, self.apart) * LOST * EPSILON * kernel.norm(self.here) / length
             self.rounding = (own + lost) / float(self.of.unit.max(initial=1.0))
         self._note(found, length)
         return found
@@ -156,7 +157,7 @@ class PeerDriver:
         value, norm = history.objective[-1], history.gradient_norm[-1]
         if found:
             value = found.value
-            norm = self.unrest if self.begun else float(np.linalg.norm(found.gradient))
+            norm = self.unrest if self.begun else kernel.norm(found.gradient)
         history.add(value, norm, length)
         self.watch(self.rounds, value, norm)
 

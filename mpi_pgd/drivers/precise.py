@@ -6,6 +6,7 @@ means give, as they are rounded; there is none without an intercept.
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.pairs import Pair, add, divide, multiply, negative, pair, taken, total
@@ -55,7 +56,9 @@ def refinement(of: Objective, loose: bool = False) -> Refine:
     """What solves least squares with a penalty that is smooth; ``loose``: not to the last digit."""
     p = of.features
     size = of.scaling.spread * _finite(of.scaling.scale)
-    away = np.divide(np.hypot(of.scaling.mean[:p], size), size, out=np.ones(p), where=size > 0)
+    away = np.empty(p)
+    kernel.hypot(of.scaling.mean[:p], size, away)
+    away = np.divide(away, size, out=np.ones(p), where=size > 0)
     rounding = Rounding(ROUNDING * float(away.max()), ROUNDING * float(of.scaling.peak[p:].max()))
     return Refine(of.rows, of.intercept, rounding, of.outputs, loose)
 

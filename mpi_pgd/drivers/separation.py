@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import listed
 
@@ -53,9 +54,9 @@ class Motion(NamedTuple):
         for ever, whatever the solver's step is. Near an optimum nothing is lacking.
         """
         move = point - self.point
-        bend = float(np.dot(gradient - self.gradient, move))
-        far = float(np.linalg.norm(move * reach))
-        return far * max(1.0, abs(float(np.dot(gradient, move))) / bend) if bend > 0 else math.inf
+        bend = kernel.dot(gradient - self.gradient, move)
+        far = kernel.norm(move * reach)
+        return far * max(1.0, abs(kernel.dot(gradient, move)) / bend) if bend > 0 else math.inf
 
 
 def separation(against: float, along: float) -> Separation | None:

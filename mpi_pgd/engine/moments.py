@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.tasks import BlockMap, Layout, RowLoss
@@ -50,8 +51,8 @@ class MomentsTask:
             np.multiply(less, less, out=less)
             np.dot(weights, less, out=squares[:p])
             for place, target in enumerate(targets, p):
-                sums[place] = np.dot(weights, target)
-                squares[place] = np.dot(target if block.weights is None else weights * target, target)
+                sums[place] = kernel.dot(weights, target)
+                squares[place] = kernel.dot(target if block.weights is None else weights * target, target)
             self._rest(block, weights, out[2 * self.width :])
 
         return mapped
@@ -60,6 +61,6 @@ class MomentsTask:
         room = self._room[:, : block.rows]
         out[0] = block.rows if block.weights is None else np.add.reduce(weights)
         self.loss.floor(block.y, room[0], room[1:])
-        out[1] = np.dot(room[0], weights)
+        out[1] = kernel.dot(room[0], weights)
         for number in range(self.classes):
-            out[2 + number] = np.dot(np.equal(block.y, number, out=room[0]), weights)
+            out[2 + number] = kernel.dot(np.equal(block.y, number, out=room[0]), weights)

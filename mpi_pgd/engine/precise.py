@@ -56,8 +56,10 @@ class PreciseTask:
             linear = self._products(w, [part.T for part in x])
             r = self._residuals(block, add(Pair(linear.high * scale, linear.low * scale), c))
             parts = self.layout.split(out)
-            squares = np.einsum("kr,kr->r", r.high, r.high)
-            parts["value"][()] = 0.5 * np.add.reduce(squares if block.weights is None else squares * block.weights)
+            squares = r.high * r.high
+            for line in squares[1:]:
+                squares[0] += line
+            parts["value"][()] = 0.5 * np.add.reduce(squares[0] if block.weights is None else squares[0] * block.weights)
             if block.weights is not None:
                 r = multiply(r, pair(block.weights))
             cut, size = self._cut(r)
@@ -121,7 +123,7 @@ def slicing(length: int) -> tuple[int, int]:
     A slice is at most 2^(bits - 1) of its unit; the last bit is the sign's.
     """
     slices = 2
-    while slices * (bits := (55 - math.ceil(math.log2(slices * length))) // 2) < BITS:
+    while slices * (bits := (55 - (slices * length - 1).bit_length()) // 2) < BITS:
         slices += 1
     return slices, bits
 

@@ -9,6 +9,7 @@ Attributes:
     SET: the instruction set; of ``numpy`` nothing.
     ALIKE: what to do so that all ranks have the same bits.
     dot: x'y, of two contiguous float64 arrays of one length.
+    dots: that of each two lines of two arrays (k, q), into a third one (k,).
     exp, expm1, log, log1p: of each number of an array, into another one of its shape, or the same one: contiguous float64, or
         lines of such that lie apart.
     gram: ``(x, columns, mean, inverse, curvatures, out)``: Z'hZ for each h of ``curvatures`` (lines, rows), of each the upper
@@ -17,8 +18,10 @@ Attributes:
         length of ``mean`` and ``inverse``: that is p, or p + 1. A single h may not be negative: what is counts as 0.
     cross: ``(x, left, right, mean, inverse, curvature, out)``: L'hR, of columns of x likewise, for one h (rows,), into ``out``
         (left, right).
+    hypot: (x^2 + y^2)^(1/2) of each two numbers of two contiguous arrays, into a third one.
 """
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -54,9 +57,17 @@ def _chosen() -> tuple[str, str, Any]:
 
 NAME, SET, _functions = _chosen()
 dot: Callable[[Vector, Vector], float] = _functions.dot
+dots: Callable[[Vector, Vector, Vector], None] = _functions.dots
 exp: Callable[[Vector, Vector], None] = _functions.exp
 expm1: Callable[[Vector, Vector], None] = _functions.expm1
 log: Callable[[Vector, Vector], None] = _functions.log
 log1p: Callable[[Vector, Vector], None] = _functions.log1p
 gram: Callable[[Vector, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.gram
 cross: Callable[[Vector, Columns | None, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.cross
+hypot: Callable[[Vector, Vector, Vector], None] = _functions.hypot
+
+
+def norm(x: Vector) -> float:
+    """The Euclidean one of all numbers of an array of any shape."""
+    numbers = x.ravel()
+    return math.sqrt(dot(numbers, numbers))

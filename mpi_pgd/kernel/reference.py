@@ -19,6 +19,11 @@ def dot(x: Vector, y: Vector) -> float:
     return float(np.dot(x, y))
 
 
+def dots(x: Vector, y: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.einsum("kq,kq->k", x, y, out=out)
+
+
 def exp(x: Vector, out: Vector) -> None:
     """See ``mpi_pgd.kernel``."""
     np.exp(x, out)
@@ -87,3 +92,8 @@ def _scaled(x: Vector, columns: Columns | None, mean: Vector, inverse: Vector, w
 def _triangle(size: int) -> NDArray[np.intp]:
     """Where in a matrix (size, size) its upper triangle is."""
     return np.ravel_multi_index(np.triu_indices(size), (size, size))
+
+
+def hypot(x: Vector, y: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.hypot(x, y, out)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 
 BELOW_ONE = 1 - 8 * float(np.finfo(np.float64).eps)  # so that rounding leaves a scaled vector where it may be
@@ -43,7 +44,7 @@ class Entries:
         weights = v[: len(self.weights)]
         if self.bounded and ((weights < self.lower) | (weights > self.upper)).any():
             return float("inf")
-        return float(np.dot(self.strengths, np.abs(weights, out=self._scratch[0])))
+        return kernel.dot(self.strengths, np.abs(weights, out=self._scratch[0]))
 
     def prox(self, v: Vector, step: float, out: Vector) -> None:
         """As ``Nonsmooth``."""
@@ -77,7 +78,7 @@ class Entries:
         most[weights >= self.upper] = np.inf
         np.maximum(least, np.minimum(most, 0.0), out=out[:size])
         out[size:] = gradient[size:]
-        return float(np.linalg.norm(out))
+        return kernel.norm(out)
 
     def at(self, places: NDArray[Any]) -> "Entries":
         """As ``Nonsmooth``."""
@@ -109,4 +110,4 @@ class Entries:
         best[self.loose(quadratic)] = 0.0
         if not np.isfinite(best).all():
             return float("inf")
-        return float(np.sum(u * best - 0.5 * quadratic * best**2 - self.strengths * np.abs(best)))
+        return float(np.sum(u * best - 0.5 * quadratic * (best * best) - self.strengths * np.abs(best)))

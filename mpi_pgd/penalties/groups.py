@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.penalties.entries import inverse
 
@@ -33,7 +34,7 @@ class Groups:
 
     def value(self, v: Vector) -> float:
         """As ``Nonsmooth``."""
-        return float(np.dot(self.strengths, self.norms(v)))
+        return kernel.dot(self.strengths, self.norms(v))
 
     def prox(self, v: Vector, step: float, out: Vector) -> None:
         """As ``Nonsmooth``: each group is shortened."""
@@ -55,7 +56,7 @@ class Groups:
         kept = slopes + inverse[self.units] * v[:size]
         out[:size] = np.where(away[self.units], kept, slopes * shortened[self.units])
         out[size:] = gradient[size:]
-        return float(np.linalg.norm(out))
+        return kernel.norm(out)
 
     def at(self, places: NDArray[Any]) -> "Groups":
         """As ``Nonsmooth``."""

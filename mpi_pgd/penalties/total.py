@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.penalties.entries import Entries
@@ -84,7 +85,7 @@ class Penalty:
     def value_and_gradient(self, weights: Vector, out: Vector) -> float:
         """The smooth part's value at ``weights`` (k p,); its gradient goes into ``out`` (k p,)."""
         np.multiply(weights, self.curvature, out=out)
-        return 0.5 * float(np.dot(weights, out))
+        return 0.5 * kernel.dot(weights, out)
 
     def largest(self, gradient: Vector) -> float:
         """The least l1 with which all weights that it acts on are 0, if they may be.

@@ -65,7 +65,7 @@ def aims_of(loss: Loss, moments: Moments, features: int) -> Aims:
 def null_loss(problem: Problem, goal: Objective, moments: Moments, history: History) -> float | None:
     """The mean loss of the best model that has an intercept alone, above the floor; None if the fit started elsewhere."""
     if goal.loss.centred:
-        return float(np.sum(moments.deviation[goal.features :] ** 2)) / 2
+        return float(np.sum(np.square(moments.deviation[goal.features :]))) / 2
     return history.objective[0] if history.objective and not problem.init else None
 
 
@@ -105,5 +105,5 @@ def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Tas
 def _first_bound(goal: Objective, rows: int) -> Vector:
     """What no part of the gradient of so many rows exceeds at the start, if no row counts more than once."""
     slopes, p, k = rows * goal.aims.slope, goal.features, goal.outputs
-    value = rows * max(1.0, goal.aims.slope**2, abs(goal.aims.floor))
+    value = rows * max(1.0, goal.aims.slope * goal.aims.slope, abs(goal.aims.floor))
     return np.concatenate([np.tile(slopes * goal.scaling.peak[:p], k), np.full(k, slopes), [value]])

@@ -5,6 +5,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd import kernel
 from mpi_pgd.comm.collectives import collectives
 from mpi_pgd.comm.schedules import recursive_doubling
 from mpi_pgd.comm.world import anyone
@@ -86,9 +87,9 @@ class Peers:
             raise InputError("rows could be read again, after a round in which they could not: look at the disk, and run again")
         mine = driver.safe if anyone(comm, driver.far) else driver.here
         mean = self._mean(mine)
-        away = np.array(np.linalg.norm(mine - mean))
+        away = np.array(kernel.norm(mine - mean))
         comm.Allreduce(MPI.IN_PLACE, away, MPI.MAX)
-        size = float(np.linalg.norm(mean))
+        size = kernel.norm(mean)
         self.consensus = float(away) / size if size else float(away)
         self._gather_history()
         if driver.rounds:

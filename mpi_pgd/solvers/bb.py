@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
@@ -44,10 +45,10 @@ def length(moved: Vector, changed: Vector, rounding: float) -> float | None:
     step that is due is the short one (B. Zhou, L. Gao and Y.-H. Dai, "Gradient methods with adaptive step-sizes", Computational
     Optimization and Applications 35, 2006).
     """
-    along, squares = float(np.dot(moved, changed)), float(np.dot(moved, moved))
+    along, squares = kernel.dot(moved, changed), kernel.dot(moved, moved)
     if not along > math.sqrt(squares) * rounding:
         return None
-    long, short = squares / along, along / float(np.dot(changed, changed))
+    long, short = squares / along, along / kernel.dot(changed, changed)
     return short if short < APART * long else long
 
 

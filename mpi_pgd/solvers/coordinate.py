@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.penalties.nonsmooth import Nonsmooth
 
@@ -59,7 +60,7 @@ class Model:
         return self.rough.distance(self.at, self.slopes, self._least)
 
     def _value(self) -> float:
-        return 0.5 * float((self.at - self.weights) @ (self.gradient + self.slopes)) + self.rough.value(self.at)
+        return 0.5 * kernel.dot(self.at - self.weights, self.gradient + self.slopes) + self.rough.value(self.at)
 
     def _sweep(self) -> None:
         """Each unit to its minimum, all others held."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.solvers.metric import inverse as inverse_of
 
@@ -63,7 +64,7 @@ class Factor(NamedTuple):
 
         1 / ((C + shift I)^-1)_jj is what the other columns leave of column j; where it is all shift, they leave nothing.
         """
-        return np.asarray(self.shift * np.einsum("ij,ij->j", self.inverse, self.inverse))
+        return np.asarray(self.shift * np.add.reduce(self.inverse * self.inverse, axis=0))
 
     def null(self) -> Vector:
         """(p,): the direction of the weights along which the objective changes least, as far as float64 can tell, of length 1."""
@@ -93,7 +94,7 @@ def factored(gram: Vector) -> Factor:
             shift *= GROWN
     inverse = inverse_of(lower)
     found = Factor(root, inverse, shift, 0.0, 0.0)
-    largest, _ = _dominant(lambda v: scaled @ v, np.einsum("ij,ij->j", scaled, scaled))
+    largest, _ = _dominant(lambda v: scaled @ v, np.add.reduce(scaled * scaled, axis=0))
     least, _ = _dominant(found._inverted, found._start())
     return found._replace(largest=largest, smallest=1.0 / least)
 
@@ -102,7 +103,7 @@ def _dominant(product: Callable[[Vector], Vector], start: Vector) -> tuple[float
     """The largest eigenvalue of a positive definite matrix, from below, and its vector of length 1: the power method."""
     vector, value = start, 0.0
     for _ in range(ITERATIONS):
-        vector = vector / np.linalg.norm(vector)
+        vector = vector / kernel.norm(vector)
         found = product(vector)
-        value, vector = float(np.dot(vector, found)), found
-    return value, vector / np.linalg.norm(vector)
+        value, vector = kernel.dot(vector, found), found
+    return value, vector / kernel.norm(vector)

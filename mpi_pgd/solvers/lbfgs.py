@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
@@ -42,13 +43,13 @@ class Pairs(NamedTuple):
 
     def add(self, moved: Vector, changed: Vector, rounding: float) -> "Pairs":
         """A step s and what it changed, y; but cautiously: not unless s'y is positive beyond rounding."""
-        along = float(np.dot(moved, changed))
-        length, size = math.sqrt(np.dot(moved, moved)), math.sqrt(np.dot(changed, changed))
+        along = kernel.dot(moved, changed)
+        length, size = kernel.norm(moved), kernel.norm(changed)
         if not along > length * max(FLAT * size, rounding):
             return self
         place = self.added % MEMORY
         self.moved[place], self.changed[place] = moved, changed
-        return self._replace(added=self.added + 1, scale=along / float(np.dot(changed, self.times_metric(changed))))
+        return self._replace(added=self.added + 1, scale=along / kernel.dot(changed, self.times_metric(changed)))
 
     def times_inverse(self, vector: Vector) -> Vector:
         """The inverse Hessian, as far as it is known, times ``vector`` (size,), in Nocedal's two loops."""
@@ -56,13 +57,13 @@ class Pairs(NamedTuple):
         places = [number % MEMORY for number in range(max(0, self.added - MEMORY), self.added)]
         for place in reversed(places):
             moved, changed = self.moved[place], self.changed[place]
-            shares[place] = float(np.dot(moved, result)) / float(np.dot(moved, changed))
+            shares[place] = kernel.dot(moved, result) / kernel.dot(moved, changed)
             result -= shares[place] * changed
         result = self.times_metric(result)
         result *= self.scale
         for place in places:
             moved, changed = self.moved[place], self.changed[place]
-            result += (shares[place] - float(np.dot(changed, result)) / float(np.dot(moved, changed))) * moved
+            result += (shares[place] - kernel.dot(changed, result) / kernel.dot(moved, changed)) * moved
         return result
 
 

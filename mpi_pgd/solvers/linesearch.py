@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.solvers.evaluation import Evaluation
 
@@ -43,7 +44,7 @@ class Line(NamedTuple):
     def towards(self, point: Vector, found: Evaluation, direction: Vector) -> "Line":
         """The next one, from ``point`` (size,), where that was ``found``, along ``direction`` (size,), tried whole first."""
         self.weights[:], self.gradient[:], self.direction[:] = point, found.gradient, direction
-        slope = float(np.dot(found.gradient, direction))
+        slope = kernel.dot(found.gradient, direction)
         return Line(self.weights, self.gradient, self.direction, found.value, slope, 1.0, 0)
 
     @property
@@ -69,7 +70,7 @@ class Line(NamedTuple):
         if trial.value <= self.value + ARMIJO * self.length * self.slope:
             return True
         close = trial.value <= self.value + NOISE * abs(self.value)
-        return close and float(np.dot(trial.gradient, self.direction)) <= (2 * ARMIJO - 1) * self.slope
+        return close and kernel.dot(trial.gradient, self.direction) <= (2 * ARMIJO - 1) * self.slope
 
     def shorter(self, trial: Evaluation) -> "Line":
         """After a failed ``trial``: to the minimum of the cubic through both values and slopes, within bounds.
@@ -78,7 +79,7 @@ class Line(NamedTuple):
         """
         share, slope = LEAST, self.length * self.slope
         if trial.value - self.value <= -FAR * slope:
-            there = self.length * float(np.dot(trial.gradient, self.direction))
+            there = self.length * kernel.dot(trial.gradient, self.direction)
             share = min(max(minimum(self.value, slope, trial.value, there), LEAST), MOST)
         return self._replace(length=share * self.length, trials=self.trials + 1)
 
@@ -122,7 +123,7 @@ class Spectral(NamedTuple):
     def accepts(self, value: float, moved: Vector) -> bool:
         """A step of ``moved`` (size,) to where the objective has this ``value``; the first is where the descent begins."""
         highest = float(self.values.max())
-        fall = ARMIJO / (2 * self.length) * float(np.dot(moved, moved))
+        fall = ARMIJO / (2 * self.length) * kernel.dot(moved, moved)
         return not self.accepted or value <= highest - fall + ROUNDED * abs(highest)
 
     def went(self, value: float, length: float) -> "Spectral":

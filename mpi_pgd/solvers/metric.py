@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Rows, Vector
 
 PANEL = 64  # rows of a triangle that is inverted as a whole
@@ -36,7 +37,7 @@ def whitening(hessian: Vector, ridge: float, little: Rows | None = None) -> Vect
     while True:
         try:
             factor = _factor(arranged, more + ridge * own)
-            vanished = np.diagonal(factor) ** 2 <= 2 * ridge * own
+            vanished = np.square(np.diagonal(factor)) <= 2 * ridge * own
             if vanished.any():
                 factor = _factor(arranged, more + np.where(vanished, mean, ridge * own))
             break
@@ -53,9 +54,9 @@ def secant(hessian: Vector, moved: Vector, changed: Vector, rounding: float) -> 
     But cautiously: not unless it changed along the step beyond ``rounding``, the bound of its error's norm. All else changes as
     little as can be. (J. Nocedal and S. Wright, "Numerical Optimization", 2006, equation 6.19: BFGS.)
     """
-    along, length, size = float(np.dot(moved, changed)), float(np.linalg.norm(moved)), float(np.linalg.norm(changed))
+    along, length, size = kernel.dot(moved, changed), kernel.norm(moved), kernel.norm(changed)
     foreseen = hessian @ moved
-    bend = float(np.dot(moved, foreseen))
+    bend = kernel.dot(moved, foreseen)
     if along > length * max(FLAT * size, rounding) and bend > 0:
         hessian += np.outer(changed, changed / along)
         hessian -= np.outer(foreseen, foreseen / bend)

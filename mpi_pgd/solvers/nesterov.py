@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
@@ -63,7 +64,7 @@ class Nesterov:
             evaluation.prox.prox(new, steps.length, new)
             gradient = point - new  # but for a factor: what the step followed
         moved = np.subtract(new, old, out=old)
-        restart = steps.grown or float(np.dot(gradient, moved)) > 0
+        restart = steps.grown or kernel.dot(gradient, moved) > 0
         later = 1.0 if restart else (1 + math.sqrt(1 + 4 * t * t)) / 2
         moved *= 0.0 if restart else (t - 1) / later
         np.add(new, moved, out=point)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.pairs import Pair, add, multiply, negative, pair
 from mpi_pgd.engine.tasks import Ask
@@ -93,7 +94,7 @@ class Refine:
         if state.stage <= Stage.GRAM:
             return None
         point = self._lines(state.point) if state.stage == Stage.STEP else state.base
-        size = float(np.linalg.norm(state.factor.scaled(point.high)[:, : len(state.factor.root)]))
+        size = kernel.norm(state.factor.scaled(point.high)[:, : len(state.factor.root)])
         residual = math.sqrt(2 * abs(value))
         found = diagnose(state.factor, self._least(state), state.determined, self.rounding, size, residual)
         return found._replace(reached=self._reached(state) if state.finished else 0.0)
@@ -214,4 +215,6 @@ def _along(state: Refined, gradient: Pair) -> tuple[Pair, Vector, Vector]:
 
 def _dots(a: Vector, b: Vector) -> Vector:
     """The scalar product (k,) of each two lines."""
-    return np.asarray(np.einsum("kq,kq->k", a, b))
+    out = np.empty(len(a))
+    kernel.dots(a, b, out)
+    return out

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.options import BITS, SOLVER, option
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
@@ -112,7 +113,7 @@ class LearntStep(NamedTuple):
             np.subtract(gradient, self.gradient, out=self.scratch_changed)
             learnt = self._quotient(point, found.rounding)
         elif self.recovers:
-            limit = found.value + float(np.dot(gradient, gradient)) * self.length
+            limit = found.value + kernel.dot(gradient, gradient) * self.length
         self.point[:], self.gradient[:] = point, gradient
         grown = learnt > RAISED * self.lipschitz
         lipschitz = min(learnt, self.most) if grown else self.lipschitz
@@ -133,17 +134,17 @@ class LearntStep(NamedTuple):
     def _quotient(self, point: Vector, rounding: float) -> float:
         """The largest |dg|^2 / dw'dg; 0 where the differences are rounding rather than curvature."""
         old, before, moved, changed = self.moved, self.changed, self.scratch_moved, self.scratch_changed
-        along, squares = float(np.dot(moved, changed)), float(np.dot(changed, changed))
-        if not (along > 0 and squares > (TOLD * rounding) ** 2 and np.dot(moved, moved) > MOVED**2 * np.dot(point, point)):
+        along, squares, told = kernel.dot(moved, changed), kernel.dot(changed, changed), TOLD * rounding
+        if not (along > 0 and squares > told * told and kernel.dot(moved, moved) > MOVED * MOVED * kernel.dot(point, point)):
             return 0.0
         found = squares / along
         if not self.constant:
             return found
         # |a dg + b dg'|^2 <= L (a dw + b dw')'(a dg + b dg') for all a and b: the larger root of a determinant.
-        mixed, size, cross = float(np.dot(old, changed)), float(np.dot(old, before)), float(np.dot(before, changed))
+        mixed, size, cross = kernel.dot(old, changed), kernel.dot(old, before), kernel.dot(before, changed)
         apart = along * size - mixed * mixed
         if apart > APART * along * size:
-            squared = float(np.dot(before, before))
+            squared = kernel.dot(before, before)
             half = (squares * size + squared * along) / 2 - cross * mixed
             root = math.sqrt(max(0.0, half * half - apart * (squares * squared - cross * cross)))
             found = max(found, (half + root) / apart)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.penalties.nonsmooth import Nonsmooth
@@ -160,7 +161,7 @@ class WorkingSet:
         after = Model(hessian, gradient, before, part).minimise(*() if self.quadratic else INEXACT)
         state.direction[:] = 0.0
         state.direction[places] = after - before
-        fall = -float(gradient @ (after - before)) + part.value(before) - part.value(after)
+        fall = -kernel.dot(gradient, after - before) + part.value(before) - part.value(after)
         state.point[:] = state.weights
         state.point[places] = after
         return state._replace(foretold=max(fall, 0.0) * (not self.quadratic), length=1.0)

@@ -40,7 +40,9 @@ static void told(const char *function, size_t size, const void *bytes, size_t le
 
 static void vectors(size_t size) {
     double *x = numbers(size), *y = numbers(size), found = kernel->dot(x, y, size);
+    kernel->hypot_of(x, y, x, size);
     told("dot", size, &found, sizeof found);
+    told("hypot", size, x, size * sizeof *x);
     free(x), free(y);
 }
 

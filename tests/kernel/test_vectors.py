@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpi_pgd.kernel import NAME, NUMPY, Vector, reference
+from mpi_pgd.kernel import NAME, NUMPY, Vector, norm, reference
 
 if NAME == NUMPY:
     pytest.skip("no compiled kernel here", allow_module_level=True)
@@ -31,6 +31,36 @@ def test_dot(name: str, size: int) -> None:
     finally:
         native.use(native.names()[0])
     assert reference.dot(x, y) == pytest.approx(native.dot(x, y), rel=1e-14, abs=1e-14)
+
+
+def test_dots() -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 3, 23))
+    found, expected = np.empty(3), np.empty(3)
+    native.dots(x, y, found)
+    assert found.tolist() == [native.dot(a, b) for a, b in zip(x, y, strict=True)]
+    reference.dots(x, y, expected)
+    assert found == pytest.approx(expected, rel=1e-14)
+    native.dots(x[:0], y[:0], found[:0])
+    for wrong in (found[:2], np.empty(4), np.empty(0)):
+        with pytest.raises(ValueError, match="as many lines"):
+            native.dots(x, y, wrong)
+
+
+def test_norm() -> None:
+    x = np.random.default_rng(0).standard_normal((3, 30))
+    assert norm(x) == norm(x.ravel())
+    assert norm(x[:, :7]) == pytest.approx(float(np.linalg.norm(x[:, :7])), rel=1e-15)
+
+
+def test_hypot() -> None:
+    edges = [0.0, -0.0, 5e-324, 1e-310, 1e-200, 3.0, -4.0, 1e200, 1e308, -np.inf, np.nan]
+    x, y = (part.ravel() for part in np.meshgrid(edges, edges))
+    found = np.empty_like(x)
+    native.hypot(x, y, found)
+    with np.errstate(over="ignore"):
+        assert found == pytest.approx(np.hypot(x, y), rel=1e-15, abs=0, nan_ok=True)
+    with pytest.raises(ValueError, match="not of one length"):
+        native.hypot(x, y[1:], found)
 
 
 def test_bad_arrays() -> None:
