@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, make_dataclass, replac
 from typing import Any
 
 from mpi_pgd.comm.graphs import EXPECTED, GRAPHS
+from mpi_pgd.engine.cut import usual
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.losses import LOSSES
 from mpi_pgd.modes import ALGORITHMS, MODES, REPLICATED_WAYS, SYNONYMS
@@ -53,6 +54,7 @@ OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
 FILES = "HDF5 files or globs, one long table; default: the shipped data"
 
+PLAIN = "plain"  # of --sums
 NONE, MEMORY = "none", "memory"  # of --cache: read all rows again in each round, or none
 
 # What a setting is expected to be, and whether it is.
@@ -137,7 +139,15 @@ class Settings(_Options):  # type: ignore[misc]
     max_seconds: str | float = option(
         SOLVER, math.inf, "stop after so many seconds, or auto: before the time limit of the SLURM job", *LIMIT
     )
-    sums: str = choice(RANKS, "sums that do not depend on the order, or plain ones", "order-free", "plain", facts=BITS)
+    sums: str = choice(RANKS, "sums that do not depend on the order, or plain ones", "order-free", PLAIN, facts=BITS)
+    folds: str | int = option(
+        RANKS,
+        "auto",
+        "numbers sent for each that is summed, 2, or 1, with fewer digits; auto: 1 of a million or more, else 2",
+        "auto, 1 or 2",
+        lambda v: v in ("auto", 1, 2),
+        facts=BITS,
+    )
     delay: str = option(
         STRAGGLERS,
         "",
@@ -175,6 +185,12 @@ class Settings(_Options):  # type: ignore[misc]
     def way(self) -> tuple[str, str]:
         """The mode, and its algorithm or graph."""
         return self.mode, self.graph if MODES[self.mode].neighbours else self.algorithm
+
+    def folding(self, width: int) -> int:
+        """How many folds of each of so many numbers are sent (``engine.cut``); 0: their plain sum."""
+        if self.sums == PLAIN:
+            return 0
+        return usual(width) if self.folds == "auto" else int(self.folds)
 
     def as_dict(self) -> dict[str, Any]:
         """For the wire and for records."""
@@ -233,6 +249,8 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
             f"{label('algorithm')} {chosen.algorithm} is not one of the mode {chosen.mode}: "
             f"expected one of {', '.join(ALGORITHMS[chosen.mode])} there, or another {label('mode')}"
         )
+    if chosen.sums == PLAIN and given(chosen, ["folds"]):
+        raise InputError(f"{label('folds')} {chosen.folds} is of order-free sums: expected none with {label('sums')} {PLAIN}")
     if chosen.frozen == "drop" and chosen.patience in ("auto", math.inf):
         raise InputError(f"{label('frozen')} drop needs {label('patience')}: expected the seconds after which a rank is dropped")
     if chosen.replicas > 1 and (chosen.mode, chosen.algorithm) not in REPLICATED_WAYS:
@@ -336,11 +354,10 @@ def _typed(wanted: Any, value: Any) -> Any:
         raise ValueError
     if wanted is bool or wanted is str:
         return value
-    if wanted is int:
-        return int(value) if isinstance(value, str) else operator.index(value)
+    whole = wanted in (int, str | int)
     try:
-        return float(value)
+        return float(value) if not whole else int(value) if isinstance(value, str) else operator.index(value)
     except ValueError:
-        if wanted is float:
+        if wanted in (int, float):
             raise
         return value

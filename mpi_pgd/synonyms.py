@@ -39,6 +39,7 @@ _OF: dict[str, str] = {
     "patience": "hang-timeout heartbeat",
     "trace": "timeline profile perfetto",
     "sums": "summation reduction reproducible",
+    "folds": "fold parts precision",
     "replicas": "copies redundancy",
     "balance": "rebalance load-balance steal",
     "ranks": "np n nproc nprocs processes procs workers cores p",

@@ -176,7 +176,7 @@ def _predicted(network: str, chosen: config.Settings, table: Table, layout: sizi
             ranks_per_node=layout.ranks,
             mode=chosen.mode,
             algorithm=chosen.algorithm,
-            order_free=chosen.sums == "order-free",
+            folds=chosen.folding(table.features + 2),
         ),
     )
     return float(found["rows"][0]["fit_seconds"])

@@ -83,6 +83,7 @@ class FitDriver:
         self._rooms = [_room(task) for task in self.tasks]
         self.best = Best(self.tasks[0].width)
         self._least = np.empty(objective.size)
+        self._known, self._off = (0, 0), 0.0  # for which bound it is known what the sums are off by, and how much that is
         self.history = history
         self.status: Status | None = None  # why it ended
         self.rounds = 0  # updates made
@@ -180,20 +181,20 @@ class FitDriver:
     def _evaluate(self, partial: Partial, query: Query) -> Evaluation:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
         task, point = query.task, query.point
-        sums, parts = _room(task) if task.varies else self._rooms[query.number]
-        partial.total(sums)
+        sums, parts = self._summed(partial, query)
         part = 0.0 if task.units is None else float(parts["weight"])
         smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient, part)
         value, norm = self._whole(smooth)
         if not self.history.objective:
             self.begun = self.left
-            self.history.first = hashlib.sha256(sums.astype("<f8").tobytes()).hexdigest()
+            self.history.first = hashlib.sha256(np.ascontiguousarray(sums, "<f8").data).hexdigest()
         self.history.add(value, norm, self.step)
         loss = float(parts["value"] / (part or self.of.aims.weight)) - self.of.aims.floor
         hessian = self._hessian(parts)
         if self.of.loss.convex and task.units is None:
             self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, self.state.point[: self.of.size])
-        found = Figures(value, norm, loss, self.of.rounding(point, loss), self._decrement(hessian))
+        rounding = self.of.rounding(point, loss) + self._lost(partial, query, part)
+        found = Figures(value, norm, loss, rounding, self._decrement(hessian))
         self._report(found)
         if task.units is None:
             self.best.note(found, point, self.rounds, self._tells(value))
@@ -202,6 +203,22 @@ class FitDriver:
         if self.state.ask == Ask.PRECISE:
             gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
         return Evaluation(smooth, gradient, self.rounding, hessian, low, self.of.penalty.nonsmooth)
+
+    def _summed(self, partial: Partial, query: Query) -> tuple[Vector, Mapping[str, Vector]]:
+        """All sums, and their parts; long ones where the partial has them, until the next round."""
+        task = query.task
+        if partial.cutting.long:
+            sums = partial.settle()
+            return sums, task.layout.split(sums)
+        sums, parts = _room(task) if task.varies else self._rooms[query.number]
+        return partial.total(sums), parts
+
+    def _lost(self, partial: Partial, query: Query, part: float) -> float:
+        """A bound on the norm of what the sums of the gradient have no digits for: with one fold it is more than rounding."""
+        if partial.cutting.folds == 1 and self._known != (query.number, query.bound):
+            self._known = query.number, query.bound
+            self._off = self.of.scaled(partial.errors()[: self.of.weights])
+        return self._off / (part or self.of.aims.weight)
 
     @property
     def restless(self) -> bool:

@@ -178,6 +178,10 @@ class Objective:
         spread, both, away = self._errors
         return math.sqrt(spread * off * off + 2 * both * off * slope + away * slope * slope)
 
+    def scaled(self, sums: Vector) -> float:
+        """The norm of a gradient's sums (weights,), in the user's units, where the solver works."""
+        return float(np.linalg.norm(sums.reshape(self.outputs, -1) / self.scaling.scale))
+
     def curvature(self) -> Curvature:
         """The largest eigenvalue of the Hessian is between its largest diagonal element and its trace.
 

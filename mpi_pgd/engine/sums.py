@@ -7,7 +7,7 @@ import numpy as np
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Again, Query
-from mpi_pgd.engine.tasks import Halves
+from mpi_pgd.engine.tasks import Layout
 
 SUNK = 2.0**-40  # of the largest value of a block as exchanged: so little is left for the sum of all that its digits are few
 
@@ -18,20 +18,19 @@ class Sums:
     The bound is their own business: whether a round has to be done again with another one, or the next round needs it, is in the
     votes; that it was exchanged is a version number in the query.
 
-    ``query`` knows the tasks; ``blocks`` and ``order_free`` are those of ``Partial``. Where each rank has its ``own``, and they are
-    never added up, its driver agrees with the others when to stop, also where rows can't be read.
+    ``query`` knows the tasks; ``blocks``, ``order_free`` and ``folds`` are those of ``Partial``. Where each rank has its ``own``,
+    and they are never added up, its driver agrees with the others when to stop, also where rows can't be read.
     """
 
-    def __init__(self, query: Query, blocks: int, order_free: bool = True, own: bool = False) -> None:
+    def __init__(self, query: Query, blocks: int, order_free: bool = True, own: bool = False, folds: int = 2) -> None:
         self._tasks = query.tasks
-        widths = [0 if task.varies else task.layout.width for task in query.tasks]
-        self._places = np.cumsum([0, *widths])
-        self.peaks = np.zeros(sum(widths))  # those of all partials, one after the other, but of those that vary
+        self.blocks, self.order_free, self.own, self.folds = blocks, order_free, own, folds
+        self._partials = [self._partial(None if task.varies else task.layout) for task in query.tasks]
+        self._places = np.cumsum([0, *(len(partial.peaks) for partial in self._partials)])
+        self.peaks = np.zeros(self._places[-1])  # those of all partials, one after the other, but of those that vary
         self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
-        views = np.split(self.peaks, np.cumsum(widths)[:-1])
-        tasks = zip(query.tasks, widths, views, strict=True)
-        self.blocks, self.order_free, self.own = blocks, order_free, own
-        self._partials = [self._partial(width, view, task.layout.halves()) for task, width, view in tasks]
+        for partial, view in zip(self._partials, np.split(self.peaks, self._places[1:-1]), strict=True):
+            partial.share(view, self.peaks)
         self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
         self._version = self._number = 0  # of the bound; of the task that was answered last
         self._values = {
@@ -40,8 +39,15 @@ class Sums:
             if order_free and "value" in task.layout.shapes and not task.varies
         }
 
-    def _partial(self, width: int, peaks: Vector | None = None, halves: Halves = ()) -> Partial:
-        return Partial(width, self.blocks, self.order_free, peaks, halves, self.peaks)
+    def _partial(self, layout: Layout | None) -> Partial:
+        if layout is None:  # not known yet
+            return Partial(0, self.blocks, self.order_free)
+        return Partial(layout.width, self.blocks, self.order_free, layout.halves(), self.folds, layout.behind)
+
+    def expect(self, sizes: Vector) -> None:
+        """Take the bound from what the numbers of the first task's answers (width,) don't exceed."""
+        self._partials[0].expect(sizes)
+        self.rebound()
 
     def rebound(self) -> None:
         """Take the bound from ``peaks``, which are the same on every rank."""
@@ -78,7 +84,8 @@ class Sums:
         """A new partial for each answer, of the length that the query asks for; the same for one that is answered again."""
         partial, width = self._partials[query.number], query.task.layout.width
         if not query.again or partial.width != width:  # who was late has that of another answer
-            partial = self._partials[query.number] = self._partial(width)
+            partial = self._partials[query.number] = self._partial(query.task.layout)
+            partial.share(partial.peaks, self.peaks)
         if query.again:
             maximum(partial.peaks)
             partial.rebound()
@@ -86,10 +93,10 @@ class Sums:
 
     def _foresee(self, partial: Partial, query: Query) -> None:
         """Have the bound of an answer that was not asked for before, so that it need not be asked for twice."""
-        peaks = np.array(query.task.bound)
-        first = self._partials[0].width
-        if self._partials[0].bounded:
-            peaks[:first] = self.exchanged[:first]
+        peaks = partial.cutting.bounding(np.array(query.task.bound))
+        first = self._partials[0]
+        if first.bounded and first.cutting.head == partial.cutting.head:
+            peaks[: len(first.peaks)] = self.exchanged[: len(first.peaks)]
         if not query.task.varies:
             self.exchanged[self._places[query.number] : self._places[query.number + 1]] = peaks
         partial.peaks[:] = peaks
@@ -118,5 +125,6 @@ class Sums:
         place = self._values.get(query.number)
         if place is None or query.again == Again.SUNK:
             return False
-        known = self.exchanged[self._places[query.number] + place]
-        return bool(abs(self._partials[query.number].one(place)) < SUNK * known)
+        partial = self._partials[query.number]
+        known = self.exchanged[self._places[query.number] + partial.cutting.place(place)]
+        return bool(abs(partial.one(place)) < SUNK * known)

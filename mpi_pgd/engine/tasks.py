@@ -63,6 +63,12 @@ class Layout:
         return [(places[name + LOW], places[name]) for name in places if name + LOW in places]
 
     @property
+    def behind(self) -> int:
+        """How many numbers stand behind the largest part, the last of those if there are several."""
+        sizes = [math.prod(shape) for shape in self.shapes.values()]
+        return sum(sizes[len(sizes) - sizes[::-1].index(max(sizes)) :])
+
+    @property
     def places(self) -> dict[str, slice]:
         """Where in a vector each part is."""
         sizes = [math.prod(shape) for shape in self.shapes.values()]

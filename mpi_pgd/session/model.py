@@ -28,8 +28,9 @@ ROUGH = ("l1", "groups", "joint", "lower", "upper")  # options by which an objec
 
 
 def sums_of(problem: Problem, query: Query) -> Sums:
-    """For the answers to ``query`` over all blocks."""
-    return Sums(query, problem.partition.blocks, problem.settings.sums == "order-free")
+    """For the answers to ``query`` over all blocks, as many folds of them as suit the first task's."""
+    folds = problem.settings.folding(query.tasks[0].layout.width)
+    return Sums(query, problem.partition.blocks, folds > 0, folds=folds)
 
 
 def objective(problem: Problem, moments: Moments) -> Objective:

@@ -4,15 +4,16 @@ import numpy as np
 
 from mpi_pgd.comm.collectives import LIBRARY
 from mpi_pgd.comm.world import agreement
+from mpi_pgd.config import PLAIN
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
 from mpi_pgd.engine.loop import Mode, StopFlags
 from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses import loss_of
 from mpi_pgd.session.descend import descend
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.model import sums_of
 from mpi_pgd.session.passes import make_rounds
 
 
@@ -31,9 +32,8 @@ def take_moments(problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFl
     classes = shard.targets.outputs if shard.targets and shard.targets.classes and shard.targets.outputs > 1 else 0
     driver = MomentsDriver(first, peak, problem.partition.block_rows, features, loss, float(heaviest), classes, loss.centred)
     query = Query([driver.task])
-    sums = sums_of(problem, query)
-    sums.peaks[:] = driver.bound
-    sums.rebound()
+    sums = Sums(query, problem.partition.blocks, problem.settings.sums != PLAIN)  # two folds: fits go by their digits
+    sums.expect(driver.bound)
     make_rounds(problem.comm, mode.whole, shard, sums, driver, query, [problem.pulse], flags)
     vector = driver.moments().vector()
     LIBRARY["broadcast"](problem.comm)(vector)  # a worker of a server has seen no sums
@@ -58,6 +58,6 @@ def verify_rows(problem: Problem, mode: Mode, shard: MemoryShard, setup: Moments
     with agreement(problem.comm):
         same = np.array_equal(moments.vector(), setup.vector())
         if problem.comm.rank == 0 and not (same and found == first):
-            plain = problem.settings.sums == "plain"
+            plain = problem.settings.sums == PLAIN
             also = ", or of another mode or number of ranks, which plain sums depend on" if plain else ""
             raise InputError(f"the checkpoint is of other rows than the data have now{also}: give what it was made with")

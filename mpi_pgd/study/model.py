@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
+from mpi_pgd.engine.cut import Cutting, usual
 from mpi_pgd.engine.partial import Vote
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
@@ -88,7 +89,7 @@ class Model:
         ranks: int,
         rows: int,
         features: int,
-        order_free: bool = True,
+        folds: int | None = None,
         ranks_per_node: int | None = None,
         wait: float | None = None,
         seconds_per_row: float | None = None,
@@ -99,7 +100,7 @@ class Model:
             mode, algorithm: of ``modes.WAYS``.
             ranks: all of them, the server too.
             rows, features: of the data.
-            order_free: the partial holds high and low parts (the default of a fit), else plain sums.
+            folds: numbers that the partial holds for each; 0: plain sums; None: as a fit does by default.
             ranks_per_node: the fullest node's; by default as many as were measured.
             wait: mean of an exponential delay of each worker, seconds; by default the measured jitter counts.
             seconds_per_row: a measured one-rank baseline, instead of the rate measured on synthetic rows.
@@ -111,7 +112,7 @@ class Model:
         fill = ranks_per_node or self.fill
         wire = NO_WIRE
         if ranks > 1:
-            wire = self.wire(mode, algorithm, ranks, fill, *messages(mode, features, order_free))
+            wire = self.wire(mode, algorithm, ranks, fill, *messages(mode, features, folds))
         compute = self.seconds(workers, rows, features, seconds_per_row) * self.slowdown(workers, ranks, fill)
         delay = self._wait(workers, compute) if wait is None else harmonic(workers) * wait
         update, feature = (self.compute.get(key, 0.0) for key in ("update_seconds", "feature_seconds"))
@@ -223,15 +224,16 @@ class Model:
         return float((harmonic(workers) - 1) * jitter * min(times, math.sqrt(times)))
 
 
-def sizes(features: int, order_free: bool = True) -> tuple[int, int]:
+def sizes(features: int, folds: int | None = None) -> tuple[int, int]:
     """Bytes of a partial and of a query (see ``engine.partial.Partial`` and ``engine.query.Query``)."""
     width = features + 2
-    return 8 * ((2 if order_free else 1) * width + len(Vote)), 8 * (Query.HEADER + features + 1)
+    lows = Cutting(width, usual(width) if folds is None else folds, behind=2).lows
+    return 8 * (width + lows + len(Vote)), 8 * (Query.HEADER + features + 1)
 
 
-def messages(mode: str, features: int, order_free: bool = True) -> tuple[int, int]:
+def messages(mode: str, features: int, folds: int | None = None) -> tuple[int, int]:
     """Bytes of what is summed, or sent to each neighbour, in a round of a mode, and of what is broadcast then if anything is."""
-    partial, query = sizes(features, order_free)
+    partial, query = sizes(features, folds)
     return MODES[mode].messages(partial, query, 0)[0] if MODES[mode].neighbours else partial, query
 
 

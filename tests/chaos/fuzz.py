@@ -55,6 +55,7 @@ BITS = (
     "rounds",
     "tol",
     "sums",
+    "folds",
 )  # all that decides them
 
 REFUSED, SAME, OTHER, SETTINGS, DIVERGED, CRASH = (

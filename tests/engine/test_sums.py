@@ -6,28 +6,33 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from mpi_pgd.engine import cut
 from mpi_pgd.engine.partial import Partial, Vote
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Layout
 
 WIDTH = 5
+LONG = 23  # numbers that are long where ``short_runs`` says so
 
 
-def blocks(count: int, seed: int = 0) -> np.ndarray:
+def blocks(count: int, seed: int = 0, width: int = WIDTH) -> np.ndarray:
     """Numbers of very different sizes whose sum nearly cancels."""
     generator = np.random.default_rng(seed)
-    numbers = generator.standard_normal((count, WIDTH)) * 10.0 ** generator.integers(-9, 9, (count, 1))
+    numbers = generator.standard_normal((count, width)) * 10.0 ** generator.integers(-9, 9, (count, 1))
     return np.concatenate([numbers, -numbers[::-1] * (1 + 1e-12)])
 
 
-def reduced(numbers: np.ndarray, shares: list[np.ndarray], order_free: bool = True) -> tuple[np.ndarray, Partial]:
+def reduced(
+    numbers: np.ndarray, shares: list[np.ndarray], order_free: bool = True, folds: int = 2, behind: int = 0
+) -> tuple[np.ndarray, Partial]:
     """What MPI does, by hand: the shares' partials are summed in the order given."""
-    partials = [Partial(WIDTH, len(numbers), order_free) for _ in shares]
+    width = numbers.shape[1]
+    partials = [Partial(width, len(numbers), order_free, folds=folds, behind=behind) for _ in shares]
     for turn in range(2):
         for partial, share in zip(partials, shares, strict=True):
             if turn:
-                partial.peaks[:] = np.abs(numbers).max(axis=0)
+                partial.expect(np.abs(numbers).max(axis=0))
                 partial.rebound()
             partial.clear()
             for row in share:
@@ -35,7 +40,14 @@ def reduced(numbers: np.ndarray, shares: list[np.ndarray], order_free: bool = Tr
             partial.close(late=False, signalled=False)
     for other in partials[1:]:
         partials[0].buffer += other.buffer
-    return partials[0].total(np.empty(WIDTH)), partials[0]
+    return partials[0].total(np.empty(width)), partials[0]
+
+
+@pytest.fixture
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors of ``LONG`` numbers are long."""
+    for name, value in {"LONG": LONG, "RUN": 4, "SEGMENT": 8}.items():
+        monkeypatch.setattr(cut, name, value)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7, 300])
@@ -48,6 +60,74 @@ def test_same_bits_for_any_sharing_and_order(ranks: int) -> None:
     assert partial.votes[Vote.ROWS] == len(numbers)
     assert not partial.redo
     assert not partial.stale
+
+
+@pytest.mark.usefixtures("short_runs")
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5, 300])
+@pytest.mark.parametrize(("width", "folds"), [(WIDTH, 1), (LONG, 1), (LONG, 2)])
+def test_same_bits_with_fewer_folds_and_fewer_bounds(ranks: int, width: int, folds: int) -> None:
+    """Also where the bound has moved: other bits, but the same ones for all."""
+    numbers = blocks(97, width=width)
+    found = []
+    for moved in (1.0, 5.0):
+        whole = np.concatenate([numbers, moved * numbers[:1]])
+        expected, _ = reduced(whole, [whole], folds=folds, behind=3)
+        shuffled = np.random.default_rng(ranks).permutation(whole)
+        total, partial = reduced(whole, np.array_split(shuffled, ranks), folds=folds, behind=3)
+        assert total.tobytes() == expected.tobytes()
+        assert partial.settle().tobytes() == expected.tobytes()
+        assert not partial.redo
+        found.append(expected)
+    assert found[0].tobytes() != found[1].tobytes()
+
+
+@pytest.mark.usefixtures("short_runs")
+@pytest.mark.parametrize(("width", "folds"), [(WIDTH, 1), (LONG, 1), (LONG, 2)])
+def test_what_the_sums_are_off_by(width: int, folds: int) -> None:
+    """No more than is said; those that stand behind the others, and those of which two numbers are sent, by nothing."""
+    numbers = np.random.default_rng(1).standard_normal((100, width))
+    total, partial = reduced(numbers, [numbers[:50], numbers[50:]], folds=folds, behind=2)
+    exact = np.array([math.fsum(column) for column in numbers.T])
+    errors = partial.errors()
+    assert (np.abs(total - exact) <= errors + 1e-15 * np.abs(exact)).all()
+    assert (errors[:-4] > 0).all() == (folds == 1)
+    assert errors[-2:].tolist() == [0.0, 0.0]
+    assert errors.max() < 2.0**-30
+    assert len(partial.buffer) == {(WIDTH, 1): 5 + 2, (LONG, 1): 20 + 2 * 3, (LONG, 2): 2 * LONG}[width, folds] + len(Vote)
+
+
+@pytest.mark.usefixtures("short_runs")
+@pytest.mark.parametrize("order_free", [True, False])
+def test_a_long_vector_is_a_sum_of_its_blocks(order_free: bool) -> None:
+    """Of none, of one that lies in the sums' memory, and of more; from round to round, and after it was moved."""
+    partial = Partial(LONG, 4, order_free, folds=1)
+    partial.peaks[:] = 4.0
+    partial.rebound()
+    for count in (2, 0, 1, 3):
+        partial.clear()
+        for number in range(count):
+            partial.slot(1)[:] = np.arange(LONG) / 8 + number
+        partial.close(late=False, signalled=False)
+        partial.move(np.empty(len(partial.buffer)))
+        expected = count * np.arange(LONG) / 8 + sum(range(count))
+        assert partial.total(np.empty(LONG)).tolist() == [partial.one(place) for place in range(LONG)] == expected.tolist()
+        assert partial.peaks.max() == (LONG / 8 - 0.125 + count - 1 if count and order_free else 0.0)
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_one_number_above_the_bound_of_its_run_is_seen() -> None:
+    for place in (0, 9, LONG - 1):
+        partial = Partial(LONG, 4, folds=1)
+        partial.peaks[:] = 1.0
+        partial.rebound()
+        for size in (1.0, 100.0, math.nan):
+            partial.clear()
+            slot = partial.slot(1)
+            slot[:] = 1.0
+            slot[place] = size
+            with np.errstate(invalid="ignore"):
+                partial.close(late=False, signalled=False)
+            assert (partial.redo, bool(partial.votes[Vote.BROKEN])) == (size == 100.0, math.isnan(size))
 
 
 def test_plain_sums_do_depend_on_the_order() -> None:
@@ -198,6 +278,23 @@ class Valued(Wide):
 
     def __init__(self, width: int) -> None:
         self.layout, self.width = Layout({"gradient": (width - 1,), "value": ()}), 1
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_tasks_that_are_long_have_bounds_of_their_own_too() -> None:
+    query = Query([Valued(LONG), Valued(LONG + 1)])
+    sums, exchanges = Sums(query, 1, folds=1), []
+    for number, size in ((0, 2.0**30), (1, 2.0**-30)):
+        query.number = number
+        assert answered(sums, query, size, exchanges) == []
+        (partial,) = answered(sums, query, size, exchanges)
+        assert partial.total(np.empty(partial.width)).tolist() == [size] * partial.width
+    assert [peaks.tolist() for peaks in exchanges] == [[2.0**30] * 8 + [0.0] * 9, [2.0**30] * 8 + [2.0**-30] * 9]
+    query.task.bound = np.arange(LONG + 1.0)
+    fresh = Sums(query, 1, folds=1)
+    query.bound = 0
+    assert answered(fresh, query, 1.0, [])
+    assert fresh.exchanged[8:].tolist() == [3.0, 7.0, 11.0, 15.0, 19.0, 20.0, 21.0, 22.0, 23.0]
 
 
 @pytest.mark.parametrize("batches", [False, True])

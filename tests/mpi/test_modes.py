@@ -13,7 +13,8 @@ from mpi_pgd import Result, fit
 from mpi_pgd.comm.collectives import collectives
 from mpi_pgd.comm.nodewise import NodeWise
 from mpi_pgd.data.make import make
-from mpi_pgd.modes import ALIKE, MEMBERS, MODES
+from mpi_pgd.engine import cut
+from mpi_pgd.modes import ALGORITHMS, ALIKE, MEMBERS, MODES
 from mpi_pgd.modes.facts import Facts, Team
 
 REPLICAS = 2
@@ -48,6 +49,28 @@ def fitted(comm: MPI.Intracomm, folder: Path, **options: Any) -> Result:
         make(path, 3000, 6, condition=20.0, noise=0.5, seed=1)
     comm.Barrier()
     return fit(path, comm=comm, rounds=40, tol=0.0, quiet=True, **options)
+
+
+@pytest.mark.ranks(1, 2, 3, 5, others=(3,))
+@pytest.mark.parametrize(("folds", "long"), [(1, 100), (1, 8), (2, 8)])
+def test_fewer_folds_and_bounds_give_the_same_bits(
+    comm: MPI.Intracomm, folder: Path, monkeypatch: pytest.MonkeyPatch, folds: int, long: int
+) -> None:
+    """Where the vector is long, and where it is not. The bound moves, as the rows are fitted exactly."""
+    path = folder / "exact.h5"
+    if comm.rank == 0:
+        make(path, 3000, 6, condition=20.0, noise=0.0, seed=1)
+    comm.Barrier()
+    options = {"rounds": 60, "solver": "nesterov", "quiet": True}
+    usual = fit(path, comm=MPI.COMM_SELF, **options)
+    for name, value in {"LONG": long, "RUN": 2, "SEGMENT": 4}.items():
+        monkeypatch.setattr(cut, name, value)
+    expected = fit(path, comm=MPI.COMM_SELF, folds=folds, **options)
+    for mode in ALGORITHMS:
+        found = fit(path, mode=mode, comm=comm, folds=folds, **options)
+        assert found.record["weights_sha256"] == expected.record["weights_sha256"]
+        assert (found.record["weights_sha256"] == usual.record["weights_sha256"]) == (folds == 2)
+        np.testing.assert_allclose(found.coef, usual.coef, rtol=1e-9)
 
 
 @cache

@@ -6,8 +6,9 @@ import math
 import pytest
 
 from mpi_pgd.data.partition import Partition
-from mpi_pgd.engine.partial import Partial
+from mpi_pgd.engine.cut import LONG
 from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses.squared import Squared
@@ -27,12 +28,12 @@ def model() -> Model:
     return Model.from_record(json.loads(json.dumps(record())))
 
 
-@pytest.mark.parametrize("order_free", [True, False])
-@pytest.mark.parametrize("features", [1, 9, 200])
-def test_the_messages_have_the_sizes_of_the_real_ones(features: int, order_free: bool) -> None:
+@pytest.mark.parametrize("folds", [0, 1, 2])
+@pytest.mark.parametrize("features", [9, 200, LONG + 5])
+def test_the_messages_have_the_sizes_of_the_real_ones(features: int, folds: int) -> None:
     task = GradientTask(Squared(), features, 1)
-    partial, query = Partial(task.layout.width, 100, order_free), Query([task])
-    assert sizes(features, order_free) == (partial.buffer.nbytes, query.buffer.nbytes)
+    query = Query([task])
+    assert sizes(features, folds) == (Sums(query, 100, folds > 0, folds=folds).bytes, query.buffer.nbytes)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -59,7 +59,7 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
 
 def around(problem: Problem, ranks: Sequence[int]) -> dict[str, Any]:
     """A quick look at the network: the messages of this problem's rounds, each number of ranks, then some others. Collective."""
-    own = sizes(problem.table.features, problem.settings.sums == "order-free")
+    own = sizes(problem.table.features, problem.settings.folding(problem.table.features + 2))
     every, per_node = sorted({8, *own}), problem.settings.ranks_per_node
     return network.measure(problem.comm, every, quick=True, shown=watched(problem), own=own, ranks=ranks, per_node=per_node)
 
@@ -74,8 +74,8 @@ def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model
     guessed = []
     for one in found:
         mode, ranks, wait = one["mode"], one["ranks"], 0.0 if delays else None
-        sums, rows = chosen.sums == "order-free", one.get("rows", problem.rows)
-        guess = model.round(mode, one["algorithm"], ranks, rows, features, sums, wait=wait, seconds_per_row=rate)
+        folds, rows = chosen.folding(features + 2), one.get("rows", problem.rows)
+        guess = model.round(mode, one["algorithm"], ranks, rows, features, folds, wait=wait, seconds_per_row=rate)
         first = MODES[mode].first_worker(ranks)
         late = sum(delay.longest(one["workers"], first, chosen.rounds + 1, guess.compute) for delay in delays)
         ends = {"predicted_low": guess.low + late, "predicted_high": guess.high + late}

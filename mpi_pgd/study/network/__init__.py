@@ -39,8 +39,8 @@ class Network(Study):
     title, lead, formulas = "The network", 4, ("cost",)
     shape: ClassVar[Shape] = {
         "rows": [
-            {**fields(text="kind", whole="ranks", number="residual?"), **_WAY}
-            | dict.fromkeys(("bytes", "seconds", "low?", "high?", "fitted_seconds?"), "number above 0")
+            {**fields(text="kind", whole="ranks wrong?", number="residual?"), **_WAY}
+            | dict.fromkeys(("bytes", "seconds", "low?", "high?", "fitted_seconds?", "bus_bytes_per_second?"), "number above 0")
         ],
         "fits?": [
             fields(number="alpha alpha_low? alpha_high? beta beta_low? beta_high? overhead? rms_residual? points? from_bytes?")
@@ -127,6 +127,8 @@ class Network(Study):
             Column("seconds", "Median", "seconds"),
             Column("low", "Lower quartile", "seconds"),
             Column("high", "Upper quartile", "seconds"),
+            Column("bus_bytes_per_second", "Bus bandwidth", "rate"),
+            Column("wrong", "Wrong", "count"),
             Column("fitted_seconds", "Fitted", "seconds"),
             Column("residual", "Residual", "error"),
         )

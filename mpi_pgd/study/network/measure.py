@@ -20,7 +20,7 @@ from mpi_pgd.data.budget import available_bytes
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.modes import ALIKE, MODES, differing
 from mpi_pgd.study.network import compute
-from mpi_pgd.study.network.stage import ALL, OWN, SUM_ONLY, Call, Contest, Stage
+from mpi_pgd.study.network.stage import ALL, OWN, SUM_ONLY, Contest, Prepared, Stage
 from mpi_pgd.study.pieces import NETWORK, NODE, fitted
 
 SMALLEST, LARGEST = 8, 64 << 20  # bytes
@@ -31,6 +31,11 @@ SECONDS = {NODE: 15.0, NETWORK: 90.0}  # for all the messages
 QUICK_SECONDS = {NODE: 1.0, NETWORK: 5.0}
 BATCHES, QUICK_BATCHES = 9, 3  # at most
 MEMORY = 0.5  # of what the node can give, for the vectors: four for each rank
+# Bytes that the busiest link carries at least for each byte of a vector, as in NCCL's tests: of m ranks so many times, and so
+# many (m - 1)/m times. By these, figures of different operations and numbers of ranks can be held against each other.
+BUS = {"reduce": (1, 0), "broadcast": (1, 0), "allreduce": (0, 2)}
+PATTERN = np.arange(1.0, 1025.0)  # whole numbers, whose sums over ranks are exact in any order
+WRONG = "numbers came out wrong, of whole ones whose sums are exact: trust no sum of this MPI library"
 LONELY = "one rank sends nothing, so only its map was measured: start more ranks with mpirun -n"
 
 
@@ -79,9 +84,12 @@ def measure(
         return {}
     for name, what in (("rows", ALL), ("sums", SUM_ONLY), ("rounds", OWN)):
         found[name] = [{key: value for key, value in point.items() if key != "what"} for point in points if point["what"] == what]
+    for row in found["rows"]:
+        row["bus_bytes_per_second"] = row["bytes"] * _carried(row["mode"], row["ranks"]) / row["seconds"]
+    wrong = sum(point["wrong"] for point in points)
     if own:
         found["rounds"] = [{**row, "broadcast": own[1]} for row in found["rounds"]]
-    return fitted(found | {"seconds": limit, "notes": [LONELY] if comm.size == 1 else []})
+    return fitted(found | {"seconds": limit, "notes": [LONELY] * (comm.size == 1) + [f"{wrong:,} {WRONG}"] * (wrong > 0)})
 
 
 def _sizes(largest: int, factor: int) -> Iterator[int]:
@@ -140,7 +148,7 @@ def _collectives(comm: MPI.Intracomm, names: Sequence[str], own: tuple[int, int]
         kinds = [OWN, ALL] if own else [ALL, SUM_ONLY][: len(collectives)]
         for what in kinds:
             back = own[1] if own and what == OWN else 8 if what == SUM_ONLY else 0
-            yield Contest(comm, link, mode, name, what, partial(_round, collectives, back))
+            yield Contest(comm, link, mode, name, what, partial(_round, comm, MODES[mode].collectives, collectives, back))
 
 
 def _zeros(size: int) -> Vector:
@@ -151,7 +159,12 @@ def _vector(collective: Collective, size: int) -> Vector:
     return collective.vector(size // 8) if isinstance(collective, NodeWise) else _zeros(size)
 
 
-def _round(collectives: Sequence[Collective], back: int, size: int) -> Call:
+def _carried(mode: str | None, ranks: int) -> float:
+    whole, shares = np.sum([BUS[name] for name in MODES[mode].collectives], axis=0) if mode else (1, 0)
+    return float(whole + shares * (ranks - 1) / ranks)
+
+
+def _round(comm: MPI.Intracomm, names: Sequence[str], collectives: Sequence[Collective], back: int, size: int) -> Prepared:
     """The collectives of a round, the first of so many bytes, the others of as many, or of ``back``."""
     sizes = [back if back and place else size for place in range(len(collectives))]
     vectors = [_vector(*each) for each in zip(collectives, sizes, strict=True)]
@@ -160,10 +173,26 @@ def _round(collectives: Sequence[Collective], back: int, size: int) -> Call:
         for collective, vector in zip(collectives, vectors, strict=True):
             collective(vector)
 
-    return call
+    wrong = sum(_wrong(comm, *each) for each in zip(names, collectives, vectors, strict=True))
+    return Prepared(call, wrong)
 
 
-def _ping_pong(comm: MPI.Intracomm, size: int) -> Call:
+def _wrong(comm: MPI.Intracomm, name: str, collective: Collective, vector: Vector) -> int:
+    """How many numbers come out wrong on any rank. Leaves zeros."""
+    fill, wrong, once = comm.rank + 1.0, 0, name == "broadcast"
+    parts = [vector[: len(vector) // len(PATTERN) * len(PATTERN)].reshape(-1, len(PATTERN))]
+    parts.append(vector[parts[0].size :][None])
+    for part in parts:
+        np.multiply(PATTERN[: part.shape[1]], fill, out=part)
+    collective(vector)
+    for part in parts if comm.rank == 0 or name != "reduce" else ():
+        expected = PATTERN[: part.shape[1]] * (1.0 if once else comm.size * (comm.size + 1) / 2)
+        wrong += int(np.count_nonzero(part != expected))
+    vector[:] = 0.0
+    return int(comm.allreduce(wrong))
+
+
+def _ping_pong(comm: MPI.Intracomm, size: int) -> Prepared:
     ball = _zeros(size)
 
     def ask() -> None:
@@ -174,4 +203,4 @@ def _ping_pong(comm: MPI.Intracomm, size: int) -> Call:
         comm.Recv(ball, 0)
         comm.Send(ball, 0)
 
-    return answer if comm.rank else ask
+    return Prepared(answer if comm.rank else ask, 0)

@@ -23,12 +23,19 @@ SHARED = 1024  # bytes: of smaller ones a reduce and a broadcast are taken to co
 Call = Callable[[], object]
 
 
+class Prepared(NamedTuple):
+    """What is timed for one size, and how many numbers came out wrong where it was tried on some whose sums are known."""
+
+    call: Call
+    wrong: int
+
+
 class Contest(NamedTuple):
     """What is timed: on the first ranks of ``comm``, once for each size.
 
     Attributes:
         what: ``ALL``; ``SUM_ONLY``: a reduce of the size, and a broadcast of one number; ``OWN``: a problem's own round.
-        prepare: gives the call for vectors of so many bytes, and for the broadcast's.
+        prepare: gives the call for vectors of so many bytes, and for the broadcast's. Collective.
         messages: one after the other in a call (two for a ping-pong).
     """
 
@@ -37,7 +44,7 @@ class Contest(NamedTuple):
     mode: str | None
     algorithm: str
     what: str
-    prepare: Callable[[int], Call]
+    prepare: Callable[[int], Prepared]
     messages: int = 1
 
 
@@ -107,12 +114,13 @@ class Stage:
         return float(fair)
 
     def _point(self, contest: Contest, size: int, limit: float) -> dict[str, Any]:
-        samples = np.array(_samples(contest.comm, contest.prepare(size), limit, self.batches)) / contest.messages
+        call, wrong = contest.prepare(size)
+        samples = np.array(_samples(contest.comm, call, limit, self.batches)) / contest.messages
         low, middle, high = map(float, np.quantile(samples, (0.25, 0.5, 0.75), method="lower"))  # of two, the one less disturbed
         self.known.setdefault(id(contest), {})[size] = float(samples.min()) * contest.messages
         point = {key: getattr(contest, key) for key in ("link", "mode", "algorithm", "what")}
         point["kind"] = "collective" if contest.mode else "ping-pong"
-        return point | {"ranks": contest.comm.size, "bytes": size, "seconds": middle, "low": low, "high": high}
+        return point | {"ranks": contest.comm.size, "bytes": size, "seconds": middle, "low": low, "high": high, "wrong": wrong}
 
 
 def _guessed(known: Mapping[int, float], size: int) -> float:

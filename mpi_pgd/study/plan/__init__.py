@@ -53,7 +53,7 @@ class Plan(Study):
         Flag("wait", None, "WAIT", "mean of an exponential delay of each worker, seconds; default: the measured jitter", float, 0),
         Flag("mode", None, "MODE", "only this one"),
         Flag("algorithm", None, "ALGORITHM", "only this one"),
-        Flag("sums", "order-free", "SUMS", "or plain: half the bytes"),
+        Flag("sums", "order-free", "SUMS", "or plain: as many bytes as numbers have"),
         Flag("explain", None, "", "print the formulas with the numbers in them", bool),
     )
     settings, out = (), "folder for plan.json"
@@ -83,7 +83,7 @@ class Plan(Study):
 
         first, last = workers_range(given["workers"])
         known = {field: given[field] for field in Question._fields if field in given}
-        question = Question(**known, first=first, last=last, order_free=given["sums"] == "order-free")
+        question = Question(**known, first=first, last=last, folds=0 if given["sums"] == config.PLAIN else None)
         measured = read(given["network"])
         with claim(given["out"], self.name) if given["out"] else nullcontext() as claimed:
             if claimed:

@@ -73,13 +73,13 @@ def _wait(planner: Planner, workers: int, seconds: float) -> str:
 def _wire(planner: Planner, mode: str, curve: Curve, ranks: int) -> Iterator[str]:
     """Of one stage; among the leaders of nodes, sums go out as they come in."""
     q, nodewise = planner.question, bool(MODES[mode].nodewise)
-    there, back = messages(mode, q.features, q.order_free)
+    there, back = messages(mode, q.features, q.folds)
     back = there if nodewise else back
     piece, found = curve.piece(there), curve.wire(ranks, there, back)
     path = piece.shape(ranks, there, back)
     alpha, overhead, beta = piece.factors
-    folds = "2 " if q.order_free else ""
-    sums = f"8 ({folds}({q.features:,} + 2) + {len(Vote)}) = {there:,} bytes of sums"
+    numbers = there // 8 - len(Vote)
+    sums = f"8 ({numbers:,} + {len(Vote)}) = {there:,} bytes of sums, of {q.features:,} + 2 numbers"
     orders = f", then n = 8 ({q.features:,} + 2) = {back:,} bytes of orders" if piece.shape.broadcast and not nodewise else ""
     yield f"  messages   n = {f'{there:,} bytes of weights, and what peers agree on' if MODES[mode].neighbours else sums}{orders}"
     each = "each of the two: " if piece.shape.broadcast else ""

@@ -34,7 +34,7 @@ class Question(NamedTuple):
         ranks_per_node: the fullest node's; None: as many as were measured.
         wait: mean of an exponential delay of each worker in each round, seconds; None: the measured jitter.
         mode, algorithm: only this one; None: all.
-        order_free: the sums do not depend on the order (twice the bytes).
+        folds: numbers that are sent for each; 0: plain sums; None: as a fit does by default.
     """
 
     rows: int
@@ -46,7 +46,7 @@ class Question(NamedTuple):
     wait: float | None = None
     mode: str | None = None
     algorithm: str | None = None
-    order_free: bool = True
+    folds: int | None = None
 
 
 def workers_range(text: str) -> tuple[int, int]:
@@ -184,7 +184,7 @@ class Planner:
             yield f"measured within a node only; more than {fill} ranks need several nodes, whose network may be much slower"
         if fill > self.model.fill and NETWORK in links:
             yield f"{fill} ranks a node share one link; measured with {self.model.fill}: expect more on the wire"
-        sent, known = max(sizes(self.question.features, self.question.order_free)), min(map(self._largest, self.ways))
+        sent, known = max(sizes(self.question.features, self.question.folds)), min(map(self._largest, self.ways))
         if sent > known and last > 1:
             yield f"a round sums {sent:,} bytes, measured with every algorithm were up to {known:,}: extrapolated in proportion"
         if last > 1 and any(MODES[mode].neighbours for mode, _ in self.ways):
@@ -198,7 +198,7 @@ class Planner:
     def _predict(self, mode: str, algorithm: str, workers: int, features: int = 0) -> Prediction:
         q = self.question
         ranks = MODES[mode].ranks(workers)
-        return self.model.round(mode, algorithm, ranks, q.rows, features or q.features, q.order_free, q.ranks_per_node, q.wait)
+        return self.model.round(mode, algorithm, ranks, q.rows, features or q.features, q.folds, q.ranks_per_node, q.wait)
 
     def _largest(self, way: Way) -> int:
         return max((curve.largest for curve in self.model.known(*way, self.fill)), default=0)

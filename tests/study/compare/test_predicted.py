@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mpi_pgd.config import Settings
 from mpi_pgd.observers.delay import Exponential
 from mpi_pgd.study.compare.measure import predicted
 from mpi_pgd.study.model import Model
@@ -15,7 +16,7 @@ RATE = 1e-5  # seconds a row
 
 def guesses(delay: str) -> dict[str, float]:
     """Seconds beyond those of a round without any delay, of 4 ranks, by mode."""
-    settings = SimpleNamespace(delay=delay, sums="order-free", rounds=61)
+    settings = Settings(delay=delay, rounds=61)
     problem: Any = SimpleNamespace(settings=settings, table=SimpleNamespace(features=10), rows=12_000)
     rows = [
         {"mode": mode, "algorithm": "library", "ranks": 4, "workers": workers}

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mpi_pgd.modes import ALIKE
@@ -43,6 +44,10 @@ def test_every_collective_is_measured_at_every_size(comm: Any) -> None:
     assert rows == {(*way, count, size) for way in WAYS for count in counts for size in SIZES}
     assert [row["bytes"] for row in found["rows"] if row["kind"] == "ping-pong"] == SIZES
     assert {row["link"] for row in found["rows"]} == {"node"}
+    assert {row["wrong"] for row in found["rows"] + found["sums"]} == {0}
+    for row in found["rows"]:  # what crosses the busiest link: of m ranks 2 (m - 1)/m times the bytes, or once there and once back
+        times = 1 if not row["mode"] else 2 if row["mode"] == "client-server" else 2 * (row["ranks"] - 1) / row["ranks"]
+        assert row["bus_bytes_per_second"] == pytest.approx(row["bytes"] / row["seconds"] * times)
     assert {(row["algorithm"], row["bytes"]) for row in found["sums"]} == {("library", 4096), ("linear", 4096)}
     assert list(found["nodes"].values()) == [ranks]
     assert set(found["predicted"]) == {" ".join(way) for way in WAYS}
@@ -69,6 +74,25 @@ def test_rows_and_fits_hold_plain_numbers_that_belong_together(comm: Any) -> Non
             assert low is None or 0 <= low <= fit[term] <= high
     assert found["compute"]["together"]["ranks"] == 2
     assert 0 < found["compute"]["together"]["bytes_per_second"] <= found["compute"]["bytes_per_second"]
+
+
+@pytest.mark.ranks(3, others=())
+@pytest.mark.parametrize("name", ["reduce", "broadcast", "allreduce"])
+def test_a_number_that_comes_out_wrong_is_counted(comm: Any, name: str) -> None:
+    from mpi_pgd.comm.collectives import LIBRARY
+    from mpi_pgd.study.network.measure import PATTERN, _wrong
+
+    right = LIBRARY[name](comm)
+
+    def off(vector: Any) -> None:
+        right(vector)
+        if comm.rank == 0:
+            vector[-2:] += 1.0
+
+    for length in (2, len(PATTERN), 3 * len(PATTERN) + 2):
+        vector = np.zeros(length)
+        assert (_wrong(comm, name, right, vector), _wrong(comm, name, off, vector)) == (0, 2)
+        assert not vector.any()
 
 
 @pytest.mark.ranks(1)
