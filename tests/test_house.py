@@ -49,7 +49,7 @@ UNSURE = {
 }
 # Where it stands all the same, and why.
 SURE = {
-    ("engine/partial.py", "np.dot"): "multiples of one unit, whose sums are exact",
+    ("engine/cut.py", "np.dot"): "multiples of one unit, whose sums are exact",
     ("engine/precise.py", "@"): "slices, whose products and sums are exact",
     ("solvers/diagnosis.py", "math.log10"): "digits that a person reads",
     ("solvers/refine.py", "math.log10"): "digits that a person reads",

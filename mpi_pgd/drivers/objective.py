@@ -180,7 +180,7 @@ class Objective:
 
     def scaled(self, sums: Vector) -> float:
         """The norm of a gradient's sums (weights,), in the user's units, where the solver works."""
-        return float(np.linalg.norm(sums.reshape(self.outputs, -1) / self.scaling.scale))
+        return kernel.norm((sums.reshape(self.outputs, -1) / self.scaling.scale).ravel())
 
     def curvature(self) -> Curvature:
         """The largest eigenvalue of the Hessian is between its largest diagonal element and its trace.
