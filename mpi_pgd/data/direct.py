@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.data.decode import STRIP, Column, decoded
 from mpi_pgd.data.meaning import Meaning
-from mpi_pgd.data.peaks import raise_peaks
 from mpi_pgd.data.stored import Stored, pieces
 from mpi_pgd.engine.arrays import Rows, Vector
 
@@ -37,7 +37,7 @@ def read_features(
                 return False
             here[:, places] = values
         if peaks is not None:
-            raise_peaks(peaks, here)
+            kernel.peaks(here, peaks)
     return True
 
 

@@ -24,9 +24,9 @@ class Handle:
 
     def read(self, start: int, room: Rows) -> None:
         """Fill ``room``, C-contiguous, with what is there from byte ``start`` on; an OSError if the file ends before."""
-        left = room.reshape(-1).view(np.uint8)
-        while len(left):
-            size = os.preadv(self._number, [left[:CALL].data], start)
+        left = room.reshape(-1).view(np.uint8).data
+        while left:
+            size = os.preadv(self._number, [left[:CALL]], start)
             if size == 0:
                 raise OSError("it ends too soon")
             left, start = left[size:], start + size

@@ -14,13 +14,14 @@ from mpi_pgd.data.notes import Notes
 from mpi_pgd.data.partition import Owners, Partition, runs
 from mpi_pgd.data.piece import Piece
 from mpi_pgd.data.shared import Place, opened, shared
-from mpi_pgd.data.stream import SLAB_BYTES, Stream
+from mpi_pgd.data.stream import Stream
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.query import Query
 from mpi_pgd.losses.targets import Targets
 
+SLAB_BYTES = 32 << 20  # read and checked at a time; what is in the core's own cache meanwhile is less (data/stored.py)
 LITTLE = 16 << 20  # bytes of targets, weights and offsets that are kept whatever room there is
 
 

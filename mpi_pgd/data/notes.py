@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.data.labels import Labels
-from mpi_pgd.data.peaks import raise_peaks
 from mpi_pgd.data.piece import Piece
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector
@@ -56,10 +56,11 @@ class Notes:
         features = self.table.features
         peaks = np.zeros_like(self.peaks)
         if found is None:
-            raise_peaks(peaks[:features], part.x)
+            kernel.peaks(part.x, peaks[:features])
         else:
             peaks[:features] = found
-        raise_peaks(peaks[features:], part.y.reshape(-1, len(part.x)).T)
+        for line, most in zip(part.y.reshape(-1, len(part.x)), peaks[features:].reshape(-1, 1), strict=True):
+            kernel.peaks(line[:, None], most)
         if not np.isfinite(peaks).all():
             raise InputError(_first_bad(self.table, first, part))
         if part.offset is not None:

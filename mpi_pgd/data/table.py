@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import h5py
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.data import direct
 from mpi_pgd.data.chunks import index_bytes
 from mpi_pgd.data.decode import STRIP, Column, read_column, read_features
 from mpi_pgd.data.files import Span, Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning
 from mpi_pgd.data.opening import opened, reading, search_as
-from mpi_pgd.data.peaks import raise_peaks
 from mpi_pgd.data.stored import PARTS, PIECE, places
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError
@@ -153,7 +153,7 @@ class Table:
         """Fill the arrays with ``rows``, converting to their types: ``x`` (len(rows), p), ``y`` (len(rows),) or (k, len(rows)).
 
         ``weights`` and ``offset``, (len(rows),) each, are left alone where the table has none; what is None is not read.
-        ``peaks`` (p,) are raised to the largest magnitudes in ``x``, as of ``raise_peaks``, at less than the cost of a pass of its
+        ``peaks`` (p,) are raised to the largest magnitudes in ``x``, as of ``kernel.peaks``, at less than the cost of a pass of its
         own.
 
         Refuses a file that has gone, has changed, or can't be read there, and a number that stands for a missing value.
@@ -188,7 +188,7 @@ class Table:
             if not features:
                 read_features(file[self.x], part.x, part.columns, rows, first, x, self.x)
                 if peaks is not None:
-                    raise_peaks(peaks, x)
+                    kernel.peaks(x, peaks)
             for column in left:
                 read_column(file[column.name], column, rows, first)
 

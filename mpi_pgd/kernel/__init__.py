@@ -19,12 +19,16 @@ Attributes:
     cross: ``(x, left, right, mean, inverse, curvature, out)``: L'hR, of columns of x likewise, for one h (rows,), into ``out``
         (left, right).
     hypot: (x^2 + y^2)^(1/2) of each two numbers of two contiguous arrays, into a third one.
+    peaks: raise ``out`` (k,) to the largest magnitudes in the columns of ``x`` (n, k), n > 0, contiguous, of real numbers of any
+        type; NaN where a number is NaN: so whether all are finite needs no pass of its own.
 """
 
 import math
 import os
 from collections.abc import Callable
 from typing import Any
+
+from numpy.typing import NDArray
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.kernel import reference
@@ -65,6 +69,7 @@ log1p: Callable[[Vector, Vector], None] = _functions.log1p
 gram: Callable[[Vector, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.gram
 cross: Callable[[Vector, Columns | None, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.cross
 hypot: Callable[[Vector, Vector, Vector], None] = _functions.hypot
+peaks: Callable[[NDArray[Any], Vector], None] = _functions.peaks
 
 
 def norm(x: Vector) -> float:

@@ -4,6 +4,7 @@ Its last bits are those of numpy's BLAS and of numpy's own exp and log, so they 
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ Vector = NDArray[np.float64]
 Columns = NDArray[np.int64]
 
 STRIP_BYTES = 1 << 18  # of a core's own cache
+
+PIECE = 1 << 20  # bytes that are looked at twice before the next ones
+WIDE = 2048  # numbers that are compared in one go: a go for each row would cost more than the comparing if rows are short
 
 
 def dot(x: Vector, y: Vector) -> float:
@@ -97,3 +101,20 @@ def _triangle(size: int) -> NDArray[np.intp]:
 def hypot(x: Vector, y: Vector, out: Vector) -> None:
     """See ``mpi_pgd.kernel``."""
     np.hypot(x, y, out)
+
+
+def peaks(x: NDArray[Any], out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    rows, columns = x.shape
+    beside = max(1, min(WIDE // columns, rows)) if x.flags.c_contiguous else 1  # rows that are taken as one
+    step = max(1, PIECE // (beside * columns * x.itemsize)) * beside
+    for start in range(0, rows, step):
+        piece = x[min(start, rows - beside) : start + step]
+        whole = len(piece) // beside * beside
+        for extreme in (np.maximum, np.minimum):
+            most = extreme.reduce(piece[:whole].reshape(-1, beside * columns), axis=0)
+            if whole < len(piece):  # no matter that some rows are looked at again
+                most = extreme(most, piece[-beside:].reshape(-1))
+            most = extreme.reduce(most.reshape(beside, columns), axis=0)
+            # As float64: the least integer has no magnitude of its own type.
+            np.maximum(out, np.abs(most.astype(np.float64)), out=out)
