@@ -9,8 +9,8 @@ what of it is sums and broadcasts. Memory is what the process has grown by at it
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -52,17 +52,18 @@ class Given:
 
 
 class Reduces(Observer):
-    """A driver that asks the same again, and notes how long reduces took on a rank that maps."""
+    """A driver that asks the same again, and notes how long reduces took on a rank that maps; between them, the bare calls."""
 
-    def __init__(self, task: Given, repeats: int) -> None:
-        self.task, self.repeats, self.whole, self.wire = task, repeats, list[float](), list[float]()
+    def __init__(self, task: Given, repeats: int, bare: Callable[[], None]) -> None:
+        self.task, self.repeats, self.bare = task, repeats, bare
+        self.seconds: list[tuple[float, float, float]] = []  # of the whole, its wire, the bare calls
 
     def open(self, query: Any) -> None:
         """Anywhere."""
 
     def update(self, partial: Any, query: Any) -> None:
         """Have the sums."""
-        partial.settle() if partial.cutting.long else partial.total(np.empty(partial.width))
+        partial.settle()
         self.repeats -= 1
         query.stop = self.repeats < 0
 
@@ -73,8 +74,11 @@ class Reduces(Observer):
     def asked(self, query: Any) -> None:
         """The next query is here."""
         now = perf_counter()
-        self.whole.append(now - self.task.there)
-        self.wire.append(now - self.cut)
+        COMM.Barrier()
+        begun = perf_counter()
+        self.bare()
+        self.seconds.append((now - self.task.there, now - self.cut, perf_counter() - begun))
+        COMM.Barrier()
 
 
 def grown() -> Iterator[int]:
@@ -90,36 +94,29 @@ def _status(name: str) -> int:
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name))
 
 
-def bare(mode: str, features: int, repeats: int) -> float:
-    """Median seconds of the MPI library's calls on whole vectors, on the slowest rank."""
-    vector, seconds = np.full(features, 0.7), []
-    for _ in range(repeats + 1):
-        vector[:] = 0.7
-        COMM.Barrier()
-        begun = perf_counter()
-        if MODES[mode].servers:
-            COMM.Reduce(vector if COMM.rank else MPI.IN_PLACE, None if COMM.rank else vector)
-            COMM.Bcast(vector)
-        else:
-            COMM.Allreduce(MPI.IN_PLACE, vector)
-        seconds.append(COMM.allreduce(perf_counter() - begun, MPI.MAX))
-    return median(seconds[1:])
+def bare(mode: str, vector: Any) -> None:
+    """The MPI library's calls on a whole vector."""
+    if MODES[mode].servers:
+        COMM.Reduce(vector if COMM.rank else MPI.IN_PLACE, None if COMM.rank else vector)
+        COMM.Bcast(vector)
+    else:
+        COMM.Allreduce(MPI.IN_PLACE, vector)
 
 
-def ours(mode: str, features: int, repeats: int, folds: int) -> tuple[float, float, float]:
-    """Median seconds of a reduce and of its wire, on the slowest rank that maps; vectors of memory, on the rank that has most."""
+def ours(mode: str, features: int, repeats: int, folds: int, bare: Callable[[], None]) -> tuple[Any, float]:
+    """Seconds of a reduce, its wire and the bare calls (2, 3), medians and least, on the slowest rank that maps; the memory."""
     peak = grown()
     next(peak)
     task = Given(features)
-    query, driver = Query([task]), Reduces(task, repeats)
+    query, driver = Query([task]), Reduces(task, repeats, bare)
     made = MODES[mode].make(Team(COMM), "library")
     mine = [Block(np.zeros((1, 1)), np.zeros(1))] if made.worker >= 0 else []
     sums = Sums(query, made.workers, folds=folds)
     sums.expect(np.ones(task.layout.width))
     rounds(made, Blocks(mine), sums, driver, query, [driver])
-    mapping = made.worker >= 0
-    whole, wire = (median(each[1:]) if mapping else 0.0 for each in (driver.whole, driver.wire))
-    return (*(COMM.allreduce(each, MPI.MAX) for each in (whole, wire)), COMM.allreduce(next(peak), MPI.MAX) / (8 * features))
+    seconds = np.quantile(driver.seconds[1:], (0.5, 0.0), axis=0) * (made.worker >= 0)
+    COMM.Allreduce(MPI.IN_PLACE, seconds, MPI.MAX)
+    return seconds, COMM.allreduce(next(peak), MPI.MAX) / (8 * features)
 
 
 def main() -> None:
@@ -130,14 +127,14 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=1)
     given = parser.parse_args()
     for mode in ("client-server", "peer-to-peer"):
-        whole, wire, vectors = ours(mode, given.features, given.repeats, given.folds)
-        least = bare(mode, given.features, given.repeats)
-        if COMM.rank == 0:
-            print(
-                f"{mode:14s} p = {given.features:,}: reduce {whole * 1e3:.1f} ms, of it wire {wire * 1e3:.1f} ms; "
-                f"bare MPI {least * 1e3:.1f} ms; bare/reduce {least / whole:.2f}, bare/wire {least / wire:.2f}; "
-                f"{vectors:.1f} vectors a rank"
-            )
+        _, vectors = ours(mode, given.features, 2, given.folds, lambda: None)
+        vector = np.zeros(given.features)
+        both, _ = ours(mode, given.features, given.repeats, given.folds, partial(bare, mode, vector))
+        for which, (whole, wire, least) in zip(("medians", "least"), both.tolist(), strict=True):
+            if COMM.rank == 0:
+                times = f"reduce {whole * 1e3:.1f} ms, of it wire {wire * 1e3:.1f} ms; bare MPI {least * 1e3:.1f} ms"
+                ratios = f"bare/reduce {least / whole:.2f}, bare/wire {least / wire:.2f}"
+                print(f"{mode:13s} {which:7s} {times}; {ratios}; {vectors:.1f} vectors a rank", flush=True)
 
 
 if __name__ == "__main__":

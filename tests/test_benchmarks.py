@@ -19,6 +19,7 @@ BENCHMARKS = ROOT / "benchmarks"
     [
         ("clock", ("--rounds", 5, "--repeats", 1), "the clock costs"),
         ("nodewise", (20,), "by nodes"),
+        ("long", ("--features", 1 << 20, "--repeats", 2), "vectors a rank"),
     ],
 )
 def test_on_ranks(script: str, words: tuple[object, ...], told: str) -> None:

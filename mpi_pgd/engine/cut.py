@@ -1,10 +1,10 @@
 """How blocks' vectors are cut and added up; what for, and against which bound, is in ``partial.py``."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector, aligned
 
 LONG = 1 << 20  # numbers: from here on a vector is long
@@ -151,9 +151,8 @@ class Straight:
     def __init__(self, cutting: Cutting) -> None:
         self._head, self._cutting = cutting.head, cutting
         self._rest = Ring(cutting.width - cutting.head, cutting.folds, min(cutting.lows, cutting.width - cutting.head))
-        self._first, self._second = (np.zeros((cutting.head // RUN, 1)) for _ in range(2))
-        self._scratch = np.empty((SEGMENT // RUN, RUN))
-        self._most = np.empty(SEGMENT // RUN)
+        self._lows = cutting.head if cutting.folds > 1 else 0  # numbers in runs that have a second fold
+        self._first, self._second = np.zeros(cutting.head // RUN), np.zeros(self._lows // RUN)
         self._room: Vector = np.empty(0)  # where blocks but the first are written; many ranks have no other
         self._written: Vector | None = None
         self._fresh = True  # nothing was added to the sums yet
@@ -167,7 +166,7 @@ class Straight:
     def rebound(self, first: Vector, second: Vector) -> None:
         """Cut against these (bounds,) from now on."""
         runs = len(self._first)
-        self._first[:, 0], self._second[:, 0] = first[:runs], second[:runs]
+        self._first[:], self._second[:] = first[:runs], second[: len(self._second)]
         self._rest.rebound(first[runs:], second[runs:])
 
     def clear(self) -> None:
@@ -199,37 +198,8 @@ class Straight:
                 self._rest.clear()
             self._rest.slot()[:] = rest
             self._rest.close()
-            for here, runs in self._segments():
-                self._cut(vector[here].reshape(-1, RUN), here, runs, fresh)
+            x = vector[: self._head].reshape(-1, RUN)
+            high = x if fresh else self.high[: self._head].reshape(-1, RUN)
+            kernel.cut(x, self._first, self._second, self.peaks, high, self.low[: self._lows].reshape(-1, RUN))
         elif not fresh:
             self.high += vector
-
-    def _segments(self) -> Iterator[tuple[slice, slice]]:
-        for start in range(0, self._head, SEGMENT):
-            stop = min(start + SEGMENT, self._head)
-            yield slice(start, stop), slice(start // RUN, stop // RUN)
-
-    def _cut(self, block: Vector, here: slice, runs: slice, fresh: bool) -> None:
-        """Some runs (runs, RUN). Where they are ``fresh``, they lie where their sums go."""
-        part, most, peaks = self._scratch[: len(block)], self._most[: len(block)], self.peaks[runs]
-        np.abs(block, out=part)
-        np.maximum(peaks, np.maximum.reduce(part, axis=1, out=most), out=peaks)
-        first, second, high = self._first[runs], self._second[runs], self.high[here].reshape(-1, RUN)
-        np.add(block, first, out=part)
-        if self._cutting.folds == 1 and fresh:
-            np.subtract(part, first, out=high)
-            return
-        np.subtract(part, first, out=part)
-        if self._cutting.folds > 1:
-            low = self.low[here].reshape(-1, RUN)
-            np.subtract(block, part, out=block)
-            np.add(block, second, out=block)
-            _add(low, np.subtract(block, second, out=block), fresh)
-        _add(high, part, fresh)
-
-
-def _add(total: Vector, part: Vector, fresh: bool) -> None:
-    if fresh:
-        total[:] = part
-    else:
-        total += part

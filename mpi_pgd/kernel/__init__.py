@@ -18,6 +18,9 @@ Attributes:
         length of ``mean`` and ``inverse``: that is p, or p + 1. A single h may not be negative: what is counts as 0.
     cross: ``(x, left, right, mean, inverse, curvature, out)``: L'hR, of columns of x likewise, for one h (rows,), into ``out``
         (left, right).
+    cut: ``(x, first, second, peaks, high, low)``: numbers x (runs, run) into high = (x + first) - first and, unless ``second`` and
+        ``low`` are empty, low = ((x - high) + second) - second, added to what is there; where ``high`` is x itself they take its
+        place, and that of ``low``. ``peaks``, ``first`` and ``second`` have a number a run; the largest sizes go into ``peaks``.
     hypot: (x^2 + y^2)^(1/2) of each two numbers of two contiguous arrays, into a third one.
     peaks: raise ``out`` (k,) to the largest magnitudes in the columns of ``x`` (n, k), n > 0, contiguous, of real numbers of any
         type; NaN where a number is NaN: so whether all are finite needs no pass of its own.
@@ -68,6 +71,7 @@ log: Callable[[Vector, Vector], None] = _functions.log
 log1p: Callable[[Vector, Vector], None] = _functions.log1p
 gram: Callable[[Vector, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.gram
 cross: Callable[[Vector, Columns | None, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.cross
+cut: Callable[[Vector, Vector, Vector, Vector, Vector, Vector], None] = _functions.cut
 hypot: Callable[[Vector, Vector, Vector], None] = _functions.hypot
 peaks: Callable[[NDArray[Any], Vector], None] = _functions.peaks
 

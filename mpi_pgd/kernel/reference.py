@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 Columns = NDArray[np.int64]
 
+SEGMENT = 1 << 14  # numbers of a vector that are cut at a time
 STRIP_BYTES = 1 << 18  # of a core's own cache
 
 PIECE = 1 << 20  # bytes that are looked at twice before the next ones
@@ -46,6 +47,27 @@ def log(x: Vector, out: Vector) -> None:
 def log1p(x: Vector, out: Vector) -> None:
     """See ``mpi_pgd.kernel``."""
     np.log1p(x, out)
+
+
+def cut(x: Vector, first: Vector, second: Vector, peaks: Vector, high: Vector, low: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    runs, run = x.shape
+    several, adds, lows = max(1, SEGMENT // run), high is not x, len(second) > 0
+    scratch, most = np.empty((2, several, run)), np.empty(several)
+    for start in range(0, runs, several):
+        here = slice(start, min(start + several, runs))
+        (part, rest), larger, numbers, up = scratch[:, : here.stop - start], most[: here.stop - start], x[here], first[here, None]
+        np.abs(numbers, out=part)
+        np.maximum(peaks[here], np.maximum.reduce(part, axis=1, out=larger), out=peaks[here])
+        np.add(numbers, up, out=part)
+        np.subtract(part, up, out=part)
+        if lows:
+            down = second[here, None]
+            np.subtract(numbers, part, out=rest)
+            np.add(rest, down, out=rest)
+            np.subtract(rest, down, out=rest)
+            np.add(low[here], rest, out=low[here]) if adds else np.copyto(low[here], rest)
+        np.add(high[here], part, out=high[here]) if adds else np.copyto(high[here], part)
 
 
 def gram(x: Vector, columns: Columns | None, mean: Vector, inverse: Vector, curvatures: Vector, out: Vector) -> None:

@@ -46,7 +46,7 @@ def reduced(
 @pytest.fixture
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors of ``LONG`` numbers are long."""
-    for name, value in {"LONG": LONG, "RUN": 4, "SEGMENT": 8}.items():
+    for name, value in {"LONG": LONG, "RUN": 4}.items():
         monkeypatch.setattr(cut, name, value)
 
 

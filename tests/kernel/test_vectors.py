@@ -63,6 +63,41 @@ def test_hypot() -> None:
         native.hypot(x, y[1:], found)
 
 
+@pytest.mark.parametrize("name", native.names())
+@pytest.mark.parametrize(("runs", "run"), [(0, 8), (3, 1024), (5, 8), (2, 13), (40, 1024), (1, 3)])
+def test_cut(name: str, runs: int, run: int) -> None:
+    """To the bits of numpy, as all of it is exact; in one part and in two, in place and added to what is there."""
+    random = np.random.default_rng(runs)
+    x, had = random.standard_normal((2, runs, run))
+    if runs > 2:
+        x[1, run // 2], x[2, 0], x[0, -1] = np.nan, -np.inf, -0.0
+    first, second, peaks = np.exp2(random.integers(-3, 3, runs)) * 1.5, np.full(runs, 1.5 * 2.0**-30), random.random(runs)
+    native.use(name)
+    try:
+        for lows, place in ((False, False), (False, True), (True, False), (True, True)):
+            found = []
+            for cut in (native.cut, reference.cut):
+                vector, known, low = x.copy(), peaks.copy(), had[: runs * lows] / 3
+                high = vector if place else had.copy()
+                with np.errstate(invalid="ignore"):
+                    cut(vector, first, second[: runs * lows], known, high, low)
+                found.append((known.tobytes(), high.tobytes(), low.tobytes()))
+            assert found[0] == found[1]
+    finally:
+        native.use(native.names()[0])
+
+
+def test_cut_of_bad_arrays() -> None:
+    x, each, none = np.ones((2, 8)), np.ones(2), np.ones(0)
+    native.cut(x, each, none, each.copy(), x, none)
+    for wrong in ((x, each[:1], none, each, x, none), (x, each, none, each[:1], x, none), (x, each, none, each, x[:1], none)):
+        with pytest.raises(ValueError, match="as many runs"):
+            native.cut(*wrong)
+    for first, second, low in ((each, each, none), (each, none, x), (each, each[:1], x), (np.ones(3), none, none)):
+        with pytest.raises(ValueError, match="as many runs"):
+            native.cut(x, first, second, each, x, low)
+
+
 def test_bad_arrays() -> None:
     x = np.ones(8)
     for wrong in (x[::2], x.astype(np.float32), x[:7], 1.0):

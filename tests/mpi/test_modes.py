@@ -63,7 +63,7 @@ def test_fewer_folds_and_bounds_give_the_same_bits(
     comm.Barrier()
     options = {"rounds": 60, "solver": "nesterov", "quiet": True}
     usual = fit(path, comm=MPI.COMM_SELF, **options)
-    for name, value in {"LONG": long, "RUN": 2, "SEGMENT": 4}.items():
+    for name, value in {"LONG": long, "RUN": 2}.items():
         monkeypatch.setattr(cut, name, value)
     expected = fit(path, comm=MPI.COMM_SELF, folds=folds, **options)
     for mode in ALGORITHMS:
