@@ -41,7 +41,7 @@ ELSEWHERE = {
 }
 
 # Rooms whose numbers have the same bits on every processor; and what has not, by whatever name it is called.
-ROOMS = ("engine", "losses", "penalties", "solvers", "drivers", "session")
+ROOMS = ("engine", "losses", "penalties", "data", "solvers", "drivers", "modes", "session")
 ELEMENTARY = "exp exp2 expm1 log log2 log10 log1p cbrt hypot sinh cosh tanh sin cos tan "
 UNSURE = {
     "np": f"{ELEMENTARY} arctan logaddexp power float_power dot vdot inner matmul tensordot einsum convolve linalg fft".split(),
@@ -57,6 +57,7 @@ SURE = {
     ("solvers/suit.py", "**"): "whole numbers",
     ("engine/block.py", "np.matmul"): "a product of matrices",
     ("engine/block.py", "np.dot"): "a product of matrices",
+    ("engine/block.py", ".dot"): "a product of matrices",
     ("engine/extremes.py", "@"): "a product of matrices",
     ("engine/moments.py", "np.dot"): "a product of matrices",
     ("engine/tasks.py", "np.dot"): "a product of matrices",
@@ -88,7 +89,18 @@ def unsure(tree: ast.Module) -> Iterator[str]:
                 yield from (each.name for each in names if each.name in UNSURE["np"] + UNSURE["math"])
             case ast.BinOp(op=ast.MatMult()) | ast.AugAssign(op=ast.MatMult()):
                 yield "@"
-            case ast.BinOp(left, ast.Pow()) if not isinstance(left, ast.Constant):  # of two constants it is exact enough
+            case ast.Attribute(ast.Name(of), "dot") if of in (
+                "np",
+                "kernel",
+                "block",
+                "self",
+            ):  # told above, or no method of numpy's
+                pass
+            case ast.Attribute(attr="dot"):
+                yield ".dot"
+            case ast.BinOp(left, ast.Pow()) if not isinstance(
+                left, ast.Constant | ast.UnaryOp
+            ):  # of two constants it is exact enough
                 yield "**"
 
 
