@@ -76,7 +76,7 @@ def _info(arguments: Any) -> None:
 
     ranks = number(arguments, "ranks", int, least=1)
     table = hdf5.inspect(files.find(arguments.files), arguments.x, arguments.y, arguments.weights, arguments.offset)
-    partition = Partition(table.rows, table.features)
+    partition = Partition(table.rows, table.features, table.density)
     print("\n".join(f"{part.path}: {part.rows:,} rows, {part.layout}" for part in table.parts))
     print(f"{table.x}: ({table.rows:,}, {table.features:,}) {table.x_type}   {_targets(table)}")
     print(f"features: {', '.join(table.names) or 'not named'}")

@@ -107,7 +107,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     node = site.node(arguments.partition or "", asked)
     # compare and scaling try all modes; with a server one rank fewer holds rows.
     mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else (max(MODES, key=lambda name: MODES[name].servers), 1)
-    rows = sizing.Rows(Partition(table.rows, table.features), table.bytes(1), mode, replicas, kind.array)
+    rows = sizing.Rows(Partition(table.rows, table.features, table.density), table.bytes(1), mode, replicas, kind.array)
     layout = sizing.layout(rows, asked, node)
     predicted = _predicted(arguments.network, chosen, table, layout) if arguments.network else 0.0
     minutes, why = sizing.limit(_time(arguments.time), predicted, node, arguments.chain)

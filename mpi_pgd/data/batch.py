@@ -17,7 +17,7 @@ class Room(NamedTuple):
 
     Attributes:
         piece: of as many rows as a block has.
-        wide: (rows, p) float64, into which X is widened; that of ``piece`` if it is of that type.
+        wide: (rows, p) float64, into which X is widened; that of ``piece`` if it needs none.
     """
 
     piece: Piece
@@ -31,7 +31,7 @@ class Room(NamedTuple):
         Only these rows are touched. ``stored`` gives blocks by number, one by one; the last one, and so its last unit, may be
         shorter.
         """
-        size = len(self.wide)
+        size = self.piece.rows
         runs = size // UNIT
         owners = (units // np.uint64(runs)).astype(np.int64)
         first, last = np.searchsorted(owners, held), np.searchsorted(owners, held, side="right")
@@ -39,15 +39,4 @@ class Room(NamedTuple):
         some = np.flatnonzero(last > first)
         for whole, start, stop in zip(stored(held[some]), first[some].tolist(), last[some].tolist(), strict=True):
             taken = rows[start * UNIT : stop * UNIT]
-            yield self._gathered(whole, taken if taken[-1] < whole.rows else taken[taken < whole.rows], whole.start)
-
-    def _gathered(self, whole: Block, taken: NDArray[np.int64], start: int) -> Block:
-        part, x = self.piece.part(slice(len(taken))), self.wide[: len(taken)]
-        np.take(whole.x, taken, axis=0, out=part.x, mode="clip")  # other than "raise" it needs no buffer
-        if x.dtype != part.x.dtype:
-            np.copyto(x, part.x)
-        np.take(whole.y, taken, axis=-1, out=part.y, mode="clip")
-        for beside, out in ((whole.weights, part.weights), (whole.offset, part.offset)):
-            if beside is not None and out is not None:
-                np.take(beside, taken, out=out, mode="clip")
-        return Block(x, part.y, part.weights, part.offset, start + int(taken[0]))
+            yield self.piece.gather(whole, taken if taken[-1] < whole.rows else taken[taken < whole.rows], self.wide)

@@ -60,8 +60,10 @@ def in_place_of(group: h5py.Group, name: str) -> str:
     """What a group is that was named in place of a data set, and which to name; empty if nothing says so."""
     kind = text(group.attrs.get("encoding-type")) or text(group.attrs.get("h5sparse_format"))
     frame = text(group.attrs.get("pandas_type"))
-    if kind.startswith(("csr", "csc")) or "MATLAB_sparse" in group.attrs:
-        return "a sparse matrix, which is not read: write it as a dense data set"
+    if kind.startswith(("csr", "csc")):
+        return "a sparse matrix of which a part is missing: expected data, indices and indptr in it"
+    if "MATLAB_sparse" in group.attrs:
+        return "a sparse matrix of MATLAB's, by columns: write it by rows, as data, indices and indptr of scipy's csr_matrix"
     if kind == "categorical":
         return f"a categorical, and its codes in {name}/codes are no quantities: make numbers of it, such as columns of 0 and 1"
     if kind.startswith("nullable"):

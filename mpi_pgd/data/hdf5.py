@@ -12,11 +12,13 @@ import numpy as np
 
 from mpi_pgd.data.behind import Behind
 from mpi_pgd.data.categories import in_place_of
+from mpi_pgd.data.compressed import compressed, holds_rows
 from mpi_pgd.data.meaning import PLAIN, Meaning, check_units, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import data_sets, linked, opened, prefixes
 from mpi_pgd.data.orientation import creator, of_rows, turned
 from mpi_pgd.data.sources import Source, with_names, with_sources
+from mpi_pgd.data.sparse import members
 from mpi_pgd.data.storage import raw_files
 from mpi_pgd.data.table import Part, Table
 from mpi_pgd.data.twice import Origin, Taken, check_once
@@ -31,6 +33,11 @@ def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str
     found = [_inspect_one(path, x, y, weights, offset) for path in paths]
     first = found[0]
     for other in found[1:]:
+        if (other.part.numbers < 0) != (first.part.numbers < 0):
+            raise InputError(
+                f"one of {first.part.path} and {other.part.path} has sparse rows and the other one dense ones: files read as one "
+                f"table need the same"
+            )
         for what, its, that in (("features", other.features, first.features), ("targets a row", other.targets, first.targets)):
             if its != that:
                 raise InputError(
@@ -98,6 +105,9 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
     behind = Behind()
     with opened(path) as file:
         behind.note([path], range(0, sys.maxsize))
+        group = behind.item(file, path, x)
+        if holds_rows(group):
+            return _inspect_sparse(behind, file, path, group, x, y, weights, offset)
         features, target = (_data_set(behind, file, path, name, flag) for name, flag in ((x, "--x"), (y, "--y")))
         means = meaning(features, path, x)
         if features.ndim != 2:
@@ -141,6 +151,45 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
         names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
         targets = target.size // rows if rows else 1
         return _Seen(part, columns, targets, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)))
+
+
+def _inspect_sparse(
+    behind: Behind, file: h5py.File, path: str, group: h5py.Group, x: str, y: str, weights: str, offset: str
+) -> _Seen:
+    """Of sparse rows."""
+    target = _data_set(behind, file, path, y, "--y")
+    its = compressed(group, path, x, len(target) if target.ndim else 0)
+    if not target.ndim or len(target) != its.rows or target.ndim > 2:
+        raise InputError(f"{y} in {path} has shape {target.shape}: expected ({its.rows},), a target for each row of {x} (or k)")
+    for name, one in zip(members(x), its.sets, strict=True):
+        behind.item(file, path, name)
+        behind.look(one, range(len(one)))
+    meant = [_column(behind, target, path, y, across=False)]
+    for name, flag in ((weights, "--weights"), (offset, "--offset")):
+        column = _data_set(behind, file, path, name, flag) if name else None
+        if column is not None:
+            of_rows(column.shape, its.rows, across=False, what=f"{name} in {path}", name=x)
+        meant.append(PLAIN if column is None else _column(behind, column, path, name, across=False))
+    layouts = ", ".join(dict.fromkeys(map(_layout, its.sets)))
+    part = Part(
+        path=path,
+        rows=its.rows,
+        chunk_rows=1,
+        layout=f"sparse, {its.numbers:,} numbers, {layouts}" + ", features first in its shape" * its.turned,
+        files=tuple(behind.files),
+        spans=tuple(span._replace(first=0, stop=its.rows) for span in behind.files.values()),
+        chunk_bytes=behind.chunk_bytes,
+        chunks=behind.chunks,
+        x=replace(PLAIN, kind=its.dtype),
+        y=meant[0],
+        weights=meant[1],
+        offset=meant[2],
+        numbers=its.numbers,
+    )
+    names = names_of(file, group, its.features, 1, path, x)
+    taken = [Taken(0, path, Origin.of(its.sets[0]), f"{x} in {path}", range(its.rows))]
+    targets = target.size // its.rows if its.rows else 1
+    return _Seen(part, its.features, targets, names, behind.plugin, [], taken)
 
 
 def _column(behind: Behind, data_set: h5py.Dataset, path: str, name: str, across: bool) -> Meaning:

@@ -13,6 +13,7 @@ from mpi_pgd.data.batch import Room
 from mpi_pgd.data.notes import Notes
 from mpi_pgd.data.partition import Owners, Partition, runs
 from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.rooms import held, spare
 from mpi_pgd.data.shared import Place, opened, shared
 from mpi_pgd.data.stream import Stream
 from mpi_pgd.data.table import Table
@@ -44,11 +45,11 @@ class MemoryShard(Notes):
         self.rows_read = 0
         self.stream = Stream(table, partition, reading)
         self._read: dict[int, Block] = {}
-        self._panels: dict[int, Block] = {}  # by the first of its blocks; they are the same rows
+        self._panels = self._read if partition.panel == 1 else {}  # by the first of its blocks; they are the same rows
         self._seen: dict[int, tuple[range, Piece]] = {}  # that another process has read: with which others, and the rows
         self._streamed: set[int] = set()  # blocks that were read, but not into memory
         self._order, self._streaming = self.held, False  # in which they are yielded; whether some stream
-        self._same = np.dtype(table.x_type) == np.float64
+        self._same = table.computable
         self._yielded: dict[int, tuple[list[Block], list[Block]]] = {}  # by blocks together: as stored, and as float64
         self._rooms: dict[int, Vector] = {}  # in which they are widened, likewise
 
@@ -109,7 +110,7 @@ class MemoryShard(Notes):
     def _batches(self) -> Room:
         """Made when a batch is asked for."""
         rows = self.partition.block_rows
-        piece = Piece.room(self.table, rows)
+        piece = spare(self.table, rows)
         return Room(piece, piece.x if self._same else aligned((rows, self.partition.features), np.float64))
 
     def missing(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -135,7 +136,7 @@ class MemoryShard(Notes):
         """
         self._take(self.missing(blocks))
         missing = self.missing(blocks)
-        beside = self.bytes(missing) * (1 - self.table.features * np.dtype(self.table.x_type).itemsize / self.table.bytes(1))
+        beside = self.bytes(missing) * (1 - self.table.x_bytes / self.table.bytes(1))
         keep = beside <= max(room / 4, LITTLE)
         kept = self._fitting(missing, room - beside * (keep and LITTLE < beside < room))
         for run in runs(missing[:kept]):
@@ -187,7 +188,7 @@ class MemoryShard(Notes):
         places: list[Place] = []
         try:
             for run in runs(blocks):
-                raw, file = shared(self.table, len(self.partition.span(run)))
+                raw, file = shared(self.table, self.partition.span(run))
                 places.append(Place(run, os.getpid(), file))
                 self._fill(run, raw)
             yield places
@@ -197,7 +198,7 @@ class MemoryShard(Notes):
 
     def see(self, place: Place) -> None:
         """Of blocks that another process has read, know where they are: who is to hold them need not read them."""
-        raw = opened(self.table, len(self.partition.span(place.run)), place)
+        raw = opened(self.table, self.partition.span(place.run), place)
         self._seen |= dict.fromkeys(place.run, (place.run, raw))
 
     def _take(self, blocks: NDArray[np.int64]) -> None:
@@ -218,14 +219,14 @@ class MemoryShard(Notes):
     def _fill(self, run: range, raw: Piece | None = None) -> None:
         """Read a run of blocks; if it is given, into ``raw``, which stays as the files have it."""
         rows = self.partition.span(run)
-        piece = raw.apart() if raw else Piece.room(self.table, len(rows))
+        piece = raw.apart() if raw else held(self.table, rows)
         for slab in self.table.slabs(rows, SLAB_BYTES):
             self.reading(slab)
             here = slice(slab.start - rows.start, slab.stop - rows.start)
             part, peaks = piece.part(here), np.zeros(self.table.features)
-            self.table.read(slab, *(raw or piece).part(here), peaks=peaks)
+            (raw or piece).part(here).read(self.table, slab, peaks)
             if raw:
-                part.fill(raw.part(here)._replace(x=part.x[:, :0]))  # its features are there
+                part.fill_beside(raw.part(here))  # its features are there
             self.note(slab.start, part, peaks)
         self.rows_read += len(rows)
         self._hold(run, piece)
@@ -234,7 +235,7 @@ class MemoryShard(Notes):
         start, step = self.partition.span(run).start, self.partition.block_rows
         self.pieces.append(piece)
         for place, block in enumerate(run):
-            for found, size in ((self._read, 1), (self._panels, self.partition.panel)):
+            for size, found in {1: self._read, self.partition.panel: self._panels}.items():
                 if block % size == 0:
                     here = slice(place * step, (place + size) * step)
                     found[block] = piece.part(here).block(start + here.start)

@@ -17,7 +17,7 @@ Names = tuple[str, ...]
 LONGEST = 1000  # characters of a name: it stands in tables and pictures
 
 
-def names_of(file: h5py.File, x: h5py.Dataset, features: int, axis: int, path: str, name: str) -> Names:
+def names_of(file: h5py.File, x: h5py.Dataset | h5py.Group, features: int, axis: int, path: str, name: str) -> Names:
     """The names that the file gives to the features, along ``axis`` of ``x``; empty if none, refused if not as many."""
     given = x.attrs.get("feature_names")
     if given is None:
@@ -32,11 +32,12 @@ def names_of(file: h5py.File, x: h5py.Dataset, features: int, axis: int, path: s
     return _texts(given, file, path)
 
 
-def _elsewhere(file: h5py.File, x: h5py.Dataset, features: int, axis: int) -> h5py.Dataset | None:
+def _elsewhere(file: h5py.File, x: h5py.Dataset | h5py.Group, features: int, axis: int) -> h5py.Dataset | None:
     """Where AnnData, pandas and netCDF keep names."""
     own = printable(x.name)
     var = file.get("var") if own == "/X" or own.startswith("/layers/") else None
     candidates = [var.get(text(var.attrs.get("_index")))] if isinstance(var, h5py.Group) else []
+    candidates.append(file.get(f"{own}/features/id"))  # of 10x Genomics
     if own.endswith("_values"):
         candidates.append(x.file.get(f"{own.removesuffix('_values')}_items"))
     candidates += [scale for scale in scales(x, axis) if scale.dtype.kind in "SO"]

@@ -40,7 +40,7 @@ class Notes:
         """Row 0 as (features + targets,) float64, targets last; -inf everywhere on a rank that has not read it."""
         row, features = np.full(len(self.peaks), -np.inf), self.table.features
         if self._first:
-            row[:features], row[features:] = self._first.x[0], self._first.y[..., 0]
+            row[:features], row[features:] = self._first.row(0), self._first.y[..., 0]
         return row
 
     @property
@@ -56,10 +56,10 @@ class Notes:
         features = self.table.features
         peaks = np.zeros_like(self.peaks)
         if found is None:
-            kernel.peaks(part.x, peaks[:features])
+            part.raise_peaks(peaks[:features])
         else:
             peaks[:features] = found
-        for line, most in zip(part.y.reshape(-1, len(part.x)), peaks[features:].reshape(-1, 1), strict=True):
+        for line, most in zip(part.y.reshape(-1, part.rows), peaks[features:].reshape(-1, 1), strict=True):
             kernel.peaks(line[:, None], most)
         if not np.isfinite(peaks).all():
             raise InputError(_first_bad(self.table, first, part))
@@ -88,14 +88,14 @@ class Notes:
 
 
 def _first_bad(table: Table, first: int, part: Piece) -> str:
-    x, y = part.x, part.y.reshape(table.targets, -1)
-    good_x, good_y = np.isfinite(x), np.isfinite(y)
-    row = int(np.argmin(good_x.all(axis=1) & good_y.all(axis=0)))
-    if good_y[:, row].all():
-        column = int(np.argmin(good_x[row]))
-        value, place = x[row, column], f"column {column} of {table.x}"
+    y, found = part.y.reshape(table.targets, -1), part.unsound()
+    good = np.isfinite(y)
+    row = int(np.argmin(good.all(axis=0)))
+    if found and (good[:, row].all() or found[0] < row):
+        row, column, value = found
+        place = f"column {column} of {table.x}"
     else:
-        column = int(np.argmin(good_y[:, row]))
+        column = int(np.argmin(good[:, row]))
         value, place = y[column, row], f"column {column} of {table.y}" if table.targets > 1 else table.y
     return (
         f"row {first + row}, {place} is {value}: every value must be a finite number "

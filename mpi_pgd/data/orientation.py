@@ -27,10 +27,12 @@ def creator(x: h5py.Dataset, y: h5py.Dataset) -> str:
     return _by_header(x.file)
 
 
-def scales(data_set: h5py.Dataset, axis: int) -> list[h5py.Dataset]:
+def scales(data_set: h5py.Dataset | h5py.Group, axis: int) -> list[h5py.Dataset]:
     """Those that netCDF and others attach to a dimension. HDF5's own functions for it crash where the attribute is not theirs."""
     listed = data_set.attrs.get("DIMENSION_LIST")
-    if not isinstance(listed, np.ndarray) or listed.shape != (data_set.ndim,) or not isinstance(listed[axis], np.ndarray):
+    if isinstance(data_set, h5py.Group) or not isinstance(listed, np.ndarray) or listed.shape != (data_set.ndim,):
+        return []
+    if not isinstance(listed[axis], np.ndarray):
         return []
     found = [data_set.file[reference] for reference in listed[axis].ravel() if isinstance(reference, h5py.Reference) and reference]
     return [item for item in found if isinstance(item, h5py.Dataset)]

@@ -1,6 +1,7 @@
 """The cut of the rows into blocks, and of the blocks into shards.
 
-Blocks depend on the number of rows and features alone, so a block is the same rows, of the same shape, whoever computes it.
+Blocks depend on the number of rows, features and stored numbers alone, so a block is the same rows, of the same shape, whoever
+computes it.
 """
 
 from collections.abc import Iterator
@@ -19,18 +20,28 @@ SMALLEST, LARGEST = 64, 4096  # rows; multiples of 8, so that each block of a sh
 AT_LEAST = 32  # blocks, as long as that leaves the smallest block: fewer could not be shared out
 PANEL_ROWS, PANEL_BYTES = 4096, 32 << 20  # of rows that are shared out together, likewise: p x p numbers are summed once for all
 PANEL_FEATURES = 16_384  # at most: with more, nobody asks for p x p numbers
+NUMBERS, SPARSE_ROWS = 1 << 18, 8192  # of a block of sparse rows, on average and at most: each has columns of its own to be summed
+SQUARES = 5_000  # features, up to which blocks have to be small enough for p x p numbers to be made of their rows
 
 
 @dataclass(frozen=True)
 class Partition:
-    """``rows`` rows of ``features`` features, cut into ``blocks`` blocks of ``block_rows`` rows (the last may be shorter)."""
+    """``rows`` rows of ``features`` features, cut into ``blocks`` blocks of ``block_rows`` rows (the last may be shorter).
+
+    Of sparse rows ``density`` is how many numbers are stored of one, on average over all; it is 0 of others.
+    """
 
     rows: int
     features: int
+    density: int = 0
 
     @property
     def block_rows(self) -> int:
         """Rows of each block but the last."""
+        if self.density:
+            square = PANEL_BYTES // (8 * self.features) if self.features <= SQUARES else SPARSE_ROWS
+            wanted = min(NUMBERS // self.density, self.rows // AT_LEAST, square, SPARSE_ROWS)
+            return max(SMALLEST, wanted // 64 * 64)
         wanted = min(BLOCK_BYTES // (8 * self.features), self.rows // AT_LEAST, LARGEST)
         return max(SMALLEST, wanted // 64 * 64)
 
@@ -40,9 +51,14 @@ class Partition:
         return -(-self.rows // self.block_rows)
 
     @property
+    def map_bytes(self) -> int:
+        """Memory that a block or two for maps take, as float64, at most."""
+        return 2 * PANEL_BYTES if self.density else 8 * self.features * 2 * self.block_rows
+
+    @property
     def panel(self) -> int:
         """Neighbouring blocks that are always held together, a panel; the last panel may be smaller."""
-        if self.features > PANEL_FEATURES:
+        if self.density or self.features > PANEL_FEATURES:
             return 1
         return max(1, min(PANEL_ROWS, PANEL_BYTES // (8 * self.features), self.rows // AT_LEAST) // self.block_rows)
 

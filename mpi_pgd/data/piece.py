@@ -1,37 +1,45 @@
 """Rows in memory, with what belongs to each of them."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
+from mpi_pgd import kernel
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows, Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.errors import InputError
 
+Array = Callable[[tuple[int, ...], DTypeLike], Rows]
+
 
 class Piece(NamedTuple):
-    """A run of rows.
+    """A run of dense rows. Other kinds have the same verbs.
 
     Attributes:
-        x: (rows, p), in the files' type.
+        x: (rows, p), in the files' type; of other kinds what they store.
         y: (rows,) float64, or (k, rows) where each row has k targets.
         weights, offset: (rows,) float64; None if there are none.
     """
 
-    x: Rows
+    x: Any
     y: Vector
     weights: Vector | None = None
     offset: Vector | None = None
 
     @classmethod
-    def room(cls, table: Table, rows: int, array: Callable[[tuple[int, ...], DTypeLike], Rows] = aligned) -> "Piece":
+    def room(cls, table: Table, rows: int, array: Array = aligned) -> Self:
         """Room for so many rows, in arrays on cache lines; weights are 1 until they are read. Refuses what memory can't hold."""
+        return cls._with(table, rows, array, lambda: array((rows, table.features), table.x_type))
+
+    @classmethod
+    def _with(cls, table: Table, rows: int, array: Array, x: Callable[[], Any]) -> Self:
+        """Room for features, and for what belongs to so many rows."""
         stride = -(-rows // 8) * 8  # each line starts on a cache line
         try:
-            x = array((rows, table.features), table.x_type)
+            features = x()
             counts = table.targets, int(table.weighted), int(table.offset != "")
             beside = [array((count, stride), np.float64)[:, :rows] for count in counts]
         except MemoryError:
@@ -42,31 +50,85 @@ class Piece(NamedTuple):
         y, weights, offset = beside
         if not table.weights:
             weights.fill(1.0)
-        return cls(x, y if len(y) > 1 else y[0], *(each[0] if len(each) else None for each in (weights, offset)))
+        return cls(features, y if len(y) > 1 else y[0], *(each[0] if len(each) else None for each in (weights, offset)))
 
-    def part(self, rows: slice) -> "Piece":
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return int(self.y.shape[-1])
+
+    @property
+    def lasting(self) -> bool:
+        """Whether its blocks may be used again when there are other rows in it."""
+        return True
+
+    def read(self, table: Table, rows: range, peaks: Vector | None = None) -> None:
+        """Fill it with these rows; ``peaks`` and errors as of ``Table.read``."""
+        table.read(rows, *self, peaks)
+
+    def read_features(self, table: Table, rows: range) -> None:
+        """The same, but what belongs to the rows."""
+        table.read(rows, self.x, None)
+
+    def part(self, rows: slice) -> Self:
         """Some of the rows, as views."""
-        return Piece(self.x[rows], self.y[..., rows], *(None if each is None else each[rows] for each in self[2:]))
+        return self._beside(lambda each: each[..., rows], self.x[rows])
 
-    def fill(self, other: "Piece") -> None:
-        """Have the rows of another one, of as many; of one without features, what belongs to them."""
-        if other.x.shape[1]:
-            np.copyto(self.x, other.x)
+    def _beside(self, way: Callable[[Vector], Vector], x: Any) -> Self:
+        """Other features, and what is made of all that belongs to the rows."""
+        return type(self)(x, way(self.y), *(None if each is None else way(each) for each in self[2:]))
+
+    def fill(self, other: Self) -> None:
+        """Have the rows of another one, of as many."""
+        np.copyto(self.x, other.x)
+        self.fill_beside(other)
+
+    def fill_beside(self, other: "Piece") -> None:
+        """Have what belongs to the rows of another one."""
         for mine, theirs in zip(self[1:], other[1:], strict=True):
             if mine is not None and theirs is not None:
                 np.copyto(mine, theirs)
 
     def beside(self) -> "Piece":
-        """Room for what belongs to so many rows, without their features."""
-        return self._replace(x=self.x[:, :0]).copy()
+        """A copy of what belongs to the rows, without their features."""
+        copied = self.apart()
+        return Piece(np.empty((self.rows, 0)), copied.y, copied.weights, copied.offset)
 
-    def copy(self) -> "Piece":
+    def copy(self) -> Self:
         """The same rows, in memory of their own."""
-        return Piece(self.x.copy(), self.y.copy(), *(None if each is None else each.copy() for each in self[2:]))
+        return self._beside(np.copy, self.x.copy())
 
-    def apart(self) -> "Piece":
+    def apart(self) -> Self:
         """The same features, and of what is beside them a copy, which may be changed."""
-        return Piece(self.x, self.y.copy(), *(None if each is None else each.copy() for each in self[2:]))
+        return self._beside(np.copy, self.x)
+
+    def gather(self, whole: Block, taken: NDArray[np.int64], wide: Vector) -> Block:
+        """Rows of a block by their numbers in it, ascending, in this room, and widened in ``wide``, if that is another."""
+        part, x = self.part(slice(len(taken))), wide[: len(taken)]
+        np.take(whole.x, taken, axis=0, out=part.x, mode="clip")  # other than "raise" it needs no buffer
+        if x.dtype != part.x.dtype:
+            np.copyto(x, part.x)
+        np.take(whole.y, taken, axis=-1, out=part.y, mode="clip")
+        for beside, out in ((whole.weights, part.weights), (whole.offset, part.offset)):
+            if beside is not None and out is not None:
+                np.take(beside, taken, out=out, mode="clip")
+        return Block(x, part.y, part.weights, part.offset, whole.start + int(taken[0]))
+
+    def raise_peaks(self, peaks: Vector) -> None:
+        """Raise ``peaks`` (p,) to the largest magnitudes of the features, as of ``kernel.peaks``."""
+        kernel.peaks(self.x, peaks)
+
+    def row(self, number: int) -> Rows:
+        """The features of one row, (p,)."""
+        found: Rows = self.x[number]
+        return found
+
+    def unsound(self) -> tuple[int, int, Any] | None:
+        """The first row with a feature that is not finite, that feature, and what it is; None if there is none."""
+        good = np.isfinite(self.x)
+        row = int(np.argmin(good.all(axis=1)))
+        column = int(np.argmin(good[row]))
+        return None if good[row, column] else (row, column, self.x[row, column])
 
     def block(self, start: int) -> Block:
         """These rows as a block, of which ``start`` is the global number of the first."""

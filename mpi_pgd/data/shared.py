@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.rooms import features_bytes, held
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import ALIGNMENT, Rows
 from mpi_pgd.errors import InputError
@@ -38,15 +39,15 @@ class Arena:
         return found.reshape(shape)
 
 
-def shared(table: Table, rows: int) -> tuple[Piece, int]:
-    """Room for so many rows, and its file."""
-    beside = 8 * (table.targets + 2) * (-(-rows // 8) * 8)
+def shared(table: Table, rows: range) -> tuple[Piece, int]:
+    """Room for these rows, and its file."""
+    beside = 8 * (table.targets + 2) * (-(-len(rows) // 8) * 8)
     file = os.memfd_create("mpi_pgd rows")
-    os.ftruncate(file, rows * table.features * np.dtype(table.x_type).itemsize + beside + 4 * ALIGNMENT)
-    return Piece.room(table, rows, Arena(file).array), file
+    os.ftruncate(file, features_bytes(table, rows) + beside + 6 * ALIGNMENT)
+    return held(table, rows, Arena(file).array), file
 
 
-def opened(table: Table, rows: int, place: Place) -> Piece:
+def opened(table: Table, rows: range, place: Place) -> Piece:
     """What another process has there. Refuses one that does not let this one see it."""
     try:
         file = os.open(f"/proc/{place.process}/fd/{place.number}", os.O_RDWR)
@@ -56,6 +57,6 @@ def opened(table: Table, rows: int, place: Place) -> Piece:
             "expected it to be left out"
         ) from None
     try:
-        return Piece.room(table, rows, Arena(file).array)
+        return held(table, rows, Arena(file).array)
     finally:
         os.close(file)

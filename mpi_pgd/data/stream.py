@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mpi_pgd.data.partition import Partition, runs
 from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.rooms import spare
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.block import Block
 
@@ -37,7 +38,7 @@ class Stream:
         self.kept: dict[int, Piece] = {}
         self._slots: list[Piece] = []
         self._cut: dict[tuple[int, int], dict[tuple[int, int], Block]] = {}  # by slot and rows of a block: by its rows
-        row = max(table.features * np.dtype(table.x_type).itemsize, 8 * table.targets)  # bytes that slabs are counted in
+        row = max(table.x_bytes, 8 * table.targets)  # bytes that slabs are counted in
         rows, block = max(1, SLAB_BYTES // row), partition.block_rows
         self._step = rows // block * block or rows  # rows of a slab: where it can be, whole blocks
         self._size = self._step * row
@@ -51,9 +52,9 @@ class Stream:
 
         Reading begins when what is returned is entered, in a ``with`` statement. ``take`` is called in the thread that reads.
         """
-        if len(numbers) and (not self._slots or len(self._slots[0].x) < self._rows(together)):
+        if len(numbers) and (not self._slots or self._slots[0].rows < self._rows(together)):
             self._slots, self._cut = [], {}  # the old room goes before the new one comes
-            self._slots = [Piece.room(self.table, self._rows(together)) for _ in range(self._count(together))]
+            self._slots = [spare(self.table, self._rows(together)) for _ in range(self._count(together))]
         return Ahead(self, numbers, together, take)
 
     def read(self, numbers: NDArray[np.int64], take: Take) -> None:
@@ -81,21 +82,26 @@ class Stream:
     def load(self, slab: range, part: Piece, take: Take) -> None:
         """Read ``slab`` into room that may have had other rows before; ``take`` has it, unless what belongs to it is kept."""
         kept = self.kept.get(slab.start)
-        if kept and len(kept.x) == len(slab):
-            part.fill(kept)
-            self.table.read(slab, part.x, None)
+        if kept and kept.rows == len(slab):
+            part.fill_beside(kept)
+            part.read_features(self.table, slab)
             return
         if part.weights is not None and not self.table.weights:
             part.weights.fill(1.0)
-        self.table.read(slab, *part)
+        part.read(self.table, slab)
         take(slab.start, part)
 
     def cut(self, slot: Piece, first: int, rows: int, unit: int) -> Iterator[Block]:
-        """The first ``rows`` of a slot, from row ``first`` on, in blocks of ``unit`` rows: made once, as the room is the same."""
+        """The first ``rows`` of a slot, from row ``first`` on, in blocks of ``unit`` rows.
+
+        They are made once, if they last, as the room is the same.
+        """
         known = self._cut.setdefault((id(slot), unit), {})
         for start in range(0, rows, unit):
             here = start, min(start + unit, rows)
-            block = known.get(here) or known.setdefault(here, slot.part(slice(*here)).block(0))
+            block = known.get(here) or slot.part(slice(*here)).block(0)
+            if slot.lasting:
+                known[here] = block
             block.start = first + start
             yield block
 

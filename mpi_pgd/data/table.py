@@ -14,6 +14,7 @@ import numpy as np
 from mpi_pgd import kernel
 from mpi_pgd.data import direct
 from mpi_pgd.data.chunks import index_bytes
+from mpi_pgd.data.csr import row_bytes
 from mpi_pgd.data.decode import STRIP, Column, read_column, read_features
 from mpi_pgd.data.files import Span, Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning
@@ -42,6 +43,7 @@ class Part:
     y: Meaning = PLAIN
     weights: Meaning = PLAIN
     offset: Meaning = PLAIN
+    numbers: int = -1  # that are stored, if its rows are sparse; -1 if they are dense
 
     @property
     def decoding_bytes(self) -> int:
@@ -110,12 +112,29 @@ class Table:
         return known + 2 * PIECE + max(2 * part.chunk_bytes + part.decoding_bytes for part in self.parts)
 
     def bytes(self, rows: int) -> int:
-        """Memory that a shard of so many rows takes."""
-        return rows * (self._x_bytes + 8 * (self.targets + self.weighted + bool(self.offset)))
+        """Memory that a shard of so many rows takes; of sparse ones on average."""
+        return rows * (self.x_bytes + 8 * (self.targets + self.weighted + bool(self.offset)))
 
     @property
-    def _x_bytes(self) -> int:
-        """Of the features of one row."""
+    def sparse(self) -> bool:
+        """Whether few numbers of a row are stored."""
+        return self.parts[0].numbers >= 0
+
+    @property
+    def computable(self) -> bool:
+        """Whether rows are computed with as they are stored, in no other type."""
+        return self.sparse or np.dtype(self.x_type) == np.float64
+
+    @property
+    def density(self) -> int:
+        """Numbers that are stored of a row, on average, rounded up; 0 if all are."""
+        return max(1, -(-sum(part.numbers for part in self.parts) // self.rows)) if self.sparse else 0
+
+    @property
+    def x_bytes(self) -> int:
+        """Memory that the features of one row take; of sparse ones on average."""
+        if self.sparse:
+            return row_bytes(self.features, self.density, self.x_type)
         return self.features * np.dtype(self.x_type).itemsize
 
     def pieces(self, rows: range) -> Iterator[tuple[Part, range]]:
@@ -129,11 +148,11 @@ class Table:
 
     def slabs(self, rows: range, size: int) -> Iterator[range]:
         """``rows`` in runs of about ``size`` bytes that end where chunks end, so that no chunk is decompressed twice."""
-        row_bytes = max(self._x_bytes, 8 * self.targets)
+        bytes_each = max(self.x_bytes, 8 * self.targets)
         offset = rows.start
         for part, here in self.pieces(rows):
             shift = offset - here.start
-            step = max(1, size // row_bytes // part.chunk_rows) * part.chunk_rows
+            step = max(1, size // bytes_each // part.chunk_rows) * part.chunk_rows
             start = here.start
             while start < here.stop:
                 stop = min((start // part.chunk_rows) * part.chunk_rows + step, here.stop)
@@ -144,7 +163,7 @@ class Table:
     def read(
         self,
         rows: range,
-        x: Rows,
+        x: Rows | None,
         y: Vector | None,
         weights: Vector | None = None,
         offset: Vector | None = None,
@@ -163,19 +182,20 @@ class Table:
             target = slice(done, done + len(here))
             beside = ((self.y, part.y, y), (self.weights, part.weights, weights), (self.offset, part.offset, offset))
             columns = [Column(name, means, out[..., target]) for name, means, out in beside if name and out is not None]
-            self._read(part, here, rows.start + done, x[target], columns, peaks)
+            self._read(part, here, rows.start + done, None if x is None else x[target], columns, peaks)
             self._check_unchanged(part, here)
             done += len(here)
 
-    def _read(self, part: Part, rows: range, first: int, x: Rows, columns: list[Column], peaks: Vector | None) -> None:
+    def _read(self, part: Part, rows: range, first: int, x: Rows | None, columns: list[Column], peaks: Vector | None) -> None:
         """Of ``read``: ``rows`` of one part, the number of the first of them in the table being ``first``."""
-        stored = places(part.path, part.files[:1], (self.x, *(column.name for column in columns)), self.prefixes)
+        names = "" if x is None else self.x, *(column.name for column in columns)
+        stored = places(part.path, part.files[:1], names, self.prefixes)
         try:
-            features = direct.read_features(stored[0], part.x, part.columns, rows, x, peaks)
+            features = x is None or direct.read_features(stored[0], part.x, part.columns, rows, x, peaks)
             left = [column for column, its in zip(columns, stored[1:], strict=True) if not direct.read_column(its, column, rows)]
         except (OSError, MemoryError):
             places.cache_clear()  # the next one looks again
-            features, left = False, columns
+            features, left = x is None, columns
         if features and not left:
             return
         if self.plugin:
@@ -185,7 +205,7 @@ class Table:
         search_as(self.prefixes)
         self._check_unchanged(part, rows)
         with part.opened(rows) as file, reading(part.path, rows):
-            if not features:
+            if x is not None and not features:
                 read_features(file[self.x], part.x, part.columns, rows, first, x, self.x)
                 if peaks is not None:
                     kernel.peaks(x, peaks)

@@ -25,7 +25,7 @@ class BatchTask:
 
     def __init__(self, whole: Task, rows: int, seed: int) -> None:
         self.whole, self.seed, self.total = whole, seed, -(-rows // UNIT)
-        self.layout = Layout(whole.layout.shapes | {"weight": ()})
+        self.layout = Layout(whole.layout.shapes | {"weight": ()}, whole.layout.columned)
         self.width = whole.width + MORE
         self.units: Units = np.zeros(0, dtype=np.uint64)
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mpi_pgd import kernel
-from mpi_pgd.engine.arrays import Columns, Vector
+from mpi_pgd.engine.arrays import Columns, Rows, Vector
 
 if TYPE_CHECKING:
     from mpi_pgd.engine.query import Query
+
+Room = Callable[[int], Vector]  # of so many rows
 
 
 class Block:
@@ -18,6 +20,8 @@ class Block:
     Other kinds of rows have the same verbs; nothing outside asks which kind it is.
 
     Attributes:
+        columns: the features that it has, (l,), each once, if others are 0 in all its rows; None if it has all of them. What
+            ``tdot`` and ``tdots`` give is of these alone, in this order; all else is of all features.
         rows: how many.
         start: the global number of the first one.
         y: their targets: (rows,), or (k, rows) where each row has k of them.
@@ -27,6 +31,7 @@ class Block:
         tdot: X'slopes for ``slopes`` (rows,), into ``out`` (features,).
     """
 
+    columns: Rows | None = None
     __slots__ = ("dot", "offset", "rows", "start", "tdot", "weights", "x", "y")
 
     def __init__(self, x: Vector, y: Vector, weights: Vector | None = None, offset: Vector | None = None, start: int = 0) -> None:
@@ -44,9 +49,9 @@ class Block:
         """Slopes X for ``slopes`` (k, rows), into ``out`` (k, features)."""
         np.dot(slopes, self.x, out=out)
 
-    def scaled(self, unit: Vector, out: Vector) -> None:
-        """X with its columns times ``unit`` (features,), into ``out`` (rows, features)."""
-        np.multiply(self.x, unit, out=out)
+    def scaled(self, unit: Vector, rows: slice, out: Vector) -> None:
+        """Some rows of X, with columns times ``unit`` (features,), into ``out`` (rows, features)."""
+        np.multiply(self.x[rows], unit, out=out)
 
     def gram(self, columns: Columns | None, mean: Vector, inverse: Vector, curvatures: Vector, out: Vector) -> None:
         """Some columns' scaled products with each other, weighted by ``curvatures`` (lines, rows): see ``kernel.gram``."""
@@ -56,9 +61,40 @@ class Block:
         """Those of some columns with others: see ``kernel.cross``."""
         kernel.cross(self.x, left, right, mean, inverse, curvature, out)
 
-    def less(self, about: Vector, rows: slice, out: Vector) -> None:
-        """Some rows of X, less ``about`` (features,), into ``out`` (rows, features)."""
-        np.subtract(self.x[rows], about, out=out)
+    def moments(self, weights: Vector, unit: Vector, about: Vector, room: Room, sums: Vector, squares: Vector) -> None:
+        """Sums over the rows, which count by ``weights`` (rows,), of X in ``unit`` less ``about``, and of its squares.
+
+        All others are (features,). ``room`` makes an array that the features of rows fit into, if one is needed.
+        """
+        less = room(self.rows)
+        np.multiply(self.x, unit, out=less)  # first: a difference of large values may overflow
+        less -= about
+        np.dot(weights, less, out=sums)
+        np.multiply(less, less, out=less)
+        np.dot(weights, less, out=squares)
+
+    def ranges(self, counts: Rows, groups: Rows, highest: Vector, lowest: Vector) -> None:
+        """The largest of X, and of -X, in each column, over the rows of each group (groups, features), of those that there are.
+
+        Args:
+            counts: (rows,) which rows do; one at least.
+            groups: of these, the number of its group.
+        """
+        order = np.argsort(groups, kind="stable")
+        names, starts = np.unique(groups[order], return_index=True)
+        ordered = self.x[counts][order]
+        highest[names] = np.maximum.reduceat(ordered, starts, axis=0)
+        lowest[names] = -np.minimum.reduceat(ordered, starts, axis=0)
+
+    def swings(self, counts: Rows, mean: Vector, w: Vector) -> tuple[Vector, Vector]:
+        """W X' of the rows that count, X less ``mean``, and what magnitudes these were summed from: ``w`` (k, features)."""
+        x = self.x[counts] - mean
+        return w @ x.T, np.abs(w) @ np.abs(x.T)
+
+    def gathered(self, rows: Columns) -> "Block":
+        """Rows by their numbers in it, ascending."""
+        weights, offset = (None if each is None else each[rows] for each in (self.weights, self.offset))
+        return Block(self.x[rows], self.y[..., rows], weights, offset, self.start + int(rows[0]))
 
     def every(self, step: int) -> "Block":
         """The rows whose global number is a multiple of ``step``."""

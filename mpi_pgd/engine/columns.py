@@ -60,13 +60,13 @@ class ColumnsTask:
         rows, new, shape = -(-self._rows // step), slice(len(fresh)), (len(fresh), len(places))
         whole = single and shape[0] == shape[1]
         self._lay_out(rows, columns[new], columns, whole)
-        gradient, size = self._gradient.bind(point), self._gradient.layout.width
+        gradient, rest = self._gradient.bind(point), self.layout.width - self._gradient.layout.width
 
         def mapped(panel: Block, out: Vector) -> None:
-            gradient(panel, out[:size])
+            gradient(panel, out[:-rest])
             block = panel.every(step) if step > 1 else panel
             out[-1] = block.rows if block.weights is None else np.add.reduce(block.weights)
-            found = out[size:-1]
+            found = out[-rest:-1]
             if not block.rows:
                 found[:] = 0.0
                 return
@@ -83,7 +83,8 @@ class ColumnsTask:
     def _lay_out(self, rows: int, new: Columns, columns: Columns, whole: bool) -> None:
         squares = rows * np.outer(self._largest[new], self._largest[columns])
         found = squares[np.triu_indices(len(new))] if whole else squares
-        self.layout = Layout(self._gradient.layout.shapes | {"columns": found.shape, "weight": ()})
+        gradient = self._gradient.layout
+        self.layout = Layout(gradient.shapes | {"columns": found.shape, "weight": ()}, gradient.columned)
         self.bound = np.concatenate([self._known, found.ravel(), [max(rows, found.max(initial=0.0))]])
 
     def _several(self, block: Block, columns: Columns, h: Vector, outputs: Columns, out: Vector) -> None:

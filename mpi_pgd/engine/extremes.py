@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mpi_pgd.engine.arrays import Rows, Vector, aligned
+from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.tasks import BlockMap, Layout
 
@@ -30,19 +30,18 @@ class ExtremesTask:
     Movements are relative to the sum of the magnitudes that they are made of, so that an error of the direction, and a row that
     lies far out, count for as much in all rows.
 
-    ``mean`` (p,) is what features are centred by; a block has at most ``rows`` rows.
+    ``mean`` (p,) is what features are centred by.
     """
 
     uneven = coarse = varies = False
     bound = units = None
 
-    def __init__(self, loss: PullingLoss, mean: Vector, rows: int, outputs: int, directions: int) -> None:
+    def __init__(self, loss: PullingLoss, mean: Vector, outputs: int, directions: int) -> None:
         p, self.groups = len(mean), outputs if outputs > 1 else 3
         self.loss, self.mean, self.outputs, self.directions = loss, mean, outputs, directions
         self.width = directions * outputs * (p + 1)
         columns = (self.groups, p)
         self.layout = Layout({"against": (directions,), "along": (directions,), "highest": columns, "lowest": columns})
-        self._zeros, self._room = np.zeros(p), aligned((rows, p), np.float64)
 
     def bind(self, point: Vector) -> BlockMap:
         """What is nowhere is -inf."""
@@ -52,19 +51,16 @@ class ExtremesTask:
         def mapped(block: Block, out: Vector) -> None:
             out[:] = -np.inf
             parts = self.layout.split(out)
-            counts = slice(None) if block.weights is None else block.weights > 0
-            x = self._room[: block.rows]
-            block.less(self._zeros, slice(None), x)
-            x, pulls = x[counts], self.loss.pulls(block.y)
-            if pulls is None or not len(x):
+            counts = np.ones(block.rows, dtype=bool) if block.weights is None else block.weights > 0
+            pulls = self.loss.pulls(block.y)
+            if pulls is None or not counts.any():
                 return
             pulls = pulls[counts]
             groups = pulls.astype(np.intp) + (self.outputs == 1)
-            _ranges(x, groups, parts["highest"], parts["lowest"])
-            x -= self.mean
+            block.ranges(counts, groups, parts["highest"], parts["lowest"])
             for number, (w, c) in enumerate(lines):
-                eta, size = w @ x.T + c, np.abs(w) @ np.abs(x.T) + np.abs(c)
-                least, most = moved(pulls, eta, size)
+                eta, size = block.swings(counts, self.mean, w)
+                least, most = moved(pulls, eta + c, size + np.abs(c))
                 parts["against"][number], parts["along"][number] = (-least).max(), most.max()
 
         return mapped
@@ -97,12 +93,3 @@ def moved(pulls: Vector, eta: Vector, size: Vector) -> tuple[Vector, Vector]:
         least, whole = others.min(axis=0), 2 * size.max(axis=0)
     scale = np.where(whole > 0, whole, 1.0)
     return least / scale, most / scale
-
-
-def _ranges(x: Vector, groups: Rows, highest: Vector, lowest: Vector) -> None:
-    """Of each column over the rows of each group, of those that there are."""
-    order = np.argsort(groups, kind="stable")
-    names, starts = np.unique(groups[order], return_index=True)
-    ordered = x[order]
-    highest[names] = np.maximum.reduceat(ordered, starts, axis=0)
-    lowest[names] = -np.minimum.reduceat(ordered, starts, axis=0)

@@ -42,7 +42,8 @@ class HessianTask:
         self._mean, self._inverse = np.zeros(m), np.ones(m)  # the last ones those of the column of ones
         self._mean[: len(mean)], self._inverse[: len(mean)] = mean, 1.0 / scale
         pairs = outputs * (outputs + 1) // 2
-        self.layout = Layout(self._gradient.layout.shapes | {"hessian": (pairs, m * (m + 1) // 2), "weight": ()})
+        gradient = self._gradient.layout
+        self.layout = Layout(gradient.shapes | {"hessian": (pairs, m * (m + 1) // 2), "weight": ()}, gradient.columned)
         taken = -(-rows // every)
         self._eta, self._curvatures = np.empty((outputs, taken)), np.empty((pairs, taken))
         self._room = np.empty((loss.rooms, taken))
@@ -51,18 +52,18 @@ class HessianTask:
 
     def bind(self, point: Vector) -> BlockMap:
         """At ``point``, that of a ``GradientTask``."""
-        gradient, size = self._gradient.bind(point), self._gradient.layout.width
+        gradient, rest = self._gradient.bind(point), self.layout.width - self._gradient.layout.width
         w = point[: self.width - self.outputs].reshape(self.outputs, -1)
         intercept = point[self.width - self.outputs : self.width, None]
 
         def mapped(block: Block, out: Vector) -> None:
-            gradient(block, out[:size])
+            gradient(block, out[:-rest])
             part = block.every(self.every) if self.every > 1 else block
             out[-1] = part.rows if part.weights is None else np.add.reduce(part.weights)
             if part.rows:
-                self._hessian(part, w, intercept, out[size:-1].reshape(len(self._curvatures), -1))
+                self._hessian(part, w, intercept, out[-rest:-1].reshape(len(self._curvatures), -1))
             else:
-                out[size:-1] = 0.0
+                out[-rest:-1] = 0.0
 
         return mapped
 

@@ -101,7 +101,7 @@ def rounds(
         trouble = None
         try:
             for block in source.blocks(query):
-                task(block, partial.slot(block.rows))
+                task(block, partial.slot(block.rows, block.columns))
         except InputError as error:
             trouble = error
         partial.close(*flags(), unread=trouble is not None)

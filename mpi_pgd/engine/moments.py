@@ -1,5 +1,7 @@
 """The task of the columns' moments."""
 
+from functools import cached_property
+
 import numpy as np
 
 from mpi_pgd import kernel
@@ -27,7 +29,7 @@ class MomentsTask:
         self.width, self.features, self.classes, self.shifted, self.loss = len(unit), features, classes, shifted, loss
         self.layout = Layout({"sums": (self.width,), "squares": (self.width,), "weight": (), "floor": (), "shares": (classes,)})
         self.unit = unit
-        self._less: Vector = aligned((block_rows, features), np.float64)
+        self._rows = block_rows
         self._targets = np.empty((self.width - features, block_rows))
         self._room = np.empty((loss.rooms + 1, block_rows))
         self._ones = np.ones(block_rows)
@@ -38,24 +40,28 @@ class MomentsTask:
 
         def mapped(block: Block, out: Vector) -> None:
             rows, parts = block.rows, self.layout.split(out)
-            ones, less, targets = self._ones[:rows], self._less[:rows], self._targets[:, :rows]
+            ones, targets = self._ones[:rows], self._targets[:, :rows]
             weights = ones if block.weights is None else block.weights
-            block.scaled(unit[:p], less)  # first: a difference of large values may overflow
+            sums, squares = parts["sums"], parts["squares"]
+            block.moments(weights, unit[:p], about[:p], self._room_of, sums[:p], squares[:p])
             np.multiply(block.y, unit[p:, None], out=targets)
             if self.shifted and block.offset is not None:
                 targets -= block.offset * unit[p:, None]
-            less -= about[:p]
             targets -= about[p:, None]
-            sums, squares = parts["sums"], parts["squares"]
-            np.dot(weights, less, out=sums[:p])
-            np.multiply(less, less, out=less)
-            np.dot(weights, less, out=squares[:p])
             for place, target in enumerate(targets, p):
                 sums[place] = kernel.dot(weights, target)
                 squares[place] = kernel.dot(target if block.weights is None else weights * target, target)
             self._rest(block, weights, out[2 * self.width :])
 
         return mapped
+
+    def _room_of(self, rows: int) -> Vector:
+        return self._less[:rows]
+
+    @cached_property
+    def _less(self) -> Vector:
+        """Made where a block asks for it: sparse rows of very many features have no room for it."""
+        return aligned((self._rows, self.features), np.float64)
 
     def _rest(self, block: Block, weights: Vector, out: Vector) -> None:
         room = self._room[:, : block.rows]

@@ -21,8 +21,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from mpi_pgd.engine.arrays import Vector, aligned
+from mpi_pgd.engine.arrays import Rows, Vector, aligned
 from mpi_pgd.engine.cut import Cutting, Ring, Straight
+from mpi_pgd.engine.few import Few
 from mpi_pgd.engine.pairs import Pair, two_sum
 from mpi_pgd.engine.tasks import Halves
 
@@ -51,7 +52,7 @@ class Partial:
     so that the order of the sums does not matter, into as many ``folds`` as are sent of each number; else they are just added. Of
     those ``behind``, at the end, always two are sent. ``peaks`` (cutting.bounds,) are the largest magnitudes of each number, or of
     each run, over this rank's blocks since ``clear``; ``all_peaks`` those of all partials of its ``Sums``. It is ``bounded`` once
-    the bound was taken from some. ``halves`` are those of ``Layout.halves``.
+    the bound was taken from some. ``halves`` are those of ``Layout.halves``, and ``columned`` is ``Layout.columned``.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class Partial:
         halves: Halves = (),
         folds: int = 2,
         behind: int = 0,
+        columned: tuple[int, int] = (0, 0),
     ) -> None:
         self.width, self.order_free, self._halves = width, order_free, halves
         self.cutting = cutting = Cutting(width, folds if order_free else 0, behind, each=bool(halves))
         self._bits = max(1, int(blocks - 1).bit_length()) + 1
         self._added = Straight(cutting) if cutting.long else Ring(width, cutting.folds, cutting.lows)
+        self._columned, self._few = columned[0] > 0, Few(cutting, columned)
         self._rows = 0
         self.peaks = self.all_peaks = np.zeros(cutting.bounds)
         self._bound, self._near = np.zeros(cutting.bounds), np.zeros(cutting.bounds)
@@ -77,7 +80,8 @@ class Partial:
     def _lie_in(self, buffer: Vector) -> None:
         self.buffer, width = buffer, self.width
         self._high, self._low, self.votes = buffer[:width], buffer[width : -len(Vote)], buffer[-len(Vote) :]
-        self._added.lie_in(self._high, self._low, self.peaks)
+        for added in (self._added, self._few):
+            added.lie_in(self._high, self._low, self.peaks)
 
     def share(self, peaks: Vector, all_peaks: Vector) -> None:
         """Have its peaks there, which are some of all of them."""
@@ -104,22 +108,29 @@ class Partial:
             exponent = np.minimum(exponent, LARGEST - self._bits)
             self._bound[:] = np.ldexp(1.0, exponent)
             self._near[:] = np.ldexp(1.0, exponent - HEADROOM - SLACK)
-            self._added.rebound(np.ldexp(1.5, exponent + self._bits), np.ldexp(1.5, exponent + 2 * self._bits - 53))
+            first, second = np.ldexp(1.5, exponent + self._bits), np.ldexp(1.5, exponent + 2 * self._bits - 53)
+            for added in (self._added, self._few) if self._columned else (self._added,):
+                added.rebound(first, second)
 
     def clear(self) -> None:
         """Begin a round: no block, no votes."""
         self._added.clear()
+        self._few.clear()
         self.votes[:] = self.peaks[:] = 0.0
         self._rows = 0
 
-    def slot(self, rows: int) -> Vector:
-        """Where the next block, of ``rows`` rows, writes its vector: (width,) float64."""
+    def slot(self, rows: int, columns: Rows | None = None) -> Vector:
+        """Where the next block, of ``rows`` rows, writes its vector: (width,) float64.
+
+        It is shorter where the block has ``columns`` of its own (l,), and vectors begin with k lines of p numbers, of which it
+        then writes k lines of l. Either all blocks of a round have some, or none.
+        """
         self._rows += rows
-        return self._added.slot()
+        return self._added.slot() if columns is None or not self._columned else self._few.slot(columns)
 
     def close(self, late: bool, signalled: bool, unread: bool = False) -> None:
         """End a round on this rank: add what is left and cast the votes. Where blocks are ``unread``, no count of rows is one."""
-        self._added.close()
+        (self._few if self._few.used else self._added).close()
         votes = self.votes
         votes[Vote.ROWS] = np.nan if unread else self._rows
         votes[Vote.LATE] = late

@@ -16,6 +16,8 @@ from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.pairs import Pair, add, multiply, negative, pair, two_sum
 from mpi_pgd.engine.tasks import LOW, BlockMap, Layout
 
+STRIP_BYTES = 1 << 20  # of the rows that are cut at a time; a block of dense rows has no more, unless it has few rows
+LEAST = 64  # of these
 BITS = 100  # of a sum over rows or columns, at least, below the product of the largest numbers
 
 
@@ -40,8 +42,9 @@ class PreciseTask:
         self.bound = np.zeros(self.layout.width)  # of low halves it follows from the high ones
         self._unit = np.ldexp(0.5, -np.clip(np.frexp(peak)[1], -1021, 1021))  # brings the columns to at most 1/2
         self.slices, self.bits = slicing(max(features, block_rows))
-        self._less: Vector = aligned((block_rows, features), np.float64)
-        self._x: Vector = aligned((self.slices, block_rows, features), np.float64)
+        self._step = min(block_rows, max(LEAST, STRIP_BYTES // (8 * features)))
+        self._less: Vector = aligned((self._step, features), np.float64)
+        self._x: Vector = aligned((self.slices, self._step, features), np.float64)
 
     def bind(self, point: Vector) -> BlockMap:
         """At ``point``."""
@@ -52,8 +55,12 @@ class PreciseTask:
         c = Pair(high[half - k :, None], low[half - k :, None])
 
         def mapped(block: Block, out: Vector) -> None:
-            x = self._sliced(block)
-            linear = self._products(w, [part.T for part in x])
+            strips = [slice(start, min(start + self._step, block.rows)) for start in range(0, block.rows, self._step)]
+            lines = []
+            for strip in strips:
+                x = self._sliced(block, strip)
+                lines.append(_gathered(self._products(w, [part.T for part in x])))
+            linear = Pair(*(np.concatenate(halves, axis=1) for halves in zip(*lines, strict=True)))
             r = self._residuals(block, add(Pair(linear.high * scale, linear.low * scale), c))
             parts = self.layout.split(out)
             squares = r.high * r.high
@@ -63,7 +70,11 @@ class PreciseTask:
             if block.weights is not None:
                 r = multiply(r, pair(block.weights))
             cut, size = self._cut(r)
-            gradient = self._products(cut, x)
+            sums = np.zeros((self.slices, k, len(self._unit)))
+            for strip in strips:  # these sums are exact, too
+                x = self._sliced(block, strip) if len(strips) > 1 else x
+                sums += self._products(cut[..., strip], x)
+            gradient = _gathered(sums)
             slopes = _gathered(np.add.reduce(cut, axis=-1, keepdims=True))
             for name, one, all_rows in zip(("", LOW), gradient, slopes, strict=True):
                 np.divide(one * size, self._unit, out=parts["gradient" + name])
@@ -76,11 +87,12 @@ class PreciseTask:
             eta = add(eta, pair(block.offset))
         return add(eta, negative(pair(block.y)))
 
-    def _sliced(self, block: Block) -> list[Vector]:
-        """X in units of the peaks, cut: (rows, p) each. No more of them than there are bits in it."""
-        less, cut = self._less[: block.rows], []
-        block.scaled(self._unit, less)
-        for number, part in enumerate(self._x[:, : block.rows]):
+    def _sliced(self, block: Block, strip: slice) -> list[Vector]:
+        """Some rows of X in units of the peaks, cut: (rows, p) each. No more of them than there are bits in it."""
+        rows = strip.stop - strip.start
+        less, cut = self._less[:rows], []
+        block.scaled(self._unit, strip, less)
+        for number, part in enumerate(self._x[:, :rows]):
             away = _away(number, self.bits)
             np.add(less, away, out=part)
             np.subtract(part, away, out=part)
@@ -100,13 +112,13 @@ class PreciseTask:
             rest = two_sum(rest.high - part, rest.low)
         return cut, unit
 
-    def _products(self, cut: Vector, x: list[Vector]) -> Pair:
-        """Vectors ``cut`` (slices, k, length) times the slices ``x`` (length, other) of a matrix: (k, other)."""
+    def _products(self, cut: Vector, x: list[Vector]) -> Vector:
+        """Vectors ``cut`` (slices, k, length) times the slices ``x`` (length, other) of a matrix: (slices, k, other), exact."""
         slices, k, length = cut.shape
         sums = np.zeros((slices, k, x[0].shape[1]))
         for at, part in enumerate(x):  # products of one unit are added exactly; those below the last slice's are left out
             sums[at:] += (cut[: slices - at].reshape(-1, length) @ part).reshape(slices - at, k, -1)
-        return _gathered(sums)
+        return sums
 
 
 def _gathered(sums: Vector) -> Pair:

@@ -42,7 +42,7 @@ class Sums:
     def _partial(self, layout: Layout | None) -> Partial:
         if layout is None:  # not known yet
             return Partial(0, self.blocks, self.order_free)
-        return Partial(layout.width, self.blocks, self.order_free, layout.halves(), self.folds, layout.behind)
+        return Partial(layout.width, self.blocks, self.order_free, layout.halves(), self.folds, layout.behind, layout.columned)
 
     def expect(self, sizes: Vector) -> None:
         """Take the bound from what the numbers of the first task's answers (width,) don't exceed."""

@@ -45,10 +45,14 @@ class RowLoss(Protocol):
 
 
 class Layout:
-    """The named parts of a block's vector, one after the other, each with its shape."""
+    """The named parts of a block's vector, one after the other, each with its shape.
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        self.shapes = dict(shapes)
+    ``columned``, (k, p): a vector begins with k lines of a number for each of p columns, and a task writes these alone of the
+    columns that a block has, if it has some (``Block.columns``); (0, 0) if it writes all.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], columned: tuple[int, int] = (0, 0)) -> None:
+        self.shapes, self.columned = dict(shapes), columned
         self.width = sum(math.prod(shape) for shape in shapes.values())
 
     def split(self, vector: Vector) -> dict[str, Vector]:
@@ -123,7 +127,8 @@ class GradientTask:
     units = None
 
     def __init__(self, loss: RowLoss, features: int, block_rows: int, outputs: int = 1) -> None:
-        self.layout = Layout({"gradient": (outputs, features), "slopes": (outputs,), "value": ()})
+        columns = outputs, features
+        self.layout = Layout({"gradient": columns, "slopes": (outputs,), "value": ()}, columns)
         self.width = outputs * (features + 1)
         self.loss, self.outputs = loss, outputs
         self._lines: Vector = aligned((outputs + 1, block_rows), np.float64)  # eta, then slopes, of each output; values
@@ -157,11 +162,11 @@ class GradientTask:
                 add(linear, block.offset, linear)
             loss(block.y, linear, losses, room)
             if block.weights is None:
-                dot(pair, ones, out[features:])
+                dot(pair, ones, out[-2:])
             else:
-                dot(pair, block.weights, out[features:])
+                dot(pair, block.weights, out[-2:])
                 multiply(linear, block.weights, linear)
-            block.tdot(linear, out[:features])
+            block.tdot(linear, out[:-2])
 
         return mapped
 
@@ -177,9 +182,9 @@ class GradientTask:
             if block.offset is not None:
                 eta += block.offset
             self.loss(block.y, eta, lines[k], room)
-            np.dot(lines, self._ones[: block.rows] if block.weights is None else block.weights, out=out[width - k :])
+            np.dot(lines, self._ones[: block.rows] if block.weights is None else block.weights, out=out[-k - 1 :])
             if block.weights is not None:
                 eta *= block.weights
-            block.tdots(eta, out[: width - k].reshape(k, -1))
+            block.tdots(eta, out[: -k - 1].reshape(k, -1))
 
         return mapped

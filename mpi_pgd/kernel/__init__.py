@@ -24,6 +24,13 @@ Attributes:
     hypot: (x^2 + y^2)^(1/2) of each two numbers of two contiguous arrays, into a third one.
     peaks: raise ``out`` (k,) to the largest magnitudes in the columns of ``x`` (n, k), n > 0, contiguous, of real numbers of any
         type; NaN where a number is NaN: so whether all are finite needs no pass of its own.
+    sparse_dot: X w into ``out`` (rows,), of rows as of ``engine.sparse.SparseBlock``: (values, indices, starts, columns, w, out).
+    sparse_tdot: X'slopes of its columns into ``out``: (values, indices, starts, slopes, out).
+    sparse_gram: what ``gram`` gives of all columns of such rows, for one h (rows,), which may be negative, into ``out``
+        (m (m + 1) / 2,): (values, indices, starts, columns, p, mean, inverse, h, out).
+    fold_at: what ``engine.partial.Partial`` does with the numbers ``part`` of a vector that are at ``start + places``, each another
+        one: (part, places, start, run, head, first, second, peaks, high, low), of which it changes the last three. Up to ``head``,
+        ``run`` neighbours share a bound; there are as many lower sums as numbers, or so many of the last ones.
 """
 
 import math
@@ -35,7 +42,7 @@ from numpy.typing import NDArray
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.kernel import reference
-from mpi_pgd.kernel.reference import Columns, Vector
+from mpi_pgd.kernel.reference import Columns, Rows, Vector
 
 NUMPY = "numpy"
 VARIABLE = "MPI_PGD_KERNEL"
@@ -74,6 +81,10 @@ cross: Callable[[Vector, Columns | None, Columns | None, Vector, Vector, Vector,
 cut: Callable[[Vector, Vector, Vector, Vector, Vector, Vector], None] = _functions.cut
 hypot: Callable[[Vector, Vector, Vector], None] = _functions.hypot
 peaks: Callable[[NDArray[Any], Vector], None] = _functions.peaks
+sparse_dot: Callable[[Rows, Rows, Rows, Rows, Vector, Vector], object] = _functions.sparse_dot
+sparse_tdot: Callable[[Rows, Rows, Rows, Vector, Vector], object] = _functions.sparse_tdot
+sparse_gram: Callable[[Rows, Rows, Rows, Rows, int, Vector, Vector, Vector, Vector], object] = _functions.sparse_gram
+fold_at: Callable[[Vector, Rows, int, int, int, Vector, Vector, Vector, Vector, Vector], object] = _functions.fold_at
 
 
 def norm(x: Vector) -> float:

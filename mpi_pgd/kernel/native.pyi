@@ -2,7 +2,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mpi_pgd.kernel.reference import Columns, Vector
+from mpi_pgd.kernel.reference import Columns, Rows, Vector
 
 def names() -> tuple[str, ...]: ...
 def use(name: str, /) -> None: ...
@@ -19,3 +19,30 @@ def cross(
 def cut(x: Vector, first: Vector, second: Vector, peaks: Vector, high: Vector, low: Vector, /) -> None: ...
 def hypot(x: Vector, y: Vector, out: Vector, /) -> None: ...
 def peaks(x: NDArray[Any], out: Vector, /) -> None: ...
+def sparse_dot(values: Rows, indices: Rows, starts: Rows, columns: Rows, w: Vector, out: Vector, /) -> None: ...
+def sparse_tdot(values: Rows, indices: Rows, starts: Rows, slopes: Vector, out: Vector, /) -> None: ...
+def sparse_gram(
+    values: Rows,
+    indices: Rows,
+    starts: Rows,
+    columns: Rows,
+    features: int,
+    mean: Vector,
+    inverse: Vector,
+    curvature: Vector,
+    out: Vector,
+    /,
+) -> None: ...
+def fold_at(
+    part: Vector,
+    places: Rows,
+    start: int,
+    run: int,
+    head: int,
+    first: Vector,
+    second: Vector,
+    peaks: Vector,
+    high: Vector,
+    low: Vector,
+    /,
+) -> None: ...

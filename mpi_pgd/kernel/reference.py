@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 Columns = NDArray[np.int64]
+Rows = NDArray[Any]
 
 SEGMENT = 1 << 14  # numbers of a vector that are cut at a time
 STRIP_BYTES = 1 << 18  # of a core's own cache
@@ -140,3 +141,57 @@ def peaks(x: NDArray[Any], out: Vector) -> None:
             most = extreme.reduce(most.reshape(beside, columns), axis=0)
             # As float64: the least integer has no magnitude of its own type.
             np.maximum(out, np.abs(most.astype(np.float64)), out=out)
+
+
+def sparse_dot(values: Rows, indices: Rows, starts: Rows, columns: Rows, w: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    products = values * w[columns][indices]
+    filled = starts[:-1] < starts[1:]
+    out[:] = 0.0
+    out[filled] = np.add.reduceat(products, starts[:-1][filled]) if len(products) else 0.0
+
+
+def sparse_tdot(values: Rows, indices: Rows, starts: Rows, slopes: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    out[:] = np.bincount(indices, values * np.repeat(slopes, np.diff(starts)), len(out))
+
+
+def fold_at(
+    part: Vector,
+    places: Rows,
+    start: int,
+    run: int,
+    head: int,
+    first: Vector,
+    second: Vector,
+    peaks: Vector,
+    high: Vector,
+    low: Vector,
+) -> None:
+    """See ``mpi_pgd.kernel``."""
+    at, without = start + places.astype(np.intp), len(high) - len(low)
+    of = np.where(at < head, at // run, at - head + head // run)
+    np.maximum.at(peaks, of, np.abs(part))
+    away, near = first[of], second[of]
+    cut = (part + away) - away
+    high[at] += cut
+    lower = at >= without
+    low[at[lower] - without] += (((part - cut) + near) - near)[lower]
+
+
+def sparse_gram(
+    values: Rows,
+    indices: Rows,
+    starts: Rows,
+    columns: Rows,
+    features: int,
+    mean: Vector,
+    inverse: Vector,
+    curvature: Vector,
+    out: Vector,
+) -> None:
+    """See ``mpi_pgd.kernel``."""
+    x, square = np.zeros((len(starts) - 1, features)), np.empty((len(mean), len(mean)))
+    x[np.repeat(np.arange(len(x)), np.diff(starts)), columns[indices]] = values
+    cross(x, None, None, mean, inverse, curvature, square)
+    np.take(square, _triangle(len(mean)), out=out, mode="clip")

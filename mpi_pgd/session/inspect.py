@@ -19,6 +19,7 @@ from mpi_pgd.data.labels import BALANCED
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.data.sides import Init, Sides
 from mpi_pgd.data.table import Table
+from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Facts
 from mpi_pgd.observers.heartbeat import Heartbeat
 from mpi_pgd.system import scheduler
@@ -75,7 +76,7 @@ class Problem:
     @cached_property
     def partition(self) -> Partition:
         """Of the rows into blocks."""
-        return Partition(self.rows, self.table.features)
+        return Partition(self.rows, self.table.features, self.table.density)
 
     @property
     def facts(self) -> Facts:
@@ -164,6 +165,12 @@ def look(chosen: Settings, init: Init | None = None) -> Seen:
 
         class_weights = read_weights(chosen.class_weight)
     return Seen(table, sides, init, class_weights)
+
+
+def dense_only(problem: Problem) -> None:
+    """Refuse sparse rows, as a function that users wrote takes arrays of features."""
+    if problem.table.sparse:
+        raise InputError(f"{problem.table.x} has sparse rows, and functions of your own take dense ones: name a data set with --x")
 
 
 def say_warnings(problem: Problem) -> None:

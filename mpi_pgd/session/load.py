@@ -148,7 +148,7 @@ def _room(problem: Problem, rows: int, taken: int = 0, fresh: bool = True, spill
 
 def _beside(problem: Problem) -> int:
     """Memory that a rank takes beside rows, at most: a block or two for maps, some dozens of vectors, what reading takes."""
-    return 8 * problem.table.features * (2 * problem.partition.block_rows + 60) + problem.table.reading_bytes
+    return 8 * 60 * problem.table.features + problem.partition.map_bytes + problem.table.reading_bytes
 
 
 def _too_little(what: str, wanted: int, there: int, held: int, advice: str) -> InputError:

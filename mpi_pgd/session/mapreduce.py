@@ -20,7 +20,7 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.recovery.attempts import Team, run_attempts
-from mpi_pgd.session.inspect import inspect_files, say_warnings
+from mpi_pgd.session.inspect import dense_only, inspect_files, say_warnings
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.session.passes import make_rounds
 from mpi_pgd.session.run import Data, one_thread, ranks_of
@@ -138,6 +138,7 @@ class _Held:
         comm = self.comm = team.comm
         chosen = once(comm, None, lambda: _settings(data, options))
         self.problem = inspect_files(comm, chosen, ids=team.ids, shrunk=bool(team.lost))
+        dense_only(self.problem)
         self.mode = choose_mode(self.problem).whole
         check_room(self.problem, self.mode)
         self.shard = load_rows(self.problem, self.mode)

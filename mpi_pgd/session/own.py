@@ -19,7 +19,7 @@ from mpi_pgd.engine.tasks import Ask, Task
 from mpi_pgd.errors import InputError
 from mpi_pgd.options import made
 from mpi_pgd.penalties import PENALTIES
-from mpi_pgd.session.inspect import Problem
+from mpi_pgd.session.inspect import Problem, dense_only
 from mpi_pgd.user import beside, load
 
 
@@ -33,6 +33,7 @@ def own_model(problem: Problem, shard: MemoryShard, weight: float) -> tuple[Obje
     """
     comm, chosen = problem.comm, problem.settings
     with agreement(comm):
+        dense_only(problem)
         function, init = load(chosen.model), beside(chosen.model, "init")
     same_everywhere(comm, chosen.model, function)
     facts = merged(comm.allgather(shard.labels.facts()))

@@ -82,7 +82,7 @@ def _found(problem: Problem, shard: MemoryShard, driver: FitDriver, tried: Seque
     k, p = goal.outputs, goal.features
     mean, classes = goal.scaling.mean[:p], shard.targets.classes if shard.targets else ()
     directions = [_direction(goal, driver.unheld, each) for each in tried]
-    task = ExtremesTask(goal.loss, mean, problem.partition.block_rows, k, len(directions))
+    task = ExtremesTask(goal.loss, mean, k, len(directions))
     point = np.concatenate([_in_user_units(goal, each) for each in directions])
     with agreement(problem.comm):
         largest = task.largest(point, shard.blocks(Query([task])))

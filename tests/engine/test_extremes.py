@@ -27,7 +27,7 @@ def test_extremes_are_those_of_all_rows_that_count(name: str, outputs: int, weig
     point = DRAW.normal(size=(2, outputs * (FEATURES + 1)))
     found = []
     for step in (7, 20, ROWS):
-        task = ExtremesTask(loss, MEAN, step, outputs, directions=2)
+        task = ExtremesTask(loss, MEAN, outputs, directions=2)
         found.append(task.largest(point.ravel(), cut(y, step, weights)))
     for other in found[1:]:
         np.testing.assert_allclose(other, found[0], rtol=1e-14)
@@ -56,7 +56,7 @@ def test_extremes_are_those_of_all_rows_that_count(name: str, outputs: int, weig
 
 
 def test_rows_that_do_not_count_are_nowhere() -> None:
-    task = ExtremesTask(LOSSES["logistic"](), MEAN, ROWS, 1, directions=1)
+    task = ExtremesTask(LOSSES["logistic"](), MEAN, 1, directions=1)
     found = task.largest(np.ones(FEATURES + 1), cut(np.ones(ROWS), ROWS, np.zeros(ROWS)))
     assert (found == -np.inf).all()
 

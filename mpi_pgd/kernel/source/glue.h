@@ -21,6 +21,6 @@ int numbers(PyObject *array, Py_buffer *view, int writable);
 int lines(PyObject *array, Py_buffer *view, int writable);
 
 /* The functions of each file of glue, ended by a NULL. */
-extern PyMethodDef cut_methods[], elementary_methods[], matrix_methods[], peak_methods[], vector_methods[];
+extern PyMethodDef cut_methods[], elementary_methods[], matrix_methods[], peak_methods[], sparse_methods[], vector_methods[];
 
 #endif

@@ -17,7 +17,7 @@ import h5py
 
 from mpi_pgd.config import Settings
 from mpi_pgd.data.opening import VIRTUAL, opened, search
-from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.rooms import held
 from mpi_pgd.data.stream import SLAB_BYTES
 from mpi_pgd.data.table import Table
 from mpi_pgd.data.virtual import mappings
@@ -121,9 +121,9 @@ def timed_read(seen: Table, layouts: Sequence[Store]) -> tuple[int, float]:
     size = seen.bytes(len(slab))
     if size > LARGEST or any(store.filters and store.chunk_bytes > LARGEST for store in layouts):
         return 0, 0.0
-    room = Piece.room(seen, len(slab))
+    room = held(seen, slab)
     start = perf_counter()
-    seen.read(slab, *room)
+    room.read(seen, slab)
     return size, perf_counter() - start
 
 

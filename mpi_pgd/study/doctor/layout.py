@@ -73,7 +73,7 @@ def room(table: Table, ranks: Sequence[Rank], spare: float) -> Finding:
 
 def _needed(table: Table, ranks: Sequence[Rank], mode: str) -> dict[str, int]:
     """Bytes on each node."""
-    partition = Partition(table.rows, table.features)
+    partition = Partition(table.rows, table.features, table.density)
     totals = dict.fromkeys((rank.node for rank in ranks), 0)
     for place, rank in enumerate(ranks):
         shard = partition.shard(MODES[mode].worker(place, len(ranks)), MODES[mode].workers(len(ranks)))
@@ -83,7 +83,7 @@ def _needed(table: Table, ranks: Sequence[Rank], mode: str) -> dict[str, int]:
 
 def blocks(table: Table, size: int) -> Finding:
     """Ranks without a block, and shards of different sizes."""
-    partition = Partition(table.rows, table.features)
+    partition = Partition(table.rows, table.features, table.density)
     modes = {name: mode.workers(size) for name, mode in MODES.items()}
     lacks = {mode: lack(partition.blocks, workers) for mode, workers in modes.items()}
     cut = f"{count(partition.blocks, 'block')} of {partition.block_rows:,} rows"
@@ -155,7 +155,7 @@ def _read_again(table: Table, store: Store, workers: int) -> float:
     Reads of X end where chunks end, so only where shards meet is a chunk decompressed twice. Reads of y follow X's chunks, and so
     do those of a virtual data set's sources, which have chunks of their own.
     """
-    partition = Partition(table.rows, table.features)
+    partition = Partition(table.rows, table.features, table.density)
     if store.name == table.x and not store.virtual:
         shards = (partition.span(partition.shard(worker, workers)) for worker in range(workers))
         return _cut(table, (rows.stop for rows in shards), 0) / table.rows
@@ -186,7 +186,7 @@ def _layout(store: Store) -> str:
 
 def _repack(table: Table, store: Store) -> str:
     """The command that stores X, or y, in whole rows, a block a chunk, so that shards meet where chunks do."""
-    rows = min(Partition(table.rows, table.features).block_rows, store.shape[0])
+    rows = min(Partition(table.rows, table.features, table.density).block_rows, store.shape[0])
     shape = "x".join(map(str, (rows, *store.shape[1:])))
     squeezed = f" -f {store.name}:GZIP=1" if "deflate" in store.filters else ""
     words = f"chunks={(rows, *store.shape[1:])}"
