@@ -91,19 +91,25 @@ class Model:
                 self._move(places, new - old)
 
     def _newton(self) -> None:
-        """To the minimum over the weights that are neither 0 nor at a bound, if they stay so; what would change its sign gets 0."""
+        """To the minimum over the weights that are neither 0 nor at a bound; if that is not lower, what changed its sign gets 0."""
         if self.rough.prox_coordinate is None:
             return
         self._distance()
         inside = np.concatenate([self._inside(), self._loose])
         at, slopes, value = self.at.copy(), self.slopes.copy(), self._value()
         self._solve(inside, self._least[inside])
+        if self._bounded() <= value:
+            return
         known = self.at[: self._known]
         known[known * at[: self._known] < 0] = 0.0
+        if not self._bounded() <= value:
+            self.at[:], self.slopes[:] = at, slopes
+
+    def _bounded(self) -> float:
+        """The value where all weights are put within their bounds."""
         self.rough.prox(self.at, 0.0, self.at)
         self.slopes[:] = self.gradient + self.hessian @ (self.at - self.weights)
-        if not self._value() <= value:
-            self.at[:], self.slopes[:] = at, slopes
+        return self._value()
 
     def _inside(self) -> NDArray[np.int64]:
         nudged, kept = self.at * NUDGE, np.empty_like(self.at)

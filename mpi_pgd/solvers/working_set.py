@@ -102,7 +102,6 @@ class WorkingSet:
         least, size = np.empty_like(state.weights), len(state.weights)
         rough.distance(state.weights, state.gradient, least)
         violated, wanted, inside = np.abs(least), state.weights != 0, np.zeros(size, dtype=bool)
-        wanted[len(rough.units) :] = True  # what is not penalised
         inside[state.columns[: state.known]] = True
         if state.known and not (((violated > 0) | wanted) & ~inside).any():
             return self._solved(state, rough)
