@@ -21,15 +21,17 @@ DIAMONDS = str(ROOT / "data/diamonds.h5")
 MODES = tuple(ALGORITHMS)
 CUT = ("--ranks-per-node", 2)  # where nodes are told apart
 RANKS = 4
-OPTIONS = {"solver": "nesterov", "rounds": 60}  # so many rounds are made, and each has to give the same bits
-FLAGS = tuple(word for name, value in OPTIONS.items() for word in (f"--{name}", value))
+SOLVER = {"solver": "nesterov"}
+SHORT, LONG = 25, 60  # so many rounds are made, and each has to give the same bits; longer where something happens meanwhile
+FLAGS = ("--solver", "nesterov", "--rounds", LONG)
 SLOW = ("--delay", "exponential:0.02")  # seconds: the rounds last until something has happened to them
 
 
 @cache
-def alone() -> str:
+def alone(rounds: int = LONG) -> str:
     """The fingerprint of one process without any launcher. Seen on one kind of processor only, so not a golden value."""
-    code = f"import mpi_pgd; print(mpi_pgd.fit({DIAMONDS!r}, mode='peer-to-peer', **{OPTIONS!r}).record['weights_sha256'])"
+    options = {"mode": "peer-to-peer", "rounds": rounds, **SOLVER}
+    code = f"import mpi_pgd; print(mpi_pgd.fit({DIAMONDS!r}, **{options!r}).record['weights_sha256'])"
     environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
@@ -38,18 +40,18 @@ def alone() -> str:
 @pytest.mark.ranks(1, 2, 3, 4, 5, 7, others=(4, 7))
 @pytest.mark.parametrize("mode", MODES)
 def test_one_fingerprint(comm: Any, mode: str) -> None:
-    record = fit(DIAMONDS, mode=mode, comm=comm, **OPTIONS).record
+    record = fit(DIAMONDS, mode=mode, comm=comm, rounds=SHORT, **SOLVER).record
     assert record["ranks"] == comm.size
     assert record["workers"] == (max(1, comm.size - 1) if mode == "client-server" else comm.size)
-    assert record["weights_sha256"] == comm.bcast(alone() if comm.rank == 0 else None)
+    assert record["weights_sha256"] == comm.bcast(alone(SHORT) if comm.rank == 0 else None)
 
 
 @pytest.mark.ranks(2, 3, 5, others=(5,))
 @pytest.mark.parametrize(("mode", "algorithm"), [(mode, name) for mode, names in ALGORITHMS.items() for name in names[1:]])
 def test_one_fingerprint_for_every_algorithm(comm: Any, mode: str, algorithm: str) -> None:
-    record = fit(DIAMONDS, mode=mode, algorithm=algorithm, comm=comm, **OPTIONS).record
+    record = fit(DIAMONDS, mode=mode, algorithm=algorithm, comm=comm, rounds=SHORT, **SOLVER).record
     assert (record["mode"], record["algorithm"]) == (mode, algorithm)
-    assert record["weights_sha256"] == comm.bcast(alone() if comm.rank == 0 else None)
+    assert record["weights_sha256"] == comm.bcast(alone(SHORT) if comm.rank == 0 else None)
 
 
 @pytest.mark.parametrize("mode", MODES[:2])

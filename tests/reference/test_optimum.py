@@ -3,7 +3,9 @@
 Nothing pulls where w = prox(w - gradient), the prox that of the penalty. What does not go together is refused.
 """
 
+import traceback
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,13 +92,6 @@ SMOOTH = ("none", "l2", "l2, factors")
 MANY = ("softmax", "several")  # outputs
 EXACT = ("auto", "newton", "lbfgs")
 DESCENDING = ("nesterov", "gd", "momentum", "bb")
-CASES = [
-    (loss, penalty, solver)
-    for loss in (*LOSSES, "several")
-    for penalty in PENALTIES
-    for solver in (*EXACT, *DESCENDING)
-    if loss in MANY or penalty != "joint"
-]
 
 
 def refused(penalty: str, solver: str) -> bool:
@@ -104,8 +99,21 @@ def refused(penalty: str, solver: str) -> bool:
     return penalty not in SMOOTH and solver in ("lbfgs", "momentum")
 
 
-@pytest.mark.parametrize(("loss", "penalty", "solver"), CASES, ids=map(" ".join, CASES))
-def test_nothing_pulls(comm: MPI.Intracomm, folder: Path, loss: str, penalty: str, solver: str) -> None:
+@pytest.mark.ranks(4, libraries=["mpich"])
+@pytest.mark.parametrize("loss", [*LOSSES, "several"])
+def test_nothing_pulls(comm: MPI.Intracomm, tmp_path: Path, loss: str) -> None:
+    """The ranks share the cases, and make each alone."""
+    cases = [each for each in product(PENALTIES, (*EXACT, *DESCENDING)) if loss in MANY or each[0] != "joint"]
+    wrong = {}
+    for number, (penalty, solver) in [*enumerate(cases)][comm.rank :: comm.size]:
+        try:
+            nothing_pulls(tmp_path / str(number), loss, penalty, solver)
+        except Exception:
+            wrong[f"{penalty}, {solver}"] = traceback.format_exc()
+    assert not wrong, "\n".join([*wrong, *wrong.values()])
+
+
+def nothing_pulls(folder: Path, loss: str, penalty: str, solver: str) -> None:
     name = "squared" if loss == "several" else loss
     target, slopes = ("reals", SLOPES["squared"][1]) if loss == "several" else SLOPES[loss]
     g = np.random.default_rng(1)
@@ -119,9 +127,9 @@ def test_nothing_pulls(comm: MPI.Intracomm, folder: Path, loss: str, penalty: st
     columns, options = {"X": x, "y": y, **used}, {"loss": name, "standardize": False, "solver": solver, **of.given}
     if refused(penalty, solver):
         with pytest.raises(InputError, match="expected --solver auto"):
-            fitted(comm, folder / "rows", columns, **options)
+            fitted(MPI.COMM_SELF, folder, columns, **options)
         return
-    result = fitted(comm, folder / "rows", columns, **options, **({} if solver in EXACT else ENOUGH))
+    result = fitted(MPI.COMM_SELF, folder, columns, **options, **({} if solver in EXACT else ENOUGH))
     scaled = Scaled.of(rows, True)
     v, c = scaled.weights(result)
 
