@@ -15,7 +15,7 @@ import pytest
 from tests.hosts import Hosts, unavailable
 from tests.launch import GRACE, ROOT, Library, Result, _until, any_library, launch
 
-pytestmark = [pytest.mark.beside("jobs"), pytest.mark.skipif(unavailable() != "", reason=unavailable())]
+pytestmark = [pytest.mark.beside("hosts"), pytest.mark.skipif(unavailable() != "", reason=unavailable())]
 
 Script = Callable[[str], Path]
 NODES = "print(world.rank, MPI.Get_processor_name(), world.Split_type(MPI.COMM_TYPE_SHARED).size)"

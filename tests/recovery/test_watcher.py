@@ -23,7 +23,7 @@ from mpi_pgd.recovery.watcher import Watcher
 from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library, Result, launch
 
-pytestmark = pytest.mark.beside("jobs")
+pytestmark = pytest.mark.beside("chaos")
 
 SCRIPT = Path(__file__).with_name("watcher_script.py")
 ULFM = ("--with-ft", "ulfm")
