@@ -64,6 +64,9 @@ MUTANTS = [
     Mutant("engine/columns.py", "h *= block.weights", "pass", ("engine/test_hessian.py",)),
     # The law
     Mutant("engine/partial.py", "np.ldexp(1.5, exponent + self._bits)", "np.ldexp(1.5, exponent - 20)", ("engine/test_sums.py",)),
+    Mutant(
+        "engine/cut.py", "high = x if fresh else self.high[: self._head].reshape(-1, RUN)", "high = x", ("engine/test_sums.py",)
+    ),
     Mutant("engine/partial.py", "votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()", "pass", ("engine/test_sums.py",)),
     Mutant(
         "data/partition.py",

@@ -17,6 +17,7 @@ from mpi_pgd.engine.arrays import Vector
 Collective = Callable[[Vector], None]  # in place, on every rank
 
 
+MOST = 2**31 - 1  # elements of a message
 PIECE = 1 << 20  # numbers, 8 MiB: shorter ones cost latencies, longer ones leave the cache
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.comm.collectives import MOST
 from mpi_pgd.comm.graphs import Graph
 from mpi_pgd.comm.ulfm import tolerant
 from mpi_pgd.engine.arrays import Vector
@@ -18,7 +19,7 @@ class Mixing:
     last ``maxima`` numbers of a vector become the largest of each.
 
     It is a neighbourhood collective on a communicator of the graph's. Where ranks may be lost it is messages on ``comm``, as that
-    is what is revoked when one was: nobody waits for ever.
+    is what is revoked when one was: nobody waits for ever; and where a vector is too long for one message.
 
     Attributes:
         calls: how often it was called.
@@ -54,9 +55,11 @@ class Mixing:
         np.maximum(vector[end:], self._received[:, end:].max(axis=0), out=vector[end:])
 
     def _exchange(self, vector: Vector) -> None:
-        if self._tolerant:
-            coming = [self.comm.Irecv(line, rank) for line, rank in zip(self._received, self.neighbours, strict=True)]
-            MPI.Request.Waitall([*coming, *(self.comm.Isend(vector, rank) for rank in self.neighbours)])
+        if self._tolerant or len(vector) > MOST:
+            pieces = [slice(start, start + MOST) for start in range(0, len(vector), MOST)]
+            lines = zip(self._received, self.neighbours, strict=True)
+            coming = [self.comm.Irecv(line[piece], rank) for line, rank in lines for piece in pieces]
+            MPI.Request.Waitall([*coming, *(self.comm.Isend(vector[each], rank) for rank in self.neighbours for each in pieces)])
             return
         if self._graph is None:
             self._graph = self.comm.Create_dist_graph_adjacent(self.neighbours, self.neighbours)

@@ -80,7 +80,7 @@ class MomentsDriver:
 
     def update(self, partial: Partial, query: Query) -> None:
         """Keep the moments; go on about the means, or stop."""
-        sums = self.task.layout.split(partial.total(np.empty(partial.width)))
+        sums = self.task.layout.split(partial.settle())
         self.weight = float(sums["weight"])
         shift = sums["sums"] / self.weight
         self.mean = query.point + shift / self.unit

@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 from mpi4py import MPI
 
+from mpi_pgd.comm.collectives import LIBRARY, MOST
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Driver, Update
 from mpi_pgd.engine.partial import Partial, Vote
@@ -49,7 +50,7 @@ class Replicated:
         """Here nobody is late: an ordinary broadcast."""
         if self.updates:
             driver.open(query)
-        self.comm.Bcast(query.buffer)
+        LIBRARY["broadcast"](self.comm)(query.buffer)
         self._side.open()
 
     def step(self, partial: Partial, update: Update, query: Query) -> None:
@@ -76,16 +77,25 @@ class _Message:
         return np.concatenate(parts, out=text)
 
     def receive(self, comm: MPI.Intracomm, source: int, tag: int, status: MPI.Status) -> Vector:
-        """The next text, however long it is."""
-        comm.Probe(source, tag, status)
-        text = self._of(status.Get_count(MPI.DOUBLE))
-        comm.Recv(text, status.source, tag)
-        return text
+        """The next text, however long it is. ``status`` says from whom."""
+        length, more = 0, True
+        while more:
+            comm.Probe(source, tag, status)
+            source, count = status.source, status.Get_count(MPI.DOUBLE)
+            comm.Recv(self._of(length + count)[length:], source, tag)
+            length, more = length + count, count == MOST
+        return self._of(length)
 
     def _of(self, length: int) -> Vector:
         if length > len(self._room):
-            self._room = np.empty(length)
+            known, self._room = self._room, np.empty(length)
+            self._room[: len(known)] = known
         return self._room[:length]
+
+
+def _messages(text: Vector) -> list[Vector]:
+    """Of a text, to be sent one after the other: the last one is shorter than a library's longest."""
+    return [text[start : start + MOST] for start in range(0, len(text) + 1, MOST)]
 
 
 class _Worker:
@@ -98,7 +108,8 @@ class _Worker:
         """Nothing has been sent."""
 
     def step(self, partial: Partial, update: Update, query: Query) -> None:
-        self.comm.Send(self.answer.write(_peaks(partial), partial.buffer), 0, PARTIAL)
+        for message in _messages(self.answer.write(_peaks(partial), partial.buffer)):
+            self.comm.Send(message, 0, PARTIAL)
         text = self.asked.receive(self.comm, 0, QUERY, self.status)
         query.buffer[:], self.peaks = np.split(text, [len(query.buffer)])
 
@@ -125,7 +136,7 @@ class _Server:
         self.ledger.open()
         self.version, self.peaks = 0, np.empty(0)  # as exchanged last
         self.versions = [0] * len(self.ledger.groups)
-        self.sent: dict[int, tuple[MPI.Request, _Message]] = {}  # by worker, until it has answered
+        self.sent: dict[int, tuple[list[MPI.Request], _Message]] = {}  # by worker, until it has answered
         self.missed = np.zeros(len(Vote))
 
     def step(self, partial: Partial, update: Update, query: Query) -> None:
@@ -181,12 +192,12 @@ class _Server:
         text = self.answer.receive(self.comm, MPI.ANY_SOURCE, PARTIAL, self.status)
         worker = self.status.source - 1
         if worker in self.sent:  # the first query was broadcast
-            self.sent.pop(worker)[0].Wait()
+            MPI.Request.Waitall(self.sent.pop(worker)[0])
         return worker, text
 
     def _write(self, partial: Partial, query: Query) -> None:
         """The newest query, into a message that is under way to nobody."""
-        reading = [message for request, message in self.sent.values() if not request.Test()]
+        reading = [message for requests, message in self.sent.values() if not MPI.Request.Testall(requests)]
         free = [message for message in self.messages if all(message is not other for other in reading)]
         if not free:
             free = [_Message()]
@@ -200,12 +211,12 @@ class _Server:
     def _send(self, worker: int) -> None:
         text = self.text[: self.length] if self.versions[worker] == self.version else self.text
         self.versions[worker] = self.version
-        self.sent[worker] = self.comm.Isend(text, worker + 1, QUERY), self.asked
+        self.sent[worker] = [self.comm.Isend(message, worker + 1, QUERY) for message in _messages(text)], self.asked
         self.ledger.give(worker)
 
     def _part(self) -> None:
         """The last query is not answered."""
-        for request, _ in self.sent.values():
-            request.Wait()
+        for requests, _ in self.sent.values():
+            MPI.Request.Waitall(requests)
         self.sent.clear()
         self.ledger.owing.clear()

@@ -9,6 +9,7 @@ import pytest
 from mpi4py import MPI
 
 from mpi_pgd import InputError, Result, fit
+from mpi_pgd.comm import neighbours
 from mpi_pgd.comm.graphs import GRAPHS, graph
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.engine.query import Query
@@ -37,6 +38,13 @@ def rows(comm: MPI.Intracomm, folder: Path, loss: str = "logistic") -> Path:
 
 def fitted(comm: MPI.Intracomm, folder: Path, loss: str = "logistic", **options: Any) -> Result:
     return fit(rows(comm, folder, loss), comm=comm, loss=loss, l2=0.05, quiet=True, **options)
+
+
+@pytest.mark.ranks(3)
+def test_what_is_longer_than_a_message_changes_no_bit(comm: MPI.Intracomm, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fitted(comm, folder, mode=MODE, rounds=20)
+    monkeypatch.setattr(neighbours, "MOST", 4)
+    assert fitted(comm, folder, mode=MODE, rounds=20).record["weights_sha256"] == whole.record["weights_sha256"]
 
 
 @pytest.mark.ranks(2, 3, 4, 5)
