@@ -58,18 +58,7 @@ SURE = {
     ("engine/block.py", "np.matmul"): "a product of matrices",
     ("engine/block.py", "np.dot"): "a product of matrices",
     ("engine/block.py", ".dot"): "a product of matrices",
-    ("engine/block.py", "@"): "a product of matrices",
     ("engine/tasks.py", "np.dot"): "a product of matrices",
-    ("drivers/objective.py", "@"): "a product of matrices",
-    ("drivers/best.py", "np.linalg"): "a product of matrices",
-    ("solvers/coordinate.py", "@"): "a product of matrices",
-    ("solvers/coordinate.py", "np.linalg"): "a product of matrices",
-    ("solvers/factors.py", "@"): "a product of matrices",
-    ("solvers/factors.py", "np.linalg"): "a product of matrices",
-    ("solvers/lbfgs.py", "@"): "a product of matrices",
-    ("solvers/metric.py", "@"): "a product of matrices",
-    ("solvers/metric.py", "np.linalg"): "a product of matrices",
-    ("solvers/newton.py", "@"): "a product of matrices",
 }
 
 

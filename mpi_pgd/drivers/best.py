@@ -55,8 +55,6 @@ def decrement(hessian: Vector | None, gradient: Vector) -> float:
     """g'H^-1 g, Newton's decrement squared; nan where H is not known, or not positive definite, as far as can be told."""
     if hessian is None:
         return math.nan
-    try:
-        squared = kernel.dot(gradient, np.asarray(np.linalg.solve(hessian, gradient), np.float64))
-    except np.linalg.LinAlgError:
-        return math.nan
+    step = kernel.solve(hessian, gradient)
+    squared = math.nan if step is None else kernel.dot(gradient, step)
     return squared if squared > 0 else math.nan

@@ -127,7 +127,7 @@ class Objective:
             scaled = np.where(np.isfinite(self.scaling.scale), weights * self.scaling.scale, 0.0)
         unknowns[:size] = scaled.ravel()
         if self.free:
-            unknowns[size:] = point[size : size + k] + weights @ self.scaling.mean[:p]
+            unknowns[size:] = point[size : size + k] + kernel.times(weights, self.scaling.mean[:p])
         return unknowns
 
     def value_and_gradient(self, sums: Mapping[str, Vector], unknowns: Vector, gradient: Vector, part: float = 0.0) -> float:

@@ -69,9 +69,9 @@ class Block:
         less = room(self.rows)
         np.multiply(self.x, unit, out=less)  # first: a difference of large values may overflow
         less -= about
-        np.dot(weights, less, out=sums)
+        kernel.vecmat(weights, less, sums)
         np.multiply(less, less, out=less)
-        np.dot(weights, less, out=squares)
+        kernel.vecmat(weights, less, squares)
 
     def ranges(self, counts: Rows, groups: Rows, highest: Vector, lowest: Vector) -> None:
         """The largest of X, and of -X, in each column, over the rows of each group (groups, features), of those that there are.
@@ -89,7 +89,7 @@ class Block:
     def swings(self, counts: Rows, mean: Vector, w: Vector) -> tuple[Vector, Vector]:
         """W X' of the rows that count, X less ``mean``, and what magnitudes these were summed from: ``w`` (k, features)."""
         x = self.x[counts] - mean
-        return w @ x.T, np.abs(w) @ np.abs(x.T)
+        return kernel.times(x, w), kernel.times(np.abs(x), np.abs(w))
 
     def gathered(self, rows: Columns) -> "Block":
         """Rows by their numbers in it, ascending."""

@@ -31,6 +31,8 @@ Attributes:
     fold_at: what ``engine.partial.Partial`` does with the numbers ``part`` of a vector that are at ``start + places``, each another
         one: (part, places, start, run, head, first, second, peaks, high, low), of which it changes the last three. Up to ``head``,
         ``run`` neighbours share a bound; there are as many lower sums as numbers, or so many of the last ones.
+    matvec: ``(a, x, out)``: a x, or each line of x (lines, columns) times a', a (rows, columns), into ``out``.
+    vecmat: ``(x, a, out)``: x a, or each line of x (lines, rows) times a, a (rows, columns), into ``out``.
 """
 
 import math
@@ -38,6 +40,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mpi_pgd.errors import InputError
@@ -85,9 +88,49 @@ sparse_dot: Callable[[Rows, Rows, Rows, Rows, Vector, Vector], object] = _functi
 sparse_tdot: Callable[[Rows, Rows, Rows, Vector, Vector], object] = _functions.sparse_tdot
 sparse_gram: Callable[[Rows, Rows, Rows, Rows, int, Vector, Vector, Vector, Vector], object] = _functions.sparse_gram
 fold_at: Callable[[Vector, Rows, int, int, int, Vector, Vector, Vector, Vector, Vector], object] = _functions.fold_at
+matvec: Callable[[Vector, Vector, Vector], None] = _functions.matvec
+vecmat: Callable[[Vector, Vector, Vector], None] = _functions.vecmat
 
 
 def norm(x: Vector) -> float:
     """The Euclidean one of all numbers of an array of any shape."""
     numbers = x.ravel()
     return math.sqrt(dot(numbers, numbers))
+
+
+def times(a: Vector, x: Vector) -> Vector:
+    """A x; or each line of x (lines, columns) times a', a (rows, columns)."""
+    out = np.empty((*x.shape[:-1], len(a)))
+    matvec(a, np.ascontiguousarray(x), out)
+    return out
+
+
+def turned(a: Vector, x: Vector) -> Vector:
+    """A'x; or each line of x (lines, rows) times a, a (rows, columns)."""
+    out = np.empty((*x.shape[:-1], a.shape[1]))
+    vecmat(np.ascontiguousarray(x), a, out)
+    return out
+
+
+def cholesky(a: Vector) -> Vector | None:
+    """The lower triangle L of a = LL' (n, n), symmetric; None if it is not positive definite, as far as rounding tells."""
+    out = np.empty(a.shape)
+    return out if _functions.cholesky(a, out) else None
+
+
+def inverse(triangle: Vector) -> Vector:
+    """Of a lower triangle (n, n)."""
+    out = np.empty(triangle.shape)
+    _functions.inverse(triangle, out)
+    return out
+
+
+def solve(a: Vector, b: Vector) -> Vector | None:
+    """The x (n,) of a x = b, a (n, n) symmetric; None if none is found, as a is not positive definite."""
+    out = np.empty(b.shape)
+    return out if _functions.solve(a, b, out) else None
+
+
+def largest(a: Vector) -> float:
+    """The largest eigenvalue of a symmetric matrix (n, n)."""
+    return float(_functions.largest(a))

@@ -15,7 +15,7 @@ Rows = NDArray[Any]
 
 SEGMENT = 1 << 14  # numbers of a vector that are cut at a time
 STRIP_BYTES = 1 << 18  # of a core's own cache
-
+PANEL = 64  # rows of a triangle that is inverted as a whole
 PIECE = 1 << 20  # bytes that are looked at twice before the next ones
 WIDE = 2048  # numbers that are compared in one go: a go for each row would cost more than the comparing if rows are short
 
@@ -195,3 +195,50 @@ def sparse_gram(
     x[np.repeat(np.arange(len(x)), np.diff(starts)), columns[indices]] = values
     cross(x, None, None, mean, inverse, curvature, square)
     np.take(square, _triangle(len(mean)), out=out, mode="clip")
+
+
+def matvec(a: Vector, x: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.matmul(a, x, out=out) if x.ndim == 1 else np.matmul(x, a.T, out=out)
+
+
+def vecmat(x: Vector, a: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.matmul(x, a, out=out)
+
+
+def cholesky(a: Vector, out: Vector) -> bool:
+    """See ``mpi_pgd.kernel``."""
+    try:
+        out[:] = np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def inverse(triangle: Vector, out: Vector) -> None:
+    """By halves, so that nearly all is done by products of matrices."""
+    size = len(triangle)
+    if size <= PANEL:
+        out[:] = np.tril(np.linalg.inv(triangle))
+        return
+    half = size // 2
+    first, last = out[:half, :half], out[half:, half:]
+    inverse(triangle[:half, :half], first)
+    inverse(triangle[half:, half:], last)
+    out[:half, half:] = 0.0
+    out[half:, :half] = -(last @ (triangle[half:, :half] @ first))
+
+
+def solve(a: Vector, b: Vector, out: Vector) -> bool:
+    """See ``mpi_pgd.kernel``; of all that is not singular."""
+    try:
+        out[:] = np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def largest(a: Vector) -> float:
+    """See ``mpi_pgd.kernel``."""
+    return float(np.linalg.eigvalsh(a)[-1])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.penalties.nonsmooth import Nonsmooth
+from mpi_pgd.solvers.factors import factored
 
 SWEEPS = 4000  # at most
 EVERY = 4  # sweeps, a Newton step
@@ -38,7 +39,7 @@ class Model:
         if rough.prox_coordinate:  # each weight is a unit
             self._bends = np.diagonal(hessian)[: self._known].tolist()
         else:
-            self._bends = [float(np.linalg.eigvalsh(hessian[np.ix_(unit, unit)])[-1]) for unit in self._units]
+            self._bends = [kernel.largest(hessian[np.ix_(unit, unit)]) for unit in self._units]
         self._loose = np.arange(self._known, len(weights))
 
     def minimise(self, enough: float = ENOUGH, sweeps: int = SWEEPS) -> Vector:
@@ -108,7 +109,7 @@ class Model:
     def _bounded(self) -> float:
         """The value where all weights are put within their bounds."""
         self.rough.prox(self.at, 0.0, self.at)
-        self.slopes[:] = self.gradient + self.hessian @ (self.at - self.weights)
+        self.slopes[:] = self.gradient + kernel.times(self.hessian, self.at - self.weights)
         return self._value()
 
     def _inside(self) -> NDArray[np.int64]:
@@ -118,12 +119,9 @@ class Model:
 
     def _move(self, places: NDArray[np.int64], by: Vector) -> None:
         self.at[places] += by
-        self.slopes += by @ self.hessian[places]
+        self.slopes += kernel.turned(self.hessian[places], by)
 
     def _solve(self, places: NDArray[np.int64], slopes: Vector) -> None:
         square = self.hessian[np.ix_(places, places)]
-        try:
-            by = np.linalg.solve(square, -slopes)
-        except np.linalg.LinAlgError:
-            by = np.linalg.lstsq(square, -slopes, rcond=None)[0]
-        self._move(places, np.asarray(by, dtype=np.float64))
+        by = kernel.solve(square, -slopes)
+        self._move(places, factored(square).solve(-slopes) if by is None else by)

@@ -7,7 +7,6 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.solvers.metric import inverse as inverse_of
 
 ROUNDING = 2.0**-53
 GROWN = 8.0  # times the shift before, where a pivot was not positive
@@ -35,7 +34,7 @@ class Factor(NamedTuple):
 
     def solve(self, gradients: Vector) -> Vector:
         """(G + shift)^-1 for each of ``gradients`` (k, p)."""
-        return np.asarray((gradients / self.root) @ self.inverse.T @ self.inverse / self.root)
+        return kernel.turned(self.inverse, kernel.times(self.inverse, gradients / self.root)) / self.root
 
     def step(self, gradient: Vector) -> Vector:
         """To the minimum, as far as this tells, from ``gradient`` (k, p), or (k, p + 1): lines of weights and an intercept.
@@ -75,7 +74,7 @@ class Factor(NamedTuple):
         return np.asarray(np.eye(len(self.root))[np.argmax(self.shares())])
 
     def _inverted(self, vector: Vector) -> Vector:
-        return np.asarray(self.inverse.T @ (self.inverse @ vector))
+        return kernel.turned(self.inverse, kernel.times(self.inverse, vector))
 
 
 def factored(gram: Vector) -> Factor:
@@ -87,14 +86,13 @@ def factored(gram: Vector) -> Factor:
     shift = ROUNDING * len(root)
     while True:
         np.einsum("ii->i", scaled)[:] = 1.0 + shift
-        try:
-            lower = np.asarray(np.linalg.cholesky(scaled), np.float64)
+        lower = kernel.cholesky(scaled)
+        if lower is not None:
             break
-        except np.linalg.LinAlgError:
-            shift *= GROWN
-    inverse = inverse_of(lower)
+        shift *= GROWN
+    inverse = kernel.inverse(lower)
     found = Factor(root, inverse, shift, 0.0, 0.0)
-    largest, _ = _dominant(lambda v: scaled @ v, np.add.reduce(scaled * scaled, axis=0))
+    largest, _ = _dominant(lambda v: kernel.times(scaled, v), np.add.reduce(scaled * scaled, axis=0))
     least, _ = _dominant(found._inverted, found._start())
     return found._replace(largest=largest, smallest=1.0 / least)
 

@@ -39,7 +39,7 @@ class Pairs(NamedTuple):
     def times_metric(self, vector: Vector) -> Vector:
         """The inverse metric, not scaled, times ``vector`` (size,)."""
         white = self.white
-        return np.asarray((white @ vector) @ white) if len(white) else vector.copy()
+        return kernel.turned(white, kernel.times(white, vector)) if len(white) else vector.copy()
 
     def add(self, moved: Vector, changed: Vector, rounding: float) -> "Pairs":
         """A step s and what it changed, y; but cautiously: not unless s'y is positive beyond rounding."""

@@ -5,7 +5,6 @@ import numpy as np
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Rows, Vector
 
-PANEL = 64  # rows of a triangle that is inverted as a whole
 GROWTH = 100.0  # times the ridge, where it was too small
 FLAT = 1e-10  # of |s| |y|, that s'y has to be more than
 RARE = 0.02  # of the median of the diagonal, that those of features are less than which no row of a sample has
@@ -34,17 +33,10 @@ def whitening(hessian: Vector, ridge: float, little: Rows | None = None) -> Vect
     order = np.argsort(-own, kind="stable")
     arranged = hessian[np.ix_(order, order)]
     more, own = (own - diagonal)[order], np.maximum(own[order], ridge * mean)
-    while True:
-        try:
-            factor = _factor(arranged, more + ridge * own)
-            vanished = np.square(np.diagonal(factor)) <= 2 * ridge * own
-            if vanished.any():
-                factor = _factor(arranged, more + np.where(vanished, mean, ridge * own))
-            break
-        except np.linalg.LinAlgError:
-            ridge *= GROWTH
+    while (factor := _factor(arranged, more, ridge * own, mean)) is None:
+        ridge *= GROWTH
     white = np.empty_like(hessian)
-    white[:, order] = inverse(factor)
+    white[:, order] = kernel.inverse(factor)
     return white
 
 
@@ -55,27 +47,20 @@ def secant(hessian: Vector, moved: Vector, changed: Vector, rounding: float) -> 
     little as can be. (J. Nocedal and S. Wright, "Numerical Optimization", 2006, equation 6.19: BFGS.)
     """
     along, length, size = kernel.dot(moved, changed), kernel.norm(moved), kernel.norm(changed)
-    foreseen = hessian @ moved
+    foreseen = kernel.times(hessian, moved)
     bend = kernel.dot(moved, foreseen)
     if along > length * max(FLAT * size, rounding) and bend > 0:
         hessian += np.outer(changed, changed / along)
         hessian -= np.outer(foreseen, foreseen / bend)
 
 
-def _factor(hessian: Vector, more: Vector) -> Vector:
+def _factor(hessian: Vector, more: Vector, ridge: Vector, mean: float) -> Vector | None:
+    """That of ``hessian`` with more on its diagonal: the ridge; or the mean, where a pivot is hardly more than that."""
     damped = hessian.copy()
-    np.einsum("ii->i", damped)[:] += more
-    return np.asarray(np.linalg.cholesky(damped))
-
-
-def inverse(triangle: Vector) -> Vector:
-    """Of a lower ``triangle`` (size, size), by halves, so that nearly all is done by products of matrices."""
-    size = len(triangle)
-    if size <= PANEL:
-        return np.tril(np.linalg.inv(triangle))
-    half = size // 2
-    result = np.zeros_like(triangle)
-    upper, lower = inverse(triangle[:half, :half]), inverse(triangle[half:, half:])
-    result[:half, :half], result[half:, half:] = upper, lower
-    result[half:, :half] = -(lower @ (triangle[half:, :half] @ upper))
-    return result
+    diagonal = np.einsum("ii->i", damped)
+    diagonal += more + ridge
+    factor = kernel.cholesky(damped)
+    if factor is None or not (vanished := np.square(np.diagonal(factor)) <= 2 * ridge).any():
+        return factor
+    diagonal[:] = np.diagonal(hessian) + (more + np.where(vanished, mean, ridge))
+    return kernel.cholesky(damped)

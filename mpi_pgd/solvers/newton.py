@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import numpy as np
-
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.errors import InputError
@@ -76,7 +75,7 @@ class Newton:
         if line.accepts(evaluation):
             assert evaluation.hessian is not None, "what was asked for"
             white = whitening(evaluation.hessian, RIDGE)
-            found = line.towards(state.point, evaluation, -np.asarray((white @ evaluation.gradient) @ white))
+            found = line.towards(state.point, evaluation, -kernel.turned(white, kernel.times(white, evaluation.gradient)))
             state = Tangent(state.point, found, -found.slope / 2, line.length)
         else:
             state = state._replace(steps=line.shorter(evaluation))

@@ -72,6 +72,27 @@ static void products(size_t size) {
     free(x), free(mean), free(inverse), free(h), free(out), free(places);
 }
 
+/* Of a matrix that is positive definite: squares of the diagonal are added. */
+static void squares(size_t size) {
+    double *a = numbers(size * size), *b = numbers(2 * size), *lines = numbers(2 * size), value = 0;
+    double *out = malloc(size * size * sizeof *out + 1);
+    for (size_t i = 0; i < size; i++) {
+        for (size_t j = 0; j < i; j++) a[i * size + j] = a[j * size + i];
+        a[i * (size + 1)] = 64.0 * (double)size;
+    }
+    if (kernel->largest(a, (ptrdiff_t)size, size, &value) != 1) exit(3);
+    told("largest", size, &value, sizeof value);
+    if (kernel->cholesky(a, (ptrdiff_t)size, size, out) != 1) exit(3);
+    told("cholesky", size, out, size * size * sizeof *out);
+    if (kernel->inverse(out, (ptrdiff_t)size, size, a) != 1) exit(3);
+    told("inverse", size, a, size * size * sizeof *a);
+    kernel->matvec(out, (ptrdiff_t)size, size, size, b, 2, lines);
+    told("matvec", size, lines, 2 * size * sizeof *lines);
+    kernel->vecmat(b, 2, out, (ptrdiff_t)size, size, size, lines);
+    told("vecmat", size, lines, 2 * size * sizeof *lines);
+    free(a), free(b), free(lines), free(out);
+}
+
 int main(int count, char **words) {
     if (count > 1) {
         const struct kernel *chosen = strcmp(words[1], "baseline") ? NULL : &kernel_baseline;
@@ -87,6 +108,7 @@ int main(int count, char **words) {
         state = 88172645463325252u + i;
         vectors(sizes[i]);
         products(sizes[i]);
+        squares(sizes[i]);
         elementary("exp", kernel->exp_of, sizes[i]);
         elementary("expm1", kernel->expm1_of, sizes[i]);
         elementary("log", kernel->log_of, sizes[i]);

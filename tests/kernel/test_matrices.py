@@ -12,6 +12,7 @@ from mpi_pgd.kernel import NAME, NUMPY, Vector, reference
 if NAME == NUMPY:
     pytest.skip("no compiled kernel here", allow_module_level=True)
 from mpi_pgd.kernel import native
+from tests.kernel.test_vectors import lanes
 
 LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
 LIBM.fma.restype, LIBM.fma.argtypes = ctypes.c_double, [ctypes.c_double] * 3
@@ -42,6 +43,11 @@ def chained(a: Vector, b: Vector) -> Vector:
     for one, other in zip(a, b, strict=True):
         out = fused(one[:, None], other, out)
     return out
+
+
+def positive(size: int) -> Vector:
+    x = np.random.default_rng(size).normal(size=(2 * size + 3, size))
+    return np.asarray(x.T @ x)
 
 
 def rows(count: int, features: int) -> tuple[Vector, Vector, Vector]:
@@ -121,3 +127,98 @@ def test_arrays_that_do_not_go_together() -> None:
     for left, right in ((places + 1, None), (None, places - 1), (places[:2], places)):
         with pytest.raises(ValueError, match="cross"):
             native.cross(x, left, right, mean, inverse, h[0], np.empty((6, 6)))
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 24, 25, 96, 97, 290])
+def test_cholesky_and_inverse(size: int) -> None:
+    """In bands and tiles the same as element by element: what is left of it, less each product, over the diagonal."""
+    a = positive(size)
+    lower = same(each(native.cholesky, np.tril(a), out=a.shape))
+    np.testing.assert_allclose(lower, np.linalg.cholesky(a), rtol=1e-10, atol=1e-13 * np.sqrt(np.abs(a).max(initial=0)))
+    assert not np.triu(lower, 1).any()
+    found = same(each(native.inverse, lower, out=a.shape))
+    known = np.empty(a.shape)
+    reference.inverse(lower, known)
+    np.testing.assert_allclose(found, known, rtol=1e-9, atol=1e-13 * np.abs(known).max(initial=0))
+    assert not np.triu(found, 1).any()
+    for j in range(size) if size in (7, 25, 97) else ():
+        column, row = a[j:, j], np.zeros(j + 1)
+        for k in range(j):
+            column = fused(-lower[j, k], lower[j:, k], column)
+            row = fused(-lower[j, k], found[k, : j + 1], row)
+        assert (lower[j:, j] == np.append(np.sqrt(column[0]), column[1:] / np.sqrt(column[0]))).all()
+        assert (found[j, : j + 1] == np.append(row[:-1], 1.0) / lower[j, j]).all()
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 9, 40, 130])
+def test_solve_and_largest(size: int) -> None:
+    a, b = positive(size), np.random.default_rng(1).normal(size=size)
+    x = same(each(native.solve, a, b, out=b.shape))
+    np.testing.assert_allclose(x, np.linalg.solve(a, b), rtol=1e-10)
+
+    def largest(a: Vector, out: Vector) -> None:
+        out[0] = native.largest(a)
+
+    for indefinite in (a, -a, a - np.trace(a) / max(1, size) * np.eye(size)) if size else ():
+        found = same(each(largest, indefinite, out=(1,)))
+        assert found[0] == pytest.approx(np.linalg.eigvalsh(indefinite)[-1], abs=1e-13 * np.abs(a).sum())
+        assert reference.largest(indefinite) == pytest.approx(found[0], abs=1e-13 * np.abs(a).sum())
+
+
+def test_the_largest_where_nothing_is_beside_the_diagonal() -> None:
+    assert native.largest(np.diag([1.0, 3.0, 2.0, 0.0])) == 3.0
+    assert native.largest(np.zeros((3, 3))) == 0.0
+
+
+@pytest.mark.parametrize("place", [0, 50, 95, 96, 120])
+def test_what_is_not_positive_definite_is_told(place: int) -> None:
+    a, out = positive(121), np.empty((121, 121))
+    for wrong in (-1.0, 0.0):
+        a[place, place] = wrong
+        assert not reference.cholesky(a, out)
+        for name in native.names():
+            native.use(name)
+            assert not native.cholesky(a, out)
+            assert not native.solve(a, a[0], out[0])
+    assert not reference.solve(np.ones((2, 2)), np.ones(2), np.ones(2))
+    a[place, place] = np.nan  # in LAPACK, too, it goes on: who raises the diagonal until there is a factor comes to an end
+    assert reference.cholesky(a, out)
+    assert native.cholesky(a, out)
+    assert np.isnan(out[place, place])
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (3, 8), (9, 23), (40, 70), (0, 3), (3, 0)])
+def test_products_with_vectors(count: int, columns: int) -> None:
+    """By lanes along a row, one row after the other down the columns; of several vectors each alone."""
+    draw = np.random.default_rng(count)
+    a = draw.normal(size=(2 * count, columns))[::2]
+    along, down = draw.normal(size=(3, columns)), draw.normal(size=(3, count))
+    found = same(each(native.matvec, a, along, out=(3, count)))
+    assert found.tolist() == [[lanes(x * row) for row in a] for x in along]
+    turned = np.zeros((3, columns))
+    for place, row in enumerate(a):
+        turned += down[:, place, None] * row
+    assert (same(each(native.vecmat, down, a, out=(3, columns))) == turned).all()
+    for line in range(3):
+        assert (same(each(native.matvec, a, along[line], out=(count,))) == found[line]).all()
+        assert (same(each(native.vecmat, down[line], a, out=(columns,))) == turned[line]).all()
+
+
+def test_matrices_that_do_not_go_together() -> None:
+    a, out = positive(5), np.empty((5, 5))
+    wrong: list[tuple[Callable[..., object], tuple[object, ...]]] = [
+        (native.cholesky, (a[:4], out)),
+        (native.cholesky, (a, out[:4])),
+        (native.inverse, (a[:, ::-1], out)),
+        (native.solve, (a, a[0], out[0, :4])),
+        (native.solve, (a, a, out[0])),
+        (native.largest, (a[:, :4],)),
+        (native.matvec, (a, a[:, 0], out[0])),
+        (native.matvec, (a, a, out[0])),
+        (native.matvec, (a[None], a[0], out[0])),
+        (native.vecmat, (a[0, :4], a, out[0])),
+        (native.vecmat, (a[:2], a, out)),
+    ]
+    for function, arguments in wrong:
+        with pytest.raises(ValueError):  # noqa: PT011
+            function(*arguments)

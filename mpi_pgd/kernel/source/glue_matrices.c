@@ -18,7 +18,7 @@ static PyObject *ended(struct given *given, int done) {
     return done ? Py_NewRef(Py_None) : NULL;
 }
 
-/* The next argument: an array of a type, of so many dimensions, whose lines have no gaps; else an exception is set. */
+/* The next argument: an array of a type, of so many dimensions (0: one or two), whose lines have no gaps; else an exception is set. */
 static Py_buffer *next(struct given *given, const char *types, int dimensions, int flags) {
     Py_buffer *view = given->views + given->count;
     if (PyObject_GetBuffer(given->arguments[given->count], view, PyBUF_FORMAT | flags)) return NULL;
@@ -26,9 +26,9 @@ static Py_buffer *next(struct given *given, const char *types, int dimensions, i
     const char *type = view->format ? view->format : "B";
     if (strlen(type) != 1 || !strchr(types, *type))
         PyErr_Format(PyExc_TypeError, "%s: argument %d is an array of %s", given->name, given->count, type);
-    else if (view->ndim != dimensions)
+    else if (dimensions ? view->ndim != dimensions : view->ndim < 1 || view->ndim > 2)
         PyErr_Format(PyExc_ValueError, "%s: argument %d has %d dimensions", given->name, given->count, view->ndim);
-    else if (dimensions == 2 && view->shape[1] > 1 && view->strides && view->strides[1] != view->itemsize)
+    else if (view->ndim == 2 && view->shape[1] > 1 && view->strides && view->strides[1] != view->itemsize)
         PyErr_Format(PyExc_ValueError, "%s: the lines of argument %d have gaps", given->name, given->count);
     else
         return view;
@@ -120,8 +120,112 @@ static CALL(call_cross) {
     return ended(&given, done);
 }
 
+static int taken_square(struct given *given, struct rows *rows) {
+    return taken_rows(given, rows) && fits(given, (size_t)given->views[given->count - 1].shape[1] == rows->count);
+}
+
+/* Whether what a function did could be done: 1, 0, or -1 where there was no memory. */
+static PyObject *told(struct given *given, int done) {
+    PyObject *none = ended(given, done >= 0);
+    if (!none) return NULL;
+    Py_DECREF(none);
+    return PyBool_FromLong(done);
+}
+
+static size_t lines_of(const Py_buffer *view) {
+    return view->ndim == 2 ? (size_t)view->shape[0] : 1;
+}
+
+/* Whether one array has lines so long, and the other one as many, of their length. */
+static int as_lines(const Py_buffer *x, size_t length, const Py_buffer *out, size_t other) {
+    return x->ndim == out->ndim && lines_of(x) == lines_of(out) && (size_t)x->shape[x->ndim - 1] == length &&
+           (size_t)out->shape[out->ndim - 1] == other;
+}
+
+static CALL(call_matvec) {
+    (void)module;
+    if (!counted("matvec", count, 3)) return NULL;
+    struct given given = {.name = "matvec", .arguments = arguments};
+    struct rows a;
+    if (!taken_rows(&given, &a)) return ended(&given, 0);
+    size_t columns = (size_t)given.views[0].shape[1];
+    Py_buffer *x = next(&given, "d", 0, PyBUF_C_CONTIGUOUS), *out = x ? next(&given, "d", 0, WRITTEN) : NULL;
+    if (!out || !fits(&given, as_lines(x, columns, out, a.count))) return ended(&given, 0);
+    kernel->matvec(a.numbers, a.stride, a.count, columns, x->buf, lines_of(x), out->buf);
+    return ended(&given, 1);
+}
+
+static CALL(call_vecmat) {
+    (void)module;
+    if (!counted("vecmat", count, 3)) return NULL;
+    struct given given = {.name = "vecmat", .arguments = arguments};
+    struct rows a;
+    Py_buffer *x = next(&given, "d", 0, PyBUF_C_CONTIGUOUS);
+    if (!x || !taken_rows(&given, &a)) return ended(&given, 0);
+    size_t columns = (size_t)given.views[1].shape[1];
+    Py_buffer *out = next(&given, "d", 0, WRITTEN);
+    if (!out || !fits(&given, as_lines(x, a.count, out, columns))) return ended(&given, 0);
+    kernel->vecmat(x->buf, lines_of(x), a.numbers, a.stride, a.count, columns, out->buf);
+    return ended(&given, 1);
+}
+
+static PyObject *squared(const char *name, PyObject *const *arguments, Py_ssize_t count,
+                         int (*function)(const double *, ptrdiff_t, size_t, double *)) {
+    if (!counted(name, count, 2)) return NULL;
+    struct given given = {.name = name, .arguments = arguments};
+    struct rows a;
+    if (!taken_square(&given, &a)) return ended(&given, 0);
+    Py_buffer *out = next(&given, "d", 2, WRITTEN);
+    if (!out || !fits(&given, (size_t)out->shape[0] == a.count && (size_t)out->shape[1] == a.count)) return ended(&given, 0);
+    int done;
+    Py_BEGIN_ALLOW_THREADS;
+    done = function(a.numbers, a.stride, a.count, out->buf);
+    Py_END_ALLOW_THREADS;
+    return told(&given, done);
+}
+
+static CALL(call_cholesky) {
+    (void)module;
+    return squared("cholesky", arguments, count, kernel->cholesky);
+}
+
+static CALL(call_inverse) {
+    (void)module;
+    return squared("inverse", arguments, count, kernel->inverse);
+}
+
+static CALL(call_solve) {
+    (void)module;
+    if (!counted("solve", count, 3)) return NULL;
+    struct given given = {.name = "solve", .arguments = arguments};
+    struct rows a;
+    if (!taken_square(&given, &a)) return ended(&given, 0);
+    Py_buffer *b = next(&given, "d", 1, PyBUF_C_CONTIGUOUS), *out = b ? next(&given, "d", 1, WRITTEN) : NULL;
+    if (!out || !fits(&given, (size_t)b->shape[0] == a.count && (size_t)out->shape[0] == a.count)) return ended(&given, 0);
+    return told(&given, kernel->solve(a.numbers, a.stride, a.count, b->buf, out->buf));
+}
+
+static CALL(call_largest) {
+    (void)module;
+    if (!counted("largest", count, 1)) return NULL;
+    struct given given = {.name = "largest", .arguments = arguments};
+    struct rows a;
+    double found;
+    if (!taken_square(&given, &a)) return ended(&given, 0);
+    PyObject *none = ended(&given, kernel->largest(a.numbers, a.stride, a.count, &found) == 1);
+    if (!none) return NULL;
+    Py_DECREF(none);
+    return PyFloat_FromDouble(found);
+}
+
 PyMethodDef matrix_methods[] = {
     METHOD(gram, "The upper triangles of Z'hZ, Z scaled columns of rows."),
     METHOD(cross, "L'hR, L and R scaled columns of rows."),
+    METHOD(matvec, "Each line of x times a transposed."),
+    METHOD(vecmat, "Each line of x times a."),
+    METHOD(cholesky, "The lower triangle of a symmetric matrix; whether it is positive definite."),
+    METHOD(inverse, "Of a lower triangle."),
+    METHOD(solve, "a x = b, a symmetric; whether it is positive definite."),
+    METHOD(largest, "The largest eigenvalue of a symmetric matrix."),
     {NULL, NULL, 0, NULL},
 };
