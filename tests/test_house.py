@@ -55,10 +55,7 @@ SURE = {
     ("solvers/refine.py", "math.log10"): "digits that a person reads",
     ("drivers/fit.py", "math.log10"): "digits that a person reads",
     ("solvers/suit.py", "**"): "whole numbers",
-    ("engine/block.py", "np.matmul"): "a product of matrices",
-    ("engine/block.py", "np.dot"): "a product of matrices",
     ("engine/block.py", ".dot"): "a product of matrices",
-    ("engine/tasks.py", "np.dot"): "a product of matrices",
 }
 
 

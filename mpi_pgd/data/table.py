@@ -122,8 +122,8 @@ class Table:
 
     @property
     def computable(self) -> bool:
-        """Whether rows are computed with as they are stored, in no other type."""
-        return self.sparse or np.dtype(self.x_type) == np.float64
+        """Whether rows are computed with as they are stored: the kernel widens them, or need not."""
+        return self.sparse or kernel.STORED or np.dtype(self.x_type) == np.float64
 
     @property
     def density(self) -> int:

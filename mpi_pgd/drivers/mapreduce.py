@@ -91,7 +91,7 @@ class MapTask:
         common = []
         if self.broadcast is not None:
             common.append(trees.read(shown(point[: trees.width(self.broadcast)]), self.broadcast, trees.view))
-        return lambda block: self.function(*common, shown(block.x), shown(block.y.T))
+        return lambda block: self.function(*common, shown(block.wide), shown(block.y.T))
 
 
 class DeferredSums(Sums):

@@ -1,7 +1,7 @@
 """Rows as a small linear operator: all that a task needs to know of them."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,9 +15,10 @@ Room = Callable[[int], Vector]  # of so many rows
 
 
 class Block:
-    """Dense rows ``x`` (rows, features) with what belongs to each of them, float64, not to be written.
+    """Dense rows ``x`` (rows, features) with what belongs to each of them, not to be written.
 
-    Other kinds of rows have the same verbs; nothing outside asks which kind it is.
+    Other kinds of rows have the same verbs; nothing outside asks which kind it is. X is of any real type that the kernel takes
+    as it is (``kernel.STORED``), all else float64.
 
     Attributes:
         columns: the features that it has, (l,), each once, if others are 0 in all its rows; None if it has all of them. What
@@ -27,27 +28,29 @@ class Block:
         y: their targets: (rows,), or (k, rows) where each row has k of them.
         weights: (rows,), how much each row counts; None if all count once.
         offset: (rows,), what is added to each row's linear predictor; None if nothing is.
+        handle: what the kernel has of all this; None if there are only the verbs.
         dot: X w for ``w`` (features,), into ``out`` (rows,).
         tdot: X'slopes for ``slopes`` (rows,), into ``out`` (features,).
+        dots: W X' for several outputs at once, ``w`` (k, features), into ``out`` (k, rows).
+        tdots: slopes X for ``slopes`` (k, rows), into ``out`` (k, features).
     """
 
     columns: Rows | None = None
-    __slots__ = ("dot", "offset", "rows", "start", "tdot", "weights", "x", "y")
+    __slots__ = ("dot", "dots", "handle", "offset", "rows", "start", "tdot", "tdots", "weights", "x", "y")
 
-    def __init__(self, x: Vector, y: Vector, weights: Vector | None = None, offset: Vector | None = None, start: int = 0) -> None:
+    def __init__(self, x: Rows, y: Vector, weights: Vector | None = None, offset: Vector | None = None, start: int = 0) -> None:
         self.x, self.y, self.weights, self.offset, self.start = x, y, weights, offset, start
         self.rows = len(x)
-        # numpy's own methods: a call of Python's for each block would cost a tenth of a round of small blocks.
-        self.dot: Callable[[Vector, Vector], object] = x.dot
-        self.tdot: Callable[[Vector, Vector], object] = x.T.dot
+        self.handle: Any = kernel.Handle(x, y, weights, offset)
+        self.dot: Callable[[Vector, Vector], object] = self.handle.dot
+        self.tdot: Callable[[Vector, Vector], object] = self.handle.tdot
+        self.dots: Callable[[Vector, Vector], object] = self.handle.dots
+        self.tdots: Callable[[Vector, Vector], object] = self.handle.tdots
 
-    def dots(self, w: Vector, out: Vector) -> None:
-        """W X' for several outputs at once: ``w`` (k, features), into ``out`` (k, rows)."""
-        np.matmul(w, self.x.T, out=out)  # other than np.dot it takes a part of wider lines
-
-    def tdots(self, slopes: Vector, out: Vector) -> None:
-        """Slopes X for ``slopes`` (k, rows), into ``out`` (k, features)."""
-        np.dot(slopes, self.x, out=out)
+    @property
+    def wide(self) -> Vector:
+        """X as float64."""
+        return np.asarray(self.x, dtype=np.float64)
 
     def scaled(self, unit: Vector, rows: slice, out: Vector) -> None:
         """Some rows of X, with columns times ``unit`` (features,), into ``out`` (rows, features)."""
@@ -55,11 +58,11 @@ class Block:
 
     def gram(self, columns: Columns | None, mean: Vector, inverse: Vector, curvatures: Vector, out: Vector) -> None:
         """Some columns' scaled products with each other, weighted by ``curvatures`` (lines, rows): see ``kernel.gram``."""
-        kernel.gram(self.x, columns, mean, inverse, curvatures, out)
+        kernel.gram(self.wide, columns, mean, inverse, curvatures, out)
 
     def cross(self, left: Columns, right: Columns, mean: Vector, inverse: Vector, curvature: Vector, out: Vector) -> None:
         """Those of some columns with others: see ``kernel.cross``."""
-        kernel.cross(self.x, left, right, mean, inverse, curvature, out)
+        kernel.cross(self.wide, left, right, mean, inverse, curvature, out)
 
     def moments(self, weights: Vector, unit: Vector, about: Vector, room: Room, sums: Vector, squares: Vector) -> None:
         """Sums over the rows, which count by ``weights`` (rows,), of X in ``unit`` less ``about``, and of its squares.
@@ -82,7 +85,7 @@ class Block:
         """
         order = np.argsort(groups, kind="stable")
         names, starts = np.unique(groups[order], return_index=True)
-        ordered = self.x[counts][order]
+        ordered = self.wide[counts][order]
         highest[names] = np.maximum.reduceat(ordered, starts, axis=0)
         lowest[names] = -np.minimum.reduceat(ordered, starts, axis=0)
 
@@ -94,13 +97,13 @@ class Block:
     def gathered(self, rows: Columns) -> "Block":
         """Rows by their numbers in it, ascending."""
         weights, offset = (None if each is None else each[rows] for each in (self.weights, self.offset))
-        return Block(self.x[rows], self.y[..., rows], weights, offset, self.start + int(rows[0]))
+        return Block(self.x[rows], np.take(self.y, rows, axis=-1), weights, offset, self.start + int(rows[0]))
 
     def every(self, step: int) -> "Block":
         """The rows whose global number is a multiple of ``step``."""
         taken = slice(-self.start % step, None, step)
-        weights, offset = (None if each is None else each[taken] for each in (self.weights, self.offset))
-        return Block(self.x[taken], self.y[..., taken], weights, offset)
+        weights, offset = (None if each is None else each[taken].copy() for each in (self.weights, self.offset))
+        return Block(self.x[taken], self.y[..., taken].copy(), weights, offset)
 
 
 class Source(Protocol):

@@ -98,6 +98,11 @@ class Ring:
         self.high[:] = self.low[:] = 0.0
         self._used = 0
 
+    @property
+    def sums(self) -> tuple[Vector, ...]:
+        """What the kernel works in, what it folds vectors into, and what it cuts them against."""
+        return self._ring, self.high, self.low, self.peaks, self._first[:1], self._second[:1]
+
     def slot(self) -> Vector:
         """Where the next block writes its vector."""
         place = self._used
@@ -113,6 +118,9 @@ class Ring:
         if not self._used:
             return
         self._used = 0
+        if kernel.fold:
+            kernel.fold(block, *self.sums[1:])
+            return
         if not self._folds:
             self.high += np.dot(ones, block, out=self._sum)[: self.width]
             return
@@ -147,6 +155,8 @@ class Straight:
 
     What makes no run is cut by a ``Ring`` of its own. What it has is that of ``Ring``, for ``cutting``.
     """
+
+    sums = ()  # vectors are too long for room beside them
 
     def __init__(self, cutting: Cutting) -> None:
         self._head, self._cutting = cutting.head, cutting

@@ -100,8 +100,7 @@ def rounds(
         tell(began, query)
         trouble = None
         try:
-            for block in source.blocks(query):
-                task(block, partial.slot(block.rows, block.columns))
+            partial.take(task, source.blocks(query))
         except InputError as error:
             trouble = error
         partial.close(*flags(), unread=trouble is not None)

@@ -38,7 +38,7 @@ class ModelTask:
 
         def mapped(block: Block, out: Vector) -> None:
             try:
-                self._take(self.function(weights, shown(block.x), shown(block.y.T)), out)
+                self._take(self.function(weights, shown(block.wide), shown(block.y.T)), out)
             except InputError as error:
                 raise Misfit(str(error)) from None
 
@@ -50,7 +50,7 @@ class ModelTask:
         Raises:
             InputError: it gives something else.
         """
-        self._take(self.function(self._weights(point), shown(block.x), shown(block.y.T)), out)
+        self._take(self.function(self._weights(point), shown(block.wide), shown(block.y.T)), out)
 
     def _weights(self, point: Vector) -> Any:
         return trees.read(shown(point[: self.size]), self.form, trees.view)

@@ -17,15 +17,17 @@ digit is left above the lower unit, as after a trial that went too far, the redu
 Each number has a bound; in long vectors each run of neighbours (``cut.py``), so that bounds take no room.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
 
 from mpi_pgd.engine.arrays import Rows, Vector, aligned
+from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.cut import Cutting, Ring, Straight
 from mpi_pgd.engine.few import Few
 from mpi_pgd.engine.pairs import Pair, two_sum
-from mpi_pgd.engine.tasks import Halves
+from mpi_pgd.engine.tasks import BlockMap, Halves
 
 HEADROOM = 3  # bits between the largest block seen and the bound, so that a growing gradient does not cost a round at once
 SLACK = 10  # bits that all blocks may fall below that before the bound is exchanged
@@ -118,6 +120,19 @@ class Partial:
         self._few.clear()
         self.votes[:] = self.peaks[:] = 0.0
         self._rows = 0
+
+    def take(self, mapped: BlockMap, blocks: Iterable[Block]) -> None:
+        """The vectors of blocks. What maps many of them in one call, and folds the vector of each, says so by ``over``."""
+
+        def each(block: Block) -> None:
+            mapped(block, self.slot(block.rows, block.columns))
+
+        over = getattr(mapped, "over", None)
+        if over and self._added.sums:
+            self._rows += over(blocks, each, *self._added.sums)
+        else:
+            for block in blocks:
+                each(block)
 
     def slot(self, rows: int, columns: Rows | None = None) -> Vector:
         """Where the next block, of ``rows`` rows, writes its vector: (width,) float64.

@@ -36,7 +36,7 @@ class SparseBlock(Block):
     ) -> None:
         self.values, self.indices, self.starts, self.columns, self.features = values, indices, starts, columns, features
         self.y, self.weights, self.offset, self.start = y, weights, offset, start
-        self.rows = len(starts) - 1
+        self.rows, self.handle = len(starts) - 1, None
 
     def dot(self, w: Vector, out: Vector) -> None:
         """See ``Block``."""

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.batches import Units
 from mpi_pgd.engine.block import Block
@@ -33,6 +34,10 @@ class RowLoss(Protocol):
     @property
     def rooms(self) -> int:
         """Lines that it wants to work in."""
+
+    @property
+    def compiled(self) -> tuple[str, tuple[float, ...]] | None:
+        """The function of the compiled kernel that computes the same, and its parameters; None if there is none."""
 
     def __call__(self, y: Vector, eta: Vector, value: Vector, room: Vector) -> None:
         """Each row's loss into ``value``, its slope in place of ``eta``."""
@@ -116,6 +121,17 @@ class Task(Protocol):
         """What maps a block at ``point``, whose first ``width`` numbers count, to its vector (layout.width,)."""
 
 
+class Once:
+    """Maps blocks that have a handle by ``once``, a gradient of the kernel; others by ``several``, in several passes."""
+
+    def __init__(self, once: Any, several: BlockMap) -> None:
+        self.once, self.several, self.over = once, several, once.over
+
+    def __call__(self, block: Block, out: Vector) -> None:
+        """See ``BlockMap``."""
+        (self.several if block.handle is None else self.once)(block, out)
+
+
 class GradientTask:
     """The task of a descent: ``gradient`` X'slope (k, p), ``slopes`` their sums (k,), and ``value``, the sum of the losses.
 
@@ -138,17 +154,21 @@ class GradientTask:
     def bind(self, point: Vector) -> BlockMap:
         """Nothing is allocated for a block.
 
+        Where the loss is compiled, and rows have a handle, they are mapped in one pass; else in several, with the same bits.
         The rows stream through the cache and push out all else, Python's own objects too: so what is the same for all blocks is
         looked up here, once a round.
         """
-        return self._single(point) if self.outputs == 1 else self._several(point)
+        several = self._single(point) if self.outputs == 1 else self._several(point)
+        if not kernel.Gradient or not self.loss.compiled:
+            return several
+        return Once(kernel.Gradient(*self.loss.compiled, self.width // self.outputs - 1, self.outputs, point), several)
 
     def _single(self, point: Vector) -> BlockMap:
         loss, lines, full, all_ones, all_room = self.loss, self._lines, self._lines.shape[1], self._ones, self._room
         features = self.width - 1
         w, intercept = point[:features], point[features]
         eta, value = lines
-        add, dot, multiply = np.add, np.dot, np.multiply
+        add, totals, multiply = np.add, kernel.totals, np.multiply
 
         def mapped(block: Block, out: Vector) -> None:
             rows, pair, linear, losses, ones, room = block.rows, lines, eta, value, all_ones, all_room
@@ -162,9 +182,9 @@ class GradientTask:
                 add(linear, block.offset, linear)
             loss(block.y, linear, losses, room)
             if block.weights is None:
-                dot(pair, ones, out[-2:])
+                totals(pair, ones, out[-2:])
             else:
-                dot(pair, block.weights, out[-2:])
+                totals(pair, block.weights, out[-2:])
                 multiply(linear, block.weights, linear)
             block.tdot(linear, out[:-2])
 
@@ -182,7 +202,7 @@ class GradientTask:
             if block.offset is not None:
                 eta += block.offset
             self.loss(block.y, eta, lines[k], room)
-            np.dot(lines, self._ones[: block.rows] if block.weights is None else block.weights, out=out[-k - 1 :])
+            kernel.totals(lines, self._ones[: block.rows] if block.weights is None else block.weights, out[-k - 1 :])
             if block.weights is not None:
                 eta *= block.weights
             block.tdots(eta, out[: -k - 1].reshape(k, -1))

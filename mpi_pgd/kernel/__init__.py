@@ -31,6 +31,11 @@ Attributes:
     fold_at: what ``engine.partial.Partial`` does with the numbers ``part`` of a vector that are at ``start + places``, each another
         one: (part, places, start, run, head, first, second, peaks, high, low), of which it changes the last three. Up to ``head``,
         ``run`` neighbours share a bound; there are as many lower sums as numbers, or so many of the last ones.
+    totals: of lines (m, rows), which may lie apart, each one's product with the same weights (rows,), into (m,).
+    Handle: of dense X, of real numbers of any type, with y, weights and offset, for products and gradients: what a ``Block`` has.
+    Gradient: what maps such rows in one pass, ``(loss, parameters, features, outputs, point)``, and ``over`` many; None if nothing.
+    fold: vectors, a line each, into the sums of a ``Ring``; None if it has to do that itself.
+    STORED: dense rows may be of other types than float64.
     matvec: ``(a, x, out)``: a x, or each line of x (lines, columns) times a', a (rows, columns), into ``out``.
     vecmat: ``(x, a, out)``: x a, or each line of x (lines, rows) times a, a (rows, columns), into ``out``.
 """
@@ -84,6 +89,11 @@ cross: Callable[[Vector, Columns | None, Columns | None, Vector, Vector, Vector,
 cut: Callable[[Vector, Vector, Vector, Vector, Vector, Vector], None] = _functions.cut
 hypot: Callable[[Vector, Vector, Vector], None] = _functions.hypot
 peaks: Callable[[NDArray[Any], Vector], None] = _functions.peaks
+totals: Callable[[Vector, Vector, Vector], None] = _functions.totals
+Handle: Callable[..., Any] = _functions.Handle
+Gradient: Callable[..., Any] | None = _functions.Gradient
+fold: Callable[..., None] | None = _functions.fold
+STORED = NAME != NUMPY
 sparse_dot: Callable[[Rows, Rows, Rows, Rows, Vector, Vector], object] = _functions.sparse_dot
 sparse_tdot: Callable[[Rows, Rows, Rows, Vector, Vector], object] = _functions.sparse_tdot
 sparse_gram: Callable[[Rows, Rows, Rows, Rows, int, Vector, Vector, Vector, Vector], object] = _functions.sparse_gram

@@ -13,6 +13,8 @@ Vector = NDArray[np.float64]
 Columns = NDArray[np.int64]
 Rows = NDArray[Any]
 
+Gradient = fold = None
+
 SEGMENT = 1 << 14  # numbers of a vector that are cut at a time
 STRIP_BYTES = 1 << 18  # of a core's own cache
 PANEL = 64  # rows of a triangle that is inverted as a whole
@@ -242,3 +244,26 @@ def solve(a: Vector, b: Vector, out: Vector) -> bool:
 def largest(a: Vector) -> float:
     """See ``mpi_pgd.kernel``."""
     return float(np.linalg.eigvalsh(a)[-1])
+
+
+def totals(lines: Vector, weights: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    np.dot(lines, weights, out)
+
+
+class Handle:
+    """See ``mpi_pgd.kernel``."""
+
+    __slots__ = ("dot", "tdot", "x")
+
+    def __init__(self, x: Vector, *_: Any) -> None:
+        # numpy's own methods: a call of Python's for each block would cost a tenth of a round of small blocks.
+        self.x, self.dot, self.tdot = x, x.dot, x.T.dot
+
+    def dots(self, w: Vector, out: Vector) -> None:
+        """Of several outputs at once."""
+        np.matmul(w, self.x.T, out=out)  # other than np.dot it takes a part of wider lines
+
+    def tdots(self, slopes: Vector, out: Vector) -> None:
+        """Likewise."""
+        np.dot(slopes, self.x, out=out)

@@ -9,6 +9,7 @@ from mpi_pgd.losses.huber import Huber
 from mpi_pgd.losses.inverse_gaussian import InverseGaussian
 from mpi_pgd.losses.logistic import Logistic
 from mpi_pgd.losses.negative_binomial import NegativeBinomial
+from mpi_pgd.losses.numerics import Compiled
 from mpi_pgd.losses.poisson import Poisson
 from mpi_pgd.losses.softmax import Softmax
 from mpi_pgd.losses.squared import Squared
@@ -29,6 +30,8 @@ class Loss(Protocol):
         convex: in eta, for every y. Only then is anything known of how far an objective is from its least.
         curvature: bounds the second derivative in eta, over all eta and y; inf if nothing does.
         rooms: lines that it wants to work in.
+        compiled: the function in ``kernel/source/losses.inc`` that does the same operations in the same order, and its parameters;
+            None if there is none.
     """
 
     @property
@@ -45,6 +48,10 @@ class Loss(Protocol):
 
     @property
     def rooms(self) -> int:
+        """See above."""
+
+    @property
+    def compiled(self) -> Compiled | None:
         """See above."""
 
     def labels(self, facts: TargetFacts) -> Targets:

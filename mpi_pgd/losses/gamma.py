@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import exp, log_mean, share, slope_of_count
+from mpi_pgd.losses.numerics import Compiled, exp, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, positive
 
@@ -21,6 +21,7 @@ class Gamma:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 1
+    compiled: ClassVar[Compiled] = "gamma", ()
     pulls = staticmethod(nowhere)
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)

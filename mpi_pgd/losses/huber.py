@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import share, zero
+from mpi_pgd.losses.numerics import Compiled, share, zero
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, single
 from mpi_pgd.options import BITS, MODEL, option
@@ -33,6 +33,11 @@ class Huber:
     pulls = staticmethod(nowhere)
     floor = staticmethod(zero)
     explained = staticmethod(share)
+
+    @property
+    def compiled(self) -> Compiled:
+        """With its parameters."""
+        return "huber", (self.huber_delta,)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Any numbers."""

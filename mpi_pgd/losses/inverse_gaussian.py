@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import exp, log_mean, share, slope_of_count
+from mpi_pgd.losses.numerics import Compiled, exp, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, positive
 
@@ -23,6 +23,7 @@ class InverseGaussian:
     convex: ClassVar[bool] = False
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 1
+    compiled: ClassVar[Compiled] = "inverse_gaussian", ()
     pulls = staticmethod(nowhere)
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)

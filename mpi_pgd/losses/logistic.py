@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import bell, falling, of_number, share, zero
+from mpi_pgd.losses.numerics import Compiled, bell, falling, of_number, share, zero
 from mpi_pgd.losses.pulls import to_class
 from mpi_pgd.losses.targets import TargetFacts, Targets, binary
 
@@ -21,6 +21,7 @@ class Logistic:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 0.25
     rooms: ClassVar[int] = 3
+    compiled: ClassVar[Compiled] = "logistic", ()
     pulls = staticmethod(to_class)
     floor = staticmethod(zero)
     explained = staticmethod(share)

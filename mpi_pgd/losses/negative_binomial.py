@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import TINY, bell, falling, log_mean, of_number, share, slope_of_count
+from mpi_pgd.losses.numerics import TINY, Compiled, bell, falling, log_mean, of_number, share, slope_of_count
 from mpi_pgd.losses.pulls import at_zero
 from mpi_pgd.losses.targets import TargetFacts, Targets, counts
 from mpi_pgd.options import BITS, MODEL, option
@@ -38,6 +38,11 @@ class NegativeBinomial:
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)
     explained = staticmethod(share)
+
+    @property
+    def compiled(self) -> Compiled:
+        """With its parameters."""
+        return "negative_binomial", (self.theta, of_number(kernel.log, self.theta))
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Not negative; they need not be whole."""

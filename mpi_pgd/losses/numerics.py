@@ -8,6 +8,7 @@ import numpy as np
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 
+Compiled = tuple[str, tuple[float, ...]]  # a function of kernel/source/losses.inc, and its parameters
 LEAST = -340.0  # whose exponential is nothing beside any loss, and far from underflow even if squared
 TINY = float(np.finfo(np.float64).tiny)
 

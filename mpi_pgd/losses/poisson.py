@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import exp, log, log_mean, share, slope_of_count
+from mpi_pgd.losses.numerics import Compiled, exp, log, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import at_zero
 from mpi_pgd.losses.targets import TargetFacts, Targets, counts
 
@@ -20,6 +20,7 @@ class Poisson:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 0
+    compiled: ClassVar[Compiled] = "poisson", ()
     pulls = staticmethod(at_zero)
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)

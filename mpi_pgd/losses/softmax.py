@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import exp, of_number, share, zero
+from mpi_pgd.losses.numerics import Compiled, exp, of_number, share, zero
 from mpi_pgd.losses.pulls import to_own
 from mpi_pgd.losses.targets import TargetFacts, Targets, classes
 
@@ -24,6 +24,7 @@ class Softmax:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 0.5  # the largest eigenvalue of diag(p) - p p'
     rooms: ClassVar[int] = 2
+    compiled: ClassVar[Compiled] = "softmax", ()
     pulls = staticmethod(to_own)
     floor = staticmethod(zero)
     explained = staticmethod(share)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.numerics import Compiled
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, plain
 
@@ -21,6 +22,7 @@ class Squared:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 1.0
     rooms: ClassVar[int] = 1
+    compiled: ClassVar[Compiled] = "squared", ()
     pulls = staticmethod(nowhere)
 
     def labels(self, facts: TargetFacts) -> Targets:

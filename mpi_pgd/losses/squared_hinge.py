@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import share, zero
+from mpi_pgd.losses.numerics import Compiled, share, zero
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, binary
 
@@ -20,6 +20,7 @@ class SquaredHinge:
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 2.0
     rooms: ClassVar[int] = 1
+    compiled: ClassVar[Compiled] = "squared_hinge", ()
     pulls = staticmethod(nowhere)
     floor = staticmethod(zero)
     explained = staticmethod(share)

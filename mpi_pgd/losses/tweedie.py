@@ -8,7 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.losses.numerics import LEAST, log, log_mean, share, slope_of_count
+from mpi_pgd.losses.numerics import LEAST, Compiled, log, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import at_zero
 from mpi_pgd.losses.targets import TargetFacts, Targets, counts
 from mpi_pgd.options import BITS, MODEL, option
@@ -42,6 +42,11 @@ class Tweedie:
     @property
     def _powers(self) -> tuple[float, float]:
         return 2.0 - self.tweedie_power, self.tweedie_power - 1.0
+
+    @property
+    def compiled(self) -> Compiled:
+        """With its parameters."""
+        return "tweedie", self._powers
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Not negative."""

@@ -38,6 +38,12 @@ static void told(const char *function, size_t size, const void *bytes, size_t le
     printf("%s %zu %016llx\n", function, size, (unsigned long long)digest);
 }
 
+/* What is not a number has a sign that depends on the processor. */
+static void told_numbers(const char *function, size_t size, double *x, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = x[i] != x[i] ? (double)NAN : x[i];
+    told(function, size, x, count * sizeof *x);
+}
+
 static void vectors(size_t size) {
     double *x = numbers(size), *y = numbers(size), found = kernel->dot(x, y, size);
     kernel->hypot_of(x, y, x, size);
@@ -93,6 +99,35 @@ static void squares(size_t size) {
     free(a), free(b), free(lines), free(out);
 }
 
+/* Products with rows of a kind, and a gradient, folded; the last rows end where their memory does. */
+static void dense(const char *name, enum stored stored, size_t element, size_t features) {
+    enum { ROWS = 13 };
+    char *x = malloc(ROWS * features * element + 1);
+    for (size_t i = 0; i < ROWS * features * element; i++) x[i] = (char)(i * 37 % 61); /* a number in any type */
+    double *y = numbers(2 * ROWS), *weights = numbers(ROWS), *offset = numbers(ROWS), *w = numbers(2 * (features + 1));
+    struct block rows = {stored, ROWS, features, x, (ptrdiff_t)(features * element), y, 2, ROWS, weights, offset};
+    double *eta = numbers(2 * ROWS), *back = numbers(2 * features), *room = malloc(ROOM(2) * sizeof *room);
+    struct lines in = {w, 2, features, (ptrdiff_t)features}, out = {eta, 2, ROWS, ROWS}, turned = {back, 2, features, (ptrdiff_t)features};
+    kernel->dots(&rows, &in, &out);
+    told_numbers(name, features, eta, 2 * ROWS);
+    kernel->tdots(&rows, &out, &turned);
+    told_numbers(name, features, back, 2 * features);
+    for (int loss = 0; loss < LOSSES; loss++) {
+        struct descent descent = {(enum loss)loss, {1.5, 0.5}, loss == LOSS_squared || loss == LOSS_softmax ? 2 : 1, w};
+        size_t width = (features + 1) * descent.outputs + 1;
+        double *vector = malloc(width * sizeof *vector), *sums = calloc(5 * width, sizeof *sums);
+        rows.targets = loss == LOSS_squared ? 2 : 1;
+        for (size_t i = 3 * width; i < 5 * width; i++) sums[i] = i < 4 * width ? 0x1.8p70 : 0x1.8p30;
+        struct sums to = {width, width, sums, sums + width, sums + 2 * width, sums + 3 * width, sums + 4 * width};
+        kernel->gradient(&rows, &descent, room, vector);
+        kernel->fold(&to, vector);
+        told_numbers(name, features, vector, width);
+        told_numbers(name, features, sums, 3 * width);
+        free(vector), free(sums);
+    }
+    free(x), free(y), free(weights), free(offset), free(w), free(eta), free(back), free(room);
+}
+
 int main(int count, char **words) {
     if (count > 1) {
         const struct kernel *chosen = strcmp(words[1], "baseline") ? NULL : &kernel_baseline;
@@ -113,6 +148,9 @@ int main(int count, char **words) {
         elementary("expm1", kernel->expm1_of, sizes[i]);
         elementary("log", kernel->log_of, sizes[i]);
         elementary("log1p", kernel->log1p_of, sizes[i]);
+#define KIND(name, element, letter) dense(#name, STORED_##name, sizeof(element), sizes[i]);
+        STORED(KIND)
+#undef KIND
     }
     return 0;
 }

@@ -20,7 +20,33 @@ int numbers(PyObject *array, Py_buffer *view, int writable);
 /* As numbers, but strides may be any. */
 int lines(PyObject *array, Py_buffer *view, int writable);
 
+/* Contiguous numbers in one line, or in several that lie apart alike; else an exception is set, and it is 0. To be released. */
+int taken_lines(PyObject *array, Py_buffer *view, struct lines *found, int writable);
+
+/* Where sums go, from five arrays: high, low, peaks, first, second, see engine/partial.py; else an exception is set, and it is 0. */
+int sums_of(PyObject *const *arrays, Py_buffer views[5], struct sums *sums);
+void release(Py_buffer *views, int count);
+
+/* Rows, of whatever kind: what Python holds. The arrays are released with it. */
+#define ARRAYS 8
+struct handle {
+    PyObject_HEAD
+    struct block rows;
+    Py_buffer views[ARRAYS];
+    int held;
+};
+
+/* The handle of a block, which holds it; NULL if it has none, or an exception is set. */
+struct handle *handle_of(PyObject *block);
+
+/* What belongs to rows, of which so many are expected, into a handle; arrays may be None. */
+int beside(struct handle *handle, PyObject *y, PyObject *weights, PyObject *offset);
+
+/* The types, into the module; -1 if that fails. */
+int add_rows(PyObject *module);
+int add_gradient(PyObject *module);
+
 /* The functions of each file of glue, ended by a NULL. */
-extern PyMethodDef cut_methods[], elementary_methods[], matrix_methods[], peak_methods[], sparse_methods[], vector_methods[];
+extern PyMethodDef cut_methods[], elementary_methods[], matrix_methods[], peak_methods[], sparse_methods[], sum_methods[], vector_methods[];
 
 #endif

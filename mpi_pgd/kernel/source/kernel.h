@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rows.h"
+
 /* Rows of float64, stride numbers apart. */
 struct rows {
     const double *numbers;

@@ -151,6 +151,7 @@ INLINE Lanes copysign_lanes(Lanes a, Lanes b) {
 
 /* The first count (0 to 8) of them; the others are 0. */
 INLINE Lanes load_some(const double *x, size_t count) {
+    if (LIKELY(count == 8)) return load(x);
     double some[8] = {0};
     for (size_t i = 0; i < count; i++) some[i] = x[i];
     return load(some);

@@ -1,0 +1,194 @@
+/* The gradient at a point, of one block or of all that a rank holds. */
+
+#include "glue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct gradient {
+    PyObject_HEAD
+    struct descent descent;
+    size_t features;
+    Py_buffer point;
+    double *room;
+};
+
+static int loss_of(const char *name, enum loss *found) {
+#define LOSS(loss)                    \
+    if (strcmp(name, #loss) == 0) {   \
+        *found = LOSS_##loss;         \
+        return 1;                     \
+    }
+#include "losses.def"
+#undef LOSS
+    PyErr_Format(PyExc_ValueError, "there is no loss %s", name);
+    return 0;
+}
+
+static int parameters_of(PyObject *given, double parameters[4]) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count > 4) PyErr_SetString(PyExc_ValueError, "expected up to four parameters");
+    for (Py_ssize_t i = 0; i < count && !PyErr_Occurred(); i++) parameters[i] = PyFloat_AsDouble(PyTuple_GetItem(given, i));
+    return !PyErr_Occurred();
+}
+
+static PyObject *made(PyTypeObject *type, PyObject *arguments, PyObject *words) {
+    const char *name;
+    PyObject *parameters, *point;
+    Py_ssize_t features, outputs;
+    (void)words;
+    if (!PyArg_ParseTuple(arguments, "sOnnO", &name, &parameters, &features, &outputs, &point)) return NULL;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    struct gradient *self = (struct gradient *)allocate(type, 0);
+    if (!self) return NULL;
+    struct descent *descent = &self->descent;
+    if (!loss_of(name, &descent->loss) || !parameters_of(parameters, descent->parameters)) goto failed;
+    if (features < 0 || outputs < 1 || outputs > 1 << 20) {
+        PyErr_SetString(PyExc_ValueError, "expected some outputs");
+        goto failed;
+    }
+    self->features = (size_t)features, descent->outputs = (size_t)outputs;
+    self->room = malloc(ROOM(descent->outputs) * sizeof(double));
+    if (!self->room) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    Py_buffer view;
+    if (!numbers(point, &view, 0)) goto failed;
+    self->point = view, descent->point = view.buf;
+    if ((size_t)view.len / sizeof(double) >= (self->features + 1) * descent->outputs) return (PyObject *)self;
+    PyErr_SetString(PyExc_ValueError, "the point has too few numbers");
+failed:
+    Py_DECREF(self);
+    return NULL;
+}
+
+static void freed(PyObject *object) {
+    struct gradient *self = (struct gradient *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    if (self->descent.point) PyBuffer_Release(&self->point);
+    free(self->room);
+    freefunc give_back = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    give_back(object);
+    Py_DECREF(type);
+}
+
+/* The rows of a block, if they fit; NULL if it has no handle, or an exception is set. */
+static const struct block *rows_of(const struct gradient *self, PyObject *block) {
+    struct handle *handle = handle_of(block);
+    if (!handle) return NULL;
+    if (handle->rows.features == self->features && handle->rows.targets <= self->descent.outputs) return &handle->rows;
+    PyErr_SetString(PyExc_ValueError, "the rows do not fit the point");
+    return NULL;
+}
+
+static size_t width_of(const struct gradient *self) {
+    return (self->features + 1) * self->descent.outputs + 1;
+}
+
+/* gradient(block, out) */
+static PyObject *called(PyObject *object, PyObject *arguments, PyObject *words) {
+    struct gradient *self = (struct gradient *)object;
+    (void)words;
+    if (!counted("a gradient", PyTuple_Size(arguments), 2)) return NULL;
+    const struct block *rows = rows_of(self, PyTuple_GetItem(arguments, 0));
+    Py_buffer out;
+    if (!rows && !PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "the block has no handle");
+    if (!rows || !numbers(PyTuple_GetItem(arguments, 1), &out, 1)) return NULL;
+    int fits = (size_t)out.len == width_of(self) * sizeof(double);
+    if (fits)
+        kernel->gradient(rows, &self->descent, self->room, out.buf);
+    else
+        PyErr_SetString(PyExc_ValueError, "the vector is not of the gradient's length");
+    PyBuffer_Release(&out);
+    return fits ? Py_NewRef(Py_None) : NULL;
+}
+
+static void taken(const struct gradient *self, const struct block *const *rows, Py_ssize_t count, double *vector, struct sums *sums) {
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++) {
+        kernel->gradient(rows[i], &self->descent, self->room, vector);
+        kernel->fold(sums, vector);
+    }
+    Py_END_ALLOW_THREADS
+}
+
+/* Blocks that are all there. How many rows; -1 if an exception is set, or if some have no handle. */
+static Py_ssize_t over_all(const struct gradient *self, PyObject *blocks, double *vector, struct sums *sums) {
+    Py_ssize_t count = PyTuple_Size(blocks), total = 0, found = 0;
+    const struct block **rows = malloc((size_t)(count + 1) * sizeof *rows);
+    if (!rows) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    while (found < count && (rows[found] = rows_of(self, PyTuple_GetItem(blocks, found)))) total += (Py_ssize_t)rows[found++]->count;
+    if (found == count) taken(self, rows, count, vector, sums);
+    free(rows);
+    return found == count ? total : -1;
+}
+
+/* Blocks of which each is there until the next is asked for; those without a handle are otherwise taken. Likewise. */
+static Py_ssize_t over_each(const struct gradient *self, PyObject *blocks, PyObject *otherwise, double *vector, struct sums *sums) {
+    PyObject *each = PyObject_GetIter(blocks), *block;
+    Py_ssize_t total = 0;
+    while (each && !PyErr_Occurred() && (block = PyIter_Next(each))) {
+        const struct block *rows = rows_of(self, block);
+        if (rows) {
+            taken(self, &rows, 1, vector, sums);
+            total += (Py_ssize_t)rows->count;
+        } else if (!PyErr_Occurred())
+            Py_XDECREF(PyObject_CallFunctionObjArgs(otherwise, block, NULL));
+        Py_DECREF(block);
+    }
+    Py_XDECREF(each);
+    return PyErr_Occurred() ? -1 : total;
+}
+
+/* gradient.over(blocks, otherwise, vector, high, low, peaks, first, second) */
+static PyObject *call_over(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+    struct gradient *self = (struct gradient *)object;
+    Py_buffer views[6];
+    struct sums sums;
+    if (!counted("over", count, 8) || !numbers(arguments[2], views, 1)) return NULL;
+    if (!sums_of(arguments + 3, views + 1, &sums)) {
+        release(views, 1);
+        return NULL;
+    }
+    Py_ssize_t total = -1;
+    double *vector = views[0].buf;
+    if (sums.width != width_of(self) || (size_t)views[0].len < sums.width * sizeof(double))
+        PyErr_SetString(PyExc_ValueError, "the sums are not of the gradient's length");
+    else if (PyList_Check(arguments[0])) {
+        PyObject *blocks = PyList_AsTuple(arguments[0]); /* the list may be another one while other threads run */
+        if (blocks) total = over_all(self, blocks, vector, &sums);
+        if (blocks && total < 0 && !PyErr_Occurred()) total = over_each(self, blocks, arguments[1], vector, &sums);
+        Py_XDECREF(blocks);
+    } else
+        total = over_each(self, arguments[0], arguments[1], vector, &sums);
+    release(views, 6);
+    return total < 0 ? NULL : PyLong_FromSsize_t(total);
+}
+
+static PyMethodDef methods[] = {
+    METHOD(over, "The gradients of blocks, each folded into high, low and peaks; how many rows they have."),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "Gradient(loss, parameters, features, outputs, point)(block, out): gradient, slopes and value."},
+    {Py_tp_new, (void *)made},
+    {Py_tp_dealloc, (void *)freed},
+    {Py_tp_call, (void *)called},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {"mpi_pgd.kernel.native.Gradient", sizeof(struct gradient), 0, Py_TPFLAGS_DEFAULT, slots};
+
+int add_gradient(PyObject *module) {
+    PyObject *type = PyType_FromSpec(&spec);
+    if (!type) return -1;
+    int failed = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return failed;
+}
