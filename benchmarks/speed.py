@@ -77,7 +77,10 @@ def measured(name: str, asked: Asked) -> dict[str, Any]:
     with watched() as others:
         for ranks in line.ranks:
             rows += on_ranks(name, ranks, asked.repeats or line.repeats, asked)
-        rows += line.more(asked)
+        try:
+            rows += line.more(asked)
+        except RuntimeError as error:
+            rows.append(failed(name, str(error)))
     return {
         "date": f"{date.today():%Y-%m-%d}",
         "processor": machine([""])["processor"],
@@ -93,9 +96,13 @@ def on_ranks(name: str, ranks: int, repeats: int, asked: Asked) -> list[Row]:
     """What speed_ranks.py answers; a line that fails says so, and the others go on."""
     done = mpirun(ranks, "-m", "mpi4py", RANKS, name, asked.folder, repeats)
     if done.returncode:
-        return [{**missing(f"{name}, {ranks} ranks", f"failed: {last(done.stderr)}"), "failed": True}]
+        return [failed(f"{name}, {ranks} ranks", done.stderr)]
     rows: list[Row] = json.loads((asked.folder / f"{name}-{ranks}.json").read_text())
     return rows
+
+
+def failed(case: str, text: str) -> Row:
+    return {**missing(case, f"failed: {last(text)}"), "failed": True}
 
 
 @contextmanager

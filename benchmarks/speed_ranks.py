@@ -23,7 +23,7 @@ from mpi4py import MPI
 
 from benchmarks import reading
 from benchmarks.scripts import ddp, naive
-from benchmarks.turns import FLOOR, Program, Row, Turn, Turns, floors, milliseconds, missing
+from benchmarks.turns import FLOOR, Memory, Program, Row, Turn, Turns, floors, milliseconds, missing
 from mpi_pgd import kernel
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.tasks import Ask
@@ -156,12 +156,14 @@ def gram(here: Here) -> list[Row]:
 
 
 def long(here: Here) -> list[Row]:
-    """One reduce of a gradient of so many numbers that they alone count, against the bare MPI call."""
+    """One reduce of a gradient so long that it alone counts, against the bare MPI call; and the memory of its rounds."""
     found = []
     for mode in ("peer-to-peer", "client-server"):
-        program = Program(here.comm, here.folder / "long.h5", mode=mode)
-        features = program.problem.table.features
+        program = Program(here.comm, here.folder / "long.h5", plainly=True, mode=mode)
+        features, memory = program.problem.table.features, Memory()
         ours = program.turn(np.zeros(features))
+        ours()
+        peaks = np.array(here.comm.allgather(memory.peak())) / (8 * features)
         bare = np.ones(ours.kept.bytes // 8)
 
         def call(mode: str = mode, bare: Any = bare) -> None:
@@ -173,10 +175,13 @@ def long(here: Here) -> list[Row]:
                 here.comm.Reduce(bare, None)
 
         turns = Turns(here.comm, {"mpi_pgd": ours.reduce, "MPI": call}, here.repeats)
-        case = f"p = {features:,}, {mode}: one reduce, rate against the bare MPI call's"
-        row = turns.row(case, "MPI", "mpi_pgd", "at least", 0.9)
+        row = turns.row(
+            f"p = {features:,}, {mode}: one reduce, rate against the bare MPI call's", "MPI", "mpi_pgd", "at least", 0.9
+        )
         row["beside"] += f", {bare.nbytes / 1e6:.0f} MB"
-        found.append(row)
+        span = {"value": float(peaks.max()), "unit": "vectors", "word": "at most", "goal": 5}
+        case = f"p = {features:,}, {mode}: memory of a rank's rounds, beside its rows and the point"
+        found += [row, {"case": case, **span, "beside": f"by rank {', '.join(f'{peak:.1f}' for peak in peaks)}"}]
         del program, ours, bare
     return found
 
