@@ -1,20 +1,13 @@
-"""One reduce of a long gradient, in both modes, beside the bare MPI calls on buffers of the gradient's bytes.
-
-    mpirun -n 2 python -m mpi4py benchmarks/long.py [--features P] [--repeats K] [--folds 1|2]
+"""One reduce of a long gradient beside the bare MPI calls on a vector of as many numbers, turn by turn; and its memory.
 
 A reduce lasts from a block's vector until the next query is on the worker: cut, sum, broadcast; peers broadcast nothing. *Wire* is
-what of it is sums and broadcasts. Memory is what the process has grown by at its peak, in vectors of P numbers.
+what of it is sums and broadcasts. Memory is what the process has grown by at its peak, in vectors.
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # measure this checkout, installed or not
 
 import numpy as np
 from mpi4py import MPI
@@ -26,9 +19,6 @@ from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Layout
 from mpi_pgd.modes import MODES
 from mpi_pgd.modes.facts import Team
-
-FEATURES, REPEATS = 25_000_000, 5
-COMM = MPI.COMM_WORLD
 
 
 class Given:
@@ -54,8 +44,8 @@ class Given:
 class Reduces(Observer):
     """A driver that asks the same again, and notes how long reduces took on a rank that maps; between them, the bare calls."""
 
-    def __init__(self, task: Given, repeats: int, bare: Callable[[], None]) -> None:
-        self.task, self.repeats, self.bare = task, repeats, bare
+    def __init__(self, comm: MPI.Intracomm, task: Given, repeats: int, bare: Callable[[], None]) -> None:
+        self.comm, self.task, self.repeats, self.bare = comm, task, repeats, bare
         self.seconds: list[tuple[float, float, float]] = []  # of the whole, its wire, the bare calls
 
     def open(self, query: Any) -> None:
@@ -74,11 +64,11 @@ class Reduces(Observer):
     def asked(self, query: Any) -> None:
         """The next query is here."""
         now = perf_counter()
-        COMM.Barrier()
+        self.comm.Barrier()
         begun = perf_counter()
         self.bare()
         self.seconds.append((now - self.task.there, now - self.cut, perf_counter() - begun))
-        COMM.Barrier()
+        self.comm.Barrier()
 
 
 def grown() -> Iterator[int]:
@@ -94,48 +84,28 @@ def _status(name: str) -> int:
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name))
 
 
-def bare(mode: str, vector: Any) -> None:
+def bare(comm: MPI.Intracomm, mode: str, vector: Any) -> None:
     """The MPI library's calls on a whole vector."""
     if MODES[mode].servers:
-        COMM.Reduce(vector if COMM.rank else MPI.IN_PLACE, None if COMM.rank else vector)
-        COMM.Bcast(vector)
+        comm.Reduce(vector if comm.rank else MPI.IN_PLACE, None if comm.rank else vector)
+        comm.Bcast(vector)
     else:
-        COMM.Allreduce(MPI.IN_PLACE, vector)
+        comm.Allreduce(MPI.IN_PLACE, vector)
 
 
-def ours(mode: str, features: int, repeats: int, folds: int, bare: Callable[[], None]) -> tuple[Any, float]:
-    """Seconds of a reduce, its wire and the bare calls (2, 3), medians and least, on the slowest rank that maps; the memory."""
+def reduces(
+    comm: MPI.Intracomm, mode: str, features: int, repeats: int, bare: Callable[[], None] = lambda: None
+) -> tuple[Any, float]:
+    """Seconds of a reduce, its wire and the bare calls (repeats, 3), on the slowest rank that maps; the memory of the largest."""
     peak = grown()
     next(peak)
     task = Given(features)
-    query, driver = Query([task]), Reduces(task, repeats, bare)
-    made = MODES[mode].make(Team(COMM), "library")
+    query, driver = Query([task]), Reduces(comm, task, repeats, bare)
+    made = MODES[mode].make(Team(comm), "library")
     mine = [Block(np.zeros((1, 1)), np.zeros(1))] if made.worker >= 0 else []
-    sums = Sums(query, made.workers, folds=folds)
+    sums = Sums(query, made.workers, folds=1)
     sums.expect(np.ones(task.layout.width))
     rounds(made, Blocks(mine), sums, driver, query, [driver])
-    seconds = np.quantile(driver.seconds[1:], (0.5, 0.0), axis=0) * (made.worker >= 0)
-    COMM.Allreduce(MPI.IN_PLACE, seconds, MPI.MAX)
-    return seconds, COMM.allreduce(next(peak), MPI.MAX) / (8 * features)
-
-
-def main() -> None:
-    """Print a line for each mode."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--features", type=int, default=FEATURES)
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--folds", type=int, default=1)
-    given = parser.parse_args()
-    for mode in ("client-server", "peer-to-peer"):
-        _, vectors = ours(mode, given.features, 2, given.folds, lambda: None)
-        vector = np.zeros(given.features)
-        both, _ = ours(mode, given.features, given.repeats, given.folds, partial(bare, mode, vector))
-        for which, (whole, wire, least) in zip(("medians", "least"), both.tolist(), strict=True):
-            if COMM.rank == 0:
-                times = f"reduce {whole * 1e3:.1f} ms, of it wire {wire * 1e3:.1f} ms; bare MPI {least * 1e3:.1f} ms"
-                ratios = f"bare/reduce {least / whole:.2f}, bare/wire {least / wire:.2f}"
-                print(f"{mode:13s} {which:7s} {times}; {ratios}; {vectors:.1f} vectors a rank", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    seconds = np.array(driver.seconds[1:]) * (made.worker >= 0)
+    comm.Allreduce(MPI.IN_PLACE, seconds, MPI.MAX)
+    return seconds, comm.allreduce(next(peak), MPI.MAX) / (8 * features)

@@ -1,6 +1,6 @@
 """Run by speed.py under mpirun: one line of the table on these ranks. Each line is a function; what it gives are rows of the table.
 
-mpirun -n R python -m mpi4py benchmarks/speed_ranks.py LINE FOLDER REPEATS      # writes FOLDER/LINE-R.json
+mpirun -n R python -m mpi4py benchmarks/speed_ranks.py LINE FOLDER REPEATS LONG      # writes FOLDER/LINE-R.json
 """
 
 # ruff: noqa: E402 - this checkout has to be found before it is imported
@@ -22,8 +22,9 @@ mpi4py.rc.threads = False
 from mpi4py import MPI
 
 from benchmarks import reading
+from benchmarks.long import bare, reduces
 from benchmarks.scripts import ddp, naive
-from benchmarks.turns import FLOOR, Memory, Program, Row, Turn, Turns, floors, milliseconds, missing
+from benchmarks.turns import FLOOR, Program, Row, Turn, Turns, floors, milliseconds, missing
 from mpi_pgd import kernel
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.tasks import Ask
@@ -35,10 +36,10 @@ SMALL_PIECE = 512  # rows, whose products are made together: they stay in the ca
 
 
 class Here:
-    """These ranks, and where the files are."""
+    """These ranks, where the files are, and how long a long gradient is."""
 
-    def __init__(self, comm: MPI.Intracomm, folder: Path, repeats: int) -> None:
-        self.comm, self.folder, self.repeats = comm, folder, repeats
+    def __init__(self, comm: MPI.Intracomm, folder: Path, repeats: int, features: int = 25_000_000) -> None:
+        self.comm, self.folder, self.repeats, self.features = comm, folder, repeats, features
         self.ranks = f"{self.comm.size} rank{'s' * (self.comm.size > 1)}"
 
     def share(self, path: Path) -> tuple[Any, Any]:
@@ -156,33 +157,19 @@ def gram(here: Here) -> list[Row]:
 
 
 def long(here: Here) -> list[Row]:
-    """One reduce of a gradient so long that it alone counts, against the bare MPI call; and the memory of its rounds."""
+    """One reduce of a gradient so long that it alone counts, against the bare MPI calls; and its memory."""
     found = []
     for mode in ("peer-to-peer", "client-server"):
-        program = Program(here.comm, here.folder / "long.h5", plainly=True, mode=mode)
-        features, memory = program.problem.table.features, Memory()
-        ours = program.turn(np.zeros(features))
-        ours()
-        peaks = np.array(here.comm.allgather(memory.peak())) / (8 * features)
-        bare = np.ones(ours.kept.bytes // 8)
-
-        def call(mode: str = mode, bare: Any = bare) -> None:
-            if mode == "peer-to-peer":
-                here.comm.Allreduce(MPI.IN_PLACE, bare)
-            elif here.comm.rank == 0:
-                here.comm.Reduce(MPI.IN_PLACE, bare)
-            else:
-                here.comm.Reduce(bare, None)
-
-        turns = Turns(here.comm, {"mpi_pgd": ours.reduce, "MPI": call}, here.repeats)
-        row = turns.row(
-            f"p = {features:,}, {mode}: one reduce, rate against the bare MPI call's", "MPI", "mpi_pgd", "at least", 0.9
-        )
-        row["beside"] += f", {bare.nbytes / 1e6:.0f} MB"
-        span = {"value": float(peaks.max()), "unit": "vectors", "word": "at most", "goal": 5}
-        case = f"p = {features:,}, {mode}: memory of a rank's rounds, beside its rows and the point"
-        found += [row, {"case": case, **span, "beside": f"by rank {', '.join(f'{peak:.1f}' for peak in peaks)}"}]
-        del program, ours, bare
+        _, vectors = reduces(here.comm, mode, here.features, 1)
+        seconds, _ = reduces(here.comm, mode, here.features, here.repeats, partial(bare, here.comm, mode, np.zeros(here.features)))
+        whole, wire, call = seconds.T
+        low, value, high = np.quantile(call / whole, (0.25, 0.5, 0.75)).tolist()
+        told = [milliseconds(float(np.median(each))) for each in (whole, wire, call)]
+        case, span = f"p = {here.features:,}, {mode}", {"low": low, "high": high, "unit": "times", "word": "at least", "goal": 0.9}
+        beside = "{} with the cut, {} on the wire; MPI {}".format(*told)
+        found.append({"case": f"{case}: one reduce, rate against the bare MPI calls'", "value": value, **span, "beside": beside})
+        limit = {"unit": "vectors", "word": "at most", "goal": 5, "beside": "the largest rank"}
+        found.append({"case": f"{case}: memory of the rounds, beside the rows", "value": vectors, **limit})
     return found
 
 
@@ -253,8 +240,8 @@ def answer(line: str, here: Here) -> list[Row]:
         return [missing(f"{line}, {here.ranks}", f"not there yet: {error}")]
 
 
-def main(line: str, folder: str, repeats: str) -> None:
-    here = Here(MPI.COMM_WORLD, Path(folder), int(repeats))
+def main(line: str, folder: str, repeats: str, long: str) -> None:
+    here = Here(MPI.COMM_WORLD, Path(folder), int(repeats), int(long))
     rows = answer(line, here)
     if here.comm.rank == 0:
         (here.folder / f"{line}-{here.comm.size}.json").write_text(json.dumps(rows))

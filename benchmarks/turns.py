@@ -1,7 +1,7 @@
 """What the contestants of speed_ranks.py have in common: turns, the floor, and the program's own rounds. On every rank."""
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,18 +11,15 @@ from mpi4py import MPI
 
 from mpi_pgd.comm.world import nodes
 from mpi_pgd.config import settings
-from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.engine.loop import Observer, rounds
 from mpi_pgd.engine.query import Query
-from mpi_pgd.engine.tasks import Ask, GradientTask, Task
-from mpi_pgd.losses import loss_of
+from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.observers.clock import Clock
 from mpi_pgd.session.descend import descend, planned
 from mpi_pgd.session.inspect import Problem, inspect_files
 from mpi_pgd.session.load import choose_mode, load_rows
 from mpi_pgd.session.model import sums_of
 from mpi_pgd.session.prepare import take_moments
-from mpi_pgd.session.targets import settle
 
 Turn = Callable[[], object]
 Row = dict[str, Any]  # of the table: see speed_page.py
@@ -38,7 +35,7 @@ def quiet() -> tuple[bool, bool]:
 class Turns:
     """Contestants take turns, in another order each time; a turn lasts from a barrier until the slowest rank is done.
 
-    ``seconds`` has those of each, (turns,): ``repeats`` or, where they take long, fewer, but LEAST; the first of each is not counted.
+    ``seconds`` has those of each, (turns,): ``repeats`` or, where they take long, fewer, but LEAST; the first is not counted.
     A contestant that gives a number has measured by itself. Of the ``floor``'s ways the fastest is ``floor``.
     """
 
@@ -94,34 +91,21 @@ def floors(folder: Path, x: Any) -> dict[str, Turn]:
 class Program:
     """The program's own rounds of a problem whose rows are in memory, by settings as a user gives them. Collective.
 
-    With ``plainly`` what a fit has to know of the columns before its rounds is left out, and so is the memory that it takes.
-
     Raises:
         InputError: the settings, or these files, are none that the program knows.
     """
 
-    def __init__(self, comm: MPI.Intracomm, path: Path | str, plainly: bool = False, **words: Any) -> None:
+    def __init__(self, comm: MPI.Intracomm, path: Path | str, **words: Any) -> None:
         given = {"data": [str(path)], "mode": "peer-to-peer", "solver": "gd", "tol": 0.0, "quiet": True, **words}
-        self.comm, self.plainly = comm, plainly
+        self.comm = comm
         self.problem = inspect_files(comm, settings(given))
         self.mode = choose_mode(self.problem)
-        if plainly:
-            cut = self.problem.partition
-            self.shard = MemoryShard(self.problem.table, cut)
-            self.shard.hold(np.asarray(cut.shard(self.mode.worker, self.mode.workers) if self.mode.worker >= 0 else range(0)))
-            settle(self.problem, self.mode, self.shard)
-        else:
-            self.shard = load_rows(self.problem, self.mode)
-            self.setup = take_moments(self.problem, self.mode, self.shard, quiet)
+        self.shard = load_rows(self.problem, self.mode)
+        self.setup = take_moments(self.problem, self.mode, self.shard, quiet)
 
     def turn(self, point: Any, ask: Ask = Ask.GRADIENT, **changes: Any) -> "Round":
         """One round at ``point`` (width,), with some settings changed."""
-        problem = self.problem.on(self.comm, **changes)
-        if self.plainly:
-            task = GradientTask(loss_of(problem.settings), problem.table.features, problem.partition.block_rows)
-            return Round(self, problem, point, [task], 0)
-        tasks = planned(problem, self.shard, self.setup).tasks
-        return Round(self, problem, point, list(tasks.values()), list(tasks).index(ask))
+        return Round(self, self.problem.on(self.comm, **changes), point, ask)
 
     def descent(self, count: int) -> float:
         """The seconds of a round of so many that a fit makes, by the program's own clock; on rank 0."""
@@ -131,11 +115,12 @@ class Program:
 
 
 class Round:
-    """A turn: one round. ``sums`` are those of all rows; ``parts`` and ``reduce`` are turns of other kinds."""
+    """A turn: one round. ``sums`` are those of all rows."""
 
-    def __init__(self, program: Program, problem: Problem, point: Any, tasks: Sequence[Task], number: int) -> None:
-        self.program, self.point, self.number, self.count = program, point, number, 1
-        self.query = Query(tasks)
+    def __init__(self, program: Program, problem: Problem, point: Any, ask: Ask) -> None:
+        tasks = planned(problem, program.shard, program.setup).tasks
+        self.program, self.point, self.number, self.count = program, point, list(tasks).index(ask), 1
+        self.query = Query(list(tasks.values()))
         self.kept = sums_of(problem, self.query)
         self.sums = np.empty(0)
 
@@ -149,7 +134,7 @@ class Round:
     def update(self, partial: Any, query: Query) -> None:
         self.left -= 1
         query.stop = self.left == 0
-        if query.stop and partial.width < 1 << 20:
+        if query.stop:
             self.sums = partial.total(np.empty(partial.width))
 
     def parts(self, count: int) -> dict[str, float]:
@@ -160,39 +145,3 @@ class Round:
         self.count = 1
         clock.close()
         return clock.costs.mean(opening=False) if self.program.comm.rank == 0 else {}
-
-    def reduce(self) -> float:
-        """Seconds from when the last rank is mapped until whoever updates has the sums; ranks of one machine share a clock."""
-        marks = Marks()
-        self(marks)
-        both = np.array([marks.arrived, marks.summed])
-        self.program.comm.Allreduce(MPI.IN_PLACE, both, MPI.MAX)
-        return float(both[1] - both[0])
-
-
-class Memory:
-    """How much memory this process takes beyond what it has now."""
-
-    def __init__(self) -> None:
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak until now
-        self.before = self._bytes("VmRSS")
-
-    def peak(self) -> int:
-        """The most so far, in bytes."""
-        return self._bytes("VmHWM") - self.before
-
-    def _bytes(self, name: str) -> int:
-        (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
-        return 1024 * int(line.split()[1])
-
-
-class Marks(Observer):
-    """When this rank arrived, and when it had the sums; 0 if it has none."""
-
-    arrived = summed = 0.0
-
-    def mapped(self, query: Query) -> None:
-        self.arrived = perf_counter()
-
-    def reduced(self, query: Query) -> None:
-        self.summed = perf_counter()

@@ -19,7 +19,6 @@ BENCHMARKS = ROOT / "benchmarks"
     [
         ("clock", ("--rounds", 5, "--repeats", 1), "the clock costs"),
         ("nodewise", (20,), "by nodes"),
-        ("long", ("--features", 1 << 20, "--repeats", 2), "vectors a rank"),
     ],
 )
 def test_on_ranks(script: str, words: tuple[object, ...], told: str) -> None:
@@ -61,7 +60,7 @@ def test_the_lines_of_the_speed(comm: Any, folder: Path, monkeypatch: pytest.Mon
             speed.LINES[name].make(speed.Asked(folder, 0.005, 1, ""))
     comm.Barrier()
     for name in speed_ranks.LINES:
-        rows = speed_ranks.answer(name, speed_ranks.Here(comm, folder, 1))
+        rows = speed_ranks.answer(name, speed_ranks.Here(comm, folder, 1, 1000))
         assert [row for row in rows if row.get("value")] or [row for row in rows if "not there yet" in row.get("why", "")], name
 
 
