@@ -14,10 +14,12 @@ from mpi_pgd.comm.graphs import GRAPHS, graph
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.engine.query import Query
 from mpi_pgd.modes import AMONG_PEERS, gossip
+from tests.launch import ROOT
 
 MODE = gossip.FACTS.name
 NEAR = 1e-8  # of the largest weight
 ROWS = 331
+DIAMONDS = str(ROOT / "data/diamonds.h5")
 
 
 def rows(comm: MPI.Intracomm, folder: Path, loss: str = "logistic") -> Path:
@@ -65,6 +67,19 @@ def test_every_graph_comes_to_the_optimum_of_sorted_rows(comm: MPI.Intracomm, fo
     assert there["bytes"] == there["predicted_bytes"] == found.record["bytes_per_round"]
     query = 8 * (6 + 6)  # bytes: the weights behind a header
     assert there["bytes"] == gossip.FACTS.sent_by_worker(name, comm.size, gossip.FACTS.messages(0, query, 0))
+
+
+@pytest.mark.ranks(2, 4, others=(3, 5))
+def test_every_graph_comes_to_the_optimum_of_the_shipped_rows(comm: MPI.Intracomm) -> None:
+    """On so few peers, graphs of as many neighbours that are as far from each other are the same one: it is made once."""
+    drawn = {name: graph(name, comm.size) for name, each in GRAPHS.items() if each.admits(comm.size)}
+    chosen = {(each.degree, each.diameter): name for name, each in drawn.items()}
+    best = fit(DIAMONDS, comm=comm, l2=1.0, tol=1e-20, quiet=True, **AMONG_PEERS)
+    for name in chosen.values():
+        found = fit(DIAMONDS, comm=comm, l2=1.0, tol=1e-9, quiet=True, mode=MODE, graph=name)
+        assert found.status == "converged"
+        assert abs(found.record["objective"] - best.record["objective"]) <= 5e-15 * best.record["objective"]
+        assert np.abs(found.coef - best.coef).max() <= 1e-7 * np.abs(best.coef).max()
 
 
 @pytest.mark.ranks(5, others=())
