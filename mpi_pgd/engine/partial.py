@@ -129,7 +129,8 @@ class Partial:
 
         over = getattr(mapped, "over", None)
         if over and self._added.sums:
-            self._rows += over(blocks, each, *self._added.sums)
+            rows = over(blocks, each, *self._added.sums)
+            self._rows += rows  # apart: ``each`` counts, too
         else:
             for block in blocks:
                 each(block)
