@@ -1,12 +1,15 @@
 """The order-free sums: exact equality however the blocks are shared out, and as accurate as the plain sum."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from mpi_pgd.engine import cut
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.partial import Partial, Vote
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
@@ -331,3 +334,19 @@ def test_an_uneven_task_takes_it_anew_each_time() -> None:
     assert query.bound == 3
     plain = Sums(Query([task]), 1, order_free=False)
     assert answered(plain, Query([task]), 1.0, exchanges)
+
+
+def test_blocks_that_a_call_for_many_maps_one_by_one_are_counted() -> None:
+    def mapped(block: Block, out: Vector) -> None:
+        out[:] = 1.0
+
+    def over(blocks: list[Block], each: Callable[[Block], None], *_: Vector) -> int:
+        for block in blocks[1:]:
+            each(block)
+        return blocks[0].rows
+
+    mapped.over = over  # type: ignore[attr-defined]
+    partial = Partial(WIDTH, 3)
+    partial.take(mapped, [Block(np.zeros((rows, 2)), np.zeros(rows)) for rows in (4, 3, 2)])
+    partial.close(False, False)
+    assert partial.votes[Vote.ROWS] == 9
