@@ -20,7 +20,7 @@ SMALLEST, LARGEST = 64, 4096  # rows; multiples of 8, so that each block of a sh
 AT_LEAST = 32  # blocks, as long as that leaves the smallest block: fewer could not be shared out
 PANEL_ROWS, PANEL_BYTES = 4096, 32 << 20  # of rows that are shared out together, likewise: p x p numbers are summed once for all
 PANEL_FEATURES = 16_384  # at most: with more, nobody asks for p x p numbers
-NUMBERS, SPARSE_ROWS = 1 << 18, 8192  # of a block of sparse rows, on average and at most: each has columns of its own to be summed
+NUMBERS, EACH = 1 << 18, 5  # of a block of sparse rows, and for each feature, at least: a block's sums are added column by column
 SQUARES = 5_000  # features, up to which blocks have to be small enough for p x p numbers to be made of their rows
 
 
@@ -39,8 +39,8 @@ class Partition:
     def block_rows(self) -> int:
         """Rows of each block but the last."""
         if self.density:
-            square = PANEL_BYTES // (8 * self.features) if self.features <= SQUARES else SPARSE_ROWS
-            wanted = min(NUMBERS // self.density, self.rows // AT_LEAST, square, SPARSE_ROWS)
+            square = PANEL_BYTES // (8 * self.features) if self.features <= SQUARES else self.rows
+            wanted = min(max(NUMBERS, EACH * self.features) // self.density, self.rows // AT_LEAST, square)
             return max(SMALLEST, wanted // 64 * 64)
         wanted = min(BLOCK_BYTES // (8 * self.features), self.rows // AT_LEAST, LARGEST)
         return max(SMALLEST, wanted // 64 * 64)

@@ -14,7 +14,7 @@ class Few:
         self._cutting, (self._outputs, self._features) = cutting, columned
         self._rest = cutting.width - self._outputs * self._features  # numbers that are of no column
         self._behind = np.arange(self._rest, dtype=np.uint32)
-        self._first, self._second = (np.zeros(cutting.bounds) for _ in range(2))
+        self._first, self._ratio = np.zeros(cutting.bounds if self._outputs else 0), 0.0
         self._room: Vector = np.empty(0)
         self._written: Vector = self._room
         self._columns: Rows = self._behind
@@ -26,7 +26,7 @@ class Few:
 
     def rebound(self, first: Vector, second: Vector) -> None:
         """Cut against these (bounds,) from now on."""
-        self._first[:], self._second[:] = first, second
+        self._first[:], self._ratio = first, float(second[-1] / first[-1])  # of all, as their powers of two differ alike
 
     def clear(self) -> None:
         """Begin with no block."""
@@ -55,7 +55,7 @@ class Few:
 
     def _add(self, part: Vector, places: Rows, start: int) -> None:
         if self._cutting.folds:
-            head, first, second = self._cutting.head, self._first, self._second
-            kernel.fold_at(part, places, start, RUN, head, first, second, self.peaks, self.high, self.low)
+            of = start, RUN, self._cutting.head, self._ratio, self._first
+            kernel.fold_at(part, places, *of, self.peaks, self.high, self.low)
         else:
             self.high[start:][places] += part

@@ -7,6 +7,8 @@ from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Columns, Rows, Vector
 from mpi_pgd.engine.block import Block, Room
 
+HOT = 4096  # features whose numbers are met so often that they should stay in a core's first cache
+
 
 class SparseBlock(Block):
     """Rows of which few numbers are stored: all others are 0. Nothing as long as the features is made for its products.
@@ -166,13 +168,19 @@ class SparseBlock(Block):
 
 
 def renumbered(indices: Rows, out: Rows, features: int) -> Rows:
-    """The features among ``indices`` (numbers,), the most frequent first; into ``out`` of each its place among these.
+    """The features among ``indices`` (numbers,); into ``out`` of each its place among these.
 
-    So those that are met often lie together, in a core's own cache.
+    The most frequent ones come first, so that those that are met often lie together in a core's own cache, then the others as they
+    are, so that sums are added to one after the other.
     """
     times = np.bincount(indices, minlength=features)
     columns = np.flatnonzero(times)
-    columns = columns[np.argsort(-times[columns], kind="stable")].astype(np.uint32)
+    hot = columns
+    if len(columns) > HOT:
+        hot = columns[times[columns] >= -np.partition(-times[columns], HOT)[HOT]]
+    hot = hot[np.argsort(-times[hot], kind="stable")][:HOT]
+    times[hot] = 0
+    columns = np.concatenate([hot, np.flatnonzero(times)]).astype(np.uint32)
     places = np.empty(features, dtype=out.dtype)
     places[columns] = np.arange(len(columns), dtype=out.dtype)
     np.take(places, indices, out=out, mode="clip")

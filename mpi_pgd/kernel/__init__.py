@@ -29,8 +29,9 @@ Attributes:
     sparse_gram: what ``gram`` gives of all columns of such rows, for one h (rows,), which may be negative, into ``out``
         (m (m + 1) / 2,): (values, indices, starts, columns, p, mean, inverse, h, out).
     fold_at: what ``engine.partial.Partial`` does with the numbers ``part`` of a vector that are at ``start + places``, each another
-        one: (part, places, start, run, head, first, second, peaks, high, low), of which it changes the last three. Up to ``head``,
-        ``run`` neighbours share a bound; there are as many lower sums as numbers, or so many of the last ones.
+        one: (part, places, start, run, head, ratio, first, peaks, high, low), of which it changes the last three. Up to ``head``,
+        ``run`` neighbours share a bound; there are as many lower sums as numbers, or so many of the last ones. Lower parts are cut
+        against ``ratio`` times ``first``.
     totals: of lines (m, rows), which may lie apart, each one's product with the same weights (rows,), into (m,).
     Handle: of dense X, of real numbers of any type, with y, weights and offset, for products and gradients: what a ``Block`` has.
     Gradient: what maps such rows in one pass, ``(loss, parameters, features, outputs, point)``, and ``over`` many; None if nothing.
@@ -97,7 +98,7 @@ STORED = NAME != NUMPY
 sparse_dot: Callable[[Rows, Rows, Rows, Rows, Vector, Vector], object] = _functions.sparse_dot
 sparse_tdot: Callable[[Rows, Rows, Rows, Vector, Vector], object] = _functions.sparse_tdot
 sparse_gram: Callable[[Rows, Rows, Rows, Rows, int, Vector, Vector, Vector, Vector], object] = _functions.sparse_gram
-fold_at: Callable[[Vector, Rows, int, int, int, Vector, Vector, Vector, Vector, Vector], object] = _functions.fold_at
+fold_at: Callable[[Vector, Rows, int, int, int, float, Vector, Vector, Vector, Vector], object] = _functions.fold_at
 matvec: Callable[[Vector, Vector, Vector], None] = _functions.matvec
 vecmat: Callable[[Vector, Vector, Vector], None] = _functions.vecmat
 

@@ -164,8 +164,8 @@ def fold_at(
     start: int,
     run: int,
     head: int,
+    ratio: float,
     first: Vector,
-    second: Vector,
     peaks: Vector,
     high: Vector,
     low: Vector,
@@ -174,7 +174,7 @@ def fold_at(
     at, without = start + places.astype(np.intp), len(high) - len(low)
     of = np.where(at < head, at // run, at - head + head // run)
     np.maximum.at(peaks, of, np.abs(part))
-    away, near = first[of], second[of]
+    away, near = first[of], first[of] * ratio
     cut = (part + away) - away
     high[at] += cut
     lower = at >= without

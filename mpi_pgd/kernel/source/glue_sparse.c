@@ -123,17 +123,18 @@ static CALL(call_fold_at) {
     if (!counted("fold_at", count, 10)) return NULL;
     size_t start = PyLong_AsSize_t(arguments[2]), run = PyErr_Occurred() ? 0 : PyLong_AsSize_t(arguments[3]);
     size_t head = PyErr_Occurred() ? 0 : PyLong_AsSize_t(arguments[4]);
+    double ratio = PyErr_Occurred() ? 0 : PyFloat_AsDouble(arguments[5]);
     if (PyErr_Occurred()) return NULL;
-    for (int i = 0; i < 7; i++) given[i] = arguments[i < 2 ? i : i + 3];
-    if (!arrays("fold_at", given, 7, 7, 4, views)) return NULL;
-    size_t size = length(&views[0]), width = length(&views[5]), lows = length(&views[6]);
+    for (int i = 0; i < 6; i++) given[i] = arguments[i < 2 ? i : i + 4];
+    if (!arrays("fold_at", given, 6, 6, 3, views)) return NULL;
+    size_t size = length(&views[0]), width = length(&views[4]), lows = length(&views[5]);
     int good = is(&views[1], "I") && length(&views[1]) == size && run && head % run == 0 && head <= width && lows <= width;
-    for (int i = 0; i < 7; i++) good = good && (i == 1 || is(&views[i], "d"));
-    for (int i = 2; i < 5; i++) good = good && length(&views[i]) == head / run + width - head;
+    for (int i = 0; i < 6; i++) good = good && (i == 1 || is(&views[i], "d"));
+    for (int i = 2; i < 4; i++) good = good && length(&views[i]) == head / run + width - head;
     if (good)
-        kernel->fold_at(views[0].buf, views[1].buf, size, start, run, head, width - lows, views[2].buf, views[3].buf, views[4].buf,
-                        views[5].buf, views[6].buf);
-    return done("fold_at", good, views, 7);
+        kernel->fold_at(views[0].buf, views[1].buf, size, start, run, head, width - lows, ratio, views[2].buf, views[3].buf,
+                        views[4].buf, views[5].buf);
+    return done("fold_at", good, views, 6);
 }
 
 PyMethodDef sparse_methods[] = {
