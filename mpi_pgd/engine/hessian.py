@@ -70,7 +70,10 @@ class HessianTask:
     def _hessian(self, block: Block, w: Vector, intercept: Vector, out: Vector) -> None:
         rows = block.rows
         eta, h = self._eta[:, :rows], self._curvatures[:, :rows]
-        block.dots(w, eta)
+        if w.any():
+            block.dots(w, eta)
+        else:  # as in most first rounds: the rows need not be read for that
+            eta[:] = 0.0
         eta += intercept
         if block.offset is not None:
             eta += block.offset

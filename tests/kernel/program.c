@@ -67,7 +67,8 @@ static void products(size_t size) {
     double *out = malloc(2 * upper * sizeof *out);
     int64_t *places = malloc(all * sizeof *places);
     for (size_t i = 0; i < all; i++) places[i] = (int64_t)((size_t)7 * i % all);
-    struct rows taken = {x, rows, (ptrdiff_t)size};
+    struct block taken = {.stored = STORED_float64, .count = rows, .features = size, .x = (char *)x};
+    taken.stride = (ptrdiff_t)(size * sizeof *x);
     struct columns some = {places, all, size, mean, inverse}, plain = {NULL, size, size, mean, inverse};
     for (size_t lines = 1; lines <= 2; lines++) {
         if (!kernel->gram(&taken, &some, h, (ptrdiff_t)rows, lines, out)) exit(3);

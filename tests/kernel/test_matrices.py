@@ -12,6 +12,7 @@ from mpi_pgd.kernel import NAME, NUMPY, Vector, reference
 if NAME == NUMPY:
     pytest.skip("no compiled kernel here", allow_module_level=True)
 from mpi_pgd.kernel import native
+from tests.kernel.test_dense import TYPES
 from tests.kernel.test_vectors import lanes
 
 LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
@@ -107,6 +108,20 @@ def test_cross(count: int, left: int, right: int) -> None:
     np.testing.assert_allclose(found, known, rtol=1e-10, atol=1e-12 * count)
 
 
+@pytest.mark.parametrize("features", [3, 24, 29])
+def test_rows_as_they_are_stored(features: int) -> None:
+    """Widened while they are packed: the same numbers."""
+    whole, mean, inverse = rows(5, features)
+    h = np.random.default_rng(1).random((1, 5))
+    for kind in TYPES:
+        x = np.floor(np.abs(whole)).astype(kind)
+        for columns in (None, np.arange(features, -1, -1), np.arange(features)[::2].copy()):
+            count = features + 1 if columns is None else len(columns)
+            shape = 1, count * (count + 1) // 2
+            found = same(each(native.gram, x, columns, mean, inverse, h, out=shape))
+            assert (found == same(each(native.gram, x.astype(float), columns, mean, inverse, h, out=shape))).all()
+
+
 def test_arrays_that_do_not_go_together() -> None:
     x, mean, inverse = rows(9, 5)
     h, out = np.ones((1, 9)), np.empty((1, 21))
@@ -114,7 +129,7 @@ def test_arrays_that_do_not_go_together() -> None:
     good = (x, places, mean, inverse, h, out)
     native.gram(*good)
     wrong = {
-        0: [x.T, x[:, ::2], x.astype(np.float32), x[0]],
+        0: [x.T, x[:, ::2], x.astype(complex), x[0]],
         1: [places.astype(np.int32), places + 1, -places, places[:5], places[None]],
         2: [mean[:5], mean[:4], np.append(mean, 0.0)],
         4: [h[:, :8], np.ones((2, 9)), h[0]],
@@ -122,7 +137,7 @@ def test_arrays_that_do_not_go_together() -> None:
     }
     for place, arrays in wrong.items():
         for array in arrays:
-            with pytest.raises((ValueError, TypeError), match=r"gram|contiguous"):
+            with pytest.raises((ValueError, TypeError), match=r"gram|contiguous|real"):
                 native.gram(*good[:place], array, *good[place + 1 :])  # type: ignore[arg-type]
     for left, right in ((places + 1, None), (None, places - 1), (places[:2], places)):
         with pytest.raises(ValueError, match="cross"):

@@ -36,6 +36,9 @@ struct handle {
     int held;
 };
 
+/* The rows of a matrix whose numbers are of the kind that its buffer or the name says; else an exception is set, and it is 0. */
+int rows_in(const Py_buffer *view, const char *name, struct block *rows);
+
 /* The handle of a block, which holds it; NULL if it has none, or an exception is set. */
 struct handle *handle_of(PyObject *block);
 

@@ -18,13 +18,20 @@ static PyObject *ended(struct given *given, int done) {
     return done ? Py_NewRef(Py_None) : NULL;
 }
 
-/* The next argument: an array of a type, of so many dimensions (0: one or two), whose lines have no gaps; else an exception is set. */
+/* Of float64, its lines so many numbers apart. */
+struct matrix {
+    const double *numbers;
+    size_t count;
+    ptrdiff_t stride;
+};
+
+/* The next argument: an array of one of these types (NULL: of any), of so many dimensions (0: one or two), whose lines have no gaps; else an exception is set. */
 static Py_buffer *next(struct given *given, const char *types, int dimensions, int flags) {
     Py_buffer *view = given->views + given->count;
     if (PyObject_GetBuffer(given->arguments[given->count], view, PyBUF_FORMAT | flags)) return NULL;
     given->count++;
     const char *type = view->format ? view->format : "B";
-    if (strlen(type) != 1 || !strchr(types, *type))
+    if (types && (strlen(type) != 1 || !strchr(types, *type)))
         PyErr_Format(PyExc_TypeError, "%s: argument %d is an array of %s", given->name, given->count, type);
     else if (dimensions ? view->ndim != dimensions : view->ndim < 1 || view->ndim > 2)
         PyErr_Format(PyExc_ValueError, "%s: argument %d has %d dimensions", given->name, given->count, view->ndim);
@@ -43,11 +50,16 @@ static int fits(const struct given *given, int right) {
     return right;
 }
 
-static int taken_rows(struct given *given, struct rows *rows) {
+static int taken_matrix(struct given *given, struct matrix *matrix) {
     Py_buffer *x = next(given, "d", 2, PyBUF_STRIDES);
     if (!x) return 0;
-    *rows = (struct rows){x->buf, (size_t)x->shape[0], x->strides[0] / (Py_ssize_t)sizeof(double)};
+    *matrix = (struct matrix){x->buf, (size_t)x->shape[0], x->strides[0] / (Py_ssize_t)sizeof(double)};
     return 1;
+}
+
+static int taken_rows(struct given *given, struct block *rows) {
+    Py_buffer *x = next(given, NULL, 2, PyBUF_STRIDES);
+    return x && rows_in(x, "", rows);
 }
 
 /* Places of columns, each of them there, or None: all. How many there are is not known then. */
@@ -82,7 +94,7 @@ static CALL(call_gram) {
     (void)module;
     if (!counted("gram", count, 6)) return NULL;
     struct given given = {.name = "gram", .arguments = arguments};
-    struct rows x;
+    struct block x = {0};
     struct columns of;
     if (!taken_rows(&given, &x) || !taken_places(&given, &of, (size_t)given.views[0].shape[1]) || !taken_scales(&given, &of))
         return ended(&given, 0);
@@ -101,7 +113,7 @@ static CALL(call_cross) {
     (void)module;
     if (!counted("cross", count, 7)) return NULL;
     struct given given = {.name = "cross", .arguments = arguments};
-    struct rows x;
+    struct block x = {0};
     struct columns left, right;
     if (!taken_rows(&given, &x) || !taken_places(&given, &left, (size_t)given.views[0].shape[1]) ||
         !taken_places(&given, &right, (size_t)given.views[0].shape[1]) || !taken_scales(&given, &right))
@@ -120,8 +132,8 @@ static CALL(call_cross) {
     return ended(&given, done);
 }
 
-static int taken_square(struct given *given, struct rows *rows) {
-    return taken_rows(given, rows) && fits(given, (size_t)given->views[given->count - 1].shape[1] == rows->count);
+static int taken_square(struct given *given, struct matrix *rows) {
+    return taken_matrix(given, rows) && fits(given, (size_t)given->views[given->count - 1].shape[1] == rows->count);
 }
 
 /* Whether what a function did could be done: 1, 0, or -1 where there was no memory. */
@@ -146,8 +158,8 @@ static CALL(call_matvec) {
     (void)module;
     if (!counted("matvec", count, 3)) return NULL;
     struct given given = {.name = "matvec", .arguments = arguments};
-    struct rows a;
-    if (!taken_rows(&given, &a)) return ended(&given, 0);
+    struct matrix a;
+    if (!taken_matrix(&given, &a)) return ended(&given, 0);
     size_t columns = (size_t)given.views[0].shape[1];
     Py_buffer *x = next(&given, "d", 0, PyBUF_C_CONTIGUOUS), *out = x ? next(&given, "d", 0, WRITTEN) : NULL;
     if (!out || !fits(&given, as_lines(x, columns, out, a.count))) return ended(&given, 0);
@@ -159,9 +171,9 @@ static CALL(call_vecmat) {
     (void)module;
     if (!counted("vecmat", count, 3)) return NULL;
     struct given given = {.name = "vecmat", .arguments = arguments};
-    struct rows a;
+    struct matrix a;
     Py_buffer *x = next(&given, "d", 0, PyBUF_C_CONTIGUOUS);
-    if (!x || !taken_rows(&given, &a)) return ended(&given, 0);
+    if (!x || !taken_matrix(&given, &a)) return ended(&given, 0);
     size_t columns = (size_t)given.views[1].shape[1];
     Py_buffer *out = next(&given, "d", 0, WRITTEN);
     if (!out || !fits(&given, as_lines(x, a.count, out, columns))) return ended(&given, 0);
@@ -173,7 +185,7 @@ static PyObject *squared(const char *name, PyObject *const *arguments, Py_ssize_
                          int (*function)(const double *, ptrdiff_t, size_t, double *)) {
     if (!counted(name, count, 2)) return NULL;
     struct given given = {.name = name, .arguments = arguments};
-    struct rows a;
+    struct matrix a;
     if (!taken_square(&given, &a)) return ended(&given, 0);
     Py_buffer *out = next(&given, "d", 2, WRITTEN);
     if (!out || !fits(&given, (size_t)out->shape[0] == a.count && (size_t)out->shape[1] == a.count)) return ended(&given, 0);
@@ -198,7 +210,7 @@ static CALL(call_solve) {
     (void)module;
     if (!counted("solve", count, 3)) return NULL;
     struct given given = {.name = "solve", .arguments = arguments};
-    struct rows a;
+    struct matrix a;
     if (!taken_square(&given, &a)) return ended(&given, 0);
     Py_buffer *b = next(&given, "d", 1, PyBUF_C_CONTIGUOUS), *out = b ? next(&given, "d", 1, WRITTEN) : NULL;
     if (!out || !fits(&given, (size_t)b->shape[0] == a.count && (size_t)out->shape[0] == a.count)) return ended(&given, 0);
@@ -209,7 +221,7 @@ static CALL(call_largest) {
     (void)module;
     if (!counted("largest", count, 1)) return NULL;
     struct given given = {.name = "largest", .arguments = arguments};
-    struct rows a;
+    struct matrix a;
     double found;
     if (!taken_square(&given, &a)) return ended(&given, 0);
     PyObject *none = ended(&given, kernel->largest(a.numbers, a.stride, a.count, &found) == 1);

@@ -57,11 +57,7 @@ static int stored_as(const Py_buffer *view, const char *name, enum stored *found
     return 0;
 }
 
-static int dense(struct handle *handle, PyObject *x, const char *name) {
-    Py_buffer *view = handle->views;
-    if (PyObject_GetBuffer(x, view, PyBUF_FORMAT | PyBUF_STRIDES)) return 0;
-    handle->held = 1;
-    struct block *rows = &handle->rows;
+int rows_in(const Py_buffer *view, const char *name, struct block *rows) {
     if (view->ndim != 2 || (view->shape[1] > 1 && view->strides[1] != view->itemsize)) {
         PyErr_SetString(PyExc_ValueError, "rows: expected a matrix whose rows are contiguous");
         return 0;
@@ -69,6 +65,12 @@ static int dense(struct handle *handle, PyObject *x, const char *name) {
     rows->x = view->buf, rows->stride = view->strides[0];
     rows->count = (size_t)view->shape[0], rows->features = (size_t)view->shape[1];
     return stored_as(view, name, &rows->stored);
+}
+
+static int dense(struct handle *handle, PyObject *x, const char *name) {
+    if (PyObject_GetBuffer(x, handle->views, PyBUF_FORMAT | PyBUF_STRIDES)) return 0;
+    handle->held = 1;
+    return rows_in(handle->views, name, &handle->rows);
 }
 
 static PyObject *made(PyTypeObject *type, PyObject *arguments, PyObject *words) {

@@ -8,13 +8,6 @@
 
 #include "rows.h"
 
-/* Rows of float64, stride numbers apart. */
-struct rows {
-    const double *numbers;
-    size_t count;
-    ptrdiff_t stride;
-};
-
 /* Which columns of rows of so many features, and by what they are centred and scaled: (x - mean) inverse. The place after the last
 feature is that of a column of ones. Without places: the first ones. */
 struct columns {
