@@ -13,6 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from mpi_pgd import Result, fit
+from mpi_pgd.kernel import NAME, NUMPY
 from tests.golden.cases import SHIPPED, Fit, fits, write
 from tests.meeting import meet
 
@@ -20,13 +21,15 @@ Found = dict[str, Any]
 
 
 def setting() -> dict[str, str]:
-    """What the bits are those of."""
+    """What the bits are those of: of the compiled kernel, nothing else."""
+    if NAME != NUMPY:
+        return {"kernel": NAME}
     blas = [
         f"{item['internal_api']} {item['version']} {item['architecture']}"
         for item in threadpool_info()
         if item["user_api"] == "blas"
     ]
-    return {"numpy": np.__version__, "blas": ", ".join(blas)}
+    return {"kernel": NAME, "numpy": np.__version__, "blas": ", ".join(blas)}
 
 
 def fingerprint(result: Result) -> Found:

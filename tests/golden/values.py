@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,24 @@ from tests.golden.cases import MAKES, Fit, fits, key
 from tests.launch import ROOT, Library, launch, libraries
 
 GOLDEN = Path(__file__).with_name("golden.json")
-# The kernel in numpy; of it the kernels of one kind of processor, on all that can run them, in BLAS and in numpy's own exp and log;
-# and no choice of MPICH's by the number of cores.
-ENVIRONMENT = {
-    "MPI_PGD_KERNEL": "numpy",
-    "OPENBLAS_CORETYPE": "Haswell",
-    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    "MPIR_CVAR_DEVICE_COLLECTIVES": "none",
+MPI = {"MPIR_CVAR_DEVICE_COLLECTIVES": "none"}  # no choice of MPICH's by the number of cores
+KERNELS = {
+    "native": MPI,
+    # Of the one in numpy the kernels of one kind of processor, on all that can run them, in BLAS and in numpy's own exp and log.
+    "numpy": {
+        **MPI,
+        "MPI_PGD_KERNEL": "numpy",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    },
 }
 
 
-def found(library: Library, folder: Path, wanted: dict[str, str] | None = None, *share: int) -> dict[str, Any]:
+def found(library: Library, kernel: str, folder: Path, wanted: dict[str, str] | None = None, *share: int) -> dict[str, Any]:
     """What the script found, in one job of five ranks; no fits if its setting is not the one that is ``wanted``."""
     words = json.dumps(wanted) if wanted else ""
     script = ("-m", "tests.golden.script", folder, words, *share)  # with mpi4py, which ends all ranks if one of them fails
-    result = launch(library, 5, *script, module="mpi4py", timeout=240, env=ENVIRONMENT)
+    result = launch(library, 5, *script, module="mpi4py", timeout=240, env=KERNELS[kernel])
     assert result.returncode == 0, result
     came: dict[str, Any] = json.loads((folder / "found.json").read_text())
     return came
@@ -64,17 +68,18 @@ def digest(folder: Path, name: str) -> str:
 
 def main() -> None:
     """Write golden.json."""
-    golden: dict[str, Any] = {"setting": {}, "mpi": {}, "made": {}, "fits": {}}
+    golden: dict[str, Any] = {"mpi": {}, "made": {}, "kernels": {}}
     with tempfile.TemporaryDirectory() as scratch:
         golden["made"] = {name: digest(Path(scratch), name) for name in MAKES}
-        for library in libraries().values():
-            folder = Path(scratch, library.name)
-            folder.mkdir()
-            came = found(library, folder, golden["setting"])
-            golden["setting"], golden["mpi"][library.name] = came["setting"], came["mpi"]
+        for kernel, library in product(KERNELS, libraries().values()):
+            folder = Path(scratch, kernel, library.name)
+            folder.mkdir(parents=True)
+            kept = golden["kernels"].setdefault(kernel, {"setting": {}, "fits": {}})
+            came = found(library, kernel, folder, kept["setting"])
+            kept["setting"], golden["mpi"][library.name] = came["setting"], came["mpi"]
             for where, case, way, value in named(came, library.name):
-                if golden["fits"].setdefault(where, value) != value:
-                    sys.exit(f"{case} ({library.name}, {way}) gives other bits than {where} did: nothing was written")
+                if kept["fits"].setdefault(where, value) != value:
+                    sys.exit(f"{case} ({kernel}, {library.name}, {way}) gives other bits than {where} did: nothing was written")
     GOLDEN.write_text(json.dumps(golden, indent=1, sort_keys=True) + "\n")
 
 
