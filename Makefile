@@ -1,6 +1,8 @@
 # What is behind each target is in docs/install.md; none is needed by those who have an environment of their own.
 # PYTHON: any Python >= 3.11 that can make a virtual environment. ARGS: more arguments for the program or for pytest.
 
+SHELL = bash
+.SHELLFLAGS = -o pipefail -c
 PYTHON ?= python3
 RANKS ?= 4
 PEERS ?= scipy glum torch==2.13.0
@@ -27,7 +29,11 @@ help:
 	@echo 'With another Python: make run PYTHON=python3.12'
 
 run: .venv/run.stamp
-	PATH="$(CURDIR)/.venv/bin:$$PATH" mpirun -n $(RANKS) python -m mpi_pgd $(ARGS)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" mpirun -n $(RANKS) python -m mpi_pgd $(ARGS) | tee .venv/run.out
+ifeq ($(strip $(ARGS)),)
+	@if grep -qxF "$$(grep '^weights ' README.md)" .venv/run.out; then echo "fingerprint  the README's, as on every machine"; \
+	else echo "fingerprint  not the README's: was the kernel compiled? docs/install.md says how to have it"; fi
+endif
 
 kernel:
 	$(PYTHON) setup.py -q build_ext --inplace

@@ -7,6 +7,7 @@ compiler. It takes the best instruction set of the processor; the environment va
 Attributes:
     NAME: ``native`` or ``numpy``: those of one name have the same bits; ``numpy`` on the same kind of processor alone.
     SET: the instruction set; of ``numpy`` nothing.
+    MISSING: numpy computes as there is no other kernel.
     ALIKE: what to do so that all ranks have the same bits.
     dot: x'y, of two contiguous float64 arrays of one length.
     dots: that of each two lines of two arrays (k, q), into a third one (k,).
@@ -79,6 +80,7 @@ def _chosen() -> tuple[str, str, Any]:
 
 
 NAME, SET, _functions = _chosen()
+MISSING = NAME == NUMPY and VARIABLE not in os.environ
 dot: Callable[[Vector, Vector], float] = _functions.dot
 dots: Callable[[Vector, Vector, Vector], None] = _functions.dots
 exp: Callable[[Vector, Vector], None] = _functions.exp
