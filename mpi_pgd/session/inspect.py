@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import kernel
-from mpi_pgd import modes
+from mpi_pgd import kernel, modes
 from mpi_pgd.comm.kernels import check_kernels
 from mpi_pgd.comm.world import agreement, end, everyone, nodes, once
 from mpi_pgd.config import Settings
@@ -192,7 +191,9 @@ def warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
         for trap in scheduler.traps(os.environ, len(set(names)), cpus.tolist()):
             LOG.warning(f"{trap.words}: {trap.advice}")
         if kernel.MISSING:
-            LOG.warning("the compiled kernel is missing: numpy computes, slower, to bits of this kind of processor; install with a C compiler")
+            LOG.warning(
+                "the compiled kernel is missing: numpy computes, slower, to bits of this kind of processor; install with a compiler"
+            )
 
 
 def _check_stragglers(problem: Problem) -> None:
