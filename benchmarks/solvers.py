@@ -66,7 +66,8 @@ CATEGORIES = (
     f"""
 import tabmat
 starts = np.cumsum((0, *{LEVELS}))
-X = tabmat.SplitMatrix([tabmat.CategoricalMatrix(X[:, a:b].argmax(1)) for a, b in zip(starts, starts[1:])])
+coded = lambda a, b: tabmat.CategoricalMatrix(X[:, a:b].argmax(1), categories=np.arange(b - a))
+X = tabmat.SplitMatrix([coded(a, b) for a, b in zip(starts, starts[1:])])
 """
     + FIT
 )

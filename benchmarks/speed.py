@@ -73,23 +73,22 @@ def main() -> int:
 def measured(name: str, asked: Asked) -> dict[str, Any]:
     """The rows of a line, and with what they were measured."""
     line, rows = LINES[name], []
+    facts = {
+        "date": f"{date.today():%Y-%m-%d}",
+        "processor": machine([""])["processor"],
+        "cores": os.cpu_count(),
+        "kernel": f"{kernel.NAME} {kernel.SET}".strip(),
+        "blas": blas(),
+    }
     line.make(asked)
     with watched() as others:
         for ranks in line.ranks:
             rows += on_ranks(name, ranks, asked.repeats or line.repeats, asked)
         try:
             rows += line.more(asked)
-        except RuntimeError as error:
+        except (RuntimeError, subprocess.SubprocessError) as error:
             rows.append(failed(name, str(error)))
-    return {
-        "date": f"{date.today():%Y-%m-%d}",
-        "processor": machine([""])["processor"],
-        "cores": os.cpu_count(),
-        "kernel": f"{kernel.NAME} {kernel.SET}".strip(),
-        "blas": blas(),
-        "others": others,
-        "rows": rows,
-    }
+    return {**facts, "others": others, "rows": rows}
 
 
 def on_ranks(name: str, ranks: int, repeats: int, asked: Asked) -> list[Row]:

@@ -137,6 +137,12 @@ class Round:
         if query.stop:
             self.sums = partial.total(np.empty(partial.width))
 
+    def products(self) -> Turn:
+        """This rank's rows multiplied and added up as a round does, and nothing else."""
+        blocks, mapped = self.program.shard.blocks(self.query), self.query.task.bind(self.query.point)
+        partial = self.kept.begin(self.query, self.program.mode.maximum)
+        return lambda: partial.take(mapped, blocks)
+
     def parts(self, count: int) -> dict[str, float]:
         """Seconds of each part of a round, by the program's clock, mean over so many; on rank 0."""
         clock = Clock(self.program.comm, nodes(self.program.comm), 0)
