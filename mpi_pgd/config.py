@@ -55,6 +55,8 @@ SHOWN = 300  # characters of a value in a sentence
 FILES = "HDF5 files or globs, one long table; default: the shipped data"
 
 PLAIN = "plain"  # of --sums
+AS_IS = "as-is"  # of --store
+STORES = ("float64", "float32", "bfloat16")
 NONE, MEMORY = "none", "memory"  # of --cache: read all rows again in each round, or none
 
 # What a setting is expected to be, and whether it is.
@@ -95,6 +97,13 @@ class Settings(_Options):  # type: ignore[misc]
     offset: str = option(DATA, "", "data set with what is added to each row's linear predictor, (n,)", *COLUMN, facts=BITS)
     class_weight: str = option(
         DATA, "", "weights of the classes' rows: balanced, or a JSON or TOML file", "balanced, or a file's name", facts=BITS
+    )
+    store: str = choice(
+        DATA,
+        "type that rows are kept in: as in the files, or another one; float32 and bfloat16 round values that need more",
+        AS_IS,
+        *STORES,
+        facts=BITS,
     )
     penalty_factors: str = option(DATA, "", "data set by which each feature's penalty is multiplied, (p,)", *COLUMN, facts=BITS)
     groups: str = option(DATA, "", "data set with the number of each feature's group, (p,), for l1 on groups", *COLUMN, facts=BITS)

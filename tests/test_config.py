@@ -171,7 +171,7 @@ def test_what_goes_together(words: list[str]) -> None:
 
 def test_what_decides_the_bits_is_carried_by_a_resume_and_known_to_studies() -> None:
     members = options_of([*LOSSES.values(), *PENALTIES.values(), *SOLVERS.values()])
-    beside = {"weights", "offset", "class_weight", "penalty_factors", "groups", "lower", "upper", "init"}
+    beside = {"weights", "offset", "class_weight", "penalty_factors", "groups", "lower", "upper", "init", "store"}
     assert set(having("bits")) == {"loss", "model", "solver", *members, "intercept", "standardize", "sums", "folds", *beside}
     assert set(having("bits")) < set(having("carried")) & set(having("studies"))
     assert not {"out", "force", "checkpoint", "resume"} & {*having("carried"), *having("studies")}

@@ -100,6 +100,8 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     _check(program, arguments)
     chosen = _settings(program, theirs)
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
+    if chosen.store != config.AS_IS:
+        table = table.stored(chosen.store)
     kind = script.KINDS[program]
     nodes = _counts(arguments.nodes, kind.array) or (list(kind.nodes) if kind.array else [])
     ranks = 0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1)

@@ -10,6 +10,7 @@ import numpy as np
 from mpi_pgd.data.meaning import Meaning
 from mpi_pgd.data.types import unusual
 from mpi_pgd.engine.arrays import Rows, Vector
+from mpi_pgd.engine.narrow import holds, narrowed
 from mpi_pgd.errors import InputError
 
 STRIP = 8 << 20  # bytes of numbers that are decoded at a time, if chunks don't ask for more
@@ -38,9 +39,9 @@ def read_features(
         data_set, meaning, name: of the features, of their numbers, and for sentences.
         columns: of the table, for each of the file's; empty if they are the same.
         rows, first: of the file, and the number of the first of them in the table.
-        x: of the type of the values, or of a wider one.
+        x: of any type that X may be stored in.
     """
-    if meaning.plain and not columns:
+    if meaning.plain and not columns and holds(x.dtype, meaning.type):
         if x.dtype.kind == "f":
             x.fill(np.nan)  # what HDF5 leaves out would else be what was there before
         data_set.read_direct(x, np.s_[rows.start : rows.stop])
@@ -53,7 +54,7 @@ def read_features(
             row, column = (int(place) for place in np.argwhere(bad)[0])
             there = columns[strip.start + column] if columns else strip.start + column
             raise _missing(f"row {first + row}, column {there} of {name}", numbers[row, column], data_set, meaning)
-        x[:, np.asarray(columns[strip]) if columns else strip] = values
+        x[:, np.asarray(columns[strip]) if columns else strip] = narrowed(values, x.dtype)
 
 
 def read_column(data_set: h5py.Dataset, column: Column, rows: range, first: int) -> None:

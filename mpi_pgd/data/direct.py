@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpi_pgd import kernel
 from mpi_pgd.data.decode import STRIP, Column, decoded
 from mpi_pgd.data.meaning import Meaning
 from mpi_pgd.data.stored import Stored, pieces
 from mpi_pgd.engine.arrays import Rows, Vector
+from mpi_pgd.engine.narrow import narrowed, raise_peaks
 
 
 def read_features(
@@ -35,9 +35,9 @@ def read_features(
             values = _values(stored, meaning, piece)
             if values is None:
                 return False
-            here[:, places] = values
+            here[:, places] = narrowed(values, x.dtype)
         if peaks is not None:
-            kernel.peaks(here, peaks)
+            raise_peaks(here, peaks)
     return True
 
 

@@ -19,6 +19,7 @@ from mpi_pgd.data.stream import Stream
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.narrow import widen
 from mpi_pgd.engine.query import Query
 from mpi_pgd.losses.targets import Targets
 
@@ -96,7 +97,7 @@ class MemoryShard(Notes):
     def _widened(self, stored: Iterable[Block], together: int) -> Iterator[Block]:
         room = self._wide(together)
         for one in stored:
-            np.copyto(room[: one.rows], one.x)
+            widen(one.x, room[: one.rows])
             yield Block(room[: one.rows], one.y, one.weights, one.offset, one.start)
 
     def _wide(self, together: int) -> Vector:
@@ -243,5 +244,5 @@ class MemoryShard(Notes):
 
 def _copied(stored: Iterable[Block], wide: Iterable[Block]) -> Iterator[Block]:
     for narrow, block in zip(stored, wide, strict=True):
-        np.copyto(block.x, narrow.x)
+        widen(narrow.x, block.x)
         yield block

@@ -93,7 +93,7 @@ def _first_bad(table: Table, first: int, part: Piece) -> str:
     row = int(np.argmin(good.all(axis=0)))
     if found and (good[:, row].all() or found[0] < row):
         row, column, value = found
-        place = f"column {column} of {table.x}"
+        place = f"column {column} of {table.x}" + f", as --store {table.x_type} has it," * table.lossy
     else:
         column = int(np.argmin(good[:, row]))
         value, place = y[column, row], f"column {column} of {table.y}" if table.targets > 1 else table.y

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mpi_pgd import kernel
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows, Vector, aligned
 from mpi_pgd.engine.block import Block
+from mpi_pgd.engine.narrow import raise_peaks, widen, widened
 from mpi_pgd.errors import InputError
 
 Array = Callable[[tuple[int, ...], DTypeLike], Rows]
@@ -32,7 +32,7 @@ class Piece(NamedTuple):
     @classmethod
     def room(cls, table: Table, rows: int, array: Array = aligned) -> Self:
         """Room for so many rows, in arrays on cache lines; weights are 1 until they are read. Refuses what memory can't hold."""
-        return cls._with(table, rows, array, lambda: array((rows, table.features), table.x_type))
+        return cls._with(table, rows, array, lambda: array((rows, table.features), table.dtype))
 
     @classmethod
     def _with(cls, table: Table, rows: int, array: Array, x: Callable[[], Any]) -> Self:
@@ -107,7 +107,7 @@ class Piece(NamedTuple):
         part, x = self.part(slice(len(taken))), wide[: len(taken)]
         np.take(whole.x, taken, axis=0, out=part.x, mode="clip")  # other than "raise" it needs no buffer
         if x.dtype != part.x.dtype:
-            np.copyto(x, part.x)
+            widen(part.x, x)
         np.take(whole.y, taken, axis=-1, out=part.y, mode="clip")
         for beside, out in ((whole.weights, part.weights), (whole.offset, part.offset)):
             if beside is not None and out is not None:
@@ -115,20 +115,20 @@ class Piece(NamedTuple):
         return Block(x, part.y, part.weights, part.offset, whole.start + int(taken[0]))
 
     def raise_peaks(self, peaks: Vector) -> None:
-        """Raise ``peaks`` (p,) to the largest magnitudes of the features, as of ``kernel.peaks``."""
-        kernel.peaks(self.x, peaks)
+        """Raise ``peaks`` (p,) to the largest magnitudes of the features, as of ``narrow.raise_peaks``."""
+        raise_peaks(self.x, peaks)
 
     def row(self, number: int) -> Rows:
         """The features of one row, (p,)."""
-        found: Rows = self.x[number]
-        return found
+        return widened(self.x[number])
 
     def unsound(self) -> tuple[int, int, Any] | None:
         """The first row with a feature that is not finite, that feature, and what it is; None if there is none."""
-        good = np.isfinite(self.x)
+        x = widened(self.x)
+        good = np.isfinite(x)
         row = int(np.argmin(good.all(axis=1)))
         column = int(np.argmin(good[row]))
-        return None if good[row, column] else (row, column, self.x[row, column])
+        return None if good[row, column] else (row, column, x[row, column])
 
     def block(self, start: int) -> Block:
         """These rows as a block, of which ``start`` is the global number of the first."""

@@ -6,7 +6,7 @@ Only the serial h5py is needed: files are opened read-only, and disjoint rows ar
 from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import h5py
 import numpy as np
@@ -21,6 +21,7 @@ from mpi_pgd.data.meaning import PLAIN, Meaning
 from mpi_pgd.data.opening import opened, reading, search_as
 from mpi_pgd.data.stored import PARTS, PIECE, places
 from mpi_pgd.engine.arrays import Rows, Vector
+from mpi_pgd.engine.narrow import BFLOAT16, holds, raise_peaks, type_of
 from mpi_pgd.errors import InputError
 
 FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one
@@ -83,7 +84,7 @@ class Table:
     x: str  # name of the data set with the features, (n, p)
     y: str  # and of that with the targets, (n,), (n, 1), or (n, k)
     features: int  # p
-    x_type: str  # numpy's name of the type that a shard keeps in memory, in native byte order
+    x_type: str  # name of the type that a shard keeps in memory (engine/narrow.py), in native byte order
     y_type: str  # likewise, of the targets in the files
     labels: str  # the features' names, a line each, if the input has them: a million in one text, as they are sent to every rank
     plugin: bool  # whether a filter of hdf5plugin is needed to read it
@@ -94,11 +95,23 @@ class Table:
     weights: str = ""  # name of the data set with the rows' weights, if they are to have any
     offset: str = ""  # and of that with what is added to their linear predictors, if anything is
     weighted: bool = False  # a shard holds a weight for each row
+    lossy: bool = False  # values are rounded to x_type
 
     @property
     def rows(self) -> int:
         """n, over all parts."""
         return sum(part.rows for part in self.parts)
+
+    def stored(self, name: str) -> "Table":
+        """The same one, of which a shard keeps features in the type of that name; refuses one that such rows can't have."""
+        if self.sparse and type_of(name) == BFLOAT16:
+            raise InputError(f"--store {name} is of dense rows, and those of {self.x} are sparse: expected float32 or as-is")
+        return replace(self, x_type=name, lossy=not holds(type_of(name), self.x_type))
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The type that a shard keeps features in."""
+        return type_of(self.x_type)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -123,7 +136,7 @@ class Table:
     @property
     def computable(self) -> bool:
         """Whether rows are computed with as they are stored: the kernel widens them, or need not."""
-        return self.sparse or kernel.STORED or np.dtype(self.x_type) == np.float64
+        return self.sparse or kernel.STORED or self.dtype == np.float64
 
     @property
     def density(self) -> int:
@@ -135,7 +148,7 @@ class Table:
         """Memory that the features of one row take; of sparse ones on average."""
         if self.sparse:
             return row_bytes(self.features, self.density, self.x_type)
-        return self.features * np.dtype(self.x_type).itemsize
+        return self.features * self.dtype.itemsize
 
     def pieces(self, rows: range) -> Iterator[tuple[Part, range]]:
         """The parts that hold ``rows``, each with the run of its own rows."""
@@ -172,8 +185,8 @@ class Table:
         """Fill the arrays with ``rows``, converting to their types: ``x`` (len(rows), p), ``y`` (len(rows),) or (k, len(rows)).
 
         ``weights`` and ``offset``, (len(rows),) each, are left alone where the table has none; what is None is not read.
-        ``peaks`` (p,) are raised to the largest magnitudes in ``x``, as of ``kernel.peaks``, at less than the cost of a pass of its
-        own.
+        ``peaks`` (p,) are raised to the largest magnitudes in ``x``, by ``narrow.raise_peaks``, at less than the cost of a pass of
+        its own.
 
         Refuses a file that has gone, has changed, or can't be read there, and a number that stands for a missing value.
         """
@@ -208,7 +221,7 @@ class Table:
             if x is not None and not features:
                 read_features(file[self.x], part.x, part.columns, rows, first, x, self.x)
                 if peaks is not None:
-                    kernel.peaks(x, peaks)
+                    raise_peaks(x, peaks)
             for column in left:
                 read_column(file[column.name], column, rows, first)
 

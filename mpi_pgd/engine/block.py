@@ -7,6 +7,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Columns, Rows, Vector
+from mpi_pgd.engine.narrow import as_bits, widened
 
 if TYPE_CHECKING:
     from mpi_pgd.engine.query import Query
@@ -41,7 +42,8 @@ class Block:
     def __init__(self, x: Rows, y: Vector, weights: Vector | None = None, offset: Vector | None = None, start: int = 0) -> None:
         self.x, self.y, self.weights, self.offset, self.start = x, y, weights, offset, start
         self.rows = len(x)
-        self.handle: Any = kernel.Handle(x, y, weights, offset)
+        numbers, kind = as_bits(x)
+        self.handle: Any = kernel.Handle(numbers, y, weights, offset, kind)
         self.dot: Callable[[Vector, Vector], object] = self.handle.dot
         self.tdot: Callable[[Vector, Vector], object] = self.handle.tdot
         self.dots: Callable[[Vector, Vector], object] = self.handle.dots
@@ -50,11 +52,11 @@ class Block:
     @property
     def wide(self) -> Vector:
         """X as float64."""
-        return np.asarray(self.x, dtype=np.float64)
+        return np.asarray(widened(self.x), dtype=np.float64)
 
     def scaled(self, unit: Vector, rows: slice, out: Vector) -> None:
         """Some rows of X, with columns times ``unit`` (features,), into ``out`` (rows, features)."""
-        np.multiply(self.x[rows], unit, out=out)
+        np.multiply(widened(self.x[rows]), unit, out=out)
 
     def gram(self, columns: Columns | None, mean: Vector, inverse: Vector, curvatures: Vector, out: Vector) -> None:
         """Some columns' scaled products with each other, weighted by ``curvatures`` (lines, rows): see ``kernel.gram``."""
@@ -70,7 +72,7 @@ class Block:
         All others are (features,). ``room`` makes an array that the features of rows fit into, if one is needed.
         """
         less = room(self.rows)
-        np.multiply(self.x, unit, out=less)  # first: a difference of large values may overflow
+        np.multiply(widened(self.x), unit, out=less)  # first: a difference of large values may overflow
         less -= about
         kernel.vecmat(weights, less, sums)
         np.multiply(less, less, out=less)
@@ -91,7 +93,7 @@ class Block:
 
     def swings(self, counts: Rows, mean: Vector, w: Vector) -> tuple[Vector, Vector]:
         """W X' of the rows that count, X less ``mean``, and what magnitudes these were summed from: ``w`` (k, features)."""
-        x = self.x[counts] - mean
+        x = widened(self.x[counts]) - mean
         return kernel.times(x, w), kernel.times(np.abs(x), np.abs(w))
 
     def gathered(self, rows: Columns) -> "Block":

@@ -13,7 +13,7 @@ from mpi4py import MPI
 from mpi_pgd import kernel, modes
 from mpi_pgd.comm.kernels import check_kernels
 from mpi_pgd.comm.world import agreement, end, everyone, nodes, once
-from mpi_pgd.config import Settings
+from mpi_pgd.config import AS_IS, Settings
 from mpi_pgd.data import files
 from mpi_pgd.data.labels import BALANCED
 from mpi_pgd.data.partition import Partition
@@ -150,6 +150,8 @@ def look(chosen: Settings, init: Init | None = None) -> Seen:
     from mpi_pgd.data import hdf5
 
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
+    if chosen.store != AS_IS:
+        table = table.stored(chosen.store)
     sides, class_weights = Sides(), None
     named = (chosen.penalty_factors, chosen.groups, chosen.lower, chosen.upper)
     if any(name != "" for name in named):

@@ -169,3 +169,14 @@ def test_targets_have_to_be_as_many(tmp_path: Path) -> None:
         file["y"] = np.zeros(ROWS - 1)
     with pytest.raises(InputError, match=r"y in .* has shape \(699,\): expected \(700,\), a target for each row of m/X"):
         shard(path)
+
+
+def test_numbers_may_be_kept_in_another_type(tmp_path: Path) -> None:
+    table = hdf5.inspect([written(tmp_path / "a.h5", parts(X / 7))], "m/X", "y")
+    held = MemoryShard(kept := table.stored("float32"), partition := Partition(ROWS, FEATURES, table.density))
+    held.hold(np.arange(partition.blocks))
+    assert np.array_equal(dense(held), (X / 7).astype("f4"))
+    assert kept.lossy
+    assert kept.bytes(ROWS) < table.bytes(ROWS)
+    with pytest.raises(InputError, match="--store bfloat16 is of dense rows, and those of m/X are sparse: expected float32"):
+        table.stored("bfloat16")
