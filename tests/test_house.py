@@ -55,7 +55,6 @@ SURE = {
     ("solvers/refine.py", "math.log10"): "digits that a person reads",
     ("drivers/fit.py", "math.log10"): "digits that a person reads",
     ("solvers/suit.py", "**"): "whole numbers",
-    ("engine/block.py", ".dot"): "a product of matrices",
 }
 
 
@@ -74,18 +73,11 @@ def unsure(tree: ast.Module) -> Iterator[str]:
                 yield from (each.name for each in names if each.name in UNSURE["np"] + UNSURE["math"])
             case ast.BinOp(op=ast.MatMult()) | ast.AugAssign(op=ast.MatMult()):
                 yield "@"
-            case ast.Attribute(ast.Name(of), "dot") if of in (
-                "np",
-                "kernel",
-                "block",
-                "self",
-            ):  # told above, or no method of numpy's
+            case ast.Attribute(ast.Name("kernel" | "block" | "self") | ast.Attribute(attr="handle"), "dot"):
                 pass
-            case ast.Attribute(attr="dot"):
+            case ast.Attribute(attr="dot"):  # an array's
                 yield ".dot"
-            case ast.BinOp(left, ast.Pow()) if not isinstance(
-                left, ast.Constant | ast.UnaryOp
-            ):  # of two constants it is exact enough
+            case ast.BinOp(left, ast.Pow()) if not isinstance(left, ast.Constant | ast.UnaryOp):  # of constants it is exact enough
                 yield "**"
 
 
