@@ -49,6 +49,10 @@ class Block:
         self.dots: Callable[[Vector, Vector], object] = self.handle.dots
         self.tdots: Callable[[Vector, Vector], object] = self.handle.tdots
 
+    def once(self, gradient: Any, out: Vector) -> None:
+        """What a gradient of the kernel makes of it in one pass, as a ``BlockMap``."""
+        gradient(self, out)
+
     @property
     def wide(self) -> Vector:
         """X as float64."""

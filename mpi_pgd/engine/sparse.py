@@ -1,5 +1,7 @@
 """Sparse rows as a small linear operator."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,10 @@ class SparseBlock(Block):
         self.values, self.indices, self.starts, self.columns, self.features = values, indices, starts, columns, features
         self.y, self.weights, self.offset, self.start = y, weights, offset, start
         self.rows, self.handle = len(starts) - 1, None
+
+    def once(self, gradient: Any, out: Vector) -> None:
+        """See ``Block``."""
+        gradient.sparse(self.values, self.indices, self.starts, self.columns, self.y, self.weights, self.offset, out)
 
     def dot(self, w: Vector, out: Vector) -> None:
         """See ``Block``."""

@@ -122,14 +122,14 @@ class Task(Protocol):
 
 
 class Once:
-    """Maps blocks that have a handle by ``once``, a gradient of the kernel; others by ``several``, in several passes."""
+    """Maps blocks by a gradient of the kernel, in one pass."""
 
-    def __init__(self, once: Any, several: BlockMap) -> None:
-        self.once, self.several, self.over = once, several, once.over
+    def __init__(self, once: Any) -> None:
+        self.once, self.over = once, once.over
 
     def __call__(self, block: Block, out: Vector) -> None:
         """See ``BlockMap``."""
-        (self.several if block.handle is None else self.once)(block, out)
+        block.once(self.once, out)
 
 
 class GradientTask:
@@ -154,14 +154,13 @@ class GradientTask:
     def bind(self, point: Vector) -> BlockMap:
         """Nothing is allocated for a block.
 
-        Where the loss is compiled, and rows have a handle, they are mapped in one pass; else in several, with the same bits.
+        Where the loss is compiled, rows are mapped in one pass; else in several, with the same bits.
         The rows stream through the cache and push out all else, Python's own objects too: so what is the same for all blocks is
         looked up here, once a round.
         """
-        several = self._single(point) if self.outputs == 1 else self._several(point)
         if not kernel.Gradient or not self.loss.compiled:
-            return several
-        return Once(kernel.Gradient(*self.loss.compiled, self.width // self.outputs - 1, self.outputs, point), several)
+            return self._single(point) if self.outputs == 1 else self._several(point)
+        return Once(kernel.Gradient(*self.loss.compiled, self.width // self.outputs - 1, self.outputs, point))
 
     def _single(self, point: Vector) -> BlockMap:
         loss, lines, full, all_ones, all_room = self.loss, self._lines, self._lines.shape[1], self._ones, self._room

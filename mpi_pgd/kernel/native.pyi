@@ -66,6 +66,18 @@ class Handle:
 class Gradient:
     def __init__(self, loss: str, parameters: tuple[float, ...], features: int, outputs: int, point: Vector, /) -> None: ...
     def __call__(self, block: Any, out: Vector, /) -> None: ...
+    def sparse(
+        self,
+        values: Rows,
+        indices: Rows,
+        starts: Rows,
+        columns: Rows,
+        y: Vector,
+        weights: Vector | None,
+        offset: Vector | None,
+        out: Vector,
+        /,
+    ) -> None: ...
     def over(
         self,
         blocks: Iterable[Any],

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mpi_pgd import kernel
 from mpi_pgd.engine import cut
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.partial import Partial, Vote
@@ -169,3 +170,17 @@ def test_few_columns_are_added_as_all_are(monkeypatch: pytest.MonkeyPatch, folds
     np.testing.assert_array_equal(buffers[0][0], buffers[1][0])
     if folds:
         np.testing.assert_array_equal(buffers[0][1], buffers[1][1])
+
+
+@pytest.mark.skipif(not kernel.Gradient, reason="no compiled kernel here")
+@pytest.mark.parametrize("loss", ["squared", "softmax", "tweedie", "huber"])
+def test_one_pass_has_the_bits_of_several(loss: str, both: tuple[Block, SparseBlock]) -> None:
+    few, outputs = both[1], 3 if loss == "softmax" else 1
+    task = GradientTask(LOSSES[loss](), FEATURES, ROWS, outputs)
+    point = DRAW.normal(size=task.width) / 1000
+    found = np.empty((2, outputs * (len(few.columns) + 1) + 1))
+    task.bind(point)(few, found[0])
+    (task._single if outputs == 1 else task._several)(point)(few, found[1])
+    np.testing.assert_array_equal(*found)
+    with pytest.raises(ValueError, match="not of the types and lengths"):
+        task.bind(point)(few, found[0][1:])

@@ -45,6 +45,15 @@ struct handle *handle_of(PyObject *block);
 /* What belongs to rows, of which so many are expected, into a handle; arrays may be None. */
 int beside(struct handle *handle, PyObject *y, PyObject *weights, PyObject *offset);
 
+/* So many contiguous arrays, of which the ones from `writable` on are written to; else an exception is set, and it is 0. */
+int arrays(const char *name, PyObject *const *given, Py_ssize_t count, Py_ssize_t expected, Py_ssize_t writable, Py_buffer *views);
+int is(const Py_buffer *view, const char *format);
+size_t length(const Py_buffer *view);
+
+/* Of values, indices and starts of sparse rows: whether they are of types that are known, and of one length; the values' kind. */
+int sparse(const Py_buffer views[3]);
+char kind(const Py_buffer *values);
+
 /* The types, into the module; -1 if that fails. */
 int add_rows(PyObject *module);
 int add_gradient(PyObject *module);

@@ -169,7 +169,57 @@ static PyObject *call_over(PyObject *object, PyObject *const *arguments, Py_ssiz
     return total < 0 ? NULL : PyLong_FromSsize_t(total);
 }
 
+/* The point on some columns, all of which it has; NULL if an exception is set. */
+static double *narrowed(const struct gradient *self, const uint32_t *columns, size_t count) {
+    size_t k = self->descent.outputs;
+    double *found = malloc((k * (count + 1)) * sizeof(double));
+    int good = found != NULL;
+    for (size_t i = 0; good && i < count; i++) good = columns[i] < self->features;
+    if (!good) {
+        free(found);
+        return found ? PyErr_SetString(PyExc_ValueError, "the rows do not fit the point"), NULL : (double *)PyErr_NoMemory();
+    }
+    for (size_t o = 0; o < k; o++)
+        for (size_t i = 0; i < count; i++) found[o * count + i] = self->descent.point[o * self->features + columns[i]];
+    memcpy(found + k * count, self->descent.point + k * self->features, k * sizeof(double));
+    return found;
+}
+
+/* gradient.sparse(values, indices, starts, columns, y, weights, offset, out) */
+static PyObject *call_sparse(PyObject *object, PyObject *const *given, Py_ssize_t count) {
+    struct gradient *self = (struct gradient *)object;
+    struct handle handle = {.held = 0};
+    struct block *rows = &handle.rows;
+    Py_buffer views[5];
+    if (!counted("sparse", count, 8)) return NULL;
+    PyObject *listed[] = {given[0], given[1], given[2], given[3], given[7]};
+    if (!arrays("sparse", listed, 5, 5, 4, views)) return NULL;
+    size_t k = self->descent.outputs, size = length(views + 3);
+    double *point = NULL;
+    int good = sparse(views) && is(views + 3, "I") && is(views + 4, "d") && length(views + 4) == k * (size + 1) + 1;
+    if (good) {
+        rows->count = length(views + 2) - 1, rows->features = size;
+        good = beside(&handle, given[4], given[5], given[6]) && rows->targets <= k && (point = narrowed(self, views[3].buf, size));
+    }
+    if (good) {
+        struct descent descent = self->descent;
+        descent.point = point;
+        Py_BEGIN_ALLOW_THREADS
+        kernel->sparse_gradient(
+            kind(views), views[0].buf, is(views + 1, "H"), views[1].buf, views[2].buf, rows, &descent, self->room, views[4].buf
+        );
+        Py_END_ALLOW_THREADS
+    }
+    free(point);
+    release(handle.views, handle.held);
+    release(views, 5);
+    if (good) return Py_NewRef(Py_None);
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "sparse: the arrays are not of the types and lengths that are expected");
+    return NULL;
+}
+
 static PyMethodDef methods[] = {
+    METHOD(sparse, "The gradient of sparse rows, on the columns that they have."),
     METHOD(over, "The gradients of blocks, each folded into high, low and peaks; how many rows they have."),
     {NULL, NULL, 0, NULL},
 };

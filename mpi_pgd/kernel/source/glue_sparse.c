@@ -6,9 +6,7 @@
 
 #define MOST 8
 
-/* So many contiguous arrays, of which the ones from `writable` on are written to; else an exception is set, and it is 0. */
-static int arrays(const char *name, PyObject *const *given, Py_ssize_t count, Py_ssize_t expected, Py_ssize_t writable,
-                  Py_buffer views[MOST]) {
+int arrays(const char *name, PyObject *const *given, Py_ssize_t count, Py_ssize_t expected, Py_ssize_t writable, Py_buffer *views) {
     if (!counted(name, count, expected)) return 0;
     for (Py_ssize_t i = 0; i < count; i++)
         if (PyObject_GetBuffer(given[i], &views[i], PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (i >= writable ? PyBUF_WRITABLE : 0))) {
@@ -18,20 +16,15 @@ static int arrays(const char *name, PyObject *const *given, Py_ssize_t count, Py
     return 1;
 }
 
-static void released(Py_buffer views[MOST], Py_ssize_t count) {
-    while (count--) PyBuffer_Release(&views[count]);
-}
-
-static int is(const Py_buffer *view, const char *format) {
+int is(const Py_buffer *view, const char *format) {
     return view->format && strcmp(view->format, format) == 0;
 }
 
-static size_t length(const Py_buffer *view) {
+size_t length(const Py_buffer *view) {
     return view->itemsize ? (size_t)(view->len / view->itemsize) : 0;
 }
 
-/* Of values, indices and starts: whether they are of types that are known, and of one length. */
-static int sparse(const Py_buffer views[3]) {
+int sparse(const Py_buffer views[3]) {
     const char *format = views[0].format;
     int real = format && strlen(format) == 1 && strchr("dfbBhHiIlLqQ?", format[0]);
     int whole = (is(&views[1], "H") || is(&views[1], "I")) && (is(&views[2], "l") || is(&views[2], "q"));
@@ -40,13 +33,13 @@ static int sparse(const Py_buffer views[3]) {
            ((const int64_t *)views[2].buf)[rows - 1] == (int64_t)length(&views[0]);
 }
 
-static char kind(const Py_buffer *values) {
+char kind(const Py_buffer *values) {
     char format = values->format[0];
     return format == 'q' ? 'l' : format == 'Q' ? 'L' : format == '?' ? 'B' : format;
 }
 
 static PyObject *done(const char *name, int good, Py_buffer views[MOST], Py_ssize_t count) {
-    released(views, count);
+    release(views, (int)count);
     if (good) return Py_NewRef(Py_None);
     if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "%s: the arrays are not of the types and lengths that are expected", name);
     return NULL;
