@@ -11,7 +11,7 @@ import mpi4py
 import pytest
 
 from tests.beside import Alone, Beside, there
-from tests.inside import Inside, Outside, inside, places
+from tests.inside import Gathering, Inside, Outside, inside, places
 from tests.launch import NAMES, Library, libraries, required
 
 mpi4py.rc.initialize = inside()  # elsewhere, modules that import mpi4py.MPI may be tested, too
@@ -26,9 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "beside(name): a test that waits for programs: it runs in a pytest of this name, beside the others"
     )
-    if inside() or not there():
-        config.pluginmanager.register(Inside() if inside() else Outside(config), "ranks")
-    if not inside():
+    if inside():
+        config.pluginmanager.register(ranks := Inside(), "ranks")
+        config.pluginmanager.register(Gathering(ranks))
+    else:
+        if not there():
+            config.pluginmanager.register(Outside(config), "ranks")
         config.pluginmanager.register(Alone() if there() else Beside(config), "beside")
         # As SIGINT, which may be ignored, as in what a shell starts with &: the jobs of the tests are ended first.
         signal.signal(signal.SIGTERM, signal.default_int_handler)

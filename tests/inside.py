@@ -1,13 +1,13 @@
 """Tests that take ``comm``: they run inside one mpirun a library, each on its first ranks, and are reported as any other test.
 
 Outside, ``Outside`` starts the mpirun when the first of them is due, and hands on what its ranks report of each. Inside, ``Inside``
-runs them: those ranks that a test does not need sleep until it has ended, and all learn how it ended on any of them.
+runs them: ranks that a test does not need sleep until one does, and those that it ran on learn how it ended on any of them.
 """
 
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -115,6 +115,7 @@ class Inside:
         self.library = named(MPI.get_vendor()[0])
         self.teams = {ranks: self.world.Split(0 if self.world.rank < ranks else MPI.UNDEFINED) for ranks in range(1, WORLD + 1)}
         self.comm: Any = None
+        self.together = WORLD  # so many of the first ranks were together last
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -122,34 +123,54 @@ class Inside:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool:
-        reports = []
         if self._takes_part(item):
             self.comm = self.teams[place(item)[1]].Dup()  # of its own: a test that fails may leave messages behind
             after = self.items[self.items.index(item) + 1 :]
             reports = runtestprotocol(item, log=False, nextitem=next(filter(self._takes_part, after), None))
-        self._meet(item, told(item, reports))
-        if self._takes_part(item):
+            self._meet(item, told(item, reports))
             self.comm.Free()
-        for report in reports:
-            item.ihook.pytest_runtest_logreport(report=report)
+            for report in reports:
+                item.ihook.pytest_runtest_logreport(report=report)
         return True
+
+    def gather(self, item: pytest.Item) -> None:
+        """Those that a test needs come together, if they are not: some may have slept for many tests."""
+        before, self.together = self.together, place(item)[1]
+        if before < self.together and self._takes_part(item):
+            meet(self.teams[self.together])
+
+    def pytest_sessionfinish(self) -> None:
+        """Those that have done all sleep, too: MPI would have them wait awake."""
+        meet(self.world)
 
     def _takes_part(self, item: pytest.Item) -> bool:
         return self.world.rank < place(item)[1]
 
     def _meet(self, item: pytest.Item, mine: list[Any]) -> None:
-        """All wait asleep until the test has ended everywhere. If it failed on any rank, it failed."""
-        limit = time.monotonic() + ALONE if bad(mine) else math.inf
+        """All of it wait asleep until the test has ended everywhere. If it failed on any rank, it failed."""
+        team, limit = self.teams[place(item)[1]], time.monotonic() + ALONE if bad(mine) else math.inf
 
         def give_up() -> None:
             if time.monotonic() > limit:
                 self.there.write(item, mine, over=True)
                 self.world.Abort(1)
 
-        meet(self.world, give_up)
-        everyone = self.world.gather(mine)
-        if self.world.rank == 0:
+        meet(team, give_up)
+        everyone = team.gather(mine)
+        if team.rank == 0:
             self.there.write(item, next(filter(bad, everyone), everyone[0]))
+
+
+class Gathering:
+    """Has a rank wait for the others outside the time that a test may take: before, it may sleep for longer than that."""
+
+    def __init__(self, inside: Inside) -> None:
+        self.inside = inside
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self.inside.gather(item)
+        return (yield)
 
 
 def bad(reports: Iterable[Any]) -> bool:
