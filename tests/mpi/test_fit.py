@@ -57,14 +57,12 @@ def test_diamonds_agree_with_lstsq(comm: MPI.Intracomm, mode: str) -> None:
 
 
 @pytest.mark.ranks(3, others=())
-@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("standardize", [True, False])
-def test_every_solver_finds_the_minimum(
-    comm: MPI.Intracomm, folder: Path, mode: str, solver: str, intercept: bool, standardize: bool
-) -> None:
-    x, y = problem()
+def test_every_solver_finds_the_minimum(comm: MPI.Intracomm, folder: Path, solver: str, intercept: bool, standardize: bool) -> None:
+    """Each mode has its turn with each solver: they give the same bits."""
+    x, y, mode = *problem(), MODES[intercept == standardize]
     path = written(comm, folder / "d.h5", x, y)
     result = fit(path, mode=mode, solver=solver, intercept=intercept, standardize=standardize, rounds=20_000, comm=comm)
     weights = np.append(result.coef, result.intercept)[: FEATURES + intercept]
@@ -262,8 +260,7 @@ def test_values_that_overflow_are_refused(comm: MPI.Intracomm, folder: Path, mod
 
 
 @pytest.mark.ranks(3, others=())
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("sums", ["order-free", "plain"])
+@pytest.mark.parametrize(("mode", "sums"), [(MODES[0], "order-free"), (MODES[1], "plain")])
 @pytest.mark.parametrize(("size_x", "size_y"), [(1e155, 1), (1e-160, 1), (1, 1e130), (1e-180, 1e-50)])
 def test_squares_that_overflow_cost_nothing(
     comm: MPI.Intracomm, folder: Path, mode: str, sums: str, size_x: float, size_y: float
