@@ -95,6 +95,29 @@ def test_gram_of_every_size() -> None:
         assert (found == square[np.ix_(columns, columns)][np.triu_indices(len(columns))]).all()
 
 
+@pytest.mark.parametrize("kind", ["spread", "alike", "whole", "special"])
+def test_fused_operations_are_exact(kind: str) -> None:
+    """Where there is no instruction for them, too: with sums that cancel, ties, and at the ends of the numbers' range."""
+    draw, shape = np.random.default_rng(7), (300, 5, 24)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, -2e-308, 1e-200, 1e160, -1.7e308, 1.0, 1 + 2**-52, 2.0**-537, 2.0**-500]
+    rows_of = {
+        "spread": np.ldexp(draw.normal(size=shape), draw.integers(-540, 510, shape)),
+        "alike": draw.normal(size=shape),
+        "whole": np.ldexp(draw.integers(-(2**28), 2**28, shape), draw.integers(-3, 3, shape)),
+        "special": np.array(special)[draw.integers(0, len(special), shape)],
+    }[kind]
+    rows_of[:, 1, :12] = -rows_of[:, 0, :12] * (1 + 2.0**-52 * draw.integers(-2, 3, (300, 12)))
+    rows_of[:, 1, 12:] = rows_of[:, 0, 12:]
+    left, right, mean, inverse = np.arange(12), np.arange(12, 24), np.zeros(24), np.ones(24)
+    with np.errstate(all="ignore"):
+        for x in rows_of:
+            found = each(native.cross, x, left, right, mean, inverse, np.ones(5), out=(12, 12))
+            wanted = chained(x[:, :12] - 0.0, x[:, 12:] - 0.0)
+            for one in found:
+                assert ((one.view(np.int64) == wanted.view(np.int64)) | np.isnan(wanted)).all()
+                assert np.isnan(one[np.isnan(wanted)]).all()
+
+
 @pytest.mark.parametrize(("count", "left", "right"), [(1, 1, 1), (40, 3, 30), (260, 5, 2), (7, 30, 24)])
 def test_cross(count: int, left: int, right: int) -> None:
     x, mean, inverse = rows(count, 40)
