@@ -36,6 +36,10 @@ fused: -ffp-contract=off. */
 
 #define PARTS (8 / WIDTH)
 
+#if WIDTH > 2
+#include <immintrin.h>
+#endif
+
 /* Loads from any address of a double, and from memory of any declared type. */
 typedef double Part __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
 typedef struct {
@@ -149,24 +153,53 @@ INLINE Lanes copysign_lanes(Lanes a, Lanes b) {
     return a;
 }
 
+#if WIDTH == 4
+/* Of part i those lanes that are among the first count. */
+INLINE __m256i among(size_t count, int i) {
+    return (__m256i)((Mask){0, 1, 2, 3} < (int64_t)count - 4 * i - (Mask){0});
+}
+#endif
+
 /* The first count (0 to 8) of them; the others are 0. */
 INLINE Lanes load_some(const double *x, size_t count) {
     if (LIKELY(count == 8)) return load(x);
+#if WIDTH == 8
+    return (Lanes){{(Part)_mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1), x)}};
+#elif WIDTH == 4
+    Lanes out;
+    EACH out.part[i] = (Part)_mm256_maskload_pd(x + 4 * i, among(count, i));
+    return out;
+#else
     double some[8] = {0};
     for (size_t i = 0; i < count; i++) some[i] = x[i];
     return load(some);
+#endif
 }
 
 /* The first count (0 to 8) of them. */
 INLINE void store_some(double *x, Lanes a, size_t count) {
+#if WIDTH == 8
+    _mm512_mask_storeu_pd(x, (__mmask8)((1u << count) - 1), (__m512d)a.part[0]);
+#elif WIDTH == 4
+    EACH _mm256_maskstore_pd(x + 4 * i, among(count, i), (__m256d)a.part[i]);
+#else
     double some[8];
     store(some, a);
     for (size_t i = 0; i < count; i++) x[i] = some[i];
+#endif
 }
 
-/* ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)) */
+/* ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)): halves are added until one number is left. */
 INLINE double total(Lanes a) {
-    double x[8];
-    store(x, a);
-    return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+#if WIDTH == 8
+    __m512d all = (__m512d)a.part[0];
+    __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(all), _mm512_extractf64x4_pd(all, 1));
+    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+#elif WIDTH == 4
+    __m256d four = (__m256d)(a.part[0] + a.part[1]);
+    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+#else
+    Part two = (a.part[0] + a.part[2]) + (a.part[1] + a.part[3]);
+#endif
+    return two[0] + two[1];
 }
