@@ -64,11 +64,11 @@ class Block:
 
     def gram(self, columns: Columns | None, mean: Vector, inverse: Vector, curvatures: Vector, out: Vector) -> None:
         """Some columns' scaled products with each other, weighted by ``curvatures`` (lines, rows): see ``kernel.gram``."""
-        kernel.gram(self.x, columns, mean, inverse, curvatures, out)
+        kernel.gram(widened(self.x), columns, mean, inverse, curvatures, out)
 
     def cross(self, left: Columns, right: Columns, mean: Vector, inverse: Vector, curvature: Vector, out: Vector) -> None:
         """Those of some columns with others: see ``kernel.cross``."""
-        kernel.cross(self.x, left, right, mean, inverse, curvature, out)
+        kernel.cross(widened(self.x), left, right, mean, inverse, curvature, out)
 
     def moments(self, weights: Vector, unit: Vector, about: Vector, room: Room, sums: Vector, squares: Vector) -> None:
         """Sums over the rows, which count by ``weights`` (rows,), of X in ``unit`` less ``about``, and of its squares.

@@ -6,6 +6,7 @@ import pytest
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.columns import ColumnsTask
 from mpi_pgd.engine.hessian import HessianTask, unpacked
+from mpi_pgd.engine.narrow import BFLOAT16, narrowed, widened
 from mpi_pgd.engine.tasks import GradientTask
 from mpi_pgd.losses import LOSSES, Loss
 
@@ -112,3 +113,12 @@ def test_columns_are_a_part_of_the_hessian(name: str, places: list[int], new: in
     counted = np.ones(ROWS) if rows.weights is None else rows.weights
     assert float(parts["weight"]) == pytest.approx(counted[taken].sum(), rel=1e-12)
     assert len(task.bound) == task.layout.width
+
+
+def test_rows_of_bfloat16_are_widened() -> None:
+    """Numpy has no such type, nor has the kernel's X'X."""
+    x, h = narrowed(block("squared", weighted=False).x, BFLOAT16), np.ones((1, ROWS))
+    stored, wide = np.empty((2, 1, FEATURES * (FEATURES + 1) // 2))
+    for rows, out in ((x, stored), (widened(x).astype(float), wide)):
+        Block(rows, np.zeros(ROWS)).gram(None, np.zeros(FEATURES), np.ones(FEATURES), h, out)
+    assert (stored == wide).all()
