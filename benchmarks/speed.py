@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,7 @@ def main() -> int:
     unknown = set(asked.lines) - set(LINES)
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: expected some of {', '.join(LINES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that files and ranks go, too
     found, begun = {}, perf_counter()
     with tempfile.TemporaryDirectory(prefix="mpi_pgd-speed-") as folder:
         here = Asked(Path(folder), asked.scale, asked.repeats, asked.before)
@@ -64,9 +66,9 @@ def main() -> int:
         for name in asked.lines or LINES:
             found[name] = measured(name, here)
             print(speed_page.table({name: found[name]}), flush=True)
+            if asked.write and asked.scale == 1.0:
+                speed_page.write({name: found[name]})
     print(f"{perf_counter() - begun:.0f} s")
-    if asked.write and asked.scale == 1.0:
-        speed_page.write(found)
     return int(any(row.get("failed") for line in found.values() for row in line["rows"]))
 
 
