@@ -129,6 +129,47 @@ static void dense(const char *name, enum stored stored, size_t element, size_t f
     free(x), free(y), free(weights), free(offset), free(w), free(eta), free(back), free(room);
 }
 
+/* Sparse rows of 0 to 12 numbers of a kind, on every other one of 24 features: products, a gradient, and sums of its columns. */
+static void sparse(const char *name, char kind, size_t element, int narrow) {
+    enum { ROWS = 13, COLUMNS = 12, FEATURES = 24, NUMBERS = ROWS * COLUMNS / 2, PAIRS = FEATURES * (FEATURES + 1) / 2 };
+    char *x = malloc(NUMBERS * element), *at = malloc(NUMBERS * (narrow ? 2 : 4));
+    int64_t *starts = malloc((ROWS + 1) * sizeof *starts);
+    uint32_t *columns = malloc(COLUMNS * sizeof *columns);
+    for (size_t i = 0; i < NUMBERS * element; i++) x[i] = (char)(i * 37 % 61); /* a number in any type */
+    for (uint32_t i = 0; i < COLUMNS; i++) columns[i] = 2 * i;
+    for (int64_t row = 0; row <= ROWS; row++) starts[row] = row * (row - 1) / 2;
+    for (int64_t row = 0; row < ROWS; row++)
+        for (int64_t i = starts[row]; i < starts[row + 1]; i++) {
+            uint32_t place = (uint32_t)((i - starts[row]) * 5 % COLUMNS);
+            if (narrow)
+                ((uint16_t *)(void *)at)[i] = (uint16_t)place;
+            else
+                ((uint32_t *)(void *)at)[i] = place;
+        }
+    double *w = numbers(COLUMNS + 1), *eta = numbers(ROWS), *back = numbers(COLUMNS), *room = malloc(ROOM(1) * sizeof *room);
+    kernel->sparse_dot(kind, x, narrow, at, starts, ROWS, w, eta);
+    told_numbers(name, ROWS, eta, ROWS);
+    kernel->sparse_tdot(kind, x, narrow, at, starts, ROWS, eta, back);
+    told_numbers(name, COLUMNS, back, COLUMNS);
+    double *y = numbers(ROWS), *weights = numbers(ROWS), *offset = numbers(ROWS), *vector = numbers(COLUMNS + 2);
+    struct block rows = {.count = ROWS, .features = COLUMNS, .y = y, .targets = 1, .weights = weights, .offset = offset};
+    struct descent descent = {LOSS_logistic, {0}, 1, w};
+    kernel->sparse_gradient(kind, x, narrow, at, starts, &rows, &descent, room, vector);
+    told_numbers(name, COLUMNS, vector, COLUMNS + 2);
+    double *first = numbers(FEATURES), *sums = calloc(3 * FEATURES, sizeof *sums), *triangle = calloc(PAIRS, sizeof *triangle);
+    for (size_t i = 0; i < FEATURES; i++) first[i] = 0x1.8p70;
+    kernel->fold_at(vector, columns, COLUMNS, 0, 8, 0, 0, 0x1p-40, first, sums, sums + FEATURES, sums + 2 * FEATURES);
+    kernel->fold_at(vector, columns, COLUMNS, 0, 8, 16, 16, 0x1p-40, first, sums, sums + FEATURES, sums + 2 * FEATURES);
+    told_numbers(name, FEATURES, sums, 3 * FEATURES);
+    memset(sums, 0, FEATURES * sizeof *sums);
+    kernel->sparse_gram(kind, x, narrow, at, starts, ROWS, columns, FEATURES, weights, sums, triangle);
+    double *mean = numbers(FEATURES);
+    kernel->centre_gram(mean, first, sums, 1.5, FEATURES, triangle);
+    told_numbers(name, PAIRS, triangle, PAIRS);
+    free(x), free(at), free(starts), free(columns), free(w), free(eta), free(back), free(room), free(y), free(weights), free(offset);
+    free(vector), free(first), free(sums), free(triangle), free(mean);
+}
+
 int main(int count, char **words) {
     if (count > 1) {
         const struct kernel *chosen = strcmp(words[1], "baseline") ? NULL : &kernel_baseline;
@@ -153,5 +194,7 @@ int main(int count, char **words) {
         STORED(KIND)
 #undef KIND
     }
+    sparse("sparse float64", 'd', 8, 1), sparse("sparse float32", 'f', 4, 0), sparse("sparse int8", 'b', 1, 1);
+    sparse("sparse uint32", 'I', 4, 0), sparse("sparse int64", 'l', 8, 1);
     return 0;
 }
