@@ -49,6 +49,10 @@ static void vectors(size_t size) {
     kernel->hypot_of(x, y, x, size);
     told("dot", size, &found, sizeof found);
     told("hypot", size, x, size * sizeof *x);
+    double *sums = calloc(3 * size + 1, sizeof *sums), first = 0x1.8p70, second = 0x1.8p30;
+    kernel->cut(y, 1, size, &first, &second, sums, sums + 1, sums + size + 1);
+    told("cut", size, sums, (2 * size + 1) * sizeof *sums);
+    free(sums);
     free(x), free(y);
 }
 
@@ -101,7 +105,7 @@ static void squares(size_t size) {
 }
 
 /* Products with rows of a kind, and a gradient, folded; the last rows end where their memory does. */
-static void dense(const char *name, enum stored stored, size_t element, size_t features) {
+static void dense(const char *name, enum stored stored, char letter, size_t element, size_t features) {
     enum { ROWS = 13 };
     char *x = malloc(ROWS * features * element + 1);
     for (size_t i = 0; i < ROWS * features * element; i++) x[i] = (char)(i * 37 % 61); /* a number in any type */
@@ -113,6 +117,9 @@ static void dense(const char *name, enum stored stored, size_t element, size_t f
     told_numbers(name, features, eta, 2 * ROWS);
     kernel->tdots(&rows, &out, &turned);
     told_numbers(name, features, back, 2 * features);
+    memset(back, 0, 2 * features * sizeof *back);
+    if (letter && !kernel->peaks(letter, x, ROWS, features, back)) exit(3);
+    told_numbers(name, features, back, features);
     for (int loss = 0; loss < LOSSES; loss++) {
         struct descent descent = {(enum loss)loss, {1.5, 0.5}, loss == LOSS_squared || loss == LOSS_softmax ? 2 : 1, w};
         size_t width = (features + 1) * descent.outputs + 1;
@@ -190,7 +197,7 @@ int main(int count, char **words) {
         elementary("expm1", kernel->expm1_of, sizes[i]);
         elementary("log", kernel->log_of, sizes[i]);
         elementary("log1p", kernel->log1p_of, sizes[i]);
-#define KIND(name, element, letter) dense(#name, STORED_##name, sizeof(element), sizes[i]);
+#define KIND(name, element, letter) dense(#name, STORED_##name, letter, sizeof(element), sizes[i]);
         STORED(KIND)
 #undef KIND
     }

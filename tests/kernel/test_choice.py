@@ -19,6 +19,12 @@ import runpy, sys
 sys.modules["mpi_pgd.kernel.native"] = None  # as where there was no compiler
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
+OLD = """
+import runpy, sys, types
+native = sys.modules["mpi_pgd.kernel.native"] = types.ModuleType("native")
+native.__file__ = "native.abi3.so"  # as after the sources alone were brought up to date
+runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
+"""
 
 
 @pytest.mark.parametrize("name", native.names())
@@ -36,3 +42,11 @@ def test_without_a_compiled_kernel(tmp_path: Path) -> None:
     assert result.returncode == 0, result
     assert result.stderr.count("the compiled kernel is missing") == 1, result
     assert "missing" not in launch(any_library(1), 2, "--rounds", 2, env={"MPI_PGD_KERNEL": NUMPY}).stderr
+
+
+def test_a_kernel_of_another_version(tmp_path: Path) -> None:
+    script = tmp_path / "old.py"
+    script.write_text(OLD)
+    result = launch(any_library(1), 2, script=script)
+    assert result.returncode == 2, result
+    assert result.stderr.count("is not of this mpi_pgd: install it again") == 1, result
