@@ -22,6 +22,7 @@ setup(
                 "-Wall",
                 "-Wextra",
             ],
+            extra_link_args=["-pthread"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
             optional=True,

@@ -121,6 +121,14 @@ class Settings(_Options):  # type: ignore[misc]
         RANKS, 0, "have a machine stand for nodes of so many ranks each, with a mode that tells nodes apart", *CUT, facts=STUDIES
     )
     share_rows: bool = switch(RANKS, False, "hold rows once a node, where all its ranks see them: a lost rank's are not read again")
+    threads: int = option(
+        RANKS,
+        1,
+        "threads of each rank, which share its rows in memory",
+        "a whole number from 1 to 1024",
+        lambda v: 1 <= v <= 1024,
+        facts=STUDIES,
+    )
     replicas: int = option(RANKS, 1, "hold each block on so many ranks: the first partial of it counts", *COUNT)
     loss: str = option(
         MODEL,

@@ -105,7 +105,7 @@ def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     kind = script.KINDS[program]
     nodes = _counts(arguments.nodes, kind.array) or (list(kind.nodes) if kind.array else [])
     ranks = 0 if arguments.ranks_per_node is None else number(arguments, "ranks-per-node", int, least=1)
-    asked = sizing.Asked(nodes, ranks, 0 if arguments.mem is None else sizing.mebibytes(arguments.mem))
+    asked = sizing.Asked(nodes, ranks, 0 if arguments.mem is None else sizing.mebibytes(arguments.mem), chosen.threads)
     node = site.node(arguments.partition or "", asked)
     # compare and scaling try all modes; with a server one rank fewer holds rows.
     mode, replicas = (chosen.mode, chosen.replicas) if program == "fit" else (max(MODES, key=lambda name: MODES[name].servers), 1)

@@ -74,7 +74,7 @@ class Ring:
     def __init__(self, width: int, folds: int, lows: int) -> None:
         self.width, self._folds, self._lows = width, folds, lows
         stride = max(1, -(-width // 8)) * 8  # each block's vector starts on a cache line, whichever place in the ring it gets
-        places = max(1, min(128, RING_BYTES // (8 * stride)))
+        places = max(kernel.threads(), min(128, RING_BYTES // (8 * stride)))
         self._ring = aligned((places, stride), np.dtype(np.float64))
         self._ring[:] = 0.0
         self._slots: list[Vector] = [row[:width] for row in self._ring]

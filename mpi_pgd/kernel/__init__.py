@@ -108,6 +108,30 @@ matvec: Callable[[Vector, Vector, Vector], None] = _functions.matvec
 vecmat: Callable[[Vector, Vector, Vector], None] = _functions.vecmat
 
 
+_threads = 1
+
+
+def use_threads(count: int) -> None:
+    """Have so many threads of this process map rows that are all in memory, from now on; no bit depends on it.
+
+    Raises:
+        InputError: numpy has none.
+    """
+    global _threads
+    if count > 1 and NAME == NUMPY:
+        raise InputError(
+            f"{count} threads are asked for, but numpy computes, which has one: install with a C compiler, or use ranks"
+        )
+    if NAME != NUMPY:
+        _functions.threads(count)
+    _threads = count
+
+
+def threads() -> int:
+    """How many."""
+    return _threads
+
+
 def norm(x: Vector) -> float:
     """The Euclidean one of all numbers of an array of any shape."""
     numbers = x.ravel()

@@ -82,7 +82,7 @@ class Run(Kind):
         sent = f"{units.size(record['bytes_per_round'])} by each worker"
         found = {
             "data": self.problem(record).title(),
-            "mode": f"{way(record)}; {units.count(record['ranks'], 'rank')}, {units.count(record['workers'], 'worker')}",
+            "mode": f"{way(record)}; {verdict.ranks(record)}",
             "graph": verdict.graph(record),
             "solver": verdict.solver(record),
             "consensus": verdict.consensus(record),

@@ -67,11 +67,10 @@ def outline(record: Mapping[str, Any], model: Model, r2: float | None) -> str:
 
 
 def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[str, str]:
-    ranks = f"{count(record['ranks'], 'rank')}, {count(record['workers'], 'worker')}"
     share, explained = verdict.explained({**record, "r2": r2})
     lines = {
         "data": f"{record['rows']:,} rows, {record['features']:,} features",
-        "mode": f"{record['mode']} ({record['algorithm']}), {ranks}",
+        "mode": f"{record['mode']} ({record['algorithm']}), {verdict.ranks(record)}",
         "graph": verdict.graph(record),
         "solver": verdict.solver(record),
         "ended": _ended(record),

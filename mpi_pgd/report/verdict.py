@@ -10,6 +10,13 @@ ROUNDED = 1e-15  # of an objective: about its rounding error
 FULL = 15.9  # digits: those of a float64
 
 
+def ranks(record: Record) -> str:
+    """How many, and their threads, if they have more than one."""
+    threads = (record.get("config") or {}).get("threads", 1)
+    more = f" of {threads} threads each" if threads != 1 else ""
+    return f"{units.count(record['ranks'], 'rank')}{more}, {units.count(record['workers'], 'worker')}"
+
+
 def solver(record: Record) -> str | None:
     """Its name, and why it was chosen, if it was not asked for."""
     name, reason = record.get("solver"), record.get("solver_reason")

@@ -134,8 +134,9 @@ def inspect_files(
     table = seen.table
     problem = Problem(comm, chosen, seen, table.rows, nodes(comm), ids or range(comm.size), shrunk, pulse=pulse)
     if not shrunk and comm.size == everyone().size:
-        warn(comm, problem.nodes)
+        warn(comm, problem.nodes, chosen.threads)
     with agreement(comm):
+        kernel.use_threads(chosen.threads)
         if not shrunk:
             _check_stragglers(problem)
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
@@ -182,16 +183,20 @@ def say_warnings(problem: Problem) -> None:
             LOG.warning(words)
 
 
-def warn(comm: MPI.Intracomm, names: Sequence[str]) -> None:
+def warn(comm: MPI.Intracomm, names: Sequence[str], threads: int = 1) -> None:
     """What does not stop a run, but wastes what SLURM granted: rank 0 says it, --quiet or not. Collective.
 
-    ``names`` are the nodes of all ranks.
+    ``names`` are the nodes of all ranks, each of which has so many ``threads``.
     """
     cpus = np.empty(comm.size, dtype=np.int64)
     comm.Allgather(np.array(len(os.sched_getaffinity(0)), dtype=np.int64), cpus)
     if comm.rank == 0:
         for trap in scheduler.traps(os.environ, len(set(names)), cpus.tolist()):
             LOG.warning(f"{trap.words}: {trap.advice}")
+        most, cores = threads * max(map(names.count, names)), max(cpus.max(), os.cpu_count() or 1)
+        if threads > 1 and (most > cores or threads > cpus.min()):
+            there = f"on a node of {cores} cores, of which a rank may use {cpus.min()}"
+            LOG.warning(f"--threads {threads} makes {most} threads {there}: give fewer")
         if kernel.MISSING:
             LOG.warning(
                 "the compiled kernel is missing: numpy computes, slower, to bits of this kind of processor; install with a compiler"

@@ -48,11 +48,12 @@ class Rows(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What the user says, 0 or none for what he leaves open; memory in MiB of a node."""
+    """What the user says, 0 or none for what he leaves open; memory in MiB of a node; threads of a rank."""
 
     nodes: Sequence[int] = ()
     ranks: int = 0
     memory: int = 0
+    threads: int = 1
 
 
 class Layout(NamedTuple):
@@ -76,7 +77,7 @@ def layout(rows: Rows, asked: Asked, node: Node) -> Layout:
         raise InputError(f"--ranks-per-node was given {asked.ranks}: expected at most {most}, the processors of {node.where}")
     if node.known and asked.memory > node.memory:
         raise InputError(f"--mem was given {asked.memory} MiB: expected at most {node.memory}, the memory of {node.where}")
-    ranks = asked.ranks or node.cores
+    ranks = asked.ranks or max(1, node.cores // asked.threads)
     there = asked.memory or node.memory
     nodes, why = (tuple(asked.nodes), "--nodes") if asked.nodes else _nodes(rows, ranks, asked, node)
     fewest = min(nodes)
@@ -85,7 +86,8 @@ def layout(rows: Rows, asked: Asked, node: Node) -> Layout:
     wanted = memory(rows, ranks, fewest)
     if wanted > there and (asked.memory or node.known):
         raise _too_small(rows, ranks, fewest, node, asked)
-    cpus, memory_asked = node.threads if ranks <= node.cores else 1, asked.memory or wanted
+    cpus = asked.threads * (node.threads if ranks * asked.threads <= node.cores else 1)
+    memory_asked = asked.memory or wanted
     if node.nodes:
         _there(max(nodes), ranks, cpus, memory_asked, node, why)
     notes = [

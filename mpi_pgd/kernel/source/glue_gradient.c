@@ -2,15 +2,23 @@
 
 #include "glue.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MOST 1024 /* threads */
+
+static Py_ssize_t threads = 1;
 
 struct gradient {
     PyObject_HEAD
     struct descent descent;
     size_t features;
     Py_buffer point;
-    double *room;
+    double *room; /* of each thread */
+    Py_ssize_t rooms;
 };
 
 static int loss_of(const char *name, enum loss *found) {
@@ -47,8 +55,8 @@ static PyObject *made(PyTypeObject *type, PyObject *arguments, PyObject *words) 
         PyErr_SetString(PyExc_ValueError, "expected some outputs");
         goto failed;
     }
-    self->features = (size_t)features, descent->outputs = (size_t)outputs;
-    self->room = malloc(ROOM(descent->outputs) * sizeof(double));
+    self->rooms = threads, self->features = (size_t)features, descent->outputs = (size_t)outputs;
+    self->room = malloc((size_t)threads * ROOM(descent->outputs) * sizeof(double));
     if (!self->room) {
         PyErr_NoMemory();
         goto failed;
@@ -104,17 +112,47 @@ static PyObject *called(PyObject *object, PyObject *arguments, PyObject *words) 
     return fits ? Py_NewRef(Py_None) : NULL;
 }
 
-static void taken(const struct gradient *self, const struct block *const *rows, Py_ssize_t count, double *vector, struct sums *sums) {
-    Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t i = 0; i < count; i++) {
-        kernel->gradient(rows[i], &self->descent, self->room, vector);
-        kernel->fold(sums, vector);
+/* Blocks that several threads take, each the next one. They are folded in their order, so it shows nowhere who has taken which. */
+struct crew {
+    const struct gradient *self;
+    const struct block *const *rows;
+    Py_ssize_t count;
+    const struct lines *vectors;
+    struct sums *sums;
+    atomic_ptrdiff_t hands, next, folded;
+};
+
+static void *worked(void *given) {
+    struct crew *crew = given;
+    ptrdiff_t hand = atomic_fetch_add(&crew->hands, 1);
+    double *vector = crew->vectors->at + hand * crew->vectors->line;
+    double *room = crew->self->room + (size_t)hand * ROOM(crew->self->descent.outputs);
+    for (ptrdiff_t i; (i = atomic_fetch_add(&crew->next, 1)) < crew->count;) {
+        kernel->gradient(crew->rows[i], &crew->self->descent, room, vector);
+        while (atomic_load_explicit(&crew->folded, memory_order_acquire) != i) sched_yield();
+        kernel->fold(crew->sums, vector);
+        atomic_store_explicit(&crew->folded, i + 1, memory_order_release);
     }
+    return NULL;
+}
+
+/* A thread that can't be started is one less: this one would take all blocks. */
+static void taken(
+    const struct gradient *self, const struct block *const *rows, Py_ssize_t count, const struct lines *vectors, struct sums *sums
+) {
+    struct crew crew = {self, rows, count, vectors, sums, 0, 0, 0};
+    pthread_t others[MOST];
+    Py_ssize_t wanted = self->rooms < count ? self->rooms : count, started = 0;
+    if ((size_t)wanted > vectors->count) wanted = (Py_ssize_t)vectors->count;
+    Py_BEGIN_ALLOW_THREADS
+    while (started < wanted - 1 && !pthread_create(others + started, NULL, worked, &crew)) started++;
+    worked(&crew);
+    while (started) pthread_join(others[--started], NULL);
     Py_END_ALLOW_THREADS
 }
 
 /* Blocks that are all there. How many rows; -1 if an exception is set, or if some have no handle. */
-static Py_ssize_t over_all(const struct gradient *self, PyObject *blocks, double *vector, struct sums *sums) {
+static Py_ssize_t over_all(const struct gradient *self, PyObject *blocks, const struct lines *vectors, struct sums *sums) {
     Py_ssize_t count = PyTuple_Size(blocks), total = 0, found = 0;
     const struct block **rows = malloc((size_t)(count + 1) * sizeof *rows);
     if (!rows) {
@@ -122,19 +160,21 @@ static Py_ssize_t over_all(const struct gradient *self, PyObject *blocks, double
         return -1;
     }
     while (found < count && (rows[found] = rows_of(self, PyTuple_GetItem(blocks, found)))) total += (Py_ssize_t)rows[found++]->count;
-    if (found == count) taken(self, rows, count, vector, sums);
+    if (found == count) taken(self, rows, count, vectors, sums);
     free(rows);
     return found == count ? total : -1;
 }
 
 /* Blocks of which each is there until the next is asked for; those without a handle are otherwise taken. Likewise. */
-static Py_ssize_t over_each(const struct gradient *self, PyObject *blocks, PyObject *otherwise, double *vector, struct sums *sums) {
+static Py_ssize_t over_each(
+    const struct gradient *self, PyObject *blocks, PyObject *otherwise, const struct lines *vectors, struct sums *sums
+) {
     PyObject *each = PyObject_GetIter(blocks), *block;
     Py_ssize_t total = 0;
     while (each && !PyErr_Occurred() && (block = PyIter_Next(each))) {
         const struct block *rows = rows_of(self, block);
         if (rows) {
-            taken(self, &rows, 1, vector, sums);
+            taken(self, &rows, 1, vectors, sums);
             total += (Py_ssize_t)rows->count;
         } else if (!PyErr_Occurred())
             Py_XDECREF(PyObject_CallFunctionObjArgs(otherwise, block, NULL));
@@ -144,27 +184,27 @@ static Py_ssize_t over_each(const struct gradient *self, PyObject *blocks, PyObj
     return PyErr_Occurred() ? -1 : total;
 }
 
-/* gradient.over(blocks, otherwise, vector, high, low, peaks, first, second) */
+/* gradient.over(blocks, otherwise, vectors, high, low, peaks, first, second), with room for a vector of each thread */
 static PyObject *call_over(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
     struct gradient *self = (struct gradient *)object;
     Py_buffer views[6];
     struct sums sums;
-    if (!counted("over", count, 8) || !numbers(arguments[2], views, 1)) return NULL;
+    struct lines vectors;
+    if (!counted("over", count, 8) || !taken_lines(arguments[2], views, &vectors, 1)) return NULL;
     if (!sums_of(arguments + 3, views + 1, &sums)) {
         release(views, 1);
         return NULL;
     }
     Py_ssize_t total = -1;
-    double *vector = views[0].buf;
-    if (sums.width != width_of(self) || (size_t)views[0].len < sums.width * sizeof(double))
+    if (sums.width != width_of(self) || vectors.length < sums.width || !vectors.count)
         PyErr_SetString(PyExc_ValueError, "the sums are not of the gradient's length");
     else if (PyList_Check(arguments[0])) {
         PyObject *blocks = PyList_AsTuple(arguments[0]); /* the list may be another one while other threads run */
-        if (blocks) total = over_all(self, blocks, vector, &sums);
-        if (blocks && total < 0 && !PyErr_Occurred()) total = over_each(self, blocks, arguments[1], vector, &sums);
+        if (blocks) total = over_all(self, blocks, &vectors, &sums);
+        if (blocks && total < 0 && !PyErr_Occurred()) total = over_each(self, blocks, arguments[1], &vectors, &sums);
         Py_XDECREF(blocks);
     } else
-        total = over_each(self, arguments[0], arguments[1], vector, &sums);
+        total = over_each(self, arguments[0], arguments[1], &vectors, &sums);
     release(views, 6);
     return total < 0 ? NULL : PyLong_FromSsize_t(total);
 }
@@ -217,6 +257,22 @@ static PyObject *call_sparse(PyObject *object, PyObject *const *given, Py_ssize_
     if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "sparse: the arrays are not of the types and lengths that are expected");
     return NULL;
 }
+
+static CALL(call_threads) {
+    (void)module;
+    if (!counted("threads", count, 1)) return NULL;
+    Py_ssize_t asked = PyLong_AsSsize_t(arguments[0]);
+    if (asked < 1 || asked > MOST)
+        PyErr_SetString(PyExc_ValueError, "expected 1 to 1024 threads");
+    else
+        threads = asked;
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+PyMethodDef gradient_methods[] = {
+    METHOD(threads, "So many threads take blocks that are all there, in gradients that are made from now on."),
+    {NULL, NULL, 0, NULL},
+};
 
 static PyMethodDef methods[] = {
     METHOD(sparse, "The gradient of sparse rows, on the columns that they have."),

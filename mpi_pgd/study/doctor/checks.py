@@ -81,7 +81,9 @@ def slurm(ranks: Sequence[Rank]) -> Finding:
         return Finding("slurm", *trap)
     if job.cpus_per_task > 1:
         cpus = job.cpus_per_task
-        advice = f"a rank computes with one core: for the others too, ask for {cpus} times the tasks and --cpus-per-task=1"
+        advice = (
+            f"a rank computes with one core: give a fit --threads {cpus}, or ask for {cpus} times the tasks and --cpus-per-task=1"
+        )
         return Finding("slurm", "note", f"each task has {cpus} cores", advice)
     return Finding("slurm", "ok", f"job {job.job}, {count(nodes, 'node')}")
 
