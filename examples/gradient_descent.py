@@ -1,6 +1,7 @@
 """The lecture's gradient descent, written as maps: mpirun -n 4 python examples/gradient_descent.py DATA.h5
 
-Its weights have the bits of mpi_pgd fit --solver gd --step STEP --rounds ROUNDS --tol 0 --no-intercept --no-standardize.
+Its weights are those of mpi_pgd fit --solver gd --step STEP --rounds ROUNDS --tol 0 --no-intercept --no-standardize: to the bit
+where numpy computes these, too (MPI_PGD_KERNEL=numpy), else to the last digits.
 """
 
 import sys

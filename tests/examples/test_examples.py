@@ -32,14 +32,31 @@ def rows(request: pytest.FixtureRequest, comm: MPI.Intracomm) -> Iterator[Rows]:
         yield rows
 
 
-def test_gradient_descent_has_the_bits_of_gd(comm: MPI.Intracomm, rows: Rows) -> None:
-    descend = example("gradient_descent", "descend")
-    settings = {"solver": "gd", "step": 1e-5, "rounds": 30, "tol": 0.0, "intercept": False, "standardize": False}
-    result = fit(DIAMONDS, comm=comm, **settings)
-    weights = descend(rows, 1e-5, 30)
+GD = {"solver": "gd", "step": 1e-5, "rounds": 30, "tol": 0.0, "intercept": False, "standardize": False}
+SAME = f"""
+import sys
+from mpi_pgd import Rows, fit
+sys.path.insert(0, {str(EXAMPLES)!r})
+from gradient_descent import descend
+with Rows({str(DIAMONDS)!r}) as rows:
+    assert (descend(rows, 1e-5, 30) == fit({str(DIAMONDS)!r}, quiet=True, **{GD}).coef).all()
+"""
+
+
+def test_gradient_descent_is_gd(comm: MPI.Intracomm, rows: Rows) -> None:
+    result, weights = fit(DIAMONDS, comm=comm, **GD), example("gradient_descent", "descend")(rows, 1e-5, 30)
     assert result.record["rounds"] == 30
-    assert np.array_equal(weights, result.coef)
+    assert np.allclose(weights, result.coef, rtol=1e-12, atol=0)
     assert np.abs(weights).min() > 0
+
+
+@pytest.mark.either
+def test_gradient_descent_has_the_bits_of_gd(library: Library, tmp_path: Path) -> None:
+    """Where numpy computes both."""
+    script = tmp_path / "same.py"
+    script.write_text(SAME)
+    result = launch(library, 2, script=script, env={"MPI_PGD_KERNEL": "numpy"})
+    assert result.returncode == 0, result
 
 
 @pytest.mark.ranks(3, others=())
