@@ -75,6 +75,8 @@ def startup(asked: Asked) -> list[Row]:
         return [missing("start-up to the first round", f"no commit to hold it against: {last(added.stderr)}")]
     try:
         trees, words = {"now": ROOT, "before": tree}, ("--mode", "peer-to-peer", "--rounds", 1, "--quiet")
+        for place in trees.values():  # or what is older than its source would be opened for nothing
+            subprocess.run([sys.executable, "-m", "compileall", "-q", place / "mpi_pgd"], check=True)
         turns = [
             {name: alone(asked, 2, *words, tree=place) for name, place in trees.items()} for _ in range(1 + (asked.repeats or 9))
         ]
