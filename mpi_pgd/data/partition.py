@@ -53,7 +53,7 @@ class Partition:
     @property
     def map_bytes(self) -> int:
         """Memory that a block or two for maps take, as float64, at most."""
-        return 2 * PANEL_BYTES if self.density else 8 * self.features * 2 * self.block_rows
+        return 2 * PANEL_BYTES if self.density else 8 * self.features * 2 * min(self.block_rows, self.rows)
 
     @property
     def panel(self) -> int:

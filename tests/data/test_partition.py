@@ -25,6 +25,11 @@ def test_shards_cover_all_rows_once(rows: int, features: int, workers: int) -> N
     assert partition.block_rows % 64 == 0
 
 
+def test_blocks_for_maps_have_no_more_rows_than_there_are() -> None:
+    assert Partition(4, 25_000_000).map_bytes == 2 * 4 * 25_000_000 * 8
+    assert Partition(1_000_000, 200).map_bytes == 2 * Partition(1_000_000, 200).block_rows * 200 * 8
+
+
 def test_a_server_holds_nothing() -> None:
     assert len(Partition(1000, 3).shard(-1, 2)) == 0
 
