@@ -6,7 +6,7 @@
 ```{solvers}                   likewise; which objectives each takes, and when it is chosen, is asked of it
 ```{algorithms}                of each mode
 ```{commands}                  of the command line
-```{page} COMMAND              the help of a command
+```{page} COMMAND [ACTION]     the help of a command
 """
 
 import inspect
@@ -127,7 +127,8 @@ class Page(Declared):
 
     def shown(self, what: str = "") -> nodes.Node:
         os.environ["COLUMNS"] = WIDTH
-        text = parser(what).format_help() if what else first_page()
+        name, *action = what.split() or [""]
+        text = parser(name, action).format_help() if name else first_page()
         return nodes.literal_block(text, text, language="text")
 
 

@@ -34,7 +34,10 @@ def test_importing_the_package_starts_nothing() -> None:
     assert python("-c", code).stdout == "[] InputError Result Rows __version__ fit mapreduce shaped\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["help"], ["help", "fit"], ["fit", "--help"], ["data", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["help"], ["help", "fit"], ["fit", "--help"], ["data", "--help"], ["data", "info", "--help"], ["--version"]],
+)
 def test_help_does_not_start_mpi(words: list[str]) -> None:
     code = "import sys\nfrom mpi_pgd.cli import main\ncode = main(sys.argv[1:])\nassert 'mpi4py' not in sys.modules\nsys.exit(code)"
     result = python("-c", code, *words)
@@ -60,7 +63,7 @@ def test_data_make_and_info(tmp_path: Path) -> None:
         (["make", "a.h5", "b.h5"], "expected one"),
         (["info", "none.h5"], "there is no file none.h5"),
         (["info", "none.h5", "--ranks", "0"], "--ranks was given '0'"),
-        (["mkae", "a.h5"], "invalid choice"),
+        (["mkae", "a.h5"], "data was given mkae (did you mean make?)"),
         (["info", "a.h5", "--rnaks", "3"], "did you mean --ranks?"),
     ],
 )

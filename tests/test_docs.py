@@ -89,7 +89,7 @@ def read(words: list[str]) -> None:
     elif name == "study":
         module(name).read(rest)
     elif name != "slurm":
-        parser(name).read(rest)
+        parser(name, rest).read(rest[name == "data" :])
 
 
 def test_sentences_of_the_program_are_its_own() -> None:

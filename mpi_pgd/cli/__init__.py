@@ -78,7 +78,7 @@ def _describe(name: str, rest: Sequence[str]) -> int:
     if "--version" in rest:
         print(f"mpi_pgd {__version__}")
     elif name:
-        parser(name).print_help()
+        parser(name, rest).print_help()
     else:
         print(import_module("mpi_pgd.cli.help").first_page(), end="")
     return 0

@@ -28,7 +28,7 @@ COMMANDS = {
     "mapreduce": Command("a function of yours on every block of rows, and its results reduced", deaf=True),
     "slurm": Command("a batch script for this problem, with the right srun; or submit it", False),
     "report": Command("a run bundle or a study as one HTML file, with pictures and tables", False),
-    "data": Command("make synthetic rows, or say what is in a file", False),
+    "data": Command("make rows, and look at them; help data says what there is", False),
 }
 
 
@@ -37,9 +37,10 @@ def module(name: str) -> Any:
     return import_module(f"mpi_pgd.cli.{'study' if name in STUDYING or name in STUDIES else name}")
 
 
-def parser(name: str) -> "Parser":
-    """The flags of a command, or of a study that is typed after one."""
-    made: Parser = module(name).parser(*[name] * (name in STUDYING or name in STUDIES))
+def parser(name: str, words: Sequence[str] = ()) -> "Parser":
+    """The flags of a command, or of a study that is typed after one; of the action that the first of the ``words`` names."""
+    action = [word for word in words[:1] if word in getattr(module(name), "ACTIONS", ())]
+    made: Parser = module(name).parser(*[name] * (name in STUDYING or name in STUDIES), *action)
     return made
 
 
