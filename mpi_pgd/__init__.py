@@ -12,14 +12,15 @@ from mpi_pgd.errors import InputError
 
 if TYPE_CHECKING:
     from mpi_pgd.engine.trees import shaped
+    from mpi_pgd.model.model import Model, load
     from mpi_pgd.session.mapreduce import Rows, mapreduce
     from mpi_pgd.session.run import Result, fit
 
 __version__ = "0.2.0"
-__all__ = ["InputError", "Result", "Rows", "__version__", "fit", "mapreduce", "shaped"]
+__all__ = ["InputError", "Model", "Result", "Rows", "__version__", "fit", "load", "mapreduce", "shaped"]
 HOMES = {
     **{"fit": "session.run", "Result": "session.run", "mapreduce": "session.mapreduce", "Rows": "session.mapreduce"},
-    "shaped": "engine.trees",
+    **{"shaped": "engine.trees", "Model": "model.model", "load": "model.model"},
 }
 
 

@@ -31,7 +31,7 @@ def python(*args: object, **environment: str) -> subprocess.CompletedProcess[str
 
 def test_importing_the_package_starts_nothing() -> None:
     code = "import sys, mpi_pgd; print([name for name in ('numpy', 'h5py', 'mpi4py') if name in sys.modules], *dir(mpi_pgd))"
-    assert python("-c", code).stdout == "[] InputError Result Rows __version__ fit mapreduce shaped\n"
+    assert python("-c", code).stdout == "[] InputError Model Result Rows __version__ fit load mapreduce shaped\n"
 
 
 @pytest.mark.parametrize(

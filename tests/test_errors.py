@@ -483,7 +483,7 @@ BUGS = {
     "in the first round": ("mpi_pgd.engine.tasks", "GradientTask.bind", 1, 2),
     "in a later round": ("mpi_pgd.engine.tasks", "GradientTask.bind", 1, 20),
     "in the solver": ("mpi_pgd.drivers.fit", "FitDriver.update", 0, 5),
-    "in the result": ("mpi_pgd.session.record", "fingerprint", 0, 1),
+    "in the result": ("mpi_pgd.session.record", "digest", 0, 1),
     "in the clock": ("mpi_pgd.observers.clock", "Clock.close", 2, 1),
     "in the costs": ("mpi_pgd.observers.costs", "Costs.add", 0, 1),
     "in the report": ("mpi_pgd.cli.fit", "_print", 0, 1),

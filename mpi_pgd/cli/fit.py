@@ -63,13 +63,11 @@ def _print(result: "Result", chosen: config.Settings, shipped: bool) -> None:
     from mpi_pgd.session.run import failure
 
     if not chosen.quiet:
-        from mpi_pgd.report.beside import Model
         from mpi_pgd.report.tables import INTRODUCTION, line, saved, summary
 
         if shipped:
             print(INTRODUCTION.format(features=len(result.coef)))
-        model = Model.of(result.coef, result.intercept, result.feature_names, result.record["classes"])
-        print(summary(result.record, model, result.r2, chosen.all))
+        print(summary(result.record, result.coefficients, chosen.all))
         print(line("saved", saved(chosen.out, chosen.checkpoint, chosen.trace)), flush=True)
     if words := failure(result):
         LOG.error(words)

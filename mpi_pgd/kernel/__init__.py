@@ -145,6 +145,14 @@ def times(a: Vector, x: Vector) -> Vector:
     return out
 
 
+def apart(a: Vector, x: Vector, out: Vector) -> None:
+    """``matvec`` of lines x (lines, columns), where each row of a (rows, columns) has its own bits, whatever rows are beside it."""
+    if NAME == NUMPY:  # whose matrix products depend on the shape
+        np.einsum("rq,kq->kr", a, x, out=out)
+    else:
+        matvec(a, x, out)
+
+
 def turned(a: Vector, x: Vector) -> Vector:
     """A'x; or each line of x (lines, rows) times a, a (rows, columns)."""
     out = np.empty((*x.shape[:-1], a.shape[1]))

@@ -27,6 +27,7 @@ class Loss(Protocol):
 
     Attributes:
         centred: whatever the weights, on features of mean zero the best intercept is the mean of y.
+        sorts: targets are classes, and so is what is predicted.
         convex: in eta, for every y. Only then is anything known of how far an objective is from its least.
         curvature: bounds the second derivative in eta, over all eta and y; inf if nothing does.
         rooms: lines that it wants to work in.
@@ -36,6 +37,10 @@ class Loss(Protocol):
 
     @property
     def centred(self) -> bool:
+        """See above."""
+
+    @property
+    def sorts(self) -> bool:
         """See above."""
 
     @property
@@ -88,6 +93,12 @@ class Loss(Protocol):
 
     def explained(self, value: float, null: float) -> float | None:
         """Which part of ``null``, the mean loss of the intercept alone, is gone at ``value``; None if there is none."""
+
+    def mean(self, eta: Vector) -> Vector | None:
+        """The target's mean, in its units, where its linear predictor is ``eta``, of that shape; None of classes, or if unknown."""
+
+    def probabilities(self, eta: Vector) -> Vector | None:
+        """Of classes, (classes, rows); None where there are none, or a loss knows of none."""
 
 
 LOSSES: dict[str, Callable[..., Loss]] = {

@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import exponential, unknown
 from mpi_pgd.losses.numerics import Compiled, exp, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, positive
@@ -18,6 +19,7 @@ class Gamma:
     """eta + y / mu with the mean mu = e^eta: half the deviance, but for -1 - log y; the slope is 1 - y / mu."""
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 1
@@ -26,6 +28,8 @@ class Gamma:
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)
     explained = staticmethod(share)
+    mean = staticmethod(exponential)
+    probabilities = staticmethod(unknown)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Above 0."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import itself, unknown
 from mpi_pgd.losses.numerics import Compiled, share, zero
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, single
@@ -27,12 +28,15 @@ class Huber:
     )
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 1.0
     rooms: ClassVar[int] = 1
     pulls = staticmethod(nowhere)
     floor = staticmethod(zero)
     explained = staticmethod(share)
+    mean = staticmethod(itself)
+    probabilities = staticmethod(unknown)
 
     @property
     def compiled(self) -> Compiled:

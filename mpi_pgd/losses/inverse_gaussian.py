@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import exponential, unknown
 from mpi_pgd.losses.numerics import Compiled, exp, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, positive
@@ -20,6 +21,7 @@ class InverseGaussian:
     """
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
     convex: ClassVar[bool] = False
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 1
@@ -28,6 +30,8 @@ class InverseGaussian:
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)
     explained = staticmethod(share)
+    mean = staticmethod(exponential)
+    probabilities = staticmethod(unknown)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Above 0."""

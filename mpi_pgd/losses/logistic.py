@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import unknown
 from mpi_pgd.losses.numerics import Compiled, bell, falling, of_number, share, zero
 from mpi_pgd.losses.pulls import to_class
 from mpi_pgd.losses.targets import TargetFacts, Targets, binary
@@ -18,6 +19,7 @@ class Logistic:
     """log(1 + e^-m) with the margin m = (2 y - 1) eta, of class y in {0, 1}; the slope is 1 / (1 + e^-eta) - y."""
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 0.25
     rooms: ClassVar[int] = 3
@@ -25,6 +27,7 @@ class Logistic:
     pulls = staticmethod(to_class)
     floor = staticmethod(zero)
     explained = staticmethod(share)
+    mean = staticmethod(unknown)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """0 and 1, or -1 and 1."""
@@ -50,6 +53,14 @@ class Logistic:
         """Of the probability p: p (1 - p)."""
         falling(eta, out)
         bell(out, room[0])
+
+    def probabilities(self, eta: Vector) -> Vector:
+        """1 / (1 + e^eta) and 1 / (1 + e^-eta): a small one has all its digits."""
+        small = np.empty_like(eta)
+        falling(eta, small)
+        large = 1.0 / (1.0 + small)
+        small *= large
+        return np.where(eta < 0, [large, small], [small, large])
 
     def start(self, mean: Vector) -> Vector:
         """The logarithm of the odds; finite where a class has no weight."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import exponential, unknown
 from mpi_pgd.losses.numerics import TINY, Compiled, bell, falling, log_mean, of_number, share, slope_of_count
 from mpi_pgd.losses.pulls import at_zero
 from mpi_pgd.losses.targets import TargetFacts, Targets, counts
@@ -31,6 +32,7 @@ class NegativeBinomial:
     )
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 2
@@ -38,6 +40,8 @@ class NegativeBinomial:
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)
     explained = staticmethod(share)
+    mean = staticmethod(exponential)
+    probabilities = staticmethod(unknown)
 
     @property
     def compiled(self) -> Compiled:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import exponential, unknown
 from mpi_pgd.losses.numerics import Compiled, exp, log, log_mean, share, slope_of_count
 from mpi_pgd.losses.pulls import at_zero
 from mpi_pgd.losses.targets import TargetFacts, Targets, counts
@@ -17,6 +18,7 @@ class Poisson:
     """mu - y eta with the mean mu = e^eta: half the deviance, but for y log y - y; the slope is mu - y."""
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = math.inf
     rooms: ClassVar[int] = 0
@@ -25,6 +27,8 @@ class Poisson:
     start = staticmethod(log_mean)
     slope_size = staticmethod(slope_of_count)
     explained = staticmethod(share)
+    mean = staticmethod(exponential)
+    probabilities = staticmethod(unknown)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Not negative; they need not be whole."""

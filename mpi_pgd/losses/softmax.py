@@ -8,6 +8,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import unknown
 from mpi_pgd.losses.numerics import Compiled, exp, of_number, share, zero
 from mpi_pgd.losses.pulls import to_own
 from mpi_pgd.losses.targets import TargetFacts, Targets, classes
@@ -21,6 +22,7 @@ class Softmax:
     """
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 0.5  # the largest eigenvalue of diag(p) - p p'
     rooms: ClassVar[int] = 2
@@ -28,6 +30,7 @@ class Softmax:
     pulls = staticmethod(to_own)
     floor = staticmethod(zero)
     explained = staticmethod(share)
+    mean = staticmethod(unknown)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Whole numbers, each a class."""
@@ -64,6 +67,13 @@ class Softmax:
             np.negative(line, rest)
             for other in p[number + 1 :]:
                 np.multiply(rest, other, next(lines))
+
+    def probabilities(self, eta: Vector) -> Vector:
+        """e^eta_j over their sum."""
+        top = np.maximum.reduce(eta, axis=0)
+        out = np.asarray(eta - top)
+        self._probabilities(out, top)
+        return out
 
     def _probabilities(self, eta: Vector, total: Vector) -> None:
         """In place of eta, of which the largest of each row is 0; and what they were divided by."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import itself, unknown
 from mpi_pgd.losses.numerics import Compiled
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, plain
@@ -19,11 +20,14 @@ class Squared:
     """1/2 (eta - y)^2 for each row, summed over its targets; the slope is eta - y."""
 
     centred: ClassVar[bool] = True
+    sorts: ClassVar[bool] = False
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 1.0
     rooms: ClassVar[int] = 1
     compiled: ClassVar[Compiled] = "squared", ()
     pulls = staticmethod(nowhere)
+    mean = staticmethod(itself)
+    probabilities = staticmethod(unknown)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """Any numbers; two classes are better served by another loss."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.losses.links import unknown
 from mpi_pgd.losses.numerics import Compiled, share, zero
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, binary
@@ -17,6 +18,7 @@ class SquaredHinge:
     """h^2 with h = max(0, 1 - s eta) and the sign s = 2 y - 1 of class y in {0, 1}; the slope is -2 s h. No factor of one half."""
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     curvature: ClassVar[float] = 2.0
     rooms: ClassVar[int] = 1
@@ -24,6 +26,8 @@ class SquaredHinge:
     pulls = staticmethod(nowhere)
     floor = staticmethod(zero)
     explained = staticmethod(share)
+    mean = staticmethod(unknown)
+    probabilities = staticmethod(unknown)
 
     def labels(self, facts: TargetFacts) -> Targets:
         """0 and 1, or -1 and 1."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector, shown
 from mpi_pgd.errors import InputError
+from mpi_pgd.losses.links import unknown
 from mpi_pgd.losses.numerics import share, zero
 from mpi_pgd.losses.pulls import nowhere
 from mpi_pgd.losses.targets import TargetFacts, Targets, single
@@ -22,8 +23,9 @@ STEP = 6.0554544523933395e-06  # of central differences, relative to eta: the cu
 class UserLoss:
     """``function(y, eta) -> (loss of each row, slope of each row)``, arrays (rows,) of float64; ``mpi_pgd.testing`` checks it.
 
-    It may have attributes: ``curvature``, a bound on the second derivative in eta; ``convex``, True if that is never below 0; and
-    ``hessian(y, eta)``, which gives it for each row. Its losses are taken to be 0 at least. Both arrays that it is given are
+    It may have attributes: ``curvature``, a bound on the second derivative in eta; ``convex``, True if that is never below 0;
+    ``hessian(y, eta)``, which gives it for each row; and ``mean(eta)``, the target's mean where its linear predictor is eta, which
+    predictions need. Its losses are taken to be 0 at least. Both arrays that it is given are
     read-only. What it raises is raised as it is.
 
     Attributes:
@@ -34,11 +36,13 @@ class UserLoss:
     function: Callable[[Vector, Vector], Any]
 
     centred: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
     rooms: ClassVar[int] = 2
     compiled: ClassVar[None] = None
     pulls = staticmethod(nowhere)
     floor = staticmethod(zero)
     explained = staticmethod(share)
+    probabilities = staticmethod(unknown)
 
     @property
     def curvature(self) -> float:
@@ -97,6 +101,18 @@ class UserLoss:
         self(y, below, out, room)
         np.subtract(above, below, out)
         np.divide(out, width, out)
+
+    def mean(self, eta: Vector) -> Vector | None:
+        """As its author says; None if nothing is said.
+
+        Raises:
+            Misfit: as ``__call__``.
+        """
+        if not hasattr(self.function, "mean"):
+            return None
+        out = np.empty_like(eta)
+        self._take(self.function.mean(shown(eta)), "means", out)
+        return out
 
     def start(self, mean: Vector) -> Vector:
         """0: what links targets and eta is not known."""

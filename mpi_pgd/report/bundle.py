@@ -1,25 +1,20 @@
 """The run bundle: model.h5, history.csv, run.json, and trace.json if asked for, in one folder, replaced together or not at all."""
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import h5py
-import numpy as np
 
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
+from mpi_pgd.model import file
 from mpi_pgd.report import trace
 from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
 from mpi_pgd.system.output import Content
 
 LOCK = ".mpi_pgd.lock"
-FILES = ("model.h5", "history.csv", "trace.json", "run.json")  # the last one tells that all are there
-MODEL = {"coef", "intercept", "feature_names"}
+FILES = (file.NAME, "history.csv", "trace.json", file.RECORD)  # the last one tells that all are there
 HISTORY = "round,objective,gradient_norm,"  # how history.csv begins
 Timeline = tuple[Sequence[str], int, Vector]  # see ``trace.write``
 
@@ -45,6 +40,7 @@ class Bundle(NamedTuple):
         history: columns of equal length.
         coef, intercept: (p,) float64 and a number, in the user's units; (p, k) and (k,) of a model of k > 1 outputs.
         names: of the features, or none.
+        recipe: how a table's columns became the features, as text; "" if they were none.
         timeline: what trace.json is to hold; without it, one of an earlier run goes.
     """
 
@@ -53,6 +49,7 @@ class Bundle(NamedTuple):
     coef: Vector
     intercept: float | Vector
     names: Sequence[str]
+    recipe: str = ""
     timeline: Timeline | None = None
 
 
@@ -66,22 +63,15 @@ def spare(folder: str, source: Source, force: bool) -> None:
 
     Raises InputError: something would be lost, and the user has not said, by ``force``, that all may be.
     """
-    unknown = "no fit has written"
-
-    def model(path: Path) -> str:
-        with suppress(*output.FAILURES), h5py.File(path, "r", locking=False) as file:
-            if {"coef", "intercept"} <= set(file) <= MODEL and "solver" in file.attrs:
-                return ""
-        return unknown
 
     def table(path: Path) -> str:
-        return "" if output.begins(path, trace.HEAD if path.suffix == ".json" else HISTORY) else unknown
+        return "" if output.begins(path, trace.HEAD if path.suffix == ".json" else HISTORY) else file.UNKNOWN
 
     def run(path: Path) -> str:
         found = output.says(path)
-        return other_rows(found, source) if {"status", "weights_sha256", "config"} <= set(found) else unknown
+        return other_rows(found, source) if {"status", "weights_sha256", "config"} <= set(found) else file.UNKNOWN
 
-    judges = zip(FILES, (model, table, table, run), strict=True)
+    judges = zip(FILES, (file.other, table, table, run), strict=True)
     conflicts.spare(f"--out {folder}", {Path(folder, name): judge for name, judge in judges}, force)
 
 
@@ -121,16 +111,9 @@ def rehearse(folder: str, bundle: Bundle) -> None:
 def _contents(bundle: Bundle) -> dict[str, Content]:
     history, timeline = bundle.history, bundle.timeline
 
-    def model(path: Path) -> None:
-        with h5py.File(path, "w") as file:
-            file["coef"], file["intercept"] = bundle.coef, bundle.intercept
-            if bundle.names:
-                file["feature_names"] = np.array(bundle.names, dtype=h5py.string_dtype())
-            for key, value in bundle.record["config"].items():
-                file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
-
+    kept = file.Kept(bundle.coef, bundle.intercept, tuple(bundle.names), bundle.record, bundle.recipe)
     lines = [",".join(history), *(",".join(map(repr, row)) for row in zip(*history.values(), strict=True))]
-    contents: dict[str, Content] = {"model.h5": model, "history.csv": output.text("\n".join(lines) + "\n")}
+    contents: dict[str, Content] = {file.NAME: file.content(kept), "history.csv": output.text("\n".join(lines) + "\n")}
     if timeline:
         contents["trace.json"] = lambda path: trace.write(path, *timeline)
-    return {**contents, "run.json": output.document(bundle.record)}
+    return {**contents, file.RECORD: output.document(bundle.record)}

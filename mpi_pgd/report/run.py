@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mpi_pgd.errors import InputError
+from mpi_pgd.model.coefficients import Coefficients
 from mpi_pgd.report import beside, pop, run_pictures, units, verdict
-from mpi_pgd.report.beside import Model
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import PROVENANCE, Kind, way
 from mpi_pgd.report.shapes import SPLIT, Record, check, damaged, document, fields
@@ -49,7 +49,7 @@ class Run(Kind):
     name: str = "run"
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     trace: int | None = None
-    model: Model | None = None
+    model: Coefficients | None = None
 
     def sentence(self, record: Record) -> str:
         """How it ended."""
@@ -138,7 +138,7 @@ def _explained(record: Record) -> dict[str, str]:
     return {name.replace("R2", "R²"): share.replace("-", "\N{MINUS SIGN}")}
 
 
-def _coefficients(model: Model | None) -> list[Table]:
+def _coefficients(model: Coefficients | None) -> list[Table]:
     if model is None:
         return []
     columns = (Column("name", "Feature"), Column("column", "Column", "count"), Column("coefficient", "Coefficient", "precise"))

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import printable
+from mpi_pgd.model.coefficients import Coefficients
 from mpi_pgd.report import units
 from mpi_pgd.report.axes import listed, logarithmic, part, parts_legend, stack, timed
-from mpi_pgd.report.beside import Model
 from mpi_pgd.report.export import MOST
 from mpi_pgd.report.shapes import PARTS, Record
 from mpi_pgd.report.theme import LIGHT, Picture, panels
@@ -23,7 +23,7 @@ POINTS = 500  # of a curve: more than a screen shows
 History = Mapping[str, Sequence[float]]
 
 
-def run(record: Record, history: History, model: Model | None = None) -> list[Picture]:
+def run(record: Record, history: History, model: Coefficients | None = None) -> list[Picture]:
     """As far as the record goes: a run of one round has no curve, and one rank, or one worker, none to wait for."""
     costs = record["costs"]
     lost = [loss["round"] for loss in record.get("losses") or []]
@@ -38,7 +38,7 @@ def run(record: Record, history: History, model: Model | None = None) -> list[Pi
     return [*pictures, *(replace(one, finding=costs.get("sentence") or "") for one in waited)]
 
 
-def _coefficients(model: Model) -> Picture:
+def _coefficients(model: Coefficients) -> Picture:
     shown = model.largest()[:BARS]
     which = f"The {BARS} largest of {len(model.coef):,}" if len(shown) < len(model.coef) else "All"
     spoken = "; ".join(f"{model.name(place)}: {units.digits(model.coef[place])}" for place in shown)
@@ -53,7 +53,7 @@ def _coefficients(model: Model) -> Picture:
     )
 
 
-def _bars(figure: "Figure", model: Model, shown: Sequence[int], narrow: bool) -> None:
+def _bars(figure: "Figure", model: Coefficients, shown: Sequence[int], narrow: bool) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes = panels(figure, 1, narrow)[0]

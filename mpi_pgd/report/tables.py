@@ -5,13 +5,16 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mpi_pgd.model.coefficients import Coefficients
 from mpi_pgd.report import pop, verdict
-from mpi_pgd.report.beside import Model
+from mpi_pgd.report.markup import tag
 from mpi_pgd.report.units import count
 from mpi_pgd.system import output
 
 SHOWN = 8  # ranks
 LARGEST = 10  # coefficients
+LISTED = 100  # of them, in a notebook
+UNRECORDED = "how it was fitted is not known, as its file has no record of it"
 NAME = 40  # letters of a feature's name
 WIDTH = 118  # of a line
 INTRODUCTION = """\
@@ -21,20 +24,19 @@ Next: your own rows (python -m mpi_pgd FILE.h5), another mode (--mode peer-to-pe
 """
 
 
-def summary(record: Mapping[str, Any], model: Model, r2: float | None, every: bool = False) -> str:
+def summary(record: Mapping[str, Any], model: Coefficients, every: bool = False) -> str:
     """The fit's record (the content of run.json) and what was fitted, as aligned lines.
 
     Args:
         record: as written to run.json.
         model: the coefficients; of many, the largest are shown.
-        r2: the coefficient of determination; None if it is not defined.
         every: show all coefficients, one a line.
     """
     parts, seconds = record["per_round"], record["seconds"]
     whole = sum(parts.values()) or 1.0
     split = "   ".join(f"{name} {_seconds(value)} ({value / whole:.0%})" for name, value in parts.items())
     sent = _sent(record)
-    lines = _fitted(record, model, r2) | {
+    lines = _fitted(record, model) | {
         "seconds": f"load {seconds['load']:.3f}   solve {seconds['solve']:.3f}   total {seconds['total']:.3f}",
         "a round": split,
         "sent a round": sent if record["ranks"] > 1 else "nothing, there is one rank",
@@ -59,33 +61,59 @@ def _sent(record: Mapping[str, Any]) -> str:
     return f"{counted['messages']:.4g} messages, {counted['bytes']:,.0f} bytes by the busiest peer, as counted ({foreseen})"
 
 
-def outline(record: Mapping[str, Any], model: Model, r2: float | None) -> str:
-    """A result at the prompt: what was fitted, without what it took."""
-    lines = _fitted(record, model, r2)
-    head = f"mpi_pgd.Result: {lines.pop('ended')}"
-    return "\n".join([head, *(line(name, text) for name, text in lines.items())])
+def fitted(kind: str, record: Mapping[str, Any], model: Coefficients, every: bool = False) -> str:
+    """A model at the prompt: what was fitted, without what it took; with ``every`` all coefficients. ``kind`` is its class."""
+    lines = _fitted(record, model)
+    head = _head(kind, record, lines)
+    told = [line(name, text) for name, text in lines.items()]
+    if every:
+        told[list(lines).index("coefficients")] = _every(model)
+    return "\n".join([head, *told])
 
 
-def _fitted(record: Mapping[str, Any], model: Model, r2: float | None) -> dict[str, str]:
-    share, explained = verdict.explained({**record, "r2": r2})
+def fitted_html(kind: str, record: Mapping[str, Any], model: Coefficients) -> str:
+    """Likewise in a notebook: a table, and one of all coefficients that opens."""
+    lines = _fitted(record, model)
+    head = _head(kind, record, lines)
+    rows = [tag("tr", tag("th", name), tag("td", text)) for name, text in lines.items()]
+    each = [tag("tr", tag("th", model.name(place)), tag("td", f"{model.coef[place]:.9g}")) for place in model.largest()[:LISTED]]
+    more = f"the {LISTED} largest of {len(model.coef):,}" if len(each) < len(model.coef) else f"all {len(each)}"
+    largest = tag("details", tag("summary", f"coefficients, the largest first: {more}"), tag("table", each))
+    return tag("div", tag("strong", head), tag("table", rows), largest)
+
+
+def _head(kind: str, record: Mapping[str, Any], lines: dict[str, str]) -> str:
+    config = record.get("config") or {}
+    what = f"the model {config['model']}" if config.get("model") else f"{config.get('loss', 'squared')} loss"
+    return f"{kind}, {what}: {lines.pop('ended', UNRECORDED)}"
+
+
+def _fitted(record: Mapping[str, Any], model: Coefficients) -> dict[str, str]:
+    """Of a model without a record there is less to say, and of one of an earlier version."""
+    config = record.get("config") or {}
+    share, explained = verdict.explained(record)
     lines = {
-        "data": f"{record['rows']:,} rows, {record['features']:,} features",
-        "mode": f"{record['mode']} ({record['algorithm']}), {verdict.ranks(record)}",
+        "data": f"{record['rows']:,} rows, {record['features']:,} features" if "rows" in record else None,
+        "mode": f"{record['mode']} ({record['algorithm']}), {verdict.ranks(record)}" if "algorithm" in record else None,
         "graph": verdict.graph(record),
         "solver": verdict.solver(record),
-        "ended": _ended(record),
+        "ended": _ended(record) if "rounds" in record else None,
         "consensus": verdict.consensus(record),
         "certificate": verdict.certificate(record),
         "condition": verdict.condition(record),
-        "objective": f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
-        if record["objective"] is not None
-        else "not a finite number",
-        share: explained,
+        "objective": _objective(record) if "objective" in record else None,
+        share: explained if "r2" in record else None,
         "coefficients": _coefficients(model),
-        "intercept": model.intercepts(9) if record["config"]["intercept"] else "none was asked for",
-        "weights": f"sha256 {record['weights_sha256']}",
+        "intercept": model.intercepts(9) if config.get("intercept", True) else "none was asked for",
+        "weights": f"sha256 {record['weights_sha256']}" if "weights_sha256" in record else None,
     }
     return {name: text for name, text in lines.items() if text is not None}
+
+
+def _objective(record: Mapping[str, Any]) -> str:
+    if record["objective"] is None:
+        return "not a finite number"
+    return f"{record['objective']:.12g}   gradient norm {record['gradient_norm']:.3g}"
 
 
 def line(name: str, text: str) -> str:
@@ -105,7 +133,7 @@ def saved(out: str, checkpoint: str, trace: bool) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]} in {output.readable(out)}"
 
 
-def _coefficients(model: Model) -> str:
+def _coefficients(model: Coefficients) -> str:
     """With their names, or x and their numbers from 0; of many the largest, in the order of the columns."""
     order = sorted(model.largest()[:LARGEST])
     names = [name if len(name) <= NAME else f"{name[:NAME]}..." for name in map(model.name, order)]
@@ -114,7 +142,7 @@ def _coefficients(model: Model) -> str:
     return head + ", ".join(told)
 
 
-def _every(model: Model) -> str:
+def _every(model: Coefficients) -> str:
     """All of them under each other, with as many digits as the intercept."""
     names = [model.name(place) for place in range(len(model.coef))]
     width = max(map(len, names))
@@ -124,10 +152,10 @@ def _every(model: Model) -> str:
 
 def _ended(record: Mapping[str, Any]) -> str:
     text = f"{record['status']} after {count(record['rounds'], 'round')}"
-    digits, tol = record["digits"], record["config"]["tol"]
+    digits, tol = record.get("digits", 0.0), record["config"].get("tol")
     if record["status"] == "precision reached":
         return f"{text}: the gradient is at its own rounding error, which leaves {math.floor(digits)} digits of it"
-    by_norm = record["certificate"]["kind"] == "gradient norm"  # else the gradient fell as far as it had to
+    by_norm = (record.get("certificate") or {}).get("kind") == "gradient norm"  # else the gradient fell as far as it had to
     if record["status"] == "converged" and by_norm and 0 < digits < -math.log10(tol or 1) - 0.5:
         return f"{text}, but rounding leaves {math.floor(digits)} digits of the gradient"
     return text

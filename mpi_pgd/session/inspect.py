@@ -160,7 +160,7 @@ def look(chosen: Settings, init: Init | None = None) -> Seen:
 
         sides = read_sides(table, *named)
     if chosen.init and not init:
-        from mpi_pgd.data.warm import read_init
+        from mpi_pgd.model.warm import read_init
 
         init = read_init(chosen.init, table)
     if chosen.class_weight not in ("", BALANCED):

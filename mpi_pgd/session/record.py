@@ -1,6 +1,5 @@
 """The record of a run: what run.json holds, what is written beside it, and what can be known of it before the work."""
 
-import hashlib
 import math
 from collections import Counter
 from time import perf_counter
@@ -10,7 +9,7 @@ import numpy as np
 
 from mpi_pgd.data.names import called
 from mpi_pgd.drivers.history import History
-from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.model.file import digest
 from mpi_pgd.recovery.deadline import Deadline
 from mpi_pgd.report.bundle import Bundle
 from mpi_pgd.report.trace import rounds_of
@@ -34,7 +33,7 @@ def bundle_of(course: Course) -> Bundle:
     if problem.settings.trace:
         timeline = (problem.nodes, *descent.costs.kept(rounds_of(problem.comm.size, course.solved - course.loaded)))
     history = descent.driver.history.columns()
-    return Bundle(_record(course), history, descent.coef, descent.intercept, course.names, timeline)
+    return Bundle(_record(course), history, descent.coef, descent.intercept, course.names, timeline=timeline)
 
 
 def _record(course: Course) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def _record(course: Course) -> dict[str, Any]:
         "separation": descent.separation,
         "diagnosis": _diagnosis(course),
         "step": driver.step,
-        "weights_sha256": fingerprint(descent.coef, descent.intercept),
+        "weights_sha256": digest(descent.coef, descent.intercept),
         "seconds": {
             "total": perf_counter() - course.start,
             "load": course.loaded - course.start,
@@ -121,11 +120,6 @@ def _sent(course: Course) -> dict[str, int]:
     sizes = problem.facts.messages(sums.bytes, query.buffer.nbytes, sums.peaks.nbytes * sums.order_free)
     way = problem.settings.algorithm, problem.speakers, sizes
     return {"bytes_per_round": problem.facts.sent_by_worker(*way), "server_bytes_per_round": problem.facts.sent_by_server(*way)}
-
-
-def fingerprint(coef: Vector, intercept: float | Vector) -> str:
-    """The sha256 of coef, row by row, then intercept as little-endian float64."""
-    return hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest()
 
 
 def _finite(value: float) -> float | None:

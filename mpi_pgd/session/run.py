@@ -1,9 +1,9 @@
 """One fit from settings to result: the public ``fit`` and its ``Result``, and the course of a run."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -14,8 +14,8 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import agreement, everyone, guard
 from mpi_pgd.config import Settings
 from mpi_pgd.drivers.fit import Status, Watch
-from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
+from mpi_pgd.model.model import Model
 from mpi_pgd.recovery.attempts import Team, run_attempts
 from mpi_pgd.recovery.deadline import Deadline
 from mpi_pgd.recovery.signals import SignalFlag
@@ -32,33 +32,15 @@ from mpi_pgd.system.log import LOG
 Data = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-@dataclass(frozen=True)
-class Result:
-    """A fit, the same on every rank.
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(Model):
+    """A fit, the same on every rank: the model, and how it came about.
 
     Attributes:
-        coef: (features,) float64, in the units of the data; (features, k) of a model with k > 1 outputs.
-        intercept: 0 if none was fitted; (k,) likewise.
-        status: why it ended, see ``mpi_pgd.drivers.fit.Status``.
         history: ``round``, ``objective``, ``gradient_norm``, ``step``, ``seconds``: lists with one number a round.
-        r2: the coefficient of determination; None if y is constant.
-        feature_names: if the input has them.
-        record: what run.json holds.
     """
 
-    coef: Vector
-    intercept: float | Vector
-    status: str
-    history: dict[str, list[float]]
-    r2: float | None
-    feature_names: tuple[str, ...]
-    record: dict[str, Any]
-
-    def __repr__(self) -> str:
-        from mpi_pgd.report.beside import Model
-        from mpi_pgd.report.tables import outline
-
-        return outline(self.record, Model.of(self.coef, self.intercept, self.feature_names, self.record["classes"]), self.r2)
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 Show = Callable[[Result, Settings, bool], None]
@@ -216,7 +198,7 @@ def _result(job: Job, course: Course) -> Result:
                 LOG.warning(caution)
     record, history = comm.bcast(found)
     descent = course.descent
-    return Result(descent.coef.copy(), descent.intercept, record["status"], history, record["r2"], course.names, record)
+    return Result(descent.coef.copy(), descent.intercept, course.names, record, history=history)
 
 
 def failure(result: Result) -> str:

@@ -28,7 +28,7 @@ def settle(problem: Problem, mode: Mode, shard: MemoryShard) -> None:
     targets = Targets() if chosen.model else _loss(problem, shard).labels(facts)  # a model reads what there is
     shard.encode(targets)
     if problem.init:
-        from mpi_pgd.data.warm import check_outputs  # not at start-up, as below
+        from mpi_pgd.model.warm import check_outputs  # not at start-up, as below
 
         check_outputs(problem.init, targets.outputs, chosen.init)
     if chosen.class_weight:

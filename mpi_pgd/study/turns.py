@@ -19,6 +19,7 @@ from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
+from mpi_pgd.model.file import digest
 from mpi_pgd.modes import AMONG_PEERS, WAYS, settings
 from mpi_pgd.observers.delay import parse
 from mpi_pgd.report.pop import efficiencies
@@ -28,7 +29,6 @@ from mpi_pgd.session.descend import descend
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.session.prepare import take_moments
-from mpi_pgd.session.record import fingerprint
 from mpi_pgd.system import load
 
 Done = TypeVar("Done")
@@ -161,7 +161,7 @@ class Race:
         descent = descend(problem, topology, shard, setup, self.flags, lambda *_: None)
         if team.rank:
             return None
-        sha = fingerprint(descent.coef, descent.intercept)
+        sha = digest(descent.coef, descent.intercept)
         costs = descent.costs
         serving = costs.server_share() if topology.workers < one.ranks else None
         messages = problem.facts.messages(descent.sums.bytes, descent.query.buffer.nbytes, 0)

@@ -14,7 +14,7 @@ from mpi_pgd.data.classes import balanced, factors, read_weights
 from mpi_pgd.data.features import read_sides
 from mpi_pgd.data.sides import Init, Sides
 from mpi_pgd.data.table import Table
-from mpi_pgd.data.warm import check_outputs, read_init
+from mpi_pgd.model.warm import check_outputs, read_init
 
 NAMES = ["a", "b", "c"]
 GIVEN = {"f": [0.0, 1.0, 2.5], "g": [7, 7, -1], "l": [-np.inf, 0.0, -1.0], "u": [np.inf, 0.0, 3.0]}

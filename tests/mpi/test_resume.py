@@ -96,7 +96,7 @@ def test_a_fit_goes_on_by_its_solver_whatever_the_tolerance(comm: MPI.Intracomm,
 
 @pytest.mark.ranks(1, others=())
 @pytest.mark.parametrize(
-    "failing", ["mpi_pgd.session.record.fingerprint", "mpi_pgd.report.bundle.write", "mpi_pgd.session.job.Job.ready"]
+    "failing", ["mpi_pgd.session.record.digest", "mpi_pgd.report.bundle.write", "mpi_pgd.session.job.Job.ready"]
 )
 def test_what_fails_at_the_end_costs_no_rounds(
     comm: MPI.Intracomm,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from mpi_pgd.model.coefficients import Coefficients
 from mpi_pgd.report import html, units
-from mpi_pgd.report.beside import Model
 from mpi_pgd.report.kinds import Kind
 from mpi_pgd.report.run import Run
 from mpi_pgd.report.shapes import PARTS, Record
@@ -141,7 +141,7 @@ def test_no_mode_has_the_colour_of_a_part() -> None:
 
 def everything() -> list[Picture]:
     found = samples.everything()
-    run = Run(history=found["history"], model=Model([1.0], [0.0], []))
+    run = Run(history=found["history"], model=Coefficients([1.0], [0.0], []))
     return [*run.pictures(found["run"]), *(one for name in ("straggler", "network") for one in KINDS[name].pictures(found[name]))]
 
 

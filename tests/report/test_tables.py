@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from mpi_pgd.config import settings
+from mpi_pgd.model.coefficients import Coefficients
 from mpi_pgd.recovery.resume import Start
 from mpi_pgd.report import tables, verdict
-from mpi_pgd.report.beside import Model
 from mpi_pgd.report.tables import saved
 
 
 def shown(coef: list[float], names: list[str]) -> str:
-    return tables._coefficients(Model.of(np.array(coef), 0.0, names))
+    return tables._coefficients(Coefficients.of(np.array(coef), 0.0, names))
 
 
 def test_few_coefficients_are_all_there_by_name() -> None:
@@ -61,7 +61,9 @@ def test_the_solver_is_named_with_the_reason_if_it_was_chosen() -> None:
 
 
 def test_all_coefficients_are_under_each_other() -> None:
-    table = tables._every(Model.of(np.arange(12) + 0.123456789, 0.0, [f"feature {place}" for place in range(12)])).splitlines()
+    table = tables._every(
+        Coefficients.of(np.arange(12) + 0.123456789, 0.0, [f"feature {place}" for place in range(12)])
+    ).splitlines()
     assert table[0] == "coefficients all 12"
     assert table[1] == "  feature 0   0.123456789"
     assert table[12] == "  feature 11  11.1234568"

@@ -1,21 +1,13 @@
 """A model that a fit starts from: read once, by one rank, its features matched with those of the data."""
 
-import hashlib
-import os
-from pathlib import Path
-
-import h5py
 import numpy as np
 
 from mpi_pgd.data.names import Names, repeated
-from mpi_pgd.data.opening import opened
 from mpi_pgd.data.sides import Init
 from mpi_pgd.data.table import Table
-from mpi_pgd.engine.arrays import Rows, Vector
-from mpi_pgd.errors import InputError, printable
-
-MODEL = "model.h5"  # of a run bundle
-EXPECTED = "expected a model as `fit --out DIR` writes it, with coef (p,) or (p, k) and intercept"
+from mpi_pgd.engine.arrays import Rows
+from mpi_pgd.errors import InputError
+from mpi_pgd.model import file
 
 
 def read_init(path: str, table: Table) -> Init:
@@ -24,29 +16,16 @@ def read_init(path: str, table: Table) -> Init:
     Raises:
         InputError: it can't be used, or is one of other features.
     """
-    where = str(Path(path, MODEL)) if os.path.isdir(path) else path  # noqa: PTH112  (Path.is_dir raises for names that are too long)
-    with opened(where) as file:
-        coef, intercept = (_numbers(file, name, where) for name in ("coef", "intercept"))
-        given = file.get("feature_names")
-        names = tuple(map(printable, given[()].ravel().tolist())) if isinstance(given, h5py.Dataset) else ()
-    if coef.ndim not in (1, 2) or intercept.shape not in (coef.shape[1:], coef.shape[1:] or (1,)):
-        raise InputError(f"{where} has coef of shape {coef.shape} and intercept of shape {intercept.shape}: {EXPECTED}")
+    where = file.place(path)
+    coef, intercept, names, _, _ = file.read(where)
+    if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+        raise InputError(f"{where} has a weight that is not finite: give a model that can be started from")
     if len(coef) != table.features:
         raise InputError(
             f"{where} has weights of {len(coef)} features and {table.x} has {table.features}: give a model of the same"
         )
-    digest = hashlib.sha256(np.append(coef, intercept).astype("<f8").tobytes()).hexdigest()
-    return Init(np.ascontiguousarray(_matched(coef, names, table, where).reshape(len(coef), -1).T), intercept.reshape(-1), digest)
-
-
-def _numbers(file: h5py.File, name: str, where: str) -> Vector:
-    item = file.get(name)
-    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu" or item.shape is None:
-        raise InputError(f"{where} has no numbers named {name}: {EXPECTED}")
-    values = np.asarray(item[()], dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise InputError(f"{where} has a weight that is not finite: give a model that can be started from")
-    return values
+    lines = np.ascontiguousarray(_matched(coef, names, table, where).reshape(len(coef), -1).T)
+    return Init(lines, np.reshape(intercept, -1), file.digest(coef, intercept))
 
 
 def _matched(coef: Rows, names: Names, table: Table, where: str) -> Rows:
