@@ -49,7 +49,7 @@ class Model:
 
     @property
     def loss(self) -> str:
-        """By its name; FILE.py:function if it is a user's."""
+        """Its name; that of a function, if it is one of a user's."""
         return str(self.config.get("loss", "squared"))
 
     @property
