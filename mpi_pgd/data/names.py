@@ -100,6 +100,15 @@ def called(names: Names, columns: Iterable[int]) -> list[str]:
     return [names[column] if names else f"x{column}" for column in columns]
 
 
+def place_of(name: str, names: Names, features: int) -> int:
+    """The feature that is called so, as of ``called``; -1 if there is none."""
+    if names:
+        return names.index(name) if name in names else -1
+    digits = name.removeprefix("x")
+    found = int(digits) if name != digits and digits.isdecimal() and len(digits) < LONGEST else -1
+    return found if name == f"x{found}" and found < features else -1
+
+
 def repeated(names: Names) -> str:
     """One of those that occur twice; empty if none does."""
     if len(set(names)) == len(names):
