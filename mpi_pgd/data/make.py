@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 
-from mpi_pgd.data.recipe import ALL, BASIC, Recipe, checked, whole_number
+from mpi_pgd.data.synthetic import ALL, BASIC, Synthetic, checked, whole_number
 from mpi_pgd.data.slabs import beside, slab, slab_rows, truths
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import conflicts, output
@@ -43,7 +43,7 @@ def make(
     Args:
         path: the file to write; its folder has to exist.
         rows: number of rows, at least 1.
-        features, condition, noise, seed, more: see `Recipe`.
+        features, condition, noise, seed, more: see `Synthetic`.
         force: a file of that name that was not made here may be overwritten.
         watch: is given the first row of each slab, and gives them back one by one, to tell how far it is.
 
@@ -52,14 +52,14 @@ def make(
             that name would be lost.
     """
     rows = whole_number("rows", rows, 1, 2**63 - 1)
-    recipe = checked(features, condition, noise, seed, **more)
+    problem = checked(features, condition, noise, seed, **more)
     target = Path(path)
-    _check_target(target, rows, recipe)
+    _check_target(target, rows, problem)
     file = Path(os.path.realpath(target))
     with Claim(f"data make {target}", file.parent, [file.name], f".{file.name}.lock") as claim:
         conflicts.spare(f"data make {target}", {file: _foreign}, force)
         try:
-            claim.replace({file.name: lambda part: _write(part, rows, recipe, watch)})
+            claim.replace({file.name: lambda part: _write(part, rows, problem, watch)})
         except (OSError, RuntimeError) as error:
             if not output.number(error):
                 raise
@@ -75,32 +75,32 @@ def _foreign(path: Path) -> str:
     return "it has not made"
 
 
-def _write(path: Path, rows: int, recipe: Recipe, watch: Watch) -> None:
-    height = slab_rows(recipe.features)
+def _write(path: Path, rows: int, problem: Synthetic, watch: Watch) -> None:
+    height = slab_rows(problem.features)
     # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
     with h5py.File(path, "w", libver=("earliest", "v108")) as file:
-        for name, value in {"rows": rows, **recipe._asdict()}.items():
-            if name not in Recipe._field_defaults or value != Recipe._field_defaults[name]:
+        for name, value in {"rows": rows, **problem._asdict()}.items():
+            if name not in Synthetic._field_defaults or value != Synthetic._field_defaults[name]:
                 dtype = {float: "<f8", int: "<u8"}.get(type(value))
                 file.attrs.create(name, value, dtype=dtype)
-        coef, intercept = truths(recipe)
-        true = (coef.T, intercept) if recipe.outputs > 1 else (coef[0], intercept[0])
+        coef, intercept = truths(problem)
+        true = (coef.T, intercept) if problem.outputs > 1 else (coef[0], intercept[0])
         for name, numbers in zip(("true_coef", "true_intercept"), true, strict=True):
             file.create_dataset(name, data=numbers, dtype="<f8", track_times=False)
-        x = file.create_dataset("X", (rows, recipe.features), dtype="<f8", track_times=False)
+        x = file.create_dataset("X", (rows, problem.features), dtype="<f8", track_times=False)
         columns = {
             name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False)
-            for name in filter(None, ("y", recipe.weights, recipe.offset))
+            for name in filter(None, ("y", problem.weights, problem.offset))
         }
         for start in watch(range(0, rows, height)):
             stop = min(start + height, rows)
-            x_slab, y_slab = slab(recipe, start // height)
+            x_slab, y_slab = slab(problem, start // height)
             x[start:stop] = x_slab[: stop - start]
-            for name, numbers in beside(recipe, start // height, x_slab, y_slab, stop - start).items():
+            for name, numbers in beside(problem, start // height, x_slab, y_slab, stop - start).items():
                 columns[name][start:stop] = numbers[: stop - start]
 
 
-def _check_target(target: Path, rows: int, recipe: Recipe) -> None:
+def _check_target(target: Path, rows: int, problem: Synthetic) -> None:
     """Find out before the work whether a file of this size can be put at `target`."""
     folder = target.parent
     if not os.path.isdir(folder):  # noqa: PTH112  (unlike Path.is_dir, no exception for names that are too long)
@@ -109,8 +109,8 @@ def _check_target(target: Path, rows: int, recipe: Recipe) -> None:
         raise InputError(f"{target} is a folder, but has to be the name of the file to write: add a file name")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{target} can't be written, as the folder {folder} is not writable: choose another")
-    features, columns = recipe.features, 1 + bool(recipe.weights) + bool(recipe.offset)
-    needed = 8 * (rows * (features + columns) + recipe.outputs * features) + 2**16
+    features, columns = problem.features, 1 + bool(problem.weights) + bool(problem.offset)
+    needed = 8 * (rows * (features + columns) + problem.outputs * features) + 2**16
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(

@@ -7,7 +7,7 @@ Two rules bring that about.
 root, element by element, which IEEE 754 rounds in one way only. There is no BLAS, no log or cos of a C library, and no
 sum by numpy, whose order depends on the processor.
 
-*Slabs.* Rows come in slabs of `slab_rows(features)` rows, and slab i is a function of the recipe and i alone. So the
+*Slabs.* Rows come in slabs of `slab_rows(features)` rows, and slab i is a function of the problem and i alone. So the
 slabs can be made in any order by any number of processes, memory does not grow with the rows, and a longer file begins
 with the rows of a shorter one.
 """
@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 
 from mpi_pgd.data.draws import Floats
-from mpi_pgd.data.recipe import Recipe
+from mpi_pgd.data.synthetic import Synthetic
 
 SLAB_BYTES = 16 * 2**20
 PANEL = 8192  # values worked on at once: enough to hide the cost of a numpy call, few enough for the L2 cache
@@ -40,44 +40,44 @@ def slab_rows(features: int) -> int:
     return max(1, SLAB_BYTES // (8 * features))
 
 
-def truth(recipe: Recipe) -> tuple[Floats, float]:
-    """The true weights of a recipe whose targets are numbers: coef, float64 (features,), and intercept; near-normal, variance 1."""
-    values = normals(_stream(recipe.seed, TRUTH_STREAM), recipe.features + 1)
+def truth(problem: Synthetic) -> tuple[Floats, float]:
+    """The true weights of a problem whose targets are numbers: coef, float64 (features,), and intercept; near-normal, variance 1."""
+    values = normals(_stream(problem.seed, TRUTH_STREAM), problem.features + 1)
     return values[1:], float(values[0])
 
 
-def truths(recipe: Recipe) -> tuple[Floats, Floats]:
-    """The true weights of any recipe: coef, float64 (outputs, features), and intercept (outputs,).
+def truths(problem: Synthetic) -> tuple[Floats, Floats]:
+    """The true weights of any problem: coef, float64 (outputs, features), and intercept (outputs,).
 
     Where targets are drawn, the linear predictors vary as `draws.KINDS` says, whatever the features.
     """
-    if not recipe.kind:
-        coef, intercept = truth(recipe)
+    if not problem.kind:
+        coef, intercept = truth(problem)
         return coef[np.newaxis], np.array([intercept])
-    values = normals(_stream(recipe.seed, TRUTH_STREAM), recipe.outputs * (recipe.features + 1)).reshape(recipe.outputs, -1)
-    own, shared = _mixture(recipe)
+    values = normals(_stream(problem.seed, TRUTH_STREAM), problem.outputs * (problem.features + 1)).reshape(problem.outputs, -1)
+    own, shared = _mixture(problem)
     for line in values[:, 1:]:
         total = shared * math.fsum(line)
-        line *= recipe.kind.spread / math.sqrt(own * own * math.fsum(line * line) + total * total)
+        line *= problem.kind.spread / math.sqrt(own * own * math.fsum(line * line) + total * total)
     return values[:, 1:], values[:, 0] / 2
 
 
-def slab(recipe: Recipe, index: int) -> tuple[Floats, Floats]:
+def slab(problem: Synthetic, index: int) -> tuple[Floats, Floats]:
     """The rows of slab 0 to 2**64 - 2, global rows `index * slab_rows(features)` and on: X (slab_rows, features), y (slab_rows,).
 
     Both are float64, X in C order. A slab is always whole: the last one of a file is cut when it is written.
     """
-    coef, intercept = truth(recipe)
-    own, shared = _mixture(recipe)
-    rows = slab_rows(recipe.features)
-    stream = _stream(recipe.seed, index)
-    noise = normals(stream, rows) * recipe.noise
+    coef, intercept = truth(problem)
+    own, shared = _mixture(problem)
+    rows = slab_rows(problem.features)
+    stream = _stream(problem.seed, index)
+    noise = normals(stream, rows) * problem.noise
     factor = normals(stream, rows) * shared
-    x = np.empty((rows, recipe.features))
+    x = np.empty((rows, problem.features))
     y = np.full(rows, intercept)
     # A panel is one column, or several if columns are short.
     width = -(-PANEL // rows)
-    for start in range(0, recipe.features, width):
+    for start in range(0, problem.features, width):
         weights = coef[start : start + width, np.newaxis]
         panel = normals(stream, weights.size * rows).reshape(-1, rows)
         panel *= own
@@ -89,30 +89,30 @@ def slab(recipe: Recipe, index: int) -> tuple[Floats, Floats]:
     return x, y
 
 
-def beside(recipe: Recipe, index: int, x: Floats, y: Floats, rows: int) -> dict[str, Floats]:
+def beside(problem: Synthetic, index: int, x: Floats, y: Floats, rows: int) -> dict[str, Floats]:
     """What is written beside X for the first `rows` of a slab, or some more: `y`, and weights and offsets, if there are to be any.
 
     `x` and `y` are what `slab` gave; `y` is used up.
     """
     offset = np.zeros(0)
-    if recipe.offset:
-        offset = normals(_stream(recipe.seed, index, OFFSET), len(y)) / 2
+    if problem.offset:
+        offset = normals(_stream(problem.seed, index, OFFSET), len(y)) / 2
         y += offset
-    if recipe.kind:
-        stream = _stream(recipe.seed, index, TARGETS)
-        step = max(1, PANEL // recipe.features)
-        coef, intercept = truths(recipe)
+    if problem.kind:
+        stream = _stream(problem.seed, index, TARGETS)
+        step = max(1, PANEL // problem.features)
+        coef, intercept = truths(problem)
         for start in range(0, rows, step):  # whole ones, each drawn from where the one before ended
             here = slice(start, start + step)
             eta = np.array([_fold(x[here].T * line[:, np.newaxis]) + one for line, one in zip(coef, intercept, strict=True)])
-            if recipe.offset:
+            if problem.offset:
                 eta += offset[here]
-            y[here] = recipe.kind.draw(eta, partial(_uniforms, stream), partial(normals, stream))
+            y[here] = problem.kind.draw(eta, partial(_uniforms, stream), partial(normals, stream))
     found = {"y": y}
-    if recipe.weights:
-        words = _stream(recipe.seed, index, WEIGHTS).random_raw(rows)
-        found[recipe.weights] = (words % np.uint64(HEAVIEST)).astype(np.float64) + 1.0
-    return found | ({recipe.offset: offset} if recipe.offset else {})
+    if problem.weights:
+        words = _stream(problem.seed, index, WEIGHTS).random_raw(rows)
+        found[problem.weights] = (words % np.uint64(HEAVIEST)).astype(np.float64) + 1.0
+    return found | ({problem.offset: offset} if problem.offset else {})
 
 
 def _uniforms(stream: np.random.Philox, count: int) -> Floats:
@@ -146,15 +146,15 @@ def _stream(seed: int, index: int, purpose: int = 0) -> np.random.Philox:
     return np.random.Philox(key=np.array([seed, index], dtype=np.uint64), counter=counter)
 
 
-def _mixture(recipe: Recipe) -> tuple[float, float]:
+def _mixture(problem: Synthetic) -> tuple[float, float]:
     """The factors (own, shared) in x_j = own * z_j + shared * f, with one f a row.
 
     With own**2 = 1 - rho and shared**2 = rho the columns have variance 1 and correlation rho. The eigenvalues of that
     matrix are 1 - rho and 1 + (p - 1) rho; their ratio is C when rho = (C - 1) / (C + p - 1).
     """
-    total = recipe.condition + (recipe.features - 1)
+    total = problem.condition + (problem.features - 1)
     # 1 - rho, written so that it does not cancel when C is large.
-    return math.sqrt(recipe.features / total), math.sqrt((recipe.condition - 1.0) / total)
+    return math.sqrt(problem.features / total), math.sqrt((problem.condition - 1.0) / total)
 
 
 def _fold(panel: Floats) -> Floats:

@@ -16,7 +16,7 @@ import pytest
 
 from mpi_pgd.data import make as making
 from mpi_pgd.data.make import make
-from mpi_pgd.data.recipe import Recipe
+from mpi_pgd.data.synthetic import Synthetic
 from mpi_pgd.data.slabs import normals, slab, slab_rows, truth
 from mpi_pgd.errors import InputError
 
@@ -98,7 +98,7 @@ def test_any_slab_can_be_made_alone(tmp_path: Path) -> None:
     whole = made(tmp_path, 3 * slab_rows(WIDE), WIDE, noise=0.3, seed=4)
     height = slab_rows(WIDE)
     for index in (2, 0, 1):
-        x, y = slab(Recipe(WIDE, 1.0, 0.3, 4), index)
+        x, y = slab(Synthetic(WIDE, 1.0, 0.3, 4), index)
         assert np.array_equal(x, whole.x[index * height : (index + 1) * height])
         assert np.array_equal(y, whole.y[index * height : (index + 1) * height])
 
@@ -111,9 +111,9 @@ def test_a_slab_is_at_most_16_mib_or_one_row(features: int) -> None:
 
 
 def test_slabs_and_seeds_differ() -> None:
-    first = slab(Recipe(WIDE, 1.0, 0.1, 0), 0)[0]
-    assert not np.any(first[:, 0] == slab(Recipe(WIDE, 1.0, 0.1, 0), 1)[0][:, 0])
-    assert not np.any(first[:, 0] == slab(Recipe(WIDE, 1.0, 0.1, 1), 0)[0][:, 0])
+    first = slab(Synthetic(WIDE, 1.0, 0.1, 0), 0)[0]
+    assert not np.any(first[:, 0] == slab(Synthetic(WIDE, 1.0, 0.1, 0), 1)[0][:, 0])
+    assert not np.any(first[:, 0] == slab(Synthetic(WIDE, 1.0, 0.1, 1), 0)[0][:, 0])
 
 
 def test_a_value_is_the_sum_of_the_four_parts_of_a_word() -> None:
@@ -161,8 +161,8 @@ def test_without_noise_the_fit_is_exact(tmp_path: Path) -> None:
 
 
 def test_noise_does_not_change_x_or_the_truth() -> None:
-    assert np.array_equal(slab(Recipe(WIDE, 3.0, 0.0, 5), 0)[0], slab(Recipe(WIDE, 3.0, 9.0, 5), 0)[0])
-    assert np.array_equal(truth(Recipe(4, 3.0, 0.0, 5))[0], truth(Recipe(4, 1.0, 9.0, 5))[0])
+    assert np.array_equal(slab(Synthetic(WIDE, 3.0, 0.0, 5), 0)[0], slab(Synthetic(WIDE, 3.0, 9.0, 5), 0)[0])
+    assert np.array_equal(truth(Synthetic(4, 3.0, 0.0, 5))[0], truth(Synthetic(4, 1.0, 9.0, 5))[0])
 
 
 @pytest.mark.parametrize(
@@ -221,10 +221,10 @@ def test_a_folder_that_is_not_writable_is_refused_to_root_too(tmp_path: Path, mo
 def test_a_failure_in_the_middle_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
 ) -> None:
-    def fails_at_the_second(recipe: Recipe, index: int) -> tuple[Floats, Floats]:
+    def fails_at_the_second(problem: Synthetic, index: int) -> tuple[Floats, Floats]:
         if index == 1:
             raise failure
-        return slab(recipe, index)
+        return slab(problem, index)
 
     monkeypatch.setattr(making, "slab", fails_at_the_second)
     (tmp_path / "out.h5").write_text("old")

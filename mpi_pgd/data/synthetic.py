@@ -14,7 +14,7 @@ CLASSES = 1000  # at most
 OWN = ("X", "y", "true_coef", "true_intercept", ".", "..")  # names that others may not have
 
 
-class Recipe(NamedTuple):
+class Synthetic(NamedTuple):
     """What a file's numbers depend on, apart from how many rows there are."""
 
     features: int  # number of columns of X, at least 1
@@ -37,8 +37,8 @@ class Recipe(NamedTuple):
         return self.classes if self.kind and self.kind.several else 1
 
 
-ALL = {"rows", *Recipe._fields}  # attributes of a file
-BASIC = ALL - set(Recipe._field_defaults)  # those that each has
+ALL = {"rows", *Synthetic._fields}  # attributes of a file
+BASIC = ALL - set(Synthetic._field_defaults)  # those that each has
 
 
 def checked(
@@ -50,8 +50,8 @@ def checked(
     classes: int = 3,
     weights: str = "",
     offset: str = "",
-) -> Recipe:
-    """A recipe that can be made. Raises InputError: one of its numbers or names is out of range."""
+) -> Synthetic:
+    """A problem that can be made. Raises InputError: one of its numbers or names is out of range."""
     features = whole_number("features", features, 1, 2**60)
     condition = _real("condition", condition, 1.0, MAX_CONDITION)
     if features == 1 and condition > 1.0:
@@ -66,7 +66,7 @@ def checked(
     for name, given, others in (("weights", weights, OWN), ("offset", offset, (*OWN, *filter(None, [weights])))):
         if given in others or {"/", "\0"} & set(given):
             raise InputError(f"{name} is {given!r}, but has to be the name of a data set of its own, without /: change {name}")
-    return Recipe(features, condition, noise, seed, loss, classes, weights, offset)
+    return Synthetic(features, condition, noise, seed, loss, classes, weights, offset)
 
 
 def whole_number(name: str, value: int, low: int, high: int) -> int:
