@@ -1,0 +1,66 @@
+"""Arrow's arrays as columns; pyarrow, which is loaded where a table is really read."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mpi_pgd.errors import InputError
+from mpi_pgd.tables.batch import Column, Kind, numbers, words
+
+SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # units in a second
+
+
+def pyarrow(path: str) -> Any:
+    """The module, with as many threads as this process has cores. Raises InputError: it is not there."""
+    try:
+        import pyarrow as found
+    except ImportError as error:
+        raise InputError(f"{path} needs pyarrow, which can't be loaded ({error}): pip install mpi_pgd[tables]") from None
+    found.set_cpu_count(max(1, len(os.sched_getaffinity(0))))
+    return found
+
+
+def kind_of(pa: Any, kind: Any) -> Kind | None:
+    """What values of one of Arrow's types are; None: nothing that can be a feature."""
+    types = pa.types
+    if types.is_dictionary(kind):
+        return kind_of(pa, kind.value_type)
+    found: Mapping[Kind, tuple[Any, ...]] = {
+        Kind.NUMBER: (types.is_integer, types.is_floating, types.is_decimal),
+        Kind.TRUTH: (types.is_boolean,),
+        Kind.DAYS: (types.is_date,),
+        Kind.SECONDS: (types.is_timestamp,),
+        Kind.WORDS: (types.is_string, types.is_large_string, types.is_string_view),
+        Kind.NOTHING: (types.is_null,),
+    }
+    return next((name for name, tests in found.items() if any(test(kind) for test in tests)), None)
+
+
+def column(pa: Any, array: Any, kind: Kind) -> Column:
+    """One of Arrow's arrays, in one piece, as a column; NaN where there is no value."""
+    if kind is Kind.WORDS:
+        return _words(pa, array)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if kind is Kind.NOTHING:
+        return numbers(np.full(len(array), np.nan), kind)
+    if kind is Kind.DAYS:
+        return numbers(_floats(pa, array.cast(pa.date32()).cast(pa.int32())), kind)
+    if kind is Kind.SECONDS:
+        return numbers(_floats(pa, array.cast(pa.int64())) / SECONDS[array.type.unit], kind)
+    return numbers(_floats(pa, array), kind)
+
+
+def _floats(pa: Any, array: Any) -> Any:
+    if array.type != pa.float64():
+        array = array.cast(pa.float64(), safe=False)
+    return array.to_numpy(zero_copy_only=False)
+
+
+def _words(pa: Any, array: Any) -> Column:
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    codes = array.indices.cast(pa.int32())
+    return words(codes.fill_null(-1).to_numpy(zero_copy_only=False), array.dictionary.to_pylist())

@@ -1,0 +1,166 @@
+"""A table written as HDF5: whole or not at all, in the layout that loads fastest."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from mpi_pgd.choices import Choices
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.errors import InputError, listed, printable
+from mpi_pgd.system import conflicts, output
+from mpi_pgd.system.claims import Claim
+from mpi_pgd.tables.plan import Plan, Watch, plan
+from mpi_pgd.tables.survey import complete, only
+
+WHOLE = 2.0**53  # float64 does not tell all whole numbers beyond apart
+RECIPE = "recipe"  # attribute
+
+
+class Made(NamedTuple):
+    """What was written.
+
+    Attributes:
+        plan: of it.
+        rows: how many.
+        notes: what a person may not expect of the numbers.
+    """
+
+    plan: Plan
+    rows: int
+    notes: tuple[str, ...]
+
+
+def convert(
+    paths: Sequence[str],
+    out: str | os.PathLike[str],
+    chosen: Choices,
+    weights: str = "",
+    offset: str = "",
+    force: bool = False,
+    watch: Watch = lambda _, batches: batches,
+) -> Made:
+    """Write a table as an HDF5 file: float64 `X` (rows, p), `y` (rows,), weights and an offset by their names, `feature_names`.
+
+    All are contiguous; the root's attribute `recipe` says how other tables become such rows (``recipe.Recipe``).
+
+    Args:
+        paths: files of the table.
+        out: the file to write; its folder has to exist.
+        chosen, weights, offset: what becomes of the columns.
+        force: a file of that name that was not made here may be overwritten.
+        watch: tells how far it is.
+
+    Raises:
+        InputError: the table can't be read or used, the file can't be written, or one of that name would be lost.
+    """
+    target = Path(out)
+    if not os.path.isdir(target.parent):  # noqa: PTH112  (unlike Path.is_dir, no exception for names that are too long)
+        raise InputError(f"{target} can't be written, as there is no folder {target.parent}: make it, or choose another")
+    file = Path(os.path.realpath(target))
+    conflicts.protect([(target, f"data convert {target}")], paths)
+    with Claim(f"data convert {target}", file.parent, [file.name], f".{file.name}.lock") as claim:
+        conflicts.spare(f"data convert {target}", {file: _foreign}, force)
+        found = plan(paths, chosen, weights, offset, watch)
+        _check_room(file.parent, found)
+        writer = _Writer(found, watch)
+        try:
+            claim.replace({file.name: writer.write})
+        except InputError:
+            raise
+        except (OSError, RuntimeError) as error:
+            if not output.number(error):
+                raise
+            raise InputError(f"{target} can't be written ({output.reason(error)}): make room, or choose another place") from error
+    return Made(found, writer.rows, tuple(writer.notes()))
+
+
+def _foreign(path: Path) -> str:
+    """Why a file that is there would be lost; nothing if it was made here, and so can be made again."""
+    with suppress(*output.FAILURES), h5py.File(path, "r", locking=False) as file:
+        if RECIPE in file.attrs and {"X", "y", "feature_names"} <= set(file):
+            return ""
+    return "it has not made"
+
+
+def _check_room(folder: Path, found: Plan) -> None:
+    columns = len(found.recipe.names) + len(found.recipe.beside)
+    needed, free = 8 * found.rows * columns, shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"{found.rows:,} rows of {columns:,} numbers need {needed / 2**30:,.2f} GiB, but {folder} has {free / 2**30:,.2f} GiB "
+            f"free: choose another folder, or fewer --features"
+        )
+
+
+class _Writer:
+    """Writes rows, and notes what they are like."""
+
+    def __init__(self, found: Plan, watch: Watch) -> None:
+        self._plan, self._watch = found, watch
+        self.rows = found.rows
+        width = len(found.recipe.names)
+        self._least, self._most = np.full(width, np.inf), np.full(width, -np.inf)
+        self._large: dict[int, int] = {}
+
+    def write(self, path: Path) -> None:
+        """The file. Where there were fewer rows than lines, it is written again."""
+        done = self._write(path, self.rows)
+        if done < self.rows:
+            if not done:
+                raise InputError(f"{self._plan.table.path} has no rows: there is nothing to fit")
+            self.rows = done
+            self._write(path, done)
+
+    def _write(self, path: Path, rows: int) -> int:
+        recipe, done = self._plan.recipe, 0
+        self._large.clear()
+        # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
+        with h5py.File(path, "w", libver=("earliest", "v108")) as file:
+            file.attrs[RECIPE] = recipe.to_text()
+            file.create_dataset("feature_names", data=list(recipe.names), dtype=h5py.string_dtype(), track_times=False)
+            x = file.create_dataset("X", (rows, len(recipe.names)), dtype="<f8", track_times=False)
+            beside = {
+                name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False)
+                for name in ("y", *recipe.beside[1:])
+            }
+            for batch in self._watch("writing", self._plan.table.batches(tuple(dict.fromkeys((*recipe.columns, *recipe.beside))))):
+                taken = only(batch, complete(batch)) if self._plan.drop else batch
+                if not taken.rows:
+                    continue
+                stop = done + taken.rows
+                if stop > rows:
+                    raise InputError(f"{self._plan.table.path} has changed while it was read: convert it again")
+                found = recipe.apply(taken)
+                self._note(found)
+                x[done:stop] = found
+                for name, values in recipe.apply_beside(taken).items():
+                    beside[name][done:stop] = values
+                done = stop
+        return done
+
+    def _note(self, rows: Vector) -> None:
+        least, most = rows.min(axis=0), rows.max(axis=0)
+        np.minimum(self._least, least, out=self._least)
+        np.maximum(self._most, most, out=self._most)
+        for place in np.flatnonzero(np.maximum(-least, most) > WHOLE).tolist():
+            column = rows[:, place]
+            if (np.rint(column) == column).all():
+                self._large[place] = self._large.get(place, 0) + int(np.count_nonzero(np.abs(column) > WHOLE))
+
+    def notes(self) -> list[str]:
+        """What a person may not expect."""
+        names = self._plan.recipe.names
+        found = [
+            f"{count:,} whole numbers of {printable(names[place])} are beyond 2^53, where float64 has not all: they may be rounded"
+            for place, count in self._large.items()
+        ]
+        same = [printable(names[place]) for place in np.flatnonzero(self._least == self._most).tolist()]
+        if same:
+            found.append(f"{listed(same)} {'has' if len(same) == 1 else 'have'} one value in all rows: no fit can use that")
+        return found

@@ -1,0 +1,145 @@
+"""How a table's columns become X, y, weights and an offset: made of one table, stored with its rows, applied to others."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.errors import InputError, listed, nearest, printable
+from mpi_pgd.tables.batch import Batch, Kind, Reading, Table
+from mpi_pgd.tables.feature import Feature, checked
+
+VERSION = 1
+UNITS = {Kind.DAYS: "days since 1970-01-01", Kind.SECONDS: "seconds since 1970-01-01 00:00 UTC", Kind.TRUTH: "1: true, 0: false"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Of columns that become rows.
+
+    Attributes:
+        features: in the order of the columns of X.
+        target: of which y is made; of words the places of the classes, 0 for the first.
+        weights, offset: names of columns, empty if there is none.
+        reading: how the table was read.
+    """
+
+    features: tuple[Feature, ...]
+    target: Feature
+    weights: str = ""
+    offset: str = ""
+    reading: Reading = field(default_factory=Reading)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns of X."""
+        return tuple(name for feature in self.features for name in feature.names)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of the table that X is made of."""
+        return tuple(feature.column for feature in self.features)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Those that y, weights and offset are made of."""
+        return (self.target.column, *filter(None, (self.weights, self.offset)))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The words for the targets 0, 1, ...; empty if these are numbers."""
+        return self.target.levels
+
+    def check(self, table: Table, targets: bool = False) -> None:
+        """Refuse a table without a column that is needed; ``targets``: also those of y, weights and offset."""
+        needed = (*self.columns, *(self.beside if targets else ()))
+        absent = [name for name in needed if name not in set(table.names)]
+        if absent:
+            raise InputError(
+                f"{table.path} has no column {printable(absent[0])}{nearest(absent[0], table.names)}: the recipe needs "
+                f"{listed([printable(name) for name in absent])}"
+            )
+
+    def apply(self, batch: Batch) -> Vector:
+        """X of some rows, float64 (rows, p).
+
+        Raises:
+            InputError: a value is missing, infinite, of another kind, or a category that is not in the recipe.
+        """
+        out = np.empty((batch.rows, len(self.names)))
+        place = 0
+        for feature in self.features:
+            width = len(feature.names)
+            feature.write(batch, out[:, place : place + width])
+            place += width
+        good = np.isfinite(out)
+        if not good.all():
+            row, place = map(int, np.argwhere(~good)[0])
+            raise self._bad(batch, next(self._sources(place)), row, np.isnan(out[row, place]))
+        return out
+
+    def apply_beside(self, batch: Batch) -> dict[str, Vector]:
+        """y, and the weights and the offset by their columns' names, each float64 (rows,). Raises InputError as ``apply``."""
+        found = {}
+        for key, feature in (
+            ("y", self.target),
+            *((name, Feature(name, Kind.NUMBER)) for name in (self.weights, self.offset) if name),
+        ):
+            column = checked(batch, feature.column, feature.kind)
+            values = column.values
+            if feature.kind is Kind.WORDS:
+                codes = feature.codes(batch, column)
+                values = np.where(codes < 0, np.nan, codes)
+            good = np.isfinite(values)
+            if not good.all():
+                row = int(np.argmin(good))
+                raise self._bad(batch, feature.column, row, np.isnan(values[row]))
+            found[key] = values
+        return found
+
+    def _sources(self, place: int) -> Iterator[str]:
+        """The table's column that a column of X is made of."""
+        for feature in self.features:
+            place -= len(feature.names)
+            if place < 0:
+                yield feature.column
+
+    def _bad(self, batch: Batch, column: str, row: int, missing: np.bool_) -> InputError:
+        if missing:
+            return InputError(
+                f"column {printable(column)} has no value in {batch.where(row)}: mend it, or see --missing, which drops such rows "
+                f"or fills them"
+            )
+        return InputError(
+            f"column {printable(column)} has an infinite value, or one beyond float64, in {batch.where(row)}: expected a finite number"
+        )
+
+    def to_text(self) -> str:
+        """As JSON."""
+        return json.dumps({"version": VERSION, "units": UNITS, **asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def of_text(cls, text: str, path: str) -> "Recipe":
+        """From what ``to_text`` gave, in the file ``path``.
+
+        Raises:
+            InputError: it is none, or one of a later version.
+        """
+        try:
+            found = json.loads(text)
+            if found["version"] > VERSION:
+                raise InputError(f"the recipe in {path} is of a later version of mpi_pgd: use that, or convert the table again")
+            reading = Reading(**{key: tuple(value) if isinstance(value, list) else value for key, value in found["reading"].items()})
+            return cls(
+                tuple(map(_feature, found["features"])), _feature(found["target"]), found["weights"], found["offset"], reading
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"the recipe in {path} is damaged ({error!r}): convert the table again") from None
+
+
+def _feature(given: dict[str, Any]) -> Feature:
+    return Feature(**{**given, "kind": Kind(given["kind"]), "levels": tuple(given["levels"])})
