@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from mpi_pgd.options import BITS, DATA, choice, option
+from mpi_pgd.options import TABLES, choice, option
 
 ONE_HOT, CODES = "one-hot", "codes"
 REFUSE, DROP, MEAN = "refuse", "drop", "mean"
 FIRST, NONE = "first", "none"
-TABLE = "of a table: "
 MOST = 1 << 20  # levels of a column
 
 
@@ -15,44 +14,35 @@ MOST = 1 << 20  # levels of a column
 class Choices:
     """Of a table's columns. Names in lists are separated by commas, and may be patterns such as ``size_*``."""
 
-    target: str = option(DATA, "", f"{TABLE}the column with the targets", "a column's name", facts=BITS)
-    features: str = option(DATA, "", f"{TABLE}columns that are features; default: all others", "names or patterns", facts=BITS)
-    drop: str = option(DATA, "", f"{TABLE}columns that are none", "names or patterns", facts=BITS)
-    categorical: str = option(
-        DATA, "", f"{TABLE}columns of categories, also where they look like numbers", "names or patterns", facts=BITS
-    )
-    categories: str = choice(
-        DATA, f"{TABLE}categories become a column of 0 and 1 each, or one of codes, 0 for the first", ONE_HOT, CODES, facts=BITS
-    )
-    reference: str = choice(
-        DATA, f"{TABLE}category that gets no column of its own, as its effect is in the intercept", FIRST, NONE, facts=BITS
-    )
+    target: str = option(TABLES, "", "the column with the targets", "a column's name")
+    features: str = option(TABLES, "", "columns that are features; default: all others", "names or patterns")
+    drop: str = option(TABLES, "", "columns that are none", "names or patterns")
+    categorical: str = option(TABLES, "", "columns of categories, also where they look like numbers", "names or patterns")
+    categories: str = choice(TABLES, "categories become a column of 0 and 1 each, or one of codes, 0 for the first", ONE_HOT, CODES)
+    reference: str = choice(TABLES, "category that gets no column of its own, as its effect is in the intercept", FIRST, NONE)
     levels: int = option(
-        DATA,
+        TABLES,
         256,
-        f"{TABLE}categories of a column, at most",
+        "categories of a column, at most",
         f"a whole number from 1 to {MOST}",
         lambda v: 1 <= v <= MOST,
-        facts=BITS,
     )
     missing: str = choice(
-        DATA,
-        f"{TABLE}rows that miss a value are refused, or dropped; or it is the mean, and a column more says where",
+        TABLES,
+        "rows that miss a value are refused, or dropped; or it is the mean, and a column more says where",
         REFUSE,
         DROP,
         MEAN,
-        facts=BITS,
     )
-    na: str = option(DATA, "", f"{TABLE}more words for a value that is missing", "words, separated by commas", facts=BITS)
+    na: str = option(TABLES, "", "more words for a value that is missing", "words, separated by commas")
     delimiter: str = option(
-        DATA,
+        TABLES,
         "",
-        f"{TABLE}what stands between fields; default: a comma, or a tab in .tsv",
+        "what stands between fields; default: a comma, or a tab in .tsv",
         "one sign, or tab",
         lambda v: v in ("", "tab") or len(v.encode()) == 1,
-        facts=BITS,
     )
-    decimal: str = option(DATA, ".", f"{TABLE}the mark before a fraction", ". or ,", lambda v: v in (".", ","), facts=BITS)
+    decimal: str = option(TABLES, ".", "the mark before a fraction", ". or ,", lambda v: v in (".", ","))
 
 
 def split(text: str) -> tuple[str, ...]:

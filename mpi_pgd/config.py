@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from typing import Any
 
+from mpi_pgd.choices import Choices
 from mpi_pgd.comm.graphs import EXPECTED, GRAPHS
 from mpi_pgd.engine.cut import usual
 from mpi_pgd.errors import InputError, nearest
@@ -52,7 +53,7 @@ LINEAR = (
 MAPPED = ("x", "y", "mode", "algorithm", "memory", "cache")
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
-FILES = "HDF5 files or globs, one long table; default: the shipped data"
+FILES = "HDF5 files or globs, one long table, or tables such as CSV; default: the shipped data"
 
 PLAIN = "plain"  # of --sums
 AS_IS = "as-is"  # of --store
@@ -87,7 +88,7 @@ _Options: Any = make_dataclass("_Options", _OWN, frozen=True)
 
 
 @dataclass(frozen=True)
-class Settings(_Options):  # type: ignore[misc]
+class Settings(Choices, _Options):  # type: ignore[misc]
     """What to fit and how. The defaults are the program's."""
 
     data: tuple[str, ...] = option(DATA, (), FILES, "names of HDF5 files", facts=CARRIED)
@@ -214,7 +215,9 @@ class Settings(_Options):  # type: ignore[misc]
         return asdict(self)
 
 
-_FIELDS = sorted(fields(Settings), key=lambda item: item.name in _MEMBERS)  # a member's options behind what chooses it
+TABLE = tuple(options_of([Choices]))  # settings of tables
+# A member's options behind what chooses it, and those of tables behind those of HDF5.
+_FIELDS = sorted(fields(Settings), key=lambda item: (item.name in _MEMBERS) + (item.name in (*TABLE, *_MEMBERS)))
 OPTIONS = {item.name: item for item in _FIELDS if item.name != "data"}
 
 

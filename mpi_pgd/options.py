@@ -10,7 +10,7 @@ Member = TypeVar("Member")
 # Facts, see ``config.having``.
 CARRIED, STUDIES = frozenset({"carried"}), frozenset({"studies"})
 BITS = CARRIED | STUDIES | {"bits"}
-DATA, RANKS, SOLVER, MODEL = "data", "ranks and sums", "solver", "model"  # groups in the help
+DATA, TABLES, RANKS, SOLVER, MODEL = "data", "tables, such as CSV", "ranks and sums", "solver", "model"  # groups in the help
 SURVIVAL, STRAGGLERS, OUTPUT = "checkpoints and lost ranks", "stragglers on purpose", "output"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import h5py
 
-from mpi_pgd.data.synthetic import ALL, BASIC, Synthetic, checked, whole_number
 from mpi_pgd.data.slabs import beside, slab, slab_rows, truths
+from mpi_pgd.data.synthetic import ALL, BASIC, Synthetic, checked, whole_number
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim

@@ -41,7 +41,7 @@ def slab_rows(features: int) -> int:
 
 
 def truth(problem: Synthetic) -> tuple[Floats, float]:
-    """The true weights of a problem whose targets are numbers: coef, float64 (features,), and intercept; near-normal, variance 1."""
+    """The true weights of a problem whose targets are numbers: coef, float64 (features,), and intercept; near-normal."""
     values = normals(_stream(problem.seed, TRUTH_STREAM), problem.features + 1)
     return values[1:], float(values[0])
 

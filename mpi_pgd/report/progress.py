@@ -1,7 +1,7 @@
 """How far a command is: on one live line, or on several in a log."""
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from threading import Event, Thread
 from time import perf_counter
 from typing import TypeVar
@@ -147,6 +147,29 @@ def steps(
         for item in items:
             line.next()
             yield item
+
+
+def parts(word: str, items: Iterable[Item], share: Callable[[Item], float], shown: bool) -> Iterator[Item]:
+    """Each of ``items`` in turn, while a line tells what has been done: "reading, 43 %, about 12 s left".
+
+    Args:
+        word: what is done.
+        items: parts of the work.
+        share: of all work that is done with an item, 0 to 1.
+        shown: whether there is to be a line at all.
+    """
+    every = LIVE if shown and LINE.begin() else LOGGED
+    begun = last = perf_counter()
+    try:
+        for item in items:
+            yield item
+            now, done = perf_counter(), share(item)
+            if shown and now - last >= every and done > 0:
+                last = now
+                LINE.show([(word, 0), (f"{100 * done:.0f} %", 0), (f"about {_duration((now - begun) * (1 / done - 1))} left", 1)])
+    finally:
+        if shown:
+            LINE.clear()
 
 
 def rounds_to(aim: float, begin: tuple[int, float], now: tuple[int, float]) -> float:

@@ -20,7 +20,9 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "csv": Format(tuple(f".{name}{packed}" for name in ("csv", "tsv") for packed in ("", ".gz", ".bz2", ".xz", ".zst")), Csv, "text"),
+    "csv": Format(
+        tuple(f".{name}{packed}" for name in ("csv", "tsv") for packed in ("", ".gz", ".bz2", ".xz", ".zst")), Csv, "text"
+    ),
 }
 
 

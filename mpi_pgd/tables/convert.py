@@ -15,11 +15,18 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError, listed, printable
 from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
+from mpi_pgd.tables.batch import Kind
 from mpi_pgd.tables.plan import Plan, Watch, plan
+from mpi_pgd.tables.recipe import UNITS
 from mpi_pgd.tables.survey import complete, only
 
 WHOLE = 2.0**53  # float64 does not tell all whole numbers beyond apart
 RECIPE = "recipe"  # attribute
+SHOWN = 8  # classes
+
+
+class Stopped(InputError):
+    """By a signal; nothing was written."""
 
 
 class Made(NamedTuple):
@@ -34,6 +41,22 @@ class Made(NamedTuple):
     plan: Plan
     rows: int
     notes: tuple[str, ...]
+
+    def summary(self) -> str:
+        """What became of which columns, a line each kind."""
+        recipe = self.plan.recipe
+        lines = [f"{self.rows:,} rows, {len(recipe.names):,} features", f"y: {printable(recipe.target.column)}"]
+        if recipe.classes:
+            shown = ", ".join(f"{code} {printable(word)}" for code, word in enumerate(recipe.classes[:SHOWN]))
+            lines[-1] += f", classes {shown}{', ...' * (len(recipe.classes) > SHOWN)}"
+        lines += [f"{what}: {printable(name)}" for what, name in (("weights", recipe.weights), ("offset", recipe.offset)) if name]
+        for feature in recipe.features:
+            if feature.kind is Kind.WORDS:
+                first = f", the first, {printable(feature.levels[0])}, has none" * feature.reference
+                lines.append(f"{printable(feature.column)}: {len(feature.levels)} categories, {feature.coding}{first}")
+            elif feature.kind in UNITS:
+                lines.append(f"{printable(feature.column)}: {feature.kind}, {UNITS[feature.kind]}")
+        return "\n".join(lines)
 
 
 def convert(
@@ -126,8 +149,7 @@ class _Writer:
             file.create_dataset("feature_names", data=list(recipe.names), dtype=h5py.string_dtype(), track_times=False)
             x = file.create_dataset("X", (rows, len(recipe.names)), dtype="<f8", track_times=False)
             beside = {
-                name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False)
-                for name in ("y", *recipe.beside[1:])
+                name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False) for name in ("y", *recipe.beside[1:])
             }
             for batch in self._watch("writing", self._plan.table.batches(tuple(dict.fromkeys((*recipe.columns, *recipe.beside))))):
                 taken = only(batch, complete(batch)) if self._plan.drop else batch

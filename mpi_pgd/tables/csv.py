@@ -12,6 +12,7 @@ from mpi_pgd.errors import InputError, printable
 from mpi_pgd.tables import spelling
 from mpi_pgd.tables.arrow import column, pyarrow
 from mpi_pgd.tables.batch import Batch, Kind, Reading
+from mpi_pgd.tables.feature import cited
 from mpi_pgd.tables.packed import DAMAGED, Tally, packing, unpacked, unreadable
 
 BLOCK = 1 << 20  # bytes that are parsed together, at least
@@ -82,8 +83,7 @@ class Csv:
         try:
             for batch in self._opened(tally, kinds):
                 made = {
-                    name: column(self._pa, array, kind)
-                    for (name, kind), array in zip(kinds.items(), batch.columns, strict=True)
+                    name: column(self._pa, array, kind) for (name, kind), array in zip(kinds.items(), batch.columns, strict=True)
                 }
                 yield Batch(batch.num_rows, made, partial(self._where, done), min(1.0, tally.tell() / tally.size))
                 done += batch.num_rows
@@ -148,15 +148,21 @@ class Csv:
                 start = file.read(1 << 12)
         except (*DAMAGED, self._pa.ArrowException) as error:
             raise unreadable(self.path, error) from None
-        found = next((what for mark, what in MARKS.items() if start.startswith(mark)), "of bytes that are 0" if b"\0" in start else "")
+        found = next(
+            (what for mark, what in MARKS.items() if start.startswith(mark)), "of bytes that are 0" if b"\0" in start else ""
+        )
         if found:
-            raise InputError(f"{self.path} is {found}: expected text in UTF-8, save it as that")
+            raise InputError(f"{self.path} is {found or 'no text: it has bytes that are 0'}; save it as text in UTF-8")
+
+    def _text(self) -> io.TextIOWrapper:
+        file: Any = unpacked(self.path)
+        return io.TextIOWrapper(io.BufferedReader(file), "utf-8-sig", newline="")
 
     def _records(self) -> Iterator[Record]:
         """All rows with fields, the header first, as Python's reader has them; it is slow."""
         csv.field_size_limit(1 << 30)
         try:
-            with unpacked(self.path) as file, io.TextIOWrapper(io.BufferedReader(file), "utf-8-sig", newline="") as text:  # type: ignore[arg-type]
+            with self._text() as text:
                 reader, before = csv.reader(text, delimiter=self.delimiter), 0
                 for fields in reader:
                     if fields:
@@ -176,8 +182,8 @@ class Csv:
                     line.decode()
                 except UnicodeDecodeError as error:
                     return InputError(
-                        f"{self.path} is not UTF-8: line {number} has the byte 0x{line[error.start]:02x} at place {error.start + 1}: "
-                        f"save it as UTF-8"
+                        f"{self.path} is not UTF-8: line {number} has the byte 0x{line[error.start]:02x}, its {error.start + 1}th: "
+                        "save it as UTF-8"
                     )
         return InputError(f"{self.path} is not UTF-8: save it as that")
 
@@ -198,8 +204,8 @@ class Csv:
                 text = fields[place]
                 if text not in self._missing and not self._good(name, kind, text):
                     raise InputError(
-                        f"column {printable(name)} has {_cited(text)} in line {line} of {self.path}, and a {kind} in the rows before: "
-                        f"mend it, or take the column as words with --categorical {printable(name)}"
+                        f"column {printable(name)} has {cited(text)} in line {line} of {self.path}, and a {kind} in the rows "
+                        f"before: mend it, or take the column as words with --categorical {printable(name)}"
                     )
 
     def _good(self, name: str, kind: Kind, text: str) -> bool:
@@ -217,7 +223,7 @@ class Csv:
             raise InputError(f"the quotation mark in line {line} of {self.path} is never closed: close it")
 
     def _ends_open(self) -> bool:
-        with unpacked(self.path) as file, io.TextIOWrapper(io.BufferedReader(file), "utf-8-sig", newline="") as text:  # type: ignore[arg-type]
+        with self._text() as text:
             try:
                 for _ in csv.reader(text, delimiter=self.delimiter, strict=True):
                     pass
@@ -231,18 +237,13 @@ def _names(path: str, fields: Sequence[str]) -> tuple[tuple[str, ...], tuple[str
     made = [f"unnamed_{number}" if not name.strip() else name for number, name in enumerate(fields, 1)]
     twice = next((name for place, name in enumerate(made) if name in made[:place]), None) if len(set(made)) < len(made) else None
     if twice is not None:
-        first = made.index(twice)
+        places = [number for number, name in enumerate(made, 1) if name == twice]
         raise InputError(
-            f"{path} has two columns {printable(twice)}, {first + 1} and {made.index(twice, first + 1) + 1}: give each a name of its own"
+            f"{path} has two columns {printable(twice)}, the {places[0]}th and the {places[1]}th: give each a name of its own"
         )
     if all(spelling.is_number(name) for name in made):
-        raise InputError(f"{path} begins with numbers, {_cited(made[0])}: expected a line with the columns' names first")
+        raise InputError(f"{path} begins with numbers, {cited(made[0])}: expected a line with the columns' names first")
     return tuple(made), tuple(name for name, given in zip(made, fields, strict=True) if not given.strip())
-
-
-def _cited(text: str) -> str:
-    shown = printable(text)
-    return repr(shown if len(shown) <= 40 else f"{shown[:37]}...")
 
 
 def _quoting(fields: Sequence[str]) -> str:

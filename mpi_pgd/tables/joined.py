@@ -36,7 +36,7 @@ class Joined:
                     known[name] = kind, table.path
                 elif kind not in (before, Kind.NOTHING):
                     raise InputError(
-                        f"column {printable(name)} holds a {before} in {path} and a {kind} in {table.path}: expected one kind in all"
+                        f"column {printable(name)} holds a {before} in {path} and a {kind} in {table.path}: expected one kind"
                     )
         return {name: kind for name, (kind, _) in known.items()}
 

@@ -115,7 +115,9 @@ def _wanted(table: Table, chosen: Choices, weights: str, offset: str) -> _Wanted
     beside = tuple(filter(None, (weights, offset)))
     for name in beside:
         if beside.count(name) > 1 or name == chosen.target or name in OWN or {"/", "\0"} & set(name):
-            raise InputError(f"{printable(name)} can't be the weights or the offset: expected a column of its own, without / in its name")
+            raise InputError(
+                f"{printable(name)} can't be the weights or the offset: expected a column of its own, without / in its name"
+            )
     left_out = {chosen.target, *beside, *_matched(table, "--drop", chosen.drop)}
     given = _matched(table, "--features", chosen.features)
     features = given or [name for name in table.names if name not in table.unnamed]
@@ -147,13 +149,19 @@ def _feature(name: str, kind: Kind, found: Levels | Amount | None, as_they_are: 
 def _check(table: Table, recipe: Recipe, kinds: dict[str, Kind], found: dict[str, Levels | Amount], rows: int) -> None:
     """Refuse what can't be fitted, or read again."""
     if not rows:
-        raise InputError(f"{table.path} has no rows{' without a missing value' * any(one.missing for one in found.values())}: nothing to fit")
+        raise InputError(
+            f"{table.path} has no rows{' without a missing value' * any(one.missing for one in found.values())}: nothing to fit"
+        )
     for name, kind in kinds.items():
         if kind is Kind.NOTHING:
-            raise InputError(f"column {printable(name)} of {table.path} has no value in any row: leave it out with --drop {printable(name)}")
+            raise InputError(
+                f"column {printable(name)} of {table.path} has no value in any row: leave it out with --drop {printable(name)}"
+            )
     long = next((name for name in recipe.names if len(name) > LONGEST), "")
     if long:
-        raise InputError(f"{table.path} has a feature whose name begins {printable(long[:40])}: expected at most {LONGEST} characters")
+        raise InputError(
+            f"{table.path} has a feature whose name begins {printable(long[:40])}: expected at most {LONGEST} characters"
+        )
     twice = _twice(recipe.names)
     if twice:
         raise InputError(f"{table.path} gives two features {printable(twice)}: give one of the columns another name")

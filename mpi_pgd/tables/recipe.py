@@ -115,7 +115,7 @@ class Recipe:
                 f"or fills them"
             )
         return InputError(
-            f"column {printable(column)} has an infinite value, or one beyond float64, in {batch.where(row)}: expected a finite number"
+            f"column {printable(column)} has an infinite value, or one beyond float64, in {batch.where(row)}: mend it"
         )
 
     def to_text(self) -> str:
@@ -133,7 +133,9 @@ class Recipe:
             found = json.loads(text)
             if found["version"] > VERSION:
                 raise InputError(f"the recipe in {path} is of a later version of mpi_pgd: use that, or convert the table again")
-            reading = Reading(**{key: tuple(value) if isinstance(value, list) else value for key, value in found["reading"].items()})
+            reading = Reading(
+                **{key: tuple(value) if isinstance(value, list) else value for key, value in found["reading"].items()}
+            )
             return cls(
                 tuple(map(_feature, found["features"])), _feature(found["target"]), found["weights"], found["offset"], reading
             )

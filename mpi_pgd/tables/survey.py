@@ -65,8 +65,8 @@ class Levels:
             )
         if all(map(spelling.is_foreign, found)):
             raise InputError(
-                f"column {printable(self.name)} has {cited(found[0])} in {self.found[found[0]]()}, which looks like a number and is "
-                f"none here: see --decimal, write it as in 1234.5, or take it as words with --categorical {printable(self.name)}"
+                f"column {printable(self.name)} has {cited(found[0])} in {self.found[found[0]]()}, which looks like a number "
+                f"and is none here: see --decimal, write it as in 1234.5, or as words with --categorical {printable(self.name)}"
             )
         return found
 
@@ -98,7 +98,9 @@ class Amount:
         if not self.count:
             return math.nan
         if not all(map(math.isfinite, self.sums)):
-            raise InputError(f"column {printable(self.name)} has an infinite value, or such large ones that they have no mean: mend it")
+            raise InputError(
+                f"column {printable(self.name)} has an infinite value, or such large ones that they have no mean: mend it"
+            )
         return math.fsum(self.sums) / self.count
 
 

@@ -12,8 +12,8 @@ import pytest
 from mpi_pgd import InputError
 from mpi_pgd.data.draws import KINDS, exponential
 from mpi_pgd.data.make import make
-from mpi_pgd.data.synthetic import PLAIN
 from mpi_pgd.data.slabs import normals, slab_rows
+from mpi_pgd.data.synthetic import PLAIN
 
 Contents = dict[str, Any]
 

@@ -16,8 +16,8 @@ import pytest
 
 from mpi_pgd.data import make as making
 from mpi_pgd.data.make import make
-from mpi_pgd.data.synthetic import Synthetic
 from mpi_pgd.data.slabs import normals, slab, slab_rows, truth
+from mpi_pgd.data.synthetic import Synthetic
 from mpi_pgd.errors import InputError
 
 Floats = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ACTIONS = {
     "make": "synthetic rows with known weights",
+    "convert": "a table, such as CSV, into HDF5",
     "info": "what is in files, and what each rank would hold",
     "split": "the rows of a file in two, for training and for testing",
     "shuffle": "the rows of a file in another order",
