@@ -133,14 +133,20 @@ class Recipe:
             found = json.loads(text)
             if found["version"] > VERSION:
                 raise InputError(f"the recipe in {path} is of a later version of mpi_pgd: use that, or convert the table again")
-            reading = Reading(
-                **{key: tuple(value) if isinstance(value, list) else value for key, value in found["reading"].items()}
-            )
+            given: dict[str, Any] = {key: _tuples(value) for key, value in found["reading"].items()}
             return cls(
-                tuple(map(_feature, found["features"])), _feature(found["target"]), found["weights"], found["offset"], reading
+                tuple(map(_feature, found["features"])),
+                _feature(found["target"]),
+                found["weights"],
+                found["offset"],
+                Reading(**given),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the recipe in {path} is damaged ({error!r}): convert the table again") from None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _feature(given: dict[str, Any]) -> Feature:
