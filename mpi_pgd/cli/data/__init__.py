@@ -13,6 +13,7 @@ ACTIONS = {
     "make": "synthetic rows with known weights",
     "convert": "a table, such as CSV, into HDF5",
     "info": "what is in files, and what each rank would hold",
+    "check": "what columns are like, and what may be wrong with them",
     "split": "the rows of a file in two, for training and for testing",
     "shuffle": "the rows of a file in another order",
 }
