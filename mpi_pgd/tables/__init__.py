@@ -8,7 +8,9 @@ from mpi_pgd.data.files import regular
 from mpi_pgd.errors import InputError
 from mpi_pgd.tables.batch import Reading, Table
 from mpi_pgd.tables.csv import Csv
+from mpi_pgd.tables.ipc import open_ipc
 from mpi_pgd.tables.joined import Joined
+from mpi_pgd.tables.parquet import open_parquet
 
 
 class Format(NamedTuple):
@@ -19,10 +21,11 @@ class Format(NamedTuple):
     text: str  # for the help
 
 
+TEXTS = tuple(f".{name}{packed}" for name in ("csv", "tsv") for packed in ("", ".gz", ".bz2", ".xz", ".zst"))
 FORMATS = {
-    "csv": Format(
-        tuple(f".{name}{packed}" for name in ("csv", "tsv") for packed in ("", ".gz", ".bz2", ".xz", ".zst")), Csv, "text"
-    ),
+    "csv": Format(TEXTS, Csv, "lines of fields, also compressed"),
+    "parquet": Format((".parquet", ".pq"), open_parquet, "Parquet"),
+    "arrow": Format((".arrow", ".feather", ".ipc"), open_ipc, "Arrow's files and streams, and Feather"),
 }
 
 

@@ -1,12 +1,13 @@
 """Arrow's arrays as columns; pyarrow, which is loaded where a table is really read."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from mpi_pgd.errors import InputError
+from mpi_pgd.errors import InputError, printable
 from mpi_pgd.tables.batch import Column, Kind, numbers, words
 
 SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # units in a second
@@ -20,6 +21,18 @@ def pyarrow(path: str) -> Any:
         raise InputError(f"{path} needs pyarrow, which can't be loaded ({error}): pip install mpi_pgd[tables]") from None
     found.set_cpu_count(max(1, len(os.sched_getaffinity(0))))
     return found
+
+
+@contextmanager
+def unharmed(path: str, pa: Any) -> Iterator[None]:
+    """What Arrow says of a file that it can't read, in a sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, EOFError, pa.ArrowException) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())[:200]
+        raise InputError(f"{path} can't be read ({printable(why)}): give a file that is whole, or make it again") from None
 
 
 def kind_of(pa: Any, kind: Any) -> Kind | None:

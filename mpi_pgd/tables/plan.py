@@ -1,11 +1,11 @@
 """What is made of a table, decided before a row is written: which columns, and what they become."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from mpi_pgd.choices import DROP, FIRST, MEAN, ONE_HOT, REFUSE, Choices, split
-from mpi_pgd.data.names import LONGEST
+from mpi_pgd.data.names import LONGEST, repeated
 from mpi_pgd.errors import InputError, nearest, printable
 from mpi_pgd.tables import open_tables
 from mpi_pgd.tables.batch import Batch, Kind, Reading, Table
@@ -162,17 +162,8 @@ def _check(table: Table, recipe: Recipe, kinds: dict[str, Kind], found: dict[str
         raise InputError(
             f"{table.path} has a feature whose name begins {printable(long[:40])}: expected at most {LONGEST} characters"
         )
-    twice = _twice(recipe.names)
+    twice = repeated(recipe.names)
     if twice:
         raise InputError(f"{table.path} gives two features {printable(twice)}: give one of the columns another name")
     if not recipe.names:
         raise InputError(f"{table.path} has no feature with two categories: expected at least one column that tells rows apart")
-
-
-def _twice(names: Iterable[str]) -> str:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return ""
