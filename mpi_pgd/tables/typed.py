@@ -39,8 +39,8 @@ class Typed:
             kind = kind_of(self._pa, of)
             if kind is None:
                 raise InputError(
-                    f"column {printable(name)} of {self.path} holds {of}: expected numbers, words, dates, or true and false; leave it "
-                    f"out with --drop, or make such columns of it"
+                    f"column {printable(name)} of {self.path} holds {of}: expected numbers, words, dates, or true and false; leave "
+                    f"it out with --drop, or make such columns of it"
                 )
             found[name] = Kind.WORDS if name in self._words else kind
         return found
