@@ -69,8 +69,8 @@ def test_synonyms_lead_to_words_that_there_are() -> None:
 @pytest.mark.parametrize(
     ("word", "answer"),
     [
-        ("train", "there is no command train (did you mean fit?): expected one of fit, compare, scaling,"),
-        ("predict", "there is no command predict: expected one of fit, compare, scaling,"),
+        ("train", "there is no command train (did you mean fit?): expected one of fit, predict, compare, scaling,"),
+        ("transform", "there is no command transform: expected one of fit, predict, compare, scaling,"),
         ("doctro", "(did you mean doctor?)"),
         ("hlep", "(did you mean help?)"),
     ],
@@ -121,7 +121,7 @@ def test_help_is_a_command(words: list[str], first: str) -> None:
 def test_help_of_what_is_no_command() -> None:
     result = python("-m", "mpi_pgd", "help", "compar")
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith("mpi_pgd: help was given compar (did you mean compare?): expected one of fit, compare,")
+    assert result.stderr.startswith("mpi_pgd: help was given compar (did you mean compare?): expected one of fit, predict,")
 
 
 def test_the_first_page_is_one_page_of_flags_that_there_are() -> None:

@@ -19,10 +19,8 @@ settings of fit that are needed most; help fit has all:
   --x NAME, --y NAME     data sets with the features and the targets (X, y)
   --out DIR              keep the coefficients and the run's record
   --checkpoint FILE      keep the state, too; --resume FILE goes on from it
-  --config FILE.toml     settings by these names
 
-exit codes: 0 the fit ended, 2 the input can't be used, 4 diverged or no finite
-            optimum, 75 stopped before its end, 1 a bug
+exit codes: 0 ended, 1 a bug, 2 bad input, 4 diverged or no optimum, 75 stopped
 """
 
 

@@ -28,7 +28,8 @@ from mpi_pgd.errors import InputError, nearest
 def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str = "", weighted: bool = False) -> Table:
     """Describe the files as one table; refuse what makes them unusable, as far as it can be known without reading all rows.
 
-    All are names of data sets; ``weights`` and ``offset`` may be empty. ``weighted``: rows get weights in any case.
+    All are names of data sets; ``weights`` and ``offset`` may be empty, and so may ``y`` where targets are not asked for: a shard
+    then holds zeros. ``weighted``: rows get weights in any case.
     """
     found = [_inspect_one(path, x, y, weights, offset) for path in paths]
     first = found[0]
@@ -71,7 +72,7 @@ def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str
         weighted=weighted or bool(weights),
     )
     if table.rows == 0:
-        raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to fit")
+        raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to {'fit' if y else 'predict'}")
     return table
 
 
@@ -108,18 +109,20 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
         group = behind.item(file, path, x)
         if holds_rows(group):
             return _inspect_sparse(behind, file, path, group, x, y, weights, offset)
-        features, target = (_data_set(behind, file, path, name, flag) for name, flag in ((x, "--x"), (y, "--y")))
+        features = _data_set(behind, file, path, x, "--x")
+        target = _data_set(behind, file, path, y, "--y") if y else None
         means = meaning(features, path, x)
         if features.ndim != 2:
             raise InputError(f"{x} in {path} has shape {features.shape}: expected two dimensions, rows and features")
         made_by = creator(features, target)
-        across = turned(features.shape, target.shape, made_by, x, y, path)
+        across = turned(features.shape, target.shape, made_by, x, y, path) if target is not None else made_by != ""
         rows, columns = features.shape[::-1] if across else features.shape
         if columns == 0:
             raise InputError(f"{x} in {path} has no features: expected at least one column")
         sources = behind.look(features, range(len(features)))
         means = with_sources(means, sources, f"{x} in {path}")
-        meant = [_column(behind, target, path, y, across and target.ndim == 2 and target.shape != (rows, 1))]
+        upright = target is None or target.ndim < 2 or target.shape == (rows, 1)
+        meant = [PLAIN if target is None else _column(behind, target, path, y, across and not upright)]
         for name, flag in ((weights, "--weights"), (offset, "--offset")):
             column = _data_set(behind, file, path, name, flag) if name else None
             way = column is not None and of_rows(column.shape, rows, across, f"{name} in {path}", x)
@@ -142,14 +145,14 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
         )
         codes = "holds codes of {}, which are no quantities: they are taken as the numbers that they are"
         warnings = [(name, codes.format(of.coded)) for name, of in ((x, means), (y, part.y)) if of.coded]
-        alike = features.shape == target.shape and columns > 1
+        alike = target is not None and features.shape == target.shape and columns > 1
         if rows == columns > 1 or alike:
             why = f"has the shape of {y}" if alike else "is square"
             read = f"read transposed, as it is {made_by}" if across else "read with rows first"
             warnings.append((x, f"{why}, so its shape can't tell rows from features: it is {read}"))
         sources = [] if across else sources
         names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
-        targets = target.size // rows if rows else 1
+        targets = target.size // rows if rows and target is not None else 1
         return _Seen(part, columns, targets, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)))
 
 
@@ -157,14 +160,14 @@ def _inspect_sparse(
     behind: Behind, file: h5py.File, path: str, group: h5py.Group, x: str, y: str, weights: str, offset: str
 ) -> _Seen:
     """Of sparse rows."""
-    target = _data_set(behind, file, path, y, "--y")
-    its = compressed(group, path, x, len(target) if target.ndim else 0)
-    if not target.ndim or len(target) != its.rows or target.ndim > 2:
+    target = _data_set(behind, file, path, y, "--y") if y else None
+    its = compressed(group, path, x, len(target) if target is not None and target.ndim else 0)
+    if target is not None and (not target.ndim or len(target) != its.rows or target.ndim > 2):
         raise InputError(f"{y} in {path} has shape {target.shape}: expected ({its.rows},), a target for each row of {x} (or k)")
     for name, one in zip(members(x), its.sets, strict=True):
         behind.item(file, path, name)
         behind.look(one, range(len(one)))
-    meant = [_column(behind, target, path, y, across=False)]
+    meant = [PLAIN if target is None else _column(behind, target, path, y, across=False)]
     for name, flag in ((weights, "--weights"), (offset, "--offset")):
         column = _data_set(behind, file, path, name, flag) if name else None
         if column is not None:
@@ -188,7 +191,7 @@ def _inspect_sparse(
     )
     names = names_of(file, group, its.features, 1, path, x)
     taken = [Taken(0, path, Origin.of(its.sets[0]), f"{x} in {path}", range(its.rows))]
-    targets = target.size // its.rows if its.rows else 1
+    targets = target.size // its.rows if its.rows and target is not None else 1
     return _Seen(part, its.features, targets, names, behind.plugin, [], taken)
 
 

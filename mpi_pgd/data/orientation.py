@@ -12,16 +12,16 @@ from mpi_pgd.errors import InputError, printable
 Shape = tuple[int, ...]
 
 
-def creator(x: h5py.Dataset, y: h5py.Dataset) -> str:
+def creator(x: h5py.Dataset, y: h5py.Dataset | None) -> str:
     """What tells that columns come first; empty if nothing does."""
-    for data_set in (x, y):
+    for data_set in (x,) if y is None else (x, y):
         if text(data_set.attrs.get("MATLAB_class")):
             return "MATLAB's, by the attribute MATLAB_class"
         if "rhdf5-NA.OK" in data_set.attrs:
             return "R's, by the attribute rhdf5-NA.OK"
         if printable(data_set.name).endswith("/value") and "OCTAVE_NEW_FORMAT" in data_set.parent.attrs:
             return "Octave's, by the attribute OCTAVE_NEW_FORMAT"
-    rows = scales(y, 0)[:1]
+    rows = [] if y is None else scales(y, 0)[:1]
     if rows and scales(x, 1)[:1] == rows != scales(x, 0)[:1]:
         return "transposed, as y has the scale of its second dimension"
     return _by_header(x.file)

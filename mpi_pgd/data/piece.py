@@ -50,6 +50,8 @@ class Piece(NamedTuple):
         y, weights, offset = beside
         if not table.weights:
             weights.fill(1.0)
+        if not table.y:
+            y.fill(0.0)
         return cls(features, y if len(y) > 1 else y[0], *(each[0] if len(each) else None for each in (weights, offset)))
 
     @property

@@ -82,7 +82,7 @@ class Table:
 
     parts: tuple[Part, ...]  # the files in the order of their rows
     x: str  # name of the data set with the features, (n, p)
-    y: str  # and of that with the targets, (n,), (n, 1), or (n, k)
+    y: str  # and of that with the targets, (n,), (n, 1), or (n, k); empty where none were asked for: they are then 0
     features: int  # p
     x_type: str  # name of the type that a shard keeps in memory (engine/narrow.py), in native byte order
     y_type: str  # likewise, of the targets in the files

@@ -14,7 +14,7 @@ from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.partial import Partial, Vote
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.sums import Sums
-from mpi_pgd.engine.tasks import BlockMap, Layout
+from mpi_pgd.engine.tasks import BlockMap, Layout, Task
 from mpi_pgd.errors import InputError
 
 KEPT = 128 << 20  # bytes of a rank's blocks' vectors; where there are more, the function is called again for the sums' bound
@@ -126,7 +126,7 @@ class MapDriver:
         total: what came back, where updates are made: (layout.width,).
     """
 
-    def __init__(self, task: MapTask, rows: int, point: Vector, share: Callable[[Vector], object]) -> None:
+    def __init__(self, task: Task, rows: int, point: Vector, share: Callable[[Vector], object]) -> None:
         self.task, self.rows, self.point, self.share = task, rows, point, share
         self.total = np.zeros(0)
 

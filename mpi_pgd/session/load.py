@@ -1,5 +1,7 @@
 """The mode is chosen, and each rank reads its rows, into memory as far as there is room; blocks that move later come likewise."""
 
+from collections.abc import Callable
+
 import numpy as np
 from mpi4py import MPI
 
@@ -33,7 +35,10 @@ def choose_mode(problem: Problem, group: int = NOBODY) -> Mode:
     return modes.chosen(chosen.mode, replicas).make(team, chosen.way[1])
 
 
-def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) -> MemoryShard:
+Settle = Callable[[Problem, Mode, MemoryShard], None]
+
+
+def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None, settled: Settle = settle) -> MemoryShard:
     """This rank's rows. Collective.
 
     Args:
@@ -41,6 +46,7 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
         mode: says how many workers share the blocks.
         shard: what this rank holds already; what then nobody holds is shared out, so that little is read. At first there is none,
             on no rank.
+        settled: has all ranks read their targets alike, once all have been seen. Collective.
 
     Raises:
         InputError: they don't fit into the memory, and may not stream, or can't be read, or the targets are none of the loss.
@@ -56,7 +62,7 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None) ->
     problem.comm.Allreduce(MPI.IN_PLACE, owners, MPI.MAX)
     problem.partition.share_out(owners, mode.workers)
     _own(problem, mode, shard, owners)
-    settle(problem, mode, shard)
+    settled(problem, mode, shard)
     return shard
 
 

@@ -51,6 +51,25 @@ def replace(contents: Mapping[Path, Content | None]) -> None:
                     path.unlink(missing_ok=True)
 
 
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A file, there and empty, to be written while this lasts: at the end it takes the name ``path``, or nothing is changed.
+
+    Raises:
+        OSError: that can't be done.
+    """
+    change = _change(path, os.urandom(_TOKEN).hex(), lambda _: None)
+    try:
+        os.close(os.open(change.part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield change.part
+        _sync(change.part)
+        _swap([change])
+    finally:
+        for left in (change.part, change.old):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+
+
 def create(path: Path, content: Content) -> None:
     """Write a file that is not there, and have the disk confirm it. All that the program writes goes through here.
 

@@ -1,0 +1,73 @@
+"""A fitted model and other rows than it was fitted to: both looked at, and matched by the features' names, before anyone works."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mpi4py import MPI
+
+from mpi_pgd import config
+from mpi_pgd.comm.world import agreement, once
+from mpi_pgd.config import Settings
+from mpi_pgd.data.match import matched
+from mpi_pgd.drivers.predictor import Predictor
+from mpi_pgd.errors import InputError
+from mpi_pgd.model.model import Model, load
+from mpi_pgd.recovery.attempts import Team
+from mpi_pgd.session.inspect import Problem, inspect_files
+
+OF_ROWS = ("x", "y", "weights", "offset")  # of these, what a model's rows were called is the default
+
+
+def loaded(comm: MPI.Intracomm, path: str) -> Model:
+    """The model in a file or a folder, on every rank. Collective.
+
+    Raises:
+        InputError: there is none, it is damaged, or one of a user's own.
+    """
+
+    def read() -> Model:
+        model = load(path)
+        if model.config.get("model"):
+            raise InputError(f"{path} is a model of your own ({model.config['model']}): it alone knows what to make of its weights")
+        return model
+
+    return once(comm, None, read)
+
+
+def settings(model: Model, given: Mapping[str, Any]) -> Settings:
+    """Those that say what other rows are: what was ``given``, else as of the rows that the model was fitted to."""
+    before = {name: model.config[name] for name in OF_ROWS if isinstance(model.config.get(name), str)}
+    return config.settings({**before, **given}, config.flag)
+
+
+def predictor(model: Model) -> Predictor:
+    """What passes over rows need of a model.
+
+    Raises:
+        InputError: it does not say which targets its classes are; or its loss is not there.
+    """
+    law, classes = model.law, model.classes
+    made = Predictor.of(law, model.coef, model.intercept, classes)
+    if law.sorts and len(classes) != max(2, len(made.w)):
+        raise InputError("the model does not say which targets its classes are, as an earlier version wrote it: fit it again")
+    return made
+
+
+def names_of(model: Model) -> list[str]:
+    """What its outputs are called: classes by their labels, others by their numbers."""
+    if model.classes:
+        return [f"{label:.17g}" for label in model.classes]
+    return [str(number) for number in range(model.coef.shape[1] if model.coef.ndim == 2 else 1)]
+
+
+def looked(team: Team, chosen: Settings, model: Model, path: str) -> Problem:
+    """Files that ``chosen`` names, with their columns in the order of the features of the model in ``path``. Collective.
+
+    Raises:
+        InputError: files can't be used, or are of other features.
+    """
+    problem = inspect_files(team.comm, chosen, ids=team.ids, shrunk=bool(team.lost))
+    with agreement(team.comm):
+        table = matched(problem.table, tuple(model.feature_names), len(model.coef), path)
+    return replace(problem, seen=problem.seen._replace(table=table))

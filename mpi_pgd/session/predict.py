@@ -1,0 +1,139 @@
+"""Predictions for rows of files, written into one file as they are made."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from mpi_pgd.comm.world import agreement
+from mpi_pgd.data.notes import Notes
+from mpi_pgd.data.outputs import Column, Output, Put, output_of
+from mpi_pgd.data.stream import SLAB_BYTES, Stream
+from mpi_pgd.drivers.predictor import Predictor
+from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.errors import InputError
+from mpi_pgd.recovery.attempts import Team, run_attempts
+from mpi_pgd.session.fitted import loaded, looked, names_of, predictor, settings
+from mpi_pgd.session.inspect import Problem, say_warnings
+from mpi_pgd.session.run import one_thread
+from mpi_pgd.system import output
+
+GATHERED = 256 << 20  # bytes of rows that all ranks read between two messages, at most
+
+
+def run(world: MPI.Intracomm, given: Mapping[str, Any]) -> int:
+    """``predict``, as the command line does it; gives how many rows there were. Collective.
+
+    Args:
+        world: all ranks.
+        given: ``model``, ``data`` and ``out``, names of files; ``eta``; and ``options``, settings by name.
+    """
+
+    def attempt(team: Team) -> int:
+        comm = team.comm
+        model = loaded(comm, given["model"])
+        with agreement(comm):
+            chosen = settings(model, {**given["options"], "data": given["data"], "y": "", "weights": ""})
+            found = predictor(model)
+        problem = looked(team, chosen, model, given["model"])
+        say_warnings(problem)
+        columns = columns_of(found, names_of(model), given["eta"])
+        write(problem, found, columns, output_of(given["out"]), given["out"])
+        return problem.rows
+
+    with np.errstate(over="ignore", invalid="ignore"), one_thread():
+        return run_attempts(world, attempt)
+
+
+def columns_of(model: Predictor, names: Sequence[str], linear: bool) -> list[Column]:
+    """What is written of each row; ``names`` are those of the outputs, of classes their words, and ``linear`` asks for eta, too."""
+    several = tuple(names) if len(model.w) > 1 else ()
+    if not model.classes:
+        means = model.means(np.zeros((len(model.w), 1))) is not None
+        return [Column("prediction", several)] * means + [Column("eta", several)] * (linear or not means)
+    some = model.probabilities(np.zeros((len(model.w), 1))) is not None
+    found = [Column("class", words=tuple(names))] + [Column("probability", tuple(names))] * some
+    return found + [Column("eta", several)] * (linear or not some)
+
+
+def numbers(model: Predictor, columns: Sequence[Column], eta: Vector) -> list[Vector]:
+    """Of each column (width, rows)."""
+    made: dict[str, Callable[[], Any]] = {
+        "prediction": lambda: model.means(eta),
+        "class": lambda: model.places(eta)[np.newaxis],
+        "probability": lambda: model.probabilities(eta),
+        "eta": lambda: eta,
+    }
+    return [made[column.name]() for column in columns]
+
+
+def write(problem: Problem, model: Predictor, columns: Sequence[Column], kind: Output, out: str) -> None:
+    """Predict all rows of a problem, whose table has the model's features, into the file ``out``. Collective.
+
+    Each rank reads its share of the rows of a window, computes, and gives what is to be written to rank 0, which alone writes:
+    window after window, so that memory is bounded, and no rank needs to see the file. Bytes depend on the rows alone.
+
+    Raises:
+        InputError: on all ranks alike: rows can't be read or used, or the file can't be written. It is then as it was.
+    """
+    comm = problem.comm
+    with ExitStack() as stack:
+        put: Put | None = None
+        with agreement(comm), _told(out):
+            if comm.rank == 0:
+                part = stack.enter_context(output.aside(Path(out)))
+                put = stack.enter_context(kind.open(part, columns, problem.rows))
+        made: list[Any] = []
+        for numbered in _windows(problem, model, columns, kind):
+            with agreement(comm):
+                with _told(out):
+                    _put(put, made)
+                mine = numbered()
+            made = comm.gather(mine) or []
+        with agreement(comm), _told(out):
+            _put(put, made)
+            stack.close()
+
+
+def _put(put: Put | None, made: Sequence[Any]) -> None:
+    for some in made if put else ():
+        if some is not None and put:
+            put(some)
+
+
+@contextmanager
+def _told(out: str) -> Iterator[None]:
+    try:
+        yield
+    except output.FAILURES as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{out} can't be written ({output.reason(error)}): make room, or give another place") from None
+
+
+def _windows(problem: Problem, model: Predictor, columns: Sequence[Column], kind: Output) -> Iterator[Callable[[], Any]]:
+    """Of each window what makes this rank's rows as they are to be written; None if it has none. As many on every rank."""
+    comm, partition, facts = problem.comm, problem.partition, problem.facts
+    workers, worker = facts.workers(comm.size), facts.worker(comm.rank, comm.size)
+    each = 8 * sum(column.width for column in columns) + problem.table.bytes(1)
+    size = min(SLAB_BYTES, GATHERED // workers)
+    step = max(1, size // (each * partition.block_rows))  # blocks of a rank in a window
+    starts = [range(first + worker * step, first + (worker + 1) * step) for first in range(0, partition.blocks, workers * step)]
+    runs = [range(min(run.start, partition.blocks), min(run.stop, partition.blocks)) if worker >= 0 else range(0) for run in starts]
+    notes = Notes(problem.table)
+    order = np.array([block for run in runs for block in run], dtype=np.int64)
+    with Stream(problem.table, partition).blocks(order, 1, notes.note) as ahead:
+        blocks = iter(ahead)
+
+        def of(run: range) -> Any:
+            if not run:
+                return None
+            found = [numbers(model, columns, model.linear(next(blocks))) for _ in run]
+            return kind.encode(columns, [np.concatenate(lines, axis=1) for lines in zip(*found, strict=True)])
+
+        for run in runs:
+            yield partial(of, run)
