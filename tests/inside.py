@@ -19,7 +19,7 @@ from tests.elsewhere import Job, There, told
 from tests.launch import Library, Result, Running, launch, libraries, named
 from tests.meeting import meet
 
-WORLD = 7  # ranks of the mpirun
+WORLD = 8  # ranks of the mpirun
 SIZES = (1, 2, 3, 5)  # ranks of a test that does not say: odd ones give uneven shards, five are more than there are cores
 OTHERS = (3,)  # of such a test with all libraries but the first: numbers know nothing of the library
 ALONE = 10  # seconds that a rank which has failed waits for the others, who may wait for it in a collective

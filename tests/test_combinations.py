@@ -22,7 +22,7 @@ if "MPI_PGD_EVERY" in os.environ:
 else:
     SOME, FEWER = (cover(EVERY, facets) for facets in (pairs, ways))
 RESUMED = cover(EVERY, forms)
-# On which of the seven ranks fits are made at once, first on five and two, then on three and one.
+# On which of the eight ranks fits are made at once, first on five and two, then on three and one.
 # Where rows lie, by ranks: once a node, and in no memory.
 KEPT: dict[int, dict[str, Any]] = {2: {"share_rows": True}, 3: {"cache": "none"}}
 TEAMS = ((range(5), range(5, 7)), (range(3), range(3, 4)))

@@ -491,12 +491,3 @@ def test_peers_with_neighbours_all_stop_at_a_signal_to_one(library: Library, exa
     result = launch(library, 4, exact, *words, script=script, timeout=60)
     assert result.returncode == TRY_AGAIN, result
     assert record(out)["status"] == "stopped by signal"
-
-
-@pytest.mark.parametrize("graph", ["ring", "hypercube"])
-def test_eight_peers_come_to_the_optimum(exact: str, tmp_path: Path, graph: str) -> None:
-    out = tmp_path / "out"
-    ended(launch(any_library(len(graph)), 8, exact, *GOSSIP, "--graph", graph, "--quiet", "--out", out, timeout=60))
-    found = record(out)
-    assert (found["status"], found["neighbours"]["consensus"] < 1e-9) == ("converged", True)
-    assert found["certificate"]["relative"] < 1e-12

@@ -75,9 +75,10 @@ class MemoryShard(Notes):
 
     def blocks(self, query: Query) -> Iterable[Block]:
         """Those that the answer to ``query`` is made of."""
-        if query.task.units is not None:
-            return self._batches.blocks(query.task.units, self._order, self.stored)
-        together = self.partition.panel if query.task.coarse else 1
+        task = query.task
+        if task.units is not None:
+            return self._batches.blocks(task.units, self._order, self.stored)
+        together = self.partition.panel if task.coarse else 1
         if self._streaming:
             each = self.stored(self._order, together)
             return each if self._same else self._widened(each, together)

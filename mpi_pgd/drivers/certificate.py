@@ -131,7 +131,7 @@ class Certifier:
             enough: a gap that would do: what is sure goes before what is estimated where it is no larger.
         """
         least = EPSILON * abs(objective)  # no difference is better than that
-        gap, estimated = (max(objective - bound, least) for bound in (evidence.dual, evidence.estimated))
+        gap, estimated = max(objective - evidence.dual, least), max(objective - evidence.estimated, least)
         if estimated > FALLEN * (evidence.first - objective):
             estimated = math.inf
         if gap <= max(enough, estimated) and (self.held or gap <= enough):

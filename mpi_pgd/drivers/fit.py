@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -128,16 +128,17 @@ class FitDriver:
 
     def update(self, partial: Partial, query: Query) -> None:
         """Judge, then step."""
-        units = query.task.units
+        task, votes = query.task, partial.votes.tolist()
+        units = task.units
         rows = self.of.rows if units is None else rows_of(units, self.of.rows)
-        if partial.votes[Vote.ROWS] != rows:
-            raise RuntimeError(f"{partial.votes[Vote.ROWS]:.0f} of {rows} rows were summed")
-        broken = partial.votes[Vote.BROKEN] > 0
+        if votes[Vote.ROWS] != rows:
+            raise RuntimeError(f"{votes[Vote.ROWS]:.0f} of {rows} rows were summed")
+        broken = votes[Vote.BROKEN] > 0
         self.history.cut(self.rounds)
         if units is not None:
             self.drawn.append(self.rounds)
-        found = self._too_far() if broken else self._evaluate(partial, query)
-        self.status = self._judge(found.value, partial.votes, units is None) or self.status
+        found = self._too_far() if broken else self._evaluate(partial, query, task)
+        self.status = self._judge(found.value, votes, units is None) or self.status
         if self.status and units is not None and self.status != Status.DIVERGED:
             query.number = 0  # these weights may be returned: all rows judge them first
             self.drawn.pop()
@@ -164,12 +165,13 @@ class FitDriver:
     def _report(self, found: Figures) -> None:
         """What is said of the weights that were judged, or of those that are returned in their place."""
         self.objective, self.gradient_norm, self.loss, self.rounding, decrement = found
-        self.certificate = Certificate(found.gradient_norm, Kind.NORM)
         if self.refines and self.state.finished:
             self.certificate = Certificate(EPSILON * abs(found.objective), Kind.SOLVED)
         elif self.of.loss.convex:
             known = None if math.isnan(decrement) else decrement
             self.certificate = self.certifier.certificate(self.evidence, found.objective, found.gradient_norm, known)
+        else:
+            self.certificate = Certificate(found.gradient_norm, Kind.NORM)
 
     def _too_far(self) -> Evaluation:
         """Sums that are not finite; the history's line is that of the round before, as nothing is gained."""
@@ -178,10 +180,10 @@ class FitDriver:
             self.watch(self.rounds, self.objective, self.gradient_norm)
         return Evaluation(math.inf, self.gradient, self.rounding, prox=self.of.penalty.nonsmooth)
 
-    def _evaluate(self, partial: Partial, query: Query) -> Evaluation:
+    def _evaluate(self, partial: Partial, query: Query, task: Task) -> Evaluation:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
-        task, point = query.task, query.point
-        sums, parts = self._summed(partial, query)
+        point, ask = query.point, self.asks[query.number]
+        sums, parts = self._summed(partial, query, task)
         part = 0.0 if task.units is None else float(parts["weight"])
         smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient, part)
         value, norm = self._whole(smooth)
@@ -189,25 +191,24 @@ class FitDriver:
             self.begun = self.left
             self.history.first = hashlib.sha256(np.ascontiguousarray(sums, "<f8").data).hexdigest()
         self.history.add(value, norm, self.step)
-        loss = float(parts["value"] / (part or self.of.aims.weight)) - self.of.aims.floor
+        loss = parts["value"].item() / (part or self.of.aims.weight) - self.of.aims.floor
         hessian = self._hessian(parts)
-        if self.of.loss.convex and task.units is None:
+        if self.certifier.held and task.units is None:
             self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, self.state.point[: self.of.size])
         rounding = self.of.rounding(point, loss) + self._lost(partial, query, part)
-        found = Figures(value, norm, loss, rounding, self._decrement(hessian))
+        found = Figures(value, norm, loss, rounding, self._decrement(hessian, ask))
         self._report(found)
         if task.units is None:
             self.best.note(found, point, self.rounds, self._tells(value))
         self.watch(self.rounds, value, norm)
         gradient, low = self.gradient, None
-        if self.state.ask == Ask.PRECISE:
+        if ask == Ask.PRECISE:
             gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
         return Evaluation(smooth, gradient, self.rounding, hessian, low, self.of.penalty.nonsmooth)
 
-    def _summed(self, partial: Partial, query: Query) -> tuple[Vector, Mapping[str, Vector]]:
+    def _summed(self, partial: Partial, query: Query, task: Task) -> tuple[Vector, Mapping[str, Vector]]:
         """All sums, and their parts; long ones where the partial has them, until the next round."""
-        task = query.task
-        if partial.cutting.long:
+        if partial.long:
             sums = partial.settle()
             return sums, task.layout.split(sums)
         sums, parts = _room(task) if task.varies else self._rooms[query.number]
@@ -241,12 +242,12 @@ class FitDriver:
         solver: Any = self.solver
         return solver.diagnosis(self.state, self.objective) if self.refines else None
 
-    def _decrement(self, hessian: Vector | None) -> float:
+    def _decrement(self, hessian: Vector | None, ask: Ask) -> float:
         """Newton's, squared, at the weights that are judged; nan if it is not known."""
         if self.refines:
             solver: Any = self.solver
             return float(solver.decrement(self.state, self.gradient))
-        return decrement(hessian if self.state.ask == Ask.HESSIAN else None, self.gradient)
+        return decrement(hessian if ask == Ask.HESSIAN else None, self.gradient)
 
     def _hessian(self, parts: Mapping[str, Vector]) -> Vector | None:
         """That which was asked for."""
@@ -270,7 +271,7 @@ class FitDriver:
         self.left = kernel.norm(least)
         return value, norm
 
-    def _judge(self, value: float, votes: Vector, whole: bool) -> Status | None:
+    def _judge(self, value: float, votes: Sequence[float], whole: bool) -> Status | None:
         """Why the fit ends, if it does; batches, which are not the ``whole``, say nothing of the optimum."""
         finite = math.isfinite(value) and math.isfinite(self.gradient_norm)
         if not (finite or (self.history.objective and self.state.steps.recovers)) or (finite and self._rose(value)):

@@ -32,8 +32,10 @@ class History:
 
     def add(self, value: float, norm: float, step: float) -> None:
         """A line, now."""
-        for column, number in zip(self._columns, (value, norm, step, perf_counter() - self.start), strict=True):
-            column.append(number)
+        self.objective.append(value)
+        self.gradient_norm.append(norm)
+        self.step.append(step)
+        self.seconds.append(perf_counter() - self.start)
 
     def lines(self, begin: int, end: int) -> Vector:
         """Some lines: (columns, end - begin) float64."""
@@ -46,8 +48,9 @@ class History:
 
     def cut(self, end: int) -> None:
         """Have no lines from ``end`` on."""
-        for column in self._columns:
-            del column[end:]
+        if len(self.objective) > end:
+            for column in self._columns:
+                del column[end:]
 
     def columns(self) -> dict[str, list[float]]:
         """By name, beside the round, without the evaluation at the start."""

@@ -96,6 +96,8 @@ class Objective:
         self.bend = min(loss.curvature, self.aims.curvature)  # the losses' curvature, in order of magnitude
         p = self.features
         self.reach = (np.abs(scaling.mean[:p]) + scaling.peak[:p]) / scaling.scale  # (p,) the largest magnitudes of scaled features
+        self._mean, self._peak = scaling.mean[:p], scaling.peak[:p]
+        self._means, self._largest = scaling.mean[p:].tolist(), float(scaling.peak[p:].max())  # of the targets
         self._scratch = np.empty(self.weights)
         self._spread = np.append(np.tile(scaling.spread, self.outputs), np.ones(self.free))
         self.unit = np.where(self._spread > 0, self._spread, 1.0)  # (size,) of the gradient, as if features were standardised
@@ -112,12 +114,12 @@ class Objective:
 
     def to_user(self, unknowns: Vector, point: Vector) -> None:
         """Write ``unknowns`` (size,) in the user's units into ``point`` [w (k, p) | c (k,)]."""
-        p, k, size, mean = self.features, self.outputs, self.weights, self.scaling.mean
-        weights = point[:size].reshape(k, p)
-        np.divide(unknowns[:size].reshape(k, p), self.scaling.scale, out=weights)
-        centre = unknowns[size:] if self.free else mean[p:]
-        for number in range(k):
-            point[size + number] = centre[number] - kernel.dot(mean[:p], weights[number]) if self.intercept else 0.0
+        p, size = self.features, self.weights
+        centres = unknowns[size:].tolist() if self.free else self._means
+        for number in range(self.outputs):
+            here = slice(number * p, (number + 1) * p)
+            weights = np.divide(unknowns[here], self.scaling.scale, out=point[here])
+            point[size + number] = centres[number] - kernel.dot(self._mean, weights) if self.intercept else 0.0
 
     def from_user(self, point: Vector) -> Vector:
         """The unknowns (size,) of ``point``; an intercept that the loss knows is not taken over."""
@@ -135,18 +137,10 @@ class Objective:
 
         ``part`` is the weight of the rows that were summed, if these were not all.
         """
-        p, size, weight = self.features, self.weights, part or self.aims.weight
-        slopes = gradient[:size].reshape(self.outputs, p)
-        np.multiply(self.scaling.mean[:p], sums["slopes"][:, None], out=slopes)
-        np.subtract(sums["gradient"], slopes, out=slopes)
-        slopes /= self.scaling.scale
-        slopes /= weight
-        value = float(sums["value"] / weight) - self.aims.floor
-        value += self.penalty.value_and_gradient(unknowns[:size], self._scratch)
-        gradient[:size] += self._scratch
-        if self.free:
-            gradient[size:] = sums["slopes"] / weight
-        return value
+        weight, by, own = part or self.aims.weight, self.penalty.curvature, unknowns[: self.weights]
+        given = self._mean, self.scaling.scale, by, sums["gradient"], sums["slopes"], own
+        penalty = kernel.descent(weight, *given, self._scratch, gradient)
+        return sums["value"].item() / weight - self.aims.floor + penalty
 
     def hessian(self, packed: Vector, weight: float) -> Vector:
         """That of F (size, size), from the sums of a ``HessianTask`` over rows of this weight."""
@@ -170,10 +164,10 @@ class Objective:
         A row's slope is off by the rounding of x'w + c - y, by at most epsilon (|x|'|w| + |c| + |y|) times the curvature; and its
         product with the column by epsilon |x| |slope|. Sums over blocks add nothing; many rows average, so it is seldom reached.
         """
-        p, k, size, peak = self.features, self.outputs, self.weights, self.scaling.peak
-        weights = np.abs(point[:size], out=self._scratch).reshape(k, p)
-        largest = max(kernel.dot(weights[number], peak[:p]) + abs(point[size + number]) for number in range(k))
-        off = self.bend * EPSILON * float(largest + peak[p:].max())
+        p, size = self.features, self.weights
+        weights, intercepts = np.abs(point[:size], out=self._scratch), point[size : size + self.outputs].tolist()
+        sizes = [kernel.dot(weights[k * p : (k + 1) * p], self._peak) + abs(each) for k, each in enumerate(intercepts)]
+        off = self.bend * EPSILON * (max(sizes) + self._largest)
         slope = self.loss.slope_size(max(value, 0.0), self.bend)
         spread, both, away = self._errors
         return math.sqrt(spread * off * off + 2 * both * off * slope + away * slope * slope)

@@ -1,7 +1,7 @@
 """The array types that the other modules name, and how memory for them is laid out."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -24,6 +24,11 @@ def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> Rows:
     memory = np.empty(size + ALIGNMENT, dtype=np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def numbers(vector: Vector) -> "memoryview[float]":
+    """A contiguous vector as Python's own numbers, one of which is had, or written, in less time than one of numpy's."""
+    return cast("memoryview[float]", vector.data)
 
 
 def shown(array: Vector) -> Vector:

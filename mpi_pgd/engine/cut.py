@@ -95,7 +95,8 @@ class Ring:
 
     def clear(self) -> None:
         """Begin with no block."""
-        self.high[:] = self.low[:] = 0.0
+        self.high.fill(0.0)
+        self.low.fill(0.0)
         self._used = 0
 
     @property

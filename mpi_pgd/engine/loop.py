@@ -1,6 +1,6 @@
 """The loop: bulk-synchronous rounds of broadcast, map, reduce, update. Every pass over the rows is made of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mpi_pgd.engine.arrays import Vector
@@ -85,29 +85,34 @@ def rounds(
         InputError: this rank's part of the last answer could not be made, as its rows can't be read any more. The others leave in
             that round, too, without an error: an agreement has to follow.
     """
-    began, mapped, reduced, updated, asked, between = ([getattr(each, name) for each in observers] for name in EVENTS)
+    began, mapped, reduced, updated, asked, between = (_heard(observers, name) for name in EVENTS)
+    ended = asked + between
 
     def update() -> None:
-        tell(reduced, query)
+        for tell in reduced:
+            tell(query)
         sums.update(driver.update, query)
-        tell(updated, query)
+        for tell in updated:
+            tell(query)
 
     mode.open(driver, query)
     trouble = None
     while not query.stop:
         task = query.task.bind(query.point)
         partial = sums.begin(query, mode.maximum)
-        tell(began, query)
+        for tell in began:
+            tell(query)
         trouble = None
         try:
             partial.take(task, source.blocks(query))
         except InputError as error:
             trouble = error
         partial.close(*flags(), unread=trouble is not None)
-        tell(mapped, query)
+        for tell in mapped:
+            tell(query)
         mode.step(partial, update, query)
-        tell(asked, query)
-        tell(between, query)
+        for tell in ended:
+            tell(query)
     if trouble and query.again == Again.UNREAD:
         raise trouble
 
@@ -115,7 +120,6 @@ def rounds(
 EVENTS = ("began", "mapped", "reduced", "updated", "asked", "between")
 
 
-def tell(events: Iterable[Callable[[Query], None]], query: Query) -> None:
-    """Each of them."""
-    for event in events:
-        event(query)
+def _heard(observers: Sequence[Observer], name: str) -> list[Callable[[Query], None]]:
+    """What those do that care for an event."""
+    return [getattr(each, name) for each in observers if getattr(type(each), name) is not getattr(Observer, name)]

@@ -17,12 +17,14 @@ digit is left above the lower unit, as after a trial that went too far, the redu
 Each number has a bound; in long vectors each run of neighbours (``cut.py``), so that bounds take no room.
 """
 
+import math
 from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
 
-from mpi_pgd.engine.arrays import Rows, Vector, aligned
+from mpi_pgd import kernel
+from mpi_pgd.engine.arrays import Rows, Vector, aligned, numbers
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.cut import Cutting, Ring, Straight
 from mpi_pgd.engine.few import Few
@@ -54,7 +56,8 @@ class Partial:
     so that the order of the sums does not matter, into as many ``folds`` as are sent of each number; else they are just added. Of
     those ``behind``, at the end, always two are sent. ``peaks`` (cutting.bounds,) are the largest magnitudes of each number, or of
     each run, over this rank's blocks since ``clear``; ``all_peaks`` those of all partials of its ``Sums``. It is ``bounded`` once
-    the bound was taken from some. ``halves`` are those of ``Layout.halves``, and ``columned`` is ``Layout.columned``.
+    the bound was taken from some, and ``long`` if its vectors are. ``halves`` are those of ``Layout.halves``, and ``columned`` is
+    ``Layout.columned``.
     """
 
     def __init__(
@@ -69,8 +72,9 @@ class Partial:
     ) -> None:
         self.width, self.order_free, self._halves = width, order_free, halves
         self.cutting = cutting = Cutting(width, folds if order_free else 0, behind, each=bool(halves))
+        self.long = cutting.long
         self._bits = max(1, int(blocks - 1).bit_length()) + 1
-        self._added = Straight(cutting) if cutting.long else Ring(width, cutting.folds, cutting.lows)
+        self._added = Straight(cutting) if self.long else Ring(width, cutting.folds, cutting.lows)
         self._columned, self._few = columned[0] > 0, Few(cutting, columned)
         self._rows = 0
         self.peaks = self.all_peaks = np.zeros(cutting.bounds)
@@ -82,6 +86,8 @@ class Partial:
     def _lie_in(self, buffer: Vector) -> None:
         self.buffer, width = buffer, self.width
         self._high, self._low, self.votes = buffer[:width], buffer[width : -len(Vote)], buffer[-len(Vote) :]
+        self._sizes = self.votes[Vote.BROKEN : Vote.NEAR + 1]  # what the peaks say
+        self._numbers, self._counts = numbers(buffer), numbers(self.votes)
         for added in (self._added, self._few):
             added.lie_in(self._high, self._low, self.peaks)
 
@@ -118,7 +124,8 @@ class Partial:
         """Begin a round: no block, no votes."""
         self._added.clear()
         self._few.clear()
-        self.votes[:] = self.peaks[:] = 0.0
+        self.votes.fill(0.0)
+        self.peaks.fill(0.0)
         self._rows = 0
 
     def take(self, mapped: BlockMap, blocks: Iterable[Block]) -> None:
@@ -147,21 +154,21 @@ class Partial:
     def close(self, late: bool, signalled: bool, unread: bool = False) -> None:
         """End a round on this rank: add what is left and cast the votes. Where blocks are ``unread``, no count of rows is one."""
         (self._few if self._few.used else self._added).close()
-        votes = self.votes
-        votes[Vote.ROWS] = np.nan if unread else self._rows
+        votes = self._counts
+        votes[Vote.ROWS] = math.nan if unread else self._rows
         votes[Vote.LATE] = late
         votes[Vote.SIGNALLED] = signalled
         if not self.order_free:
             votes[Vote.BROKEN] = not np.isfinite(self._high).all()
         else:
-            # Not finite, or so large that no bound can be set above it: doing the round again would not help.
-            votes[Vote.BROKEN] = not (self.peaks < 2.0 ** (LARGEST - self._bits)).all()
-            votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()
-            votes[Vote.NEAR] = (self.peaks >= self._near).any()
+            # Broken: not finite, or so large that no bound can be set above it, and doing the round again would not help.
+            kernel.votes(2.0 ** (LARGEST - self._bits), self.peaks, self._bound, self._near, self._sizes)
 
     def total(self, out: Vector) -> Vector:
         """The sums over all ranks, once the buffer has been reduced: (width,) float64, rounded once."""
         single = self.width - len(self._low)
+        if not single:
+            return np.add(self._high, self._low, out=out)
         out[:single] = self._high[:single]
         np.add(self._high[single:], self._low, out=out[single:])
         return out
@@ -179,8 +186,8 @@ class Partial:
 
     def one(self, place: int) -> float:
         """The same sum of one number."""
-        lower = place - self.width + len(self._low)
-        return float(self._high[place] + (self._low[lower] if lower >= 0 else 0.0))
+        found, lows = self._numbers, len(self._low)
+        return found[place] + (found[place + lows] if place + lows >= self.width else 0.0)
 
     def pair(self) -> Pair:
         """The same sums (width,), not rounded."""
@@ -189,14 +196,14 @@ class Partial:
     @property
     def redo(self) -> bool:
         """After the reduction: a block was above the bound, so these sums are void."""
-        return self.order_free and bool(self.votes[Vote.EXCEEDED] > 0) and bool(self.votes[Vote.BROKEN] == 0)
+        return self.order_free and self._counts[Vote.EXCEEDED] > 0 and self._counts[Vote.BROKEN] == 0
 
     @property
     def unread(self) -> bool:
         """After the reduction: some rank could not read its rows."""
-        return bool(np.isnan(self.votes[Vote.ROWS]))
+        return math.isnan(self._counts[Vote.ROWS])
 
     @property
     def stale(self) -> bool:
         """After the reduction: no block is near the bound any more; exchange it before the next round."""
-        return self.order_free and bool(self.votes[Vote.NEAR] == 0)
+        return self.order_free and self._counts[Vote.NEAR] == 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mpi_pgd.engine.arrays import numbers
 from mpi_pgd.engine.tasks import Task
 
 
@@ -13,10 +14,10 @@ def _field(place: int, kind: Callable[[float], Any]) -> Any:
     """A property: a whole number or a flag in the buffer of a query."""
 
     def read(query: "Query") -> Any:
-        return kind(query.buffer[place])
+        return kind(query.header[place])
 
     def write(query: "Query", value: float) -> None:
-        query.buffer[place] = value
+        query.header[place] = value
 
     return property(read, write)
 
@@ -28,6 +29,9 @@ class Again(IntEnum):
     EXCEEDED = 1  # the bound
     SUNK = 2  # so far below the bound that no digits are left
     UNREAD = 3  # on some rank rows can't be read any more: there is no answer, and all stop
+
+
+AGAIN = tuple(Again)
 
 
 class Agreed(IntEnum):
@@ -54,13 +58,14 @@ class Query:
     round: int = _field(2, int)  # how many queries were answered before; one that has to be asked again counts again
     bound: int = _field(3, int)  # how often the bound of the sums has been exchanged when this query is answered
     snapshot: int = _field(4, int)  # updates after which the state is to be kept now, in case that a rank is lost; 0 if it is not
-    again: Again = _field(5, lambda value: Again(int(value)))  # it is the one before, whose sums were void
+    again: Again = _field(5, lambda value: AGAIN[int(value)])  # it is the one before, whose sums were void
     HEADER = 6  # numbers before the point
 
     def __init__(self, tasks: Sequence[Task], neighbours: bool = False) -> None:
         self.tasks = list(tasks)
         end = self.HEADER + max(task.width for task in tasks)
         self.buffer = np.zeros(end + len(Agreed) * neighbours)
+        self.header = numbers(self.buffer[: self.HEADER])
         self.point, self.agreed = self.buffer[self.HEADER : end], self.buffer[end:]
 
     @property

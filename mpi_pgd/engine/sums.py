@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.arrays import Vector, numbers
 from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Again, Query
 from mpi_pgd.engine.tasks import Layout
@@ -26,18 +26,22 @@ class Sums:
         self._tasks = query.tasks
         self.blocks, self.order_free, self.own, self.folds = blocks, order_free, own, folds
         self._partials = [self._partial(None if task.varies else task.layout) for task in query.tasks]
-        self._places = np.cumsum([0, *(len(partial.peaks) for partial in self._partials)])
+        self._places = np.cumsum([0, *(len(partial.peaks) for partial in self._partials)]).tolist()
         self.peaks = np.zeros(self._places[-1])  # those of all partials, one after the other, but of those that vary
         self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
         for partial, view in zip(self._partials, np.split(self.peaks, self._places[1:-1]), strict=True):
             partial.share(view, self.peaks)
         self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
         self._version = self._number = 0  # of the bound; of the task that was answered last
-        self._values = {
+        values = {
             number: task.layout.places["value"].start
             for number, task in enumerate(query.tasks)
             if order_free and "value" in task.layout.shapes and not task.varies
         }
+        self._values = {
+            number: (place, self._places[number] + self._partials[number].cutting.place(place)) for number, place in values.items()
+        }  # by task: where its sum is, and where that one's bound
+        self._exchanged = numbers(self.exchanged)
 
     def _partial(self, layout: Layout | None) -> Partial:
         if layout is None:  # not known yet
@@ -62,9 +66,10 @@ class Sums:
             maximum(self.peaks)
             self.rebound()
             self._version = query.bound
-        self._number = query.number
-        partial = self._varying(query, maximum) if query.task.varies else self._partials[query.number]
-        if query.task.bound is not None and not partial.bounded:
+        self._number = number = query.number
+        task = self._tasks[number]
+        partial = self._varying(query, maximum) if task.varies else self._partials[number]
+        if task.bound is not None and not partial.bounded:
             self._foresee(partial, query)
         partial.clear()
         return partial
@@ -107,24 +112,23 @@ class Sums:
 
         Where there are none, as some rank could not read its rows, all stop.
         """
-        partial, task = self._partials[query.number], query.task
+        number = query.number
+        partial, task = self._partials[number], self._tasks[number]
         query.round += 1
         if partial.unread and not self.own:
             query.again, query.stop = Again.UNREAD, True
             return
-        query.again = Again.EXCEEDED if partial.redo else Again.SUNK if self._sunk(query) else Again.NOT
-        if not query.again:
+        query.again = again = Again.EXCEEDED if partial.redo else Again.SUNK if self._sunk(query, number) else Again.NOT
+        if not again:
             judge(partial, query)
         anew = (partial.stale and task.units is None) or (task.uneven and partial.order_free)
-        if query.again or anew:
-            self._settle(query.again)
+        if again or anew:
+            self._settle(again)
             query.bound += 1
 
-    def _sunk(self, query: Query) -> bool:
+    def _sunk(self, query: Query, number: int) -> bool:
         """Of the reduced sums: whether the value of all blocks is far below what the largest of one was. Never twice in turn."""
-        place = self._values.get(query.number)
-        if place is None or query.again == Again.SUNK:
+        if number not in self._values or query.again == Again.SUNK:
             return False
-        partial = self._partials[query.number]
-        known = self.exchanged[self._places[query.number] + partial.cutting.place(place)]
-        return bool(abs(partial.one(place)) < SUNK * known)
+        place, bound = self._values[number]
+        return bool(abs(self._partials[number].one(place)) < SUNK * self._exchanged[bound])

@@ -22,6 +22,14 @@ Attributes:
     cut: ``(x, first, second, peaks, high, low)``: numbers x (runs, run) into high = (x + first) - first and, unless ``second`` and
         ``low`` are empty, low = ((x - high) + second) - second, added to what is there; where ``high`` is x itself they take its
         place, and that of ``low``. ``peaks``, ``first`` and ``second`` have a number a run; the largest sizes go into ``peaks``.
+    votes: ``(most, peaks, bound, near, out)``: whether some peak is not below ``most``, at its bound or above, near it or above: 0
+        or 1 each, into ``out`` (3,). The others are (n,).
+    descent: ``(weight, mean, scale, curvature, sums, slopes, unknowns, bent, out)``: (sums - mean slopes) / scale / weight +
+        curvature unknowns of p features and k outputs into ``out`` (k p,), behind it slopes / weight if there is room (k,); gives
+        half of unknowns'(curvature unknowns). ``mean`` and ``scale`` are (p,), ``slopes`` (k,), all else (k p,), and ``bent`` room.
+    moves: ``(point, gradient, before, slopes, moved, changed)``, all (n,): point - before into ``moved``, gradient - slopes into
+        ``changed``, then point and gradient into ``before`` and ``slopes``. Gives moved'changed, changed'changed, moved'moved and
+        point'point.
     hypot: (x^2 + y^2)^(1/2) of each two numbers of two contiguous arrays, into a third one.
     peaks: raise ``out`` (k,) to the largest magnitudes in the columns of ``x`` (n, k), n > 0, contiguous, of real numbers of any
         type; NaN where a number is NaN: so whether all are finite needs no pass of its own.
@@ -93,6 +101,9 @@ log1p: Callable[[Vector, Vector], None] = _functions.log1p
 gram: Callable[[Vector, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.gram
 cross: Callable[[Vector, Columns | None, Columns | None, Vector, Vector, Vector, Vector], None] = _functions.cross
 cut: Callable[[Vector, Vector, Vector, Vector, Vector, Vector], None] = _functions.cut
+votes: Callable[[float, Vector, Vector, Vector, Vector], None] = _functions.votes
+descent: Callable[[float, Vector, Vector, Vector, Vector, Vector, Vector, Vector, Vector], float] = _functions.descent
+moves: Callable[[Vector, Vector, Vector, Vector, Vector, Vector], tuple[float, float, float, float]] = _functions.moves
 hypot: Callable[[Vector, Vector, Vector], None] = _functions.hypot
 peaks: Callable[[NDArray[Any], Vector], None] = _functions.peaks
 totals: Callable[[Vector, Vector, Vector], None] = _functions.totals
@@ -134,7 +145,7 @@ def threads() -> int:
 
 def norm(x: Vector) -> float:
     """The Euclidean one of all numbers of an array of any shape."""
-    numbers = x.ravel()
+    numbers = x if x.ndim == 1 else x.ravel()
     return math.sqrt(dot(numbers, numbers))
 
 

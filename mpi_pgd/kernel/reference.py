@@ -246,6 +246,45 @@ def largest(a: Vector) -> float:
     return float(np.linalg.eigvalsh(a)[-1])
 
 
+def votes(most: float, peaks: Vector, bound: Vector, near: Vector, out: Vector) -> None:
+    """See ``mpi_pgd.kernel``."""
+    out[:] = not (peaks < most).all(), (peaks >= bound).any(), (peaks >= near).any()
+
+
+def descent(
+    weight: float,
+    mean: Vector,
+    scale: Vector,
+    curvature: Vector,
+    sums: Vector,
+    slopes: Vector,
+    unknowns: Vector,
+    bent: Vector,
+    out: Vector,
+) -> float:
+    """See ``mpi_pgd.kernel``."""
+    size, k = len(curvature), len(slopes)
+    found = out[:size].reshape(k, -1)
+    np.multiply(mean, slopes[:, None], out=found)
+    np.subtract(sums.reshape(k, -1), found, out=found)
+    found /= scale
+    found /= weight
+    np.multiply(unknowns, curvature, out=bent)
+    out[:size] += bent
+    out[size:] = slopes[: len(out) - size] / weight
+    return 0.5 * dot(unknowns, bent)
+
+
+def moves(
+    point: Vector, gradient: Vector, before: Vector, slopes: Vector, moved: Vector, changed: Vector
+) -> tuple[float, float, float, float]:
+    """See ``mpi_pgd.kernel``."""
+    np.subtract(point, before, out=moved)
+    np.subtract(gradient, slopes, out=changed)
+    before[:], slopes[:] = point, gradient
+    return dot(moved, changed), dot(changed, changed), dot(moved, moved), dot(point, point)
+
+
 def totals(lines: Vector, weights: Vector, out: Vector) -> None:
     """See ``mpi_pgd.kernel``."""
     np.dot(lines, weights, out)

@@ -13,6 +13,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import anyone
+from mpi_pgd.engine.arrays import numbers
 from mpi_pgd.engine.loop import Observer
 from mpi_pgd.engine.query import Query
 from mpi_pgd.observers.alignment import Alignment, on_one_clock
@@ -49,7 +50,7 @@ class Clock(Observer):
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
         self.skips, self.numbers = skips, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
-        self.now = self.stamps[0]
+        self.now = numbers(self.stamps[0])
         self.busy, self.waited, self.before = 0.0, waited, 0.0
         self.processor = thread_time if crowded else float  # a call of the kernel, which is needed there alone
         self._alignment = None
@@ -65,8 +66,9 @@ class Clock(Observer):
         """This rank arrives. What it waited for rows is booked before the start: they might have been read then."""
         now, late = self.now, self.waited() - self.before
         now[ARRIVE] = perf_counter()
-        now[START] += late
-        now[READ] += late
+        if late:
+            now[START] += late
+            now[READ] += late
         now[BUSY] = self.processor() - self.busy
         now[UPDATE] = now[UPDATED] = 0.0
 
@@ -91,7 +93,7 @@ class Clock(Observer):
             self.count += 1
             if self.count >= self.limit:
                 self._gather()
-        self.now = self.stamps[self.count % self.window]
+        self.now = numbers(self.stamps[self.count % self.window])
         self.now[READ] = 0.0
 
     def read(self, seconds: float) -> None:

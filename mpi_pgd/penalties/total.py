@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.penalties.entries import Entries
@@ -81,11 +80,6 @@ class Penalty:
         self.nonsmooth: Nonsmooth | None = None if self._part.smooth else self._part
         self.loose: NDArray[Any] = np.flatnonzero(self._part.loose(self.curvature))
         self.limits = tuple(np.tile(bound, outputs)[self.loose] for bound in _bounds(scale, given))
-
-    def value_and_gradient(self, weights: Vector, out: Vector) -> float:
-        """The smooth part's value at ``weights`` (k p,); its gradient goes into ``out`` (k p,)."""
-        np.multiply(weights, self.curvature, out=out)
-        return 0.5 * kernel.dot(weights, out)
 
     def largest(self, gradient: Vector) -> float:
         """The least l1 with which all weights that it acts on are 0, if they may be.

@@ -109,12 +109,12 @@ class LearntStep(NamedTuple):
             return self._replace(lipschitz=FARTHER * self.lipschitz, grown=True, back=True)
         gradient, learnt, limit = found.gradient, 0.0, self.limit
         if self.begun:
-            np.subtract(point, self.point, out=self.scratch_moved)
-            np.subtract(gradient, self.gradient, out=self.scratch_changed)
-            learnt = self._quotient(point, found.rounding)
-        elif self.recovers:
-            limit = found.value + kernel.dot(gradient, gradient) * self.length
-        self.point[:], self.gradient[:] = point, gradient
+            moves = kernel.moves(point, gradient, self.point, self.gradient, self.scratch_moved, self.scratch_changed)
+            learnt = self._quotient(*moves, TOLD * found.rounding)
+        else:
+            self.point[:], self.gradient[:] = point, gradient
+            if self.recovers:
+                limit = found.value + kernel.dot(gradient, gradient) * self.length
         grown = learnt > RAISED * self.lipschitz
         lipschitz = min(learnt, self.most) if grown else self.lipschitz
         # Not ``_replace``: each time it leaves a tuple of this length behind, which Python keeps for later.
@@ -131,11 +131,13 @@ class LearntStep(NamedTuple):
         """A step that was too long is followed by one that is not."""
         return math.inf
 
-    def _quotient(self, point: Vector, rounding: float) -> float:
-        """The largest |dg|^2 / dw'dg; 0 where the differences are rounding rather than curvature."""
+    def _quotient(self, along: float, squares: float, length: float, whole: float, told: float) -> float:
+        """The largest |dg|^2 / dw'dg; 0 where the differences are rounding rather than curvature.
+
+        Of the last one dw'dg, dg'dg and dw'dw are given, and w'w of the point.
+        """
         old, before, moved, changed = self.moved, self.changed, self.scratch_moved, self.scratch_changed
-        along, squares, told = kernel.dot(moved, changed), kernel.dot(changed, changed), TOLD * rounding
-        if not (along > 0 and squares > told * told and kernel.dot(moved, moved) > MOVED * MOVED * kernel.dot(point, point)):
+        if not (along > 0 and squares > told * told and length > MOVED * MOVED * whole):
             return 0.0
         found = squares / along
         if not self.constant:

@@ -74,10 +74,9 @@ class Problem(NamedTuple):
         values, slopes = self.loss(self.y, eta if k > 1 else eta[0])
         slopes = slopes.reshape(k, -1) * self.rows
         gradient = np.append((slopes @ self.z).ravel(), slopes.sum(axis=1) if self.free else [])
-        more = np.empty(k * p)
-        value = float(self.rows @ values) + self.penalty.value_and_gradient(x[: k * p], more)
+        more = self.penalty.curvature * x[: k * p]
         gradient[: k * p] += more
-        return value, gradient
+        return float(self.rows @ values + 0.5 * (more @ x[: k * p])), gradient
 
     def rough(self, x: np.ndarray) -> float:
         return self.penalty.nonsmooth.value(x) if self.penalty.nonsmooth else 0.0

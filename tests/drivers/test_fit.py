@@ -22,9 +22,11 @@ AIM = np.array([1.0, -2.0, 0.3])
 LIMIT = 40
 
 
-def driver_of(name: str, history: History, step: float | str = "auto", limit: int = LIMIT, tol: float = 0.0) -> FitDriver:
-    """By default with steps that are learnt: there is more of them to be kept."""
-    scaling = Scaling.of(np.zeros(4), np.ones(4), np.ones(4), intercept=False, standardize=False)
+def driver_of(
+    name: str, history: History, step: float | str = "auto", limit: int = LIMIT, tol: float = 0.0, largest: float = 1.0
+) -> FitDriver:
+    """By default with steps that are learnt: there is more of them to be kept. ``largest`` is the target's size."""
+    scaling = Scaling.of(np.zeros(4), np.ones(4), np.array([1.0, 1.0, 1.0, largest]), intercept=False, standardize=False)
     objective = Objective(1, scaling, Squared(), None, intercept=False)
     tasks = {Ask.GRADIENT: GradientTask(Squared(), 3, 1)}
     return FitDriver(objective, tasks, solver_of(name, step=step), limit, tol, lambda *_: None, history)
@@ -127,8 +129,7 @@ def test_what_only_rounding_moves_has_reached_its_precision(name: str) -> None:
     """The gradient's noise, here of 1e-7, is below what the rounding of residuals of 1e9 can make; but --tol 0 goes on."""
     ended = {}
     for tol in (1e-12, 0.0):
-        driver = driver_of(name, History(perf_counter()), limit=500, tol=tol)
-        driver.of.scaling.peak[3] = 1e9
+        driver = driver_of(name, History(perf_counter()), limit=500, tol=tol, largest=1e9)
         go(driver, noise=np.random.default_rng(1))
         ended[tol] = driver
     first = ended[1e-12]

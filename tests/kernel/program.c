@@ -56,6 +56,21 @@ static void vectors(size_t size) {
     free(x), free(y);
 }
 
+static void rounds(size_t size) {
+    double *x[6], found[4];
+    for (int i = 0; i < 6; i++) x[i] = numbers(2 * size + 2);
+    kernel->votes(1, x[0], x[1], x[2], size, found);
+    told("votes", size, found, 3 * sizeof *found);
+    struct objective of = {size, 2, 2, x[0], x[1], x[2]};
+    found[0] = kernel->descent(&of, x[3], x[4], 3, x[2], x[4], x[5]);
+    told_numbers("descent", size, found, 1);
+    told_numbers("descent", size, x[5], 2 * size + 2);
+    kernel->moves(x[0], x[1], size, x[2], x[3], x[4], x[5], found);
+    told_numbers("moves", size, found, 4);
+    told_numbers("moves", size, x[5], size);
+    for (int i = 0; i < 6; i++) free(x[i]);
+}
+
 static void elementary(const char *name, void (*function)(const double *, double *, size_t), size_t size) {
     double *x = numbers(size), *out = malloc(size * sizeof *out + 1);
     for (size_t i = 0; i < size; i++) x[i] *= i % 5 ? 1 : i % 3 ? 0x1p1000 : 0x1p-1040; /* some beyond the functions' limits */
@@ -191,6 +206,7 @@ int main(int count, char **words) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         state = 88172645463325252u + i;
         vectors(sizes[i]);
+        rounds(sizes[i]);
         products(sizes[i]);
         squares(sizes[i]);
         elementary("exp", kernel->exp_of, sizes[i]);

@@ -59,6 +59,7 @@ int add_rows(PyObject *module);
 int add_gradient(PyObject *module);
 
 /* The functions of each file of glue, ended by a NULL. */
-extern PyMethodDef cut_methods[], elementary_methods[], gradient_methods[], matrix_methods[], peak_methods[], sparse_methods[], sum_methods[], vector_methods[];
+extern PyMethodDef cut_methods[], elementary_methods[], gradient_methods[], matrix_methods[], peak_methods[], round_methods[], sparse_methods[],
+    sum_methods[], vector_methods[];
 
 #endif

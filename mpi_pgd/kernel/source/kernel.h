@@ -16,6 +16,12 @@ struct columns {
     const double *mean, *inverse;
 };
 
+/* What is minimised over the unknowns: features are centred by their mean and divided by their scale; so many intercepts are free. */
+struct objective {
+    size_t features, outputs, free;
+    const double *mean, *scale, *curvature;
+};
+
 struct kernel {
 #define FUNCTION(type, name, arguments) type(*name) arguments;
 #include "functions.def"
