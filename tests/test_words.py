@@ -206,22 +206,13 @@ def test_what_a_file_is_called_makes_no_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "more", "options"),
-    [(ROWS, (ROWS[:, 0],), {}), (ROWS, (), {}), (ROWS.tolist(), (), {}), ((), (), {"X": ROWS}), ("a.h5", (3,), {})],
-)
-def test_arrays_are_to_be_saved(data: Any, more: Any, options: Any) -> None:
-    with pytest.raises(InputError, match=r"fit was given .*: expected the name of an HDF5 file") as raised:
-        read_options(data, more, options)
-    assert 'file["X"], file["y"] = X, y' in str(raised.value)
-
-
-@pytest.mark.parametrize(
     ("data", "more", "said"),
     [
         (None, (), "no data were given"),
         ([], (), "no data were given"),
         (3, (), "data was given 3: expected the name"),
         ("a.h5", ("b.h5",), "fit was given 2 files one by one"),
+        ("a.h5", (3,), "fit was given 2 arguments: expected the name of an HDF5 file, or arrays as X and y"),
         ("a\0.h5", (), "and NUL is none of them"),
         ([Path("a.h5"), 3], (), "expected the name of an HDF5 file, or several"),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 
 from mpi_pgd.data.categories import text
 from mpi_pgd.data.meaning import meaning
-from mpi_pgd.data.sparse import DATA, INDICES, INDPTR, MEMBERS, members
+from mpi_pgd.data.sparsefile import DATA, INDICES, INDPTR, MEMBERS, members
 from mpi_pgd.errors import InputError
 
 MOST = 2**32  # features: an index has four bytes

@@ -7,7 +7,8 @@ import h5py
 
 from mpi_pgd.data.columns import Column
 from mpi_pgd.data.compressed import holds_rows
-from mpi_pgd.data.sparse import INDPTR, MEMBERS
+from mpi_pgd.data.filepart import parts_of
+from mpi_pgd.data.sparsefile import INDPTR, MEMBERS
 from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError, printable
 
@@ -38,7 +39,7 @@ class Contents(NamedTuple):
 
 def contents(file: h5py.File, table: Table) -> Contents:
     """What a file has for each row; those that ``table`` names are, whatever their shape says otherwise."""
-    part = table.parts[0]
+    part = parts_of(table)[0]
     named = {table.x: part.x.turned, table.y: part.y.turned, table.weights: part.weights.turned, table.offset: part.offset.turned}
     known = {name.strip("/"): int(turned) for name, turned in named.items() if name}
     rows, left = list[Found](), list[tuple[str, str]]()

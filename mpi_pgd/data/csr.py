@@ -118,6 +118,19 @@ class Csr(NamedTuple):
         found[here.indices] = here.values
         return found
 
+    def again(self) -> tuple[int, int] | None:
+        """A row and a column that is there twice."""
+        indices, starts = self.indices, self.starts - self.starts[0]
+        falls = indices[1:] <= indices[:-1]
+        ends = starts[1:-1]
+        falls[ends[(ends > 0) & (ends < len(indices))] - 1] = False
+        if not falls.any():
+            return None  # all rows are in ascending order
+        rows = np.repeat(np.arange(len(starts) - 1, dtype=np.int64), np.diff(starts))
+        keys = np.sort(rows * self.shape[1] + indices)
+        twice = np.flatnonzero(keys[1:] == keys[:-1])
+        return divmod(int(keys[twice[0]]), self.shape[1]) if len(twice) else None
+
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""

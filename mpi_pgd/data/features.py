@@ -1,7 +1,7 @@
 """What the user gives for each feature, read from the data sets that the settings name: once, by one rank."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -16,6 +16,7 @@ from mpi_pgd.data.table import Part, Table
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError, nearest
 
+Side = str | float | Sequence[float] | Rows
 LARGEST = 2.0**53  # of a group's number: all whole ones below it are told apart
 
 
@@ -33,15 +34,15 @@ _LOWER = _Wanted("--lower", "a finite number, or -inf for none", lambda values: 
 _UPPER = _Wanted("--upper", "a finite number, or inf for none", lambda values: values > -np.inf)
 
 
-def read_sides(table: Table, factors: str, groups: str, lower: str | float, upper: str | float) -> Sides:
-    """What the settings name, of the first file that has it; an empty text names nothing, and a number is one for all features.
+def read_sides(table: Table, penalty_factors: Side, groups: Side, lower: Side, upper: Side) -> Sides:
+    """What the settings name, of the first file that has it, or are; an empty text names nothing, a number is one for all features.
 
     Raises:
         InputError: it is not there, or not what it has to be.
     """
     numbers = _vector(table, _GROUPS, groups)
     found = Sides(
-        factors=_vector(table, _FACTORS, factors),
+        factors=_vector(table, _FACTORS, penalty_factors),
         groups=None if numbers is None else numbers.astype(np.int64),
         lower=_vector(table, _LOWER, lower),
         upper=_vector(table, _UPPER, upper),
@@ -55,24 +56,42 @@ def read_sides(table: Table, factors: str, groups: str, lower: str | float, uppe
     return found
 
 
-def _vector(table: Table, wanted: _Wanted, given: str | float) -> Vector | None:
-    if given == "":
-        return None
+def _vector(table: Table, wanted: _Wanted, given: Side) -> Vector | None:
+    if isinstance(given, int | float):
+        return np.full(table.features, float(given))
     if not isinstance(given, str):
-        return np.full(table.features, given)
+        return _good(wanted, _numbers(wanted, given, table.features), wanted.flag, "")
+    if not given:
+        return None
     part, values = _found(table, wanted, given)
-    good = wanted.good(values)
-    if not good.all():
-        place = int(np.argmin(good))
-        raise InputError(
-            f"{given} in {part.path} is {values[place]:g} for feature {place}: {wanted.flag} expects {wanted.expected} "
-            f"(features are counted from 0, as in that file)"
-        )
+    _good(wanted, values, f"{given} in {part.path}", ", as in that file")
     if not part.columns:
         return values
     ordered = np.empty_like(values)
     ordered[np.asarray(part.columns)] = values
     return ordered
+
+
+def _good(wanted: _Wanted, values: Vector, what: str, counted: str) -> Vector:
+    good = wanted.good(values)
+    if not good.all():
+        place = int(np.argmin(good))
+        raise InputError(
+            f"{what} is {values[place]:g} for feature {place}: {wanted.flag} expects {wanted.expected} "
+            f"(features are counted from 0{counted})"
+        )
+    return values
+
+
+def _numbers(wanted: _Wanted, given: Any, features: int) -> Vector:
+    """Of an array, one for each feature."""
+    try:
+        found = np.asarray(given).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{wanted.flag} was given what is no array of numbers ({error}): expected ({features},)") from None
+    if found.shape not in ((features,), (features, 1), (1, features)):
+        raise InputError(f"{wanted.flag} has shape {found.shape}: expected ({features},), a number for each feature")
+    return found.ravel()
 
 
 def _found(table: Table, wanted: _Wanted, name: str) -> tuple[Part, Vector]:

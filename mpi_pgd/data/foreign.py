@@ -1,4 +1,4 @@
-"""Tables in other formats, and arrays in memory: recognised, and the three lines of Python that make an HDF5 file of them."""
+"""Tables in other formats: recognised, and the three lines of Python that make an HDF5 file of them."""
 
 import gzip
 import json
@@ -32,11 +32,6 @@ def recipe(path: str) -> tuple[str, tuple[str, ...]]:
     if head.startswith(b"MATLAB 5.0"):
         return "MATLAB's before 7.3", _of_names(path, "scipy.io", f"scipy.io.loadmat({_quoted(path)})", ())
     return _zipped(path) if head.startswith(b"PK\x03\x04") else _text(path, head)
-
-
-def of_arrays() -> tuple[str, ...]:
-    """The lines for arrays X and y that are in memory."""
-    return ("import h5py", 'with h5py.File("rows.h5", "w") as file: file["X"], file["y"] = X, y', 'fit("rows.h5")')
 
 
 def _head(path: str) -> bytes:

@@ -13,14 +13,15 @@ import numpy as np
 from mpi_pgd.data.behind import Behind
 from mpi_pgd.data.categories import in_place_of
 from mpi_pgd.data.compressed import compressed, holds_rows
+from mpi_pgd.data.filepart import FilePart
 from mpi_pgd.data.meaning import PLAIN, Meaning, check_units, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import data_sets, linked, opened, prefixes
 from mpi_pgd.data.orientation import creator, of_rows, turned
 from mpi_pgd.data.sources import Source, with_names, with_sources
-from mpi_pgd.data.sparse import members
+from mpi_pgd.data.sparsefile import members
 from mpi_pgd.data.storage import raw_files
-from mpi_pgd.data.table import Part, Table
+from mpi_pgd.data.table import Table
 from mpi_pgd.data.twice import Origin, Taken, check_once
 from mpi_pgd.errors import InputError, nearest
 
@@ -79,7 +80,7 @@ def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str
 class _Seen(NamedTuple):
     """What one file gives; of each warning, which data set, and what of it."""
 
-    part: Part
+    part: FilePart
     features: int
     targets: int
     names: Names
@@ -129,7 +130,7 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
             meant.append(PLAIN if column is None else _column(behind, column, path, name, way))
         with suppress(KeyError):
             linked(file, path, "feature_names")
-        part = Part(
+        part = FilePart(
             path=path,
             rows=rows,
             chunk_rows=features.chunks[int(across)] if features.chunks else 1,
@@ -174,7 +175,7 @@ def _inspect_sparse(
             of_rows(column.shape, its.rows, across=False, what=f"{name} in {path}", name=x)
         meant.append(PLAIN if column is None else _column(behind, column, path, name, across=False))
     layouts = ", ".join(dict.fromkeys(map(_layout, its.sets)))
-    part = Part(
+    part = FilePart(
         path=path,
         rows=its.rows,
         chunk_rows=1,
@@ -211,7 +212,7 @@ def _taken(path: str, features: h5py.Dataset, sources: Sequence[Source], rows: i
         yield Taken(0, path, Origin.at(raw), raw, range(start, start + min(size, features.nbytes)), "bytes")
 
 
-def _in_order(one: _Seen, first: _Seen) -> Part:
+def _in_order(one: _Seen, first: _Seen) -> FilePart:
     """The part, its columns matched with the first one's by their names."""
     columns = places(one.names, one.part.path, first.names, first.part.path)
     if not columns:

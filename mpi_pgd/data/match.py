@@ -4,8 +4,9 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mpi_pgd.data.filepart import FilePart, parts_of
 from mpi_pgd.data.names import Names, repeated
-from mpi_pgd.data.table import Part, Table
+from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError, listed
 
 NAMED = 5  # features that a sentence names
@@ -28,7 +29,7 @@ def matched(table: Table, names: Names, features: int, model: str) -> Table:
         _check(there, where, names, model)
         place = {name: number for number, name in enumerate(names)}
         order = [place[name] for name in there]
-        parts = tuple(_reordered(part, order) for part in table.parts)
+        parts = tuple(_reordered(part, order) for part in parts_of(table))
         return replace(table, parts=parts, labels="".join(f"{name}\n" for name in names))
     if table.features != features:
         raise InputError(f"{table.x} in {where} has {table.features} features, and {model} is of {features}: expected the same")
@@ -54,7 +55,7 @@ def _some(names: Sequence[str]) -> str:
     return listed(names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"])
 
 
-def _reordered(part: Part, order: Sequence[int]) -> Part:
+def _reordered(part: FilePart, order: Sequence[int]) -> FilePart:
     """Its columns, which were those of a table, in another order: ``order`` has the new place of each of the table's."""
     before = part.columns or range(len(order))
     return replace(part, columns=array("q", [order[place] for place in before]))

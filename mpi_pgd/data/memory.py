@@ -141,7 +141,7 @@ class MemoryShard(Notes):
         beside = self.bytes(missing) * (1 - self.table.x_bytes / self.table.bytes(1))
         keep = beside <= max(room / 4, LITTLE)
         kept = self._fitting(missing, room - beside * (keep and LITTLE < beside < room))
-        for run in runs(missing[:kept]):
+        for run in self._stretches(missing[:kept]):
             self._fill(run)
         self.stream.survey(missing[kept:], self.note, keep)
         self.rows_read += sum(len(self.partition.span(run)) for run in runs(missing[kept:]))
@@ -151,6 +151,13 @@ class MemoryShard(Notes):
         self._order = np.concatenate([blocks[there], blocks[~there]])
         self._streaming = not bool(there.all())
         self._yielded = {}
+
+    def _stretches(self, blocks: NDArray[np.int64]) -> Iterator[range]:
+        """Runs of neighbours, of which whole panels lie in memory already, or have to be read."""
+        rows = self.partition.block_rows
+        for run in runs(blocks):
+            for here in self.table.stretches(self.partition.span(run), self.partition.panel * rows):
+                yield range(here.start // rows, -(-here.stop // rows))
 
     def _fitting(self, blocks: NDArray[np.int64], room: float) -> int:
         """How many of these blocks, from the first on, have room in memory: whole panels."""

@@ -150,3 +150,20 @@ class Piece(NamedTuple):
     def nbytes(self) -> int:
         """Memory that it takes."""
         return sum(each.nbytes for each in self if each is not None)
+
+
+class GivenPiece(Piece):
+    """Rows whose features are in memory before they are read: they are never written."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, table: Table, x: Rows) -> Self:
+        """Room for what belongs to rows of features ``x``."""
+        return cls._with(table, len(x), aligned, lambda: x)
+
+    def read(self, table: Table, rows: range, peaks: Vector | None = None) -> None:
+        """See ``Piece``."""
+        if peaks is not None:
+            self.raise_peaks(peaks)
+        table.read(rows, None, *self[1:])

@@ -13,7 +13,8 @@ from mpi_pgd.data.contents import Found, contents
 from mpi_pgd.data.files import check_unchanged
 from mpi_pgd.data.names import names_of
 from mpi_pgd.data.opening import opened
-from mpi_pgd.data.sparse import DATA, INDICES, INDPTR, MEMBERS
+from mpi_pgd.data.filepart import parts_of
+from mpi_pgd.data.sparsefile import DATA, INDICES, INDPTR, MEMBERS
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows
 from mpi_pgd.errors import printable
@@ -164,5 +165,5 @@ def _made(data: h5py.Dataset, target: h5py.File, name: str, shape: tuple[int, ..
 def _name(target: h5py.File, table: Table) -> None:
     """Keep the features' names where they stood in what is not copied, as in scales that references lead to."""
     x = target[table.x]
-    if table.names and not names_of(target, x, table.features, int(not table.parts[0].x.turned), str(target.filename), table.x):
+    if table.names and not names_of(target, x, table.features, int(not parts_of(table)[0].x.turned), str(target.filename), table.x):
         target["feature_names"] = np.array(table.names, h5py.string_dtype())

@@ -8,7 +8,7 @@ import numpy as np
 from mpi_pgd.data.csr import Csr
 from mpi_pgd.data.piece import Piece
 from mpi_pgd.data.profile import widened_rows
-from mpi_pgd.data.sparse import SparsePiece, count
+from mpi_pgd.data.sparse import SparsePiece
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.engine.narrow import widened
@@ -38,7 +38,7 @@ def slabs(table: Table, watch: Watch, taken: Callable[[int], bool] = lambda _: T
     size = max(1, SIZE // (8 * table.features if wide else table.x_bytes)) * table.x_bytes
     cuts = [rows for number, rows in enumerate(table.slabs(range(table.rows), size)) if taken(number)]
     for rows in watch(cuts):
-        piece = SparsePiece.made(table, len(rows), count(table, rows)) if table.sparse else Piece.room(table, len(rows))
+        piece = SparsePiece.made(table, len(rows), table.count(rows)) if table.sparse else Piece.room(table, len(rows))
         piece.read(table, rows)
         x: Rows | Csr = (widened_rows(piece.x) if wide else piece.x) if table.sparse else widened(piece.x).astype(np.float64)
         lines = [piece.y, *([piece.weights] if table.weights else []), piece.offset]

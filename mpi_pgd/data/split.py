@@ -15,7 +15,8 @@ from mpi_pgd.data.opening import data_sets, opened
 from mpi_pgd.data.picked import Picked
 from mpi_pgd.data.placing import place
 from mpi_pgd.data.rewritten import Watch, rewrite, tell
-from mpi_pgd.data.sparse import MEMBERS
+from mpi_pgd.data.filepart import parts_of
+from mpi_pgd.data.sparsefile import MEMBERS
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows
 from mpi_pgd.errors import InputError, nearest
@@ -89,7 +90,7 @@ def _of_column(file: h5py.File, table: Table, by: str, seed: int) -> Callable[[r
         )
     if isinstance(x, h5py.Group):
         return lambda rows: of_values(_sparse(x, rows, feature), seed)
-    if table.parts[0].x.turned:
+    if parts_of(table)[0].x.turned:
         return lambda rows: of_values(x[feature, rows.start : rows.stop], seed)
     return lambda rows: of_values(x[rows.start : rows.stop, feature], seed)
 

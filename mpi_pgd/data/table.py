@@ -1,86 +1,97 @@
-"""HDF5 files as one long table of rows: what all ranks know of it, and how each reads its own rows.
+"""Files, or arrays that ranks have, as one long table of rows: what all ranks know of it, and how each gets its own rows."""
 
-Only the serial h5py is needed: files are opened read-only, and disjoint rows are read independently.
-"""
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
-from array import array
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-
-import h5py
 import numpy as np
 
 from mpi_pgd import kernel
-from mpi_pgd.data import direct
-from mpi_pgd.data.chunks import index_bytes
-from mpi_pgd.data.csr import row_bytes
-from mpi_pgd.data.decode import STRIP, Column, read_column, read_features
-from mpi_pgd.data.files import Span, Stamp, check_unchanged
-from mpi_pgd.data.meaning import PLAIN, Meaning
-from mpi_pgd.data.opening import opened, reading, search_as
-from mpi_pgd.data.stored import PARTS, PIECE, places
+from mpi_pgd.data.csr import Csr, row_bytes
+from mpi_pgd.data.files import Stamp
+from mpi_pgd.data.stored import PARTS, PIECE
 from mpi_pgd.engine.arrays import Rows, Vector
-from mpi_pgd.engine.narrow import BFLOAT16, holds, raise_peaks, type_of
+from mpi_pgd.engine.narrow import BFLOAT16, holds, type_of
 from mpi_pgd.errors import InputError
 
-FILES = 100  # that are open at once: a process may have some hundreds, and HDF5 reads zeros where it can't open one
+
+class Beside(NamedTuple):
+    """What belongs to rows beside their features, to be filled; None: left alone.
+
+    Attributes:
+        y: (rows,) float64, or (k, rows).
+        weights, offset: (rows,) float64.
+    """
+
+    y: Vector | None
+    weights: Vector | None = None
+    offset: Vector | None = None
 
 
-@dataclass(frozen=True)
-class Part:
-    """One file of a table: its rows come after those of the parts before it."""
+class Part(Protocol):
+    """Where some rows of a table come from: a file, or arrays that a rank has. They come after those of the parts before it."""
 
-    path: str
-    rows: int
-    chunk_rows: int  # rows that are stored, and so have to be read, together; 1 if contiguous
-    layout: str  # what `data info` says of it
-    files: tuple[Stamp, ...] = ()  # those that its rows come from: several, if its data sets are links or virtual
-    spans: tuple[Span, ...] = ()  # of each of them: for which rows
-    chunk_bytes: int = 0  # of the largest chunk, which is in memory while rows of it are read
-    chunks: int = 0  # in which its data sets are stored
-    columns: "array[int]" = field(default_factory=lambda: array("q"))  # of the table, for each of its own; empty: as they are
-    x: Meaning = PLAIN
-    y: Meaning = PLAIN
-    weights: Meaning = PLAIN
-    offset: Meaning = PLAIN
-    numbers: int = -1  # that are stored, if its rows are sparse; -1 if they are dense
+    @property
+    def path(self) -> str:
+        """The file's name, or what it is else."""
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows that are stored, and so have to be read, together; 1 if contiguous."""
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Of the largest chunk, which is in memory while rows of it are read."""
+
+    @property
+    def index_bytes(self) -> int:
+        """Memory for where its chunks are."""
 
     @property
     def decoding_bytes(self) -> int:
         """Memory that numbers take on their way to values, at most, if chunks are no larger."""
-        return 0 if self.x.plain and not self.columns else 3 * STRIP
 
-    def behind(self, rows: range) -> Iterator[tuple[Stamp, Span]]:
-        """The files that ``rows`` of this part come from."""
-        for stamp, span in zip(self.files, self.spans, strict=True):
-            if span.first < rows.stop and rows.start < span.stop:
-                yield stamp, span
+    @property
+    def layout(self) -> str:
+        """What `data info` says of it."""
+
+    @property
+    def files(self) -> Sequence[Stamp]:
+        """Those that its rows come from."""
+
+    @property
+    def columns(self) -> Sequence[int]:
+        """Of the table, for each of its own; empty: as they are."""
+
+    @property
+    def numbers(self) -> int:
+        """How many are stored, if its rows are sparse; -1 if they are dense."""
 
     def runs(self, rows: range) -> Iterator[range]:
-        """``rows`` in runs that come from few files each."""
-        if len(rows) > 1 and sum(1 for _ in self.behind(rows)) > FILES:
-            middle = (rows.start + rows.stop) // 2
-            yield from self.runs(range(rows.start, middle))
-            yield from self.runs(range(middle, rows.stop))
-        else:
-            yield rows
+        """``rows`` of its own in runs that can be read at once."""
 
-    @contextmanager
-    def opened(self, rows: range) -> Iterator[h5py.File]:
-        """The file, while ``rows`` are read. HDF5 reads zeros where it can't open a source, so they are opened before."""
-        with ExitStack() as sources:
-            for stamp, span in self.behind(rows):
-                if span.hdf5 and stamp.path != self.files[0].path:
-                    sources.enter_context(opened(stamp.path))
-            yield sources.enter_context(opened(self.path))
+    def read(self, table: "Table", rows: range, first: int, x: Rows | None, beside: Beside, peaks: Vector | None) -> None:
+        """Of ``Table.read``: ``rows`` of its own, the number of the first of them in the table being ``first``."""
+
+    def count(self, table: "Table", rows: range) -> int:
+        """How many numbers are stored of these rows, which are sparse."""
+
+    def read_sparse(self, table: "Table", rows: range, first: int, x: Csr) -> None:
+        """Sparse rows of its own, likewise. Refuses what are none."""
+
+    def given(self, table: "Table", rows: range) -> Rows | None:
+        """The features of these rows, (rows, p), where they are in memory as the table wants them; else None."""
 
 
 @dataclass(frozen=True)
 class Table:
     """The checked description of the input, small enough to be sent to every rank."""
 
-    parts: tuple[Part, ...]  # the files in the order of their rows
+    parts: tuple[Part, ...]  # in the order of their rows
     x: str  # name of the data set with the features, (n, p)
     y: str  # and of that with the targets, (n,), (n, 1), or (n, k); empty where none were asked for: they are then 0
     features: int  # p
@@ -121,7 +132,7 @@ class Table:
     @property
     def reading_bytes(self) -> int:
         """Memory that reading takes beside the rows: two of a chunk, numbers on their way to values, and where chunks are."""
-        known = sum(sorted(index_bytes(part.chunks) for part in self.parts)[-PARTS:])
+        known = sum(sorted(part.index_bytes for part in self.parts)[-PARTS:])
         return known + 2 * PIECE + max(2 * part.chunk_bytes + part.decoding_bytes for part in self.parts)
 
     def bytes(self, rows: int) -> int:
@@ -193,41 +204,42 @@ class Table:
         done = 0
         for part, here in self.pieces(rows):
             target = slice(done, done + len(here))
-            beside = ((self.y, part.y, y), (self.weights, part.weights, weights), (self.offset, part.offset, offset))
-            columns = [Column(name, means, out[..., target]) for name, means, out in beside if name and out is not None]
-            self._read(part, here, rows.start + done, None if x is None else x[target], columns, peaks)
-            self._check_unchanged(part, here)
+            outs = Beside(*(None if out is None else out[..., target] for out in (y, weights, offset)))
+            part.read(self, here, rows.start + done, None if x is None else x[target], outs, peaks)
             done += len(here)
 
-    def _read(self, part: Part, rows: range, first: int, x: Rows | None, columns: list[Column], peaks: Vector | None) -> None:
-        """Of ``read``: ``rows`` of one part, the number of the first of them in the table being ``first``."""
-        names = "" if x is None else self.x, *(column.name for column in columns)
-        stored = places(part.path, part.files[:1], names, self.prefixes)
-        try:
-            features = x is None or direct.read_features(stored[0], part.x, part.columns, rows, x, peaks)
-            left = [column for column, its in zip(columns, stored[1:], strict=True) if not direct.read_column(its, column, rows)]
-        except (OSError, MemoryError):
-            places.cache_clear()  # the next one looks again
-            features, left = x is None, columns
-        if features and not left:
-            return
-        if self.plugin:
-            from mpi_pgd.data.storage import load_plugin  # hardly any file asks for it
+    def read_sparse(self, rows: range, x: Csr) -> None:
+        """Fill in ``rows``, which are sparse. Errors as of ``read``, and refuses what are no sparse rows."""
+        done = 0
+        for part, here in self.pieces(rows):
+            part.read_sparse(self, here, rows.start + done, x.part(slice(done, done + len(here))))
+            done += len(here)
 
-            load_plugin()
-        search_as(self.prefixes)
-        self._check_unchanged(part, rows)
-        with part.opened(rows) as file, reading(part.path, rows):
-            if x is not None and not features:
-                read_features(file[self.x], part.x, part.columns, rows, first, x, self.x)
-                if peaks is not None:
-                    raise_peaks(x, peaks)
-            for column in left:
-                read_column(file[column.name], column, rows, first)
+    def count(self, rows: range) -> int:
+        """How many numbers are stored of these rows, which are sparse."""
+        return sum(part.count(self, here) for part, here in self.pieces(rows))
 
-    def _check_unchanged(self, part: Part, rows: range) -> None:
-        try:
-            check_unchanged((stamp for stamp, _ in part.behind(rows)), self.node)
-        except InputError:
-            places.cache_clear()  # what was looked up may be of another file, which is not to be known by this one's name
-            raise
+    def given(self, rows: range) -> Rows | None:
+        """The features of these rows, (rows, p), if they are in memory already, in one piece and as a shard has them."""
+        (part, here), *more = self.pieces(rows)
+        return None if more else part.given(self, here)
+
+    def stretches(self, rows: range, step: int) -> Iterator[range]:
+        """``rows``, which begin at a multiple of ``step``, in runs that do, too: of those that are ``given``, and of others."""
+        start = at = rows.start
+        for part, here in self.pieces(rows):
+            first, stop = -(-at // step) * step, at + len(here)
+            last = stop if stop == rows.stop else stop // step * step
+            if first < last and part.given(self, here) is not None:
+                if start < first:
+                    yield range(start, first)
+                yield range(first, last)
+                start = last
+            at = stop
+        if start < rows.stop:
+            yield range(start, rows.stop)
+
+    def more_bytes(self, rows: range) -> int:
+        """Memory that a shard of these rows takes more than is taken now."""
+        there = sum(len(here) for part, here in self.pieces(rows) if part.given(self, here) is not None)
+        return self.bytes(len(rows)) - there * self.x_bytes

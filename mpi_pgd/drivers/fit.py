@@ -40,6 +40,7 @@ class Status(StrEnum):
     ROUNDS = "rounds exhausted"
     TIME = "time exhausted"
     SIGNAL = "stopped by signal"
+    CALLBACK = "stopped by callback"  # as by a signal: it travels as one
     DIVERGED = "diverged"
     SEPARABLE = "no finite optimum"  # found by a look at the rows after the last round
 

@@ -1,11 +1,11 @@
 """The files looked at once, by one rank, and what all ranks then know of the problem."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Timer
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from mpi4py import MPI
@@ -22,9 +22,16 @@ from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Facts
 from mpi_pgd.observers.heartbeat import Heartbeat
+from mpi_pgd.session.settings import SIDES
 from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
 
+if TYPE_CHECKING:
+    from mpi_pgd.data.arrays import ArrayPart
+    from mpi_pgd.session.given import Given
+
+Beside = Mapping[str, Any]
+NOTHING: Beside = {}
 INSPECTION = 300.0  # seconds for a look at the files, which takes some milliseconds each
 ENDLESS = f"mpi_pgd: HDF5 came to no end with the files in {INSPECTION:g} s: they may be damaged, make them again\n"
 
@@ -51,6 +58,7 @@ class Problem:
     shrunk: bool = False  # ranks were lost
     kernels: str = ""  # the digest of the BLAS kernels, if they were checked
     pulse: Heartbeat = field(default_factory=Heartbeat)  # what this rank is doing, for its watcher
+    arrays: "tuple[ArrayPart, ...]" = ()  # the parts of the table that are in some rank's memory alone; none: files
     began_endless: bool | None = None  # of the fit that this one goes on with; None: it begins
 
     @property
@@ -104,6 +112,7 @@ def inspect_files(
     shrunk: bool = False,
     pulse: Heartbeat | None = None,
     start: Init | None = None,
+    given: "Given | None" = None,
 ) -> Problem:
     """One rank looks at the files, and all find out whether they compute alike, before anyone works. Collective.
 
@@ -113,11 +122,14 @@ def inspect_files(
         known: what was seen in the files before, on this rank; where any rank knows that, nobody looks again.
         ids, shrunk, pulse: of the problem; by default of one that all ranks begin together.
         start: the model that the settings name, where it need not be read, as a checkpoint has it.
+        given: what the ranks of a program have, if that is agreed on.
 
     Raises:
         InputError: the files can't be used, or the ranks don't fit the settings or each other.
     """
-    pulse = pulse or Heartbeat()
+    pulse, ids = pulse or Heartbeat(), ids or range(comm.size)
+    arrays = given if given and given.names else None
+    rows = arrays.table(comm, ids, known is not None, shrunk) if arrays else None
 
     def seen_now() -> Seen:
         pulse.enter("looking at the files")
@@ -125,14 +137,15 @@ def inspect_files(
         timer.daemon = True
         timer.start()
         try:
-            return look(chosen, start)
+            return look(chosen, start, rows, arrays.sides() if arrays else {})
         finally:
             timer.cancel()
             pulse.enter("waiting for the start")
 
     seen = once(comm, known, seen_now)
-    table = seen.table
-    problem = Problem(comm, chosen, seen, table.rows, nodes(comm), ids or range(comm.size), shrunk, pulse=pulse)
+    table, parts = arrays.here(seen.table) if arrays else (seen.table, ())
+    seen = seen._replace(table=table)
+    problem = Problem(comm, chosen, seen, table.rows, nodes(comm), ids, shrunk, pulse=pulse, arrays=parts)
     if not shrunk and comm.size == everyone().size:
         warn(comm, problem.nodes, chosen.threads)
     with agreement(comm):
@@ -142,23 +155,33 @@ def inspect_files(
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
 
 
-def look(chosen: Settings, init: Init | None = None) -> Seen:
+def look(chosen: Settings, init: Init | None = None, table: Table | None = None, beside: Beside = NOTHING) -> Seen:
     """At the files, on one rank, which alone imports what that takes.
+
+    Args:
+        chosen: names them.
+        init: as of ``inspect_files``.
+        table: what need not be looked for, as ranks have the rows.
+        beside: of what there is for each feature that which is given as an array, by the setting's name.
 
     Raises:
         InputError: they can't be used, as far as it can be known without reading all rows.
     """
-    from mpi_pgd.data import hdf5
+    weighted = chosen.class_weight != ""
+    if table:
+        table = replace(table, weighted=table.weighted or weighted)
+    else:
+        from mpi_pgd.data import hdf5
 
-    table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
+        table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, weighted)
     if chosen.store != AS_IS:
         table = table.stored(chosen.store)
     sides, class_weights = Sides(), None
-    named = (chosen.penalty_factors, chosen.groups, chosen.lower, chosen.upper)
-    if any(name != "" for name in named):
+    named = {name: beside.get(name, getattr(chosen, name)) for name in SIDES}
+    if any(getattr(chosen, name) != "" for name in SIDES):
         from mpi_pgd.data.features import read_sides
 
-        sides = read_sides(table, *named)
+        sides = read_sides(table, **named)
     if chosen.init and not init:
         from mpi_pgd.model.warm import read_init
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mpi4py import MPI
@@ -44,6 +44,9 @@ from mpi_pgd.session.settings import jsonable
 from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
 
+if TYPE_CHECKING:
+    from mpi_pgd.session.given import Given
+
 Choose = Callable[[], Start]
 BEGINNING = "waiting for the start"
 ENDLESS = "endless"  # what a checkpoint says of a fit that began with --tol 0
@@ -57,10 +60,17 @@ class Job:
         flag: tells whether this rank was asked to stop.
         start: ``perf_counter()`` when the clock began.
         stack: ends what has to be ended.
+        given: what a program has on this rank.
+
+    Attributes:
+        stopped: the program asked to stop, on this rank.
     """
 
-    def __init__(self, choose: Choose, flag: SignalFlag | None, start: float, stack: ExitStack) -> None:
-        self.choose, self.flag, self.start, self.stack = choose, flag, start, stack
+    def __init__(
+        self, choose: Choose, flag: SignalFlag | None, start: float, stack: ExitStack, given: "Given | None" = None
+    ) -> None:
+        self.choose, self.flag, self.start, self.stack, self.given = choose, flag, start, stack, given
+        self.stopped = False
         self.settings = Settings()
         self._begun: Start | None = None
         self.pulse = Heartbeat()
@@ -82,7 +92,7 @@ class Job:
 
     def signalled(self) -> bool:
         """Whether this rank was asked to stop."""
-        return self.flag is not None and self.flag.came
+        return self.stopped or (self.flag is not None and self.flag.came)
 
     def begin(self, team: Team) -> Settings:
         """The settings of an attempt; from now on this rank is watched. Collective."""
@@ -115,6 +125,8 @@ class Job:
             self.pulse.enter(BEGINNING)
             return found._replace(settings=settings, key=os.urandom(32))
 
+        if self.given:
+            self.given.agree(comm)
         known, self._begun = self._begun, once(comm, self._begun, read)
         if not known:
             self.settings = config.settings(self.begun.settings)
@@ -157,7 +169,7 @@ class Job:
             endless = ENDLESS in origin.data
             if len(origin.init):
                 init = Init.of(origin.init, origin.data["features"], str(origin.data.get("init")))
-        problem = inspect_files(team.comm, self.settings, self.seen, team.ids, bool(team.lost), self.pulse, init)
+        problem = inspect_files(team.comm, self.settings, self.seen, team.ids, bool(team.lost), self.pulse, init, self.given)
         self.seen = problem.seen
         return replace(problem, began_endless=endless)
 

@@ -1,16 +1,19 @@
 """The mode is chosen, and each rank reads its rows, into memory as far as there is room; blocks that move later come likewise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf
 
 import numpy as np
 from mpi4py import MPI
+from numpy.typing import NDArray
 
 from mpi_pgd import modes
 from mpi_pgd.comm.world import agreement, anyone, node_total
 from mpi_pgd.config import MEMORY, NONE, size
 from mpi_pgd.data.budget import available_bytes, granted_bytes, held_bytes
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.data.partition import NOBODY, Owners
+from mpi_pgd.data.partition import NOBODY, Owners, runs
 from mpi_pgd.data.stream import Stream
 from mpi_pgd.engine.loop import Mode
 from mpi_pgd.errors import InputError
@@ -89,14 +92,28 @@ def _own(problem: Problem, mode: Mode, shard: MemoryShard, owners: Owners, spill
     if shares:
         missing = unseen(problem, shard, missing)
     fresh = not shard.rows_read
-    room = _room(problem, shard.bytes(missing), shard.taken, fresh, spills=spills and not shares)
+    wanted = sum(problem.table.more_bytes(problem.partition.span(run)) for run in runs(missing))
+    room = _room(problem, wanted, shard.taken, fresh, spills=spills and not shares and not problem.arrays)
     problem.comm.Barrier()  # nobody takes memory before all have looked how much there is
-    if shares:
-        share(problem, shard, missing)
-    with agreement(problem.comm):
-        shard.hold(blocks, room)
-        shard.owners = owners
-        problem.pulse.enter("waiting for the others' rows")
+    with _exchanged(problem, missing):
+        if shares:
+            share(problem, shard, missing)
+        with agreement(problem.comm):
+            shard.hold(blocks, inf if problem.arrays else room)
+            shard.owners = owners
+            problem.pulse.enter("waiting for the others' rows")
+
+
+@contextmanager
+def _exchanged(problem: Problem, blocks: NDArray[np.int64]) -> Iterator[None]:
+    """Meanwhile rows of these ``blocks`` are in this rank's memory, or in files. Collective."""
+    if not problem.arrays:
+        yield
+        return
+    from mpi_pgd.session.exchange import exchanged  # not where files have the rows
+
+    with exchanged(problem, blocks):
+        yield
 
 
 def check_room(problem: Problem, mode: Mode) -> None:
@@ -107,7 +124,7 @@ def check_room(problem: Problem, mode: Mode) -> None:
     """
     if not problem.shrunk:  # else most of them are in memory, and count as held
         blocks = problem.partition.shard(mode.worker, mode.workers)
-        _room(problem, problem.table.bytes(len(problem.partition.span(blocks))))
+        _room(problem, problem.table.more_bytes(problem.partition.span(blocks)), spills=not problem.arrays)
 
 
 def _room(problem: Problem, rows: int, taken: int = 0, fresh: bool = True, spills: bool = True) -> int:
@@ -142,7 +159,7 @@ def _room(problem: Problem, rows: int, taken: int = 0, fresh: bool = True, spill
         if not spills and rows > limit:
             raise InputError(
                 f"the rows need {_giga(rows)} of memory on a rank, where --memory gives {_giga(max(0, int(limit)))}: use more "
-                f"ranks, or let what does not fit be read in each round (--cache auto)"
+                f"ranks" + ", or let what does not fit be read in each round (--cache auto)" * (not problem.arrays)
             )
     if not reading:
         return rows

@@ -20,23 +20,24 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.recovery.attempts import Team, run_attempts
+from mpi_pgd.session.given import Given
 from mpi_pgd.session.inspect import dense_only, inspect_files, say_warnings
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.session.passes import make_rounds
-from mpi_pgd.session.run import Data, one_thread, ranks_of
-from mpi_pgd.session.settings import read_options
+from mpi_pgd.session.run import one_thread, ranks_of
 from mpi_pgd.user import load
 
 Map = Callable[..., Any] | str
 
 
 def mapreduce(
-    data: Data, map: Map, reduce: str = "sum", *, broadcast: Any = None, comm: MPI.Intracomm | None = None, **options: Any
+    data: Any, map: Map, reduce: str = "sum", *, broadcast: Any = None, comm: MPI.Intracomm | None = None, **options: Any
 ) -> Any:
     """One function on every block of rows, in parallel, and its results reduced to one. Collective over ``comm``.
 
     Args:
-        data: a file of HDF5, a glob, or several of them, as text or paths.
+        data: a file of HDF5, a glob, or several of them, as text or paths; or X, with ``y`` as an option, the rows that this rank
+            has, as of ``fit``.
         map: ``map(X, y)``, or ``map(broadcast, X, y)`` if there is a ``broadcast``: from X (rows, features) and y (rows,) of some
             rows, or (rows, k) where each has k targets, float64 and read-only, to a number, an array, or dicts, lists and tuples of
             them, of the same shapes always. Or where it is, as text: ``package.module:function`` or ``FILE.py:function``.
@@ -63,7 +64,7 @@ def mapreduce(
 
 def run(
     world: MPI.Intracomm,
-    data: Data,
+    data: Any,
     map: Map,
     reduce: str,
     broadcast: Any,
@@ -85,7 +86,7 @@ def run(
 
 
 class Rows:
-    """Rows of HDF5 files, read once and held by the ranks, for any number of ``mapreduce``. Collective over ``comm``.
+    """Rows of HDF5 files, or of arrays, read once and held by the ranks, for any number of ``mapreduce``. Collective over ``comm``.
 
     Used in a ``with`` statement, an exception in its lines on one of several ranks ends them all, with its traceback. It does not
     go on without a rank that is lost.
@@ -99,7 +100,7 @@ class Rows:
         comm: a communicator of these ranks, for the program's own use.
     """
 
-    def __init__(self, data: Data, *, comm: MPI.Intracomm | None = None, **options: Any) -> None:
+    def __init__(self, data: Any, *, comm: MPI.Intracomm | None = None, **options: Any) -> None:
         with guard(everyone()):
             world = ranks_of(comm)
         self._open = ExitStack()
@@ -134,10 +135,12 @@ class Rows:
 class _Held:
     """Rows in memory, on the ranks of a team."""
 
-    def __init__(self, team: Team, data: Data, options: dict[str, Any]) -> None:
+    def __init__(self, team: Team, data: Any, options: dict[str, Any]) -> None:
         comm = self.comm = team.comm
-        chosen = once(comm, None, lambda: _settings(data, options))
-        self.problem = inspect_files(comm, chosen, ids=team.ids, shrunk=bool(team.lost))
+        given = Given("mapreduce", data, (), options)
+        given.agree(comm)
+        chosen = once(comm, None, lambda: _settings(given))
+        self.problem = inspect_files(comm, chosen, ids=team.ids, shrunk=bool(team.lost), given=given)
         dense_only(self.problem)
         self.mode = choose_mode(self.problem).whole
         check_room(self.problem, self.mode)
@@ -194,13 +197,13 @@ class _Held:
             )
 
 
-def _settings(data: Any, options: dict[str, Any]) -> Settings:
-    for name in options:
+def _settings(given: Given) -> Settings:
+    for name in given.options:
         if name not in config.MAPPED:
             raise InputError(
                 f"mapreduce has no option {name}{nearest(name, config.MAPPED)}: expected one of {', '.join(config.MAPPED)}"
             )
-    return config.settings(read_options(data, (), options, "mapreduce").settings)
+    return config.settings(given.start().settings)
 
 
 def _asked(map: Map, reduce: str, broadcast: Any) -> tuple[MapTask, Vector]:

@@ -6,14 +6,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import agreement, everyone, guard
 from mpi_pgd.config import Settings
-from mpi_pgd.drivers.fit import Status, Watch
+from mpi_pgd.drivers.fit import Status
 from mpi_pgd.errors import InputError
 from mpi_pgd.model.model import Model
 from mpi_pgd.recovery.attempts import Team, run_attempts
@@ -22,14 +22,15 @@ from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.report.line import LINE
 from mpi_pgd.session.course import Course, coefficients, outside
 from mpi_pgd.session.descend import descend, stop_flags
-from mpi_pgd.session.inspect import Problem, say_warnings
+from mpi_pgd.session.inspect import say_warnings
 from mpi_pgd.session.job import Choose, Job
 from mpi_pgd.session.kept import kept
 from mpi_pgd.session.load import check_room
-from mpi_pgd.session.settings import read_options
+from mpi_pgd.session.watched import Callback, watched
 from mpi_pgd.system.log import LOG
 
-Data = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+if TYPE_CHECKING:
+    from mpi_pgd.session.given import Given
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,16 +47,25 @@ class Result(Model):
 Show = Callable[[Result, Settings, bool], None]
 
 
-def fit(data: Data | None = None, *more: Any, comm: MPI.Intracomm | None = None, **options: Any) -> Result:
-    """Fit a linear model to rows in HDF5 files. Collective over ``comm``.
+def fit(
+    data: Any = None, *more: Any, comm: MPI.Intracomm | None = None, callback: Callback | None = None, **options: Any
+) -> Result:
+    """``fit(data)`` or ``fit(X, y)``: fit a linear model to rows in HDF5 files, or in arrays. Collective over ``comm``.
 
     Args:
-        data: a file, a glob, or several of them, as text or paths; with ``resume`` those of the checkpoint, if not given.
-        more: nothing: arrays have to be in a file, from which each rank reads its own rows.
+        data: a file, a glob, or several of them, as text or paths; with ``resume`` those of the checkpoint, if not given. Or X, the
+            rows that this rank has, (rows, features): an array of real numbers of any type and order, sparse rows of scipy's, or a
+            data frame, whose columns give the features their names. The table is all ranks' rows, in the order of the ranks.
+        more: of arrays, y, (rows,), or (rows, k) where each row has k targets.
         comm: the ranks that take part; all of the world if not given.
-        options: the settings of the command line, with ``_`` for ``-`` (see ``mpi_pgd.config.Settings``).
+        callback: ``callback(round, objective, gradient_norm)``, called on the first rank after each evaluation; if it returns true
+            the fit stops, after one more. An exception in it ends the fit, on all ranks.
+        options: the settings of the command line, with ``_`` for ``-`` (see ``mpi_pgd.config.Settings``). With arrays ``weights``
+            and ``offset`` are such, too, (rows,); ``penalty_factors``, ``groups``, ``lower`` and ``upper`` (features,) may be.
 
-    The data and the options of the first rank count, whatever the others give. Warnings go to the logger ``mpi_pgd``.
+    The data and the options of the first rank count, whatever the others give; but of arrays each rank gives its own rows, or None
+    if it has none. They are not copied where they are contiguous row by row, and the ranks' shares of the rows are near those that
+    they give; nobody may change them meanwhile. Warnings go to the logger ``mpi_pgd``.
 
     Raises:
         InputError: data or settings can't be used; on every rank alike. Any other exception on one of several ranks ends them
@@ -64,7 +74,10 @@ def fit(data: Data | None = None, *more: Any, comm: MPI.Intracomm | None = None,
     with guard(everyone()):
         world = ranks_of(comm)
     with guard(world), one_thread():
-        return run(world, lambda: read_options(data, more, options))
+        from mpi_pgd.session.given import Given  # not at the command line
+
+        given = Given("fit", data, more, options)
+        return run(world, given.start, given=given, callback=callback)
 
 
 def ranks_of(comm: MPI.Intracomm | None) -> MPI.Intracomm:
@@ -96,6 +109,8 @@ def run(
     flag: SignalFlag | None = None,
     start: float | None = None,
     show: Show = lambda *_: None,
+    given: "Given | None" = None,
+    callback: Callback | None = None,
 ) -> Result:
     """``fit``, as the command line does it. Collective.
 
@@ -105,27 +120,29 @@ def run(
         flag: tells whether this rank was asked to stop.
         start: when the clock began.
         show: is given the result on one rank, before the others may leave; and whether the data are those of the program.
+        given: what this rank of a program has, of which ``choose`` is to know.
+        callback: of ``fit``.
     """
     with ExitStack() as stack:
-        job = Job(choose, flag, perf_counter() if start is None else start, stack)
+        job = Job(choose, flag, perf_counter() if start is None else start, stack, given)
         # What overflows is voted broken, and ends the fit as diverged; numpy need not say it too, on every rank.
         with np.errstate(over="ignore", invalid="ignore"):
             try:
-                return run_attempts(world, lambda team: _attempt(job, team, show))
+                return run_attempts(world, lambda team: _attempt(job, team, show, callback))
             except BaseException as failure:
                 job.saving.rescue(failure)
                 raise
 
 
-def _attempt(job: Job, team: Team, show: Show) -> Result:
+def _attempt(job: Job, team: Team, show: Show, callback: Callback | None) -> Result:
     try:
-        return _course(job, team, show)
+        return _course(job, team, show, callback)
     finally:
         job.pulse.beat(job.pulse.round)  # what is to come has patience of its own
         job.pulse.enter("waiting for the others")  # to end, or to begin again
 
 
-def _course(job: Job, team: Team, show: Show) -> Result:
+def _course(job: Job, team: Team, show: Show, callback: Callback | None) -> Result:
     """From the settings to the result: an attempt by the ranks of a team, which begins with what is there of the one before."""
     comm, chosen = team.comm, job.begin(team)
     deadline = Deadline(comm, job.start, chosen.max_seconds)
@@ -151,7 +168,7 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     flags = stop_flags(job.start, deadline.seconds, job.signalled, ahead=deadline.auto)
     setup = job.setup(problem, mode, shard, flags)
     job.ready(problem, shard)
-    watch, keep = _watch(job, problem, deadline), 0
+    watch, keep = watched(job, problem, deadline, callback), 0
     if chosen.trace:
         from mpi_pgd.report.trace import rounds_of
 
@@ -160,6 +177,8 @@ def _course(job: Job, team: Team, show: Show) -> Result:
         descent = descend(problem, mode, shard, setup, flags, watch, keep, job.held.history, job.snapshots(problem), aligned=True)
     finally:
         LINE.clear()
+    if job.stopped and descent.driver.status == Status.SIGNAL:
+        descent.driver.status = Status.CALLBACK
     classes = shard.targets.classes if shard.targets else ()
     result = _result(
         job, Course(problem, deadline, setup, descent, classes, places_of_rows, job.lost, job.start, loaded, perf_counter())
@@ -167,17 +186,6 @@ def _course(job: Job, team: Team, show: Show) -> Result:
     if comm.rank == 0:
         show(result, chosen, job.begun.shipped)
     return result
-
-
-def _watch(job: Job, problem: Problem, deadline: Deadline) -> Watch:
-    """What shows the rounds while they go on."""
-    chosen = problem.settings
-    if chosen.quiet or problem.comm.rank > 0:
-        return lambda *_: None
-    from mpi_pgd.report.progress import Progress
-
-    first = float(job.held.history.lines(0, 1)[1].sum())  # of a fit that goes on; else 0
-    return Progress(chosen.rounds, chosen.tol, deadline.wanted, deadline.ends, first)
 
 
 def _result(job: Job, course: Course) -> Result:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mpi_pgd.recovery.sentinel import Sentinel
 
 RESCUE = 30.0  # seconds
-GO_ON = (Status.SIGNAL, Status.TIME, Status.ROUNDS)
+GO_ON = (Status.SIGNAL, Status.CALLBACK, Status.TIME, Status.ROUNDS)
 
 
 class Saving:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from mpi_pgd import InputError
-from mpi_pgd.data import hdf5
-from mpi_pgd.data import table as table_of
+from mpi_pgd.data import filepart, hdf5
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import Partition
 
@@ -237,7 +236,7 @@ def test_unlimited_sources(length: int) -> None:
 
 def test_more_sources_than_files_that_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """HDF5 reads the fill value where it can't open a source."""
-    monkeypatch.setattr(table_of, "FILES", 20)
+    monkeypatch.setattr(filepart, "FILES", 20)
     for i in range(150):
         source(f"s/{i}.h5", X[2 * i : 2 * i + 2])
     virtual(*((np.s_[2 * i : 2 * i + 2], f"s/{i}.h5", (2, 4), None) for i in range(150)))
@@ -246,7 +245,7 @@ def test_more_sources_than_files_that_may_be_open(monkeypatch: pytest.MonkeyPatc
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (there + 60, limits[1]))
         np.testing.assert_array_equal(rows(slab=300), X)
-        monkeypatch.setattr(table_of, "FILES", 1000)
+        monkeypatch.setattr(filepart, "FILES", 1000)
         with pytest.raises(InputError, match="too many files open already: raise its limit"):
             rows(slab=300)
     finally:

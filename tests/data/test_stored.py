@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mpi_pgd import InputError
-from mpi_pgd.data import chunks, hdf5, inflate, stored
-from mpi_pgd.data import table as table_of
+from mpi_pgd.data import chunks, filepart, hdf5, inflate, stored
+from mpi_pgd.data.filepart import FilePart
 from mpi_pgd.data.table import Table
 
 ROWS, FEATURES = 301, 7
@@ -51,7 +51,7 @@ def no_hdf5(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("HDF5 was asked")
 
-    monkeypatch.setattr(table_of, "opened", refuse)
+    monkeypatch.setattr(filepart, "opened", refuse)
 
 
 LAYOUTS: dict[str, dict[str, Any]] = {
@@ -182,7 +182,7 @@ def test_a_file_that_is_replaced_is_refused_until_it_is_brought_back(known: bool
 def test_a_file_that_ends_too_soon_is_left_to_hdf5_and_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     table = hdf5.inspect([written(numbers("f8"))], "X", "y")
     read(table)
-    monkeypatch.setattr(Table, "_check_unchanged", lambda *_: None)
+    monkeypatch.setattr(FilePart, "_check_unchanged", lambda *_: None)
     os.truncate("a.h5", Path("a.h5").stat().st_size - 3000)
     with pytest.raises(InputError, match=r"a\.h5 is cut short"):
         read(table)

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from mpi_pgd.data.table import Part, Table
+from mpi_pgd.data.filepart import FilePart
+from mpi_pgd.data.table import Table
 from mpi_pgd.study.doctor import layout
 from mpi_pgd.study.doctor.files import Folder, Store, mounted
 from mpi_pgd.study.doctor.signs import Rank
 
 
 def table(rows: int, features: int, chunk_rows: int = 1, parts: int = 1) -> Table:
-    held = tuple(Part(f"part{i}.h5", rows // parts, chunk_rows, "") for i in range(parts))
+    held = tuple(FilePart(f"part{i}.h5", rows // parts, chunk_rows, "") for i in range(parts))
     return Table(held, "X", "y", features, "float64", "float64", (), False, "here")
 
 
