@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from mpi_pgd.data.columns import Column, Entries, Lengths, Ragged
 from mpi_pgd.data.contents import Found, contents
+from mpi_pgd.data.filepart import parts_of
 from mpi_pgd.data.files import check_unchanged
 from mpi_pgd.data.names import names_of
 from mpi_pgd.data.opening import opened
-from mpi_pgd.data.filepart import parts_of
 from mpi_pgd.data.sparsefile import DATA, INDICES, INDPTR, MEMBERS
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows

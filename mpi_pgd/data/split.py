@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpi_pgd.data.columns import Entries, runs
+from mpi_pgd.data.filepart import parts_of
 from mpi_pgd.data.hashes import Hashes, mixed, of_values
 from mpi_pgd.data.names import place_of
 from mpi_pgd.data.opening import data_sets, opened
 from mpi_pgd.data.picked import Picked
 from mpi_pgd.data.placing import place
 from mpi_pgd.data.rewritten import Watch, rewrite, tell
-from mpi_pgd.data.filepart import parts_of
 from mpi_pgd.data.sparsefile import MEMBERS
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows
