@@ -24,6 +24,8 @@ def parser(name: str) -> "Parser":
     made = Parser(study.usage, study.description)
     if study.settings:
         made.add_settings(study.settings)
+    if study.files:
+        made.add_argument("files", nargs="*", metavar=study.files[0], help=study.files[1])
     if "rounds" in study.settings and "tol" not in study.settings:
         made.epilog = f"A turn has {study.rounds} rounds unless --rounds says otherwise; it goes on to the last of them (no --tol)."
     for flag in study.flags:
@@ -57,6 +59,10 @@ def read(words: Sequence[str], among: Collection[str] = STUDIES) -> dict[str, An
             values[flag.name] = number(arguments, flag.name, flag.kind, flag.least)
     given = study.given({key.replace("-", "_"): value for key, value in values.items()})
     given |= {"study": name, "out": arguments.out, "force": arguments.force, "quiet": bool(arguments.quiet)}
+    if study.files:
+        given["files"] = arguments.files
+        if len(arguments.files) < len(study.files[0].split()):
+            raise InputError(f"{name} was given {len(arguments.files)} names: expected {study.files[0]}; see --help")
     if study.settings:
         chosen = settings(arguments, rounds=study.rounds, cache=study.cache)
         given |= {"settings": chosen.as_dict(), "quiet": chosen.quiet}

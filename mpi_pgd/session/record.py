@@ -55,6 +55,7 @@ def _record(course: Course) -> dict[str, Any]:
         "solver": descent.choice.name or problem.settings.solver,
         "solver_reason": descent.choice.reason,
         "objective": _finite(driver.objective),
+        "penalty": _finite(driver.objective - driver.loss),
         "gradient_norm": _finite(driver.gradient_norm),
         "digits": driver.digits,
         "certificate": {

@@ -46,6 +46,7 @@ class Study(Kind):
         rounds: of each descent, unless --rounds says otherwise.
         cache: as of --cache: what is measured is to be the rounds, not the disk.
         out: help of --out.
+        files: the names of what is typed beside flags, where there are no settings; and their help.
     """
 
     usage: ClassVar[str]
@@ -55,6 +56,7 @@ class Study(Kind):
     rounds: ClassVar[int] = 100
     cache: ClassVar[str] = config.MEMORY
     out: ClassVar[str] = "folder for the study's numbers"
+    files: ClassVar[tuple[str, str] | None] = None
 
     def given(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values of its flags as ``measure`` wants them. Raises InputError: they make no sense."""

@@ -84,6 +84,7 @@ def everything(ranks: int = 8) -> dict[str, Any]:
         "network": network(ranks),
         "plan": plan(),
         "diagram": diagram(ranks),
+        "evaluate": study("evaluate", [evaluated_numbers(), evaluated_classes()], model={"path": "m", "loss": "squared"}),
         "doctor": doctor(),
     }
 
@@ -440,6 +441,73 @@ def diagram(ranks: int) -> dict[str, Any]:
     """As it is simulated."""
     found = simulated(max(ranks, 2), 50, ALPHA, 1 / BETA)
     return study("diagram", found.pop("rows"), 1, **found)
+
+
+def evaluated_numbers(rows: int = 3000, cells: int = 40) -> dict[str, Any]:
+    """How good a model is whose residuals are normal."""
+    dice = random.Random(3)
+    pairs = [(value, value + dice.gauss(0, 1.0)) for value in (dice.gauss(100, 2.5) for _ in range(rows))]
+    truth, spread = ([[0] * cells for _ in range(cells)] for _ in range(2))
+    residuals, groups = [0] * cells, [[0.0] * 10 for _ in range(3)]
+    for predicted, target in pairs:
+        across, down, off = (
+            min(cells - 1, max(0, int((value - low) * cells / width)))
+            for value, low, width in ((predicted, 90, 20), (target, 90, 20), (target - predicted, -4, 8))
+        )
+        truth[down][across] += 1
+        spread[off][across] += 1
+        residuals[off] += 1
+        for line, value in zip(groups, (1.0, predicted, target), strict=True):
+            line[across * 10 // cells] += value
+    return {
+        "name": "holdout.h5",
+        "rows": rows,
+        "weight": float(rows),
+        "kind": "numbers",
+        "metrics": {
+            "mean_loss": 0.5,
+            "null_loss": 3.6,
+            "r2": 0.862,
+            "deviance_explained": 0.862,
+            "rmse": 1.0,
+            "mae": 0.8,
+            "bias": 0.01,
+        },
+        "outputs": [{"name": "0", "r2": 0.862, "rmse": 1.0, "mae": 0.8, "bias": 0.01}],
+        "classes": [],
+        "confusion": None,
+        "calibration": {"low": 90.0, "high": 110.0, "weight": groups[0], "predicted": groups[1], "found": groups[2]},
+        "truth": {"low": 90.0, "high": 110.0, "counts": truth},
+        "residuals": {"low": -4.0, "high": 4.0, "counts": residuals},
+        "spread": {"counts": spread},
+    }
+
+
+def evaluated_classes(names: Sequence[str] = ("setosa", "versicolor", "virginica")) -> dict[str, Any]:
+    """How good a model is that mistakes each class for the next one at times."""
+    counts = [[240 if one == other else 30 * (abs(one - other) == 1) for other in range(len(names))] for one in range(len(names))]
+    rows = sum(map(sum, counts))
+    figures = {"precision": 0.85, "recall": 0.86, "f1": 0.855, "auc": 0.96}
+    return {
+        "name": "other.h5",
+        "rows": rows,
+        "weight": float(rows),
+        "kind": "classes",
+        "metrics": {"mean_loss": 0.4, "accuracy": 0.857, "auc": 0.961, "log_loss": 0.4, "brier": 0.2},
+        "outputs": [],
+        "classes": [{"name": name, "weight": 280.0, "predicted": 281.0, **figures} for name in names],
+        "confusion": counts,
+        "calibration": {
+            "low": 0.0,
+            "high": 1.0,
+            "weight": [0.0, 0.0, 0.0, 10.0, 60.0, 100.0, 120.0, 150.0, 200.0, 200.0],
+            "predicted": [0.0, 0.0, 0.0, 3.6, 27.0, 55.0, 78.0, 113.0, 170.0, 190.0],
+            "found": [0.0, 0.0, 0.0, 4.0, 25.0, 60.0, 75.0, 111.0, 172.0, 188.0],
+        },
+        "truth": None,
+        "residuals": None,
+        "spread": None,
+    }
 
 
 def doctor() -> dict[str, Any]:

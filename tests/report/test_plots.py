@@ -53,6 +53,11 @@ def test_the_pictures_that_are_expected(all_drawn: dict[str, Drawn]) -> None:
         "plan-speedup",
         *(f"diagram-{row['mode']}-{row['algorithm']}" for row in samples.diagram(8)["rows"]),
         "diagram-ranks",
+        "evaluate-truth-1",
+        "evaluate-residuals-1",
+        "evaluate-calibration-1",
+        "evaluate-confusion-2",
+        "evaluate-calibration-2",
     ]
 
 

@@ -29,7 +29,19 @@ def test_everything_that_lies_in_a_folder_is_found(tmp_path: Path) -> None:
     found = records.read(str(samples.folder(tmp_path, **samples.everything())), every())
     run = found.kinds["run"]
     assert isinstance(run, Run)
-    studies = ["compare", "scaling", "straggler", "solvers", "topology", "cache", "network", "plan", "diagram", "doctor"]
+    studies = [
+        "compare",
+        "scaling",
+        "straggler",
+        "solvers",
+        "topology",
+        "cache",
+        "network",
+        "plan",
+        "diagram",
+        "evaluate",
+        "doctor",
+    ]
     assert list(found.found) == ["run", *studies]
     assert run.trace == 120
     assert run.history["round"][-1] == 489
