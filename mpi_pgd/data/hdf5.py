@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from mpi_pgd.data.behind import Behind
-from mpi_pgd.data.categories import in_place_of
+from mpi_pgd.data.categories import in_place_of, text
 from mpi_pgd.data.compressed import compressed, holds_rows
 from mpi_pgd.data.filepart import FilePart
 from mpi_pgd.data.meaning import PLAIN, Meaning, check_units, meaning
@@ -71,6 +71,7 @@ def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str
         weights=weights,
         offset=offset,
         weighted=weighted or bool(weights),
+        recipe=first.recipe,
     )
     if table.rows == 0:
         raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to {'fit' if y else 'predict'}")
@@ -87,6 +88,7 @@ class _Seen(NamedTuple):
     plugin: bool
     warnings: list[tuple[str, str]]
     taken: list[Taken]
+    recipe: str = ""
 
 
 def _warnings(found: Sequence[_Seen]) -> Iterator[str]:
@@ -154,7 +156,8 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
         sources = [] if across else sources
         names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
         targets = target.size // rows if rows and target is not None else 1
-        return _Seen(part, columns, targets, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)))
+        recipe = text(file.attrs.get("recipe")) if x.strip("/") == "X" else ""
+        return _Seen(part, columns, targets, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)), recipe)
 
 
 def _inspect_sparse(

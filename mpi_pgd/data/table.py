@@ -107,6 +107,7 @@ class Table:
     offset: str = ""  # and of that with what is added to their linear predictors, if anything is
     weighted: bool = False  # a shard holds a weight for each row
     lossy: bool = False  # values are rounded to x_type
+    recipe: str = ""  # how a table's columns became these rows, if the file says so
 
     @property
     def rows(self) -> int:

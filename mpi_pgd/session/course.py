@@ -33,6 +33,11 @@ class Course(NamedTuple):
         """Of what coef is of; none of a model of the user's own."""
         return () if self.problem.settings.model else self.problem.table.names
 
+    @property
+    def recipe(self) -> str:
+        """By which other tables become such rows; empty if there is none."""
+        return "" if self.problem.settings.model else self.problem.table.recipe
+
 
 def coefficients(course: Course) -> dict[str, Any]:
     """What must not be lost, as JSON has it, where the bundle can't be made or written."""

@@ -122,6 +122,11 @@ class Job:
             self.pulse.enter("reading the settings")
             found = self.choose()
             settings = found.settings | {"data": files.find(found.settings["data"])} | _absolute(found.settings)
+            if tables_named(settings):
+                from mpi_pgd.session.tables import as_rows  # a rank that reads HDF5 needs none of it
+
+                self.pulse.enter("converting a table")
+                settings = as_rows(settings, self.signalled)
             self.pulse.enter(BEGINNING)
             return found._replace(settings=settings, key=os.urandom(32))
 
@@ -253,6 +258,13 @@ def about(problem: Problem) -> About:
     if not problem.init:
         return About(data, problem.kernels)
     return About(data | {"init": problem.init.sha256}, problem.kernels, problem.init.point())
+
+
+def tables_named(settings: Mapping[str, Any]) -> bool:
+    """Whether data may be tables, such as CSV: some are not HDF5 by their names, or settings speak of tables."""
+    return any(settings[name] != config.OPTIONS[name].default for name in config.TABLE) or not all(
+        name.endswith((".h5", ".hdf5")) for name in settings["data"]
+    )
 
 
 def _absolute(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -33,7 +33,7 @@ def bundle_of(course: Course) -> Bundle:
     if problem.settings.trace:
         timeline = (problem.nodes, *descent.costs.kept(rounds_of(problem.comm.size, course.solved - course.loaded)))
     history = descent.driver.history.columns()
-    return Bundle(_record(course), history, descent.coef, descent.intercept, course.names, timeline=timeline)
+    return Bundle(_record(course), history, descent.coef, descent.intercept, course.names, course.recipe, timeline)
 
 
 def _record(course: Course) -> dict[str, Any]:

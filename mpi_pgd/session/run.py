@@ -206,7 +206,7 @@ def _result(job: Job, course: Course) -> Result:
                 LOG.warning(caution)
     record, history = comm.bcast(found)
     descent = course.descent
-    return Result(descent.coef.copy(), descent.intercept, course.names, record, history=history)
+    return Result(descent.coef.copy(), descent.intercept, course.names, record, course.recipe, history=history)
 
 
 def failure(result: Result) -> str:

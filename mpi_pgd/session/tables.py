@@ -1,11 +1,23 @@
 """A table that a fit is given: converted once, beside its file, before any rank looks at rows."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
+import h5py
+
+from mpi_pgd import config
+from mpi_pgd.data.files import Stamp
+from mpi_pgd.errors import InputError
 from mpi_pgd.report.progress import parts
+from mpi_pgd.system.log import LOG
+from mpi_pgd.system.output import FAILURES
+from mpi_pgd.tables import format_of
 from mpi_pgd.tables.batch import Batch
-from mpi_pgd.tables.convert import Stopped
+from mpi_pgd.tables.convert import SOURCE, Stopped, convert
 from mpi_pgd.tables.plan import Watch
+from mpi_pgd.tables.recipe import VERSION
 
 
 def watch_of(stopped: Callable[[], bool], shown: bool) -> Watch:
@@ -23,3 +35,64 @@ def watch_of(stopped: Callable[[], bool], shown: bool) -> Watch:
             yield batch
 
     return watch
+
+
+def as_rows(settings: Mapping[str, Any], stopped: Callable[[], bool]) -> dict[str, Any]:
+    """The settings of a fit with rows in place of tables, which are converted beside the first file, unless that was done before.
+
+    Args:
+        settings: as ``Settings.as_dict``, with the files' absolute names.
+        stopped: whether a signal came.
+
+    Raises:
+        InputError: the table can't be converted, or settings speak of tables and there is none.
+    """
+    paths, names = settings["data"], [config.flag(name) for name in config.given(config.settings(settings), config.TABLE)]
+    there = [path for path in paths if format_of(path) and (settings["target"] or not h5py.is_hdf5(path))]
+    if not there:
+        if names:
+            raise InputError(f"{names[0]} is of tables such as CSV, and {paths[0]} is none: leave it out, or give a table")
+        return dict(settings)
+    if len(there) < len(paths):
+        raise InputError(f"{there[0]} is a table, and {min(set(paths) - {*there})} is not: give one or the other")
+    if other := config.given(config.settings(settings), ("x", "y")):
+        raise InputError(
+            f"{config.flag(other[0])} names a data set of HDF5, and {paths[0]} is a table: see --target and --features"
+        )
+    out, chosen = beside(paths[0]), config.settings(settings)
+    source = _source(paths, chosen)
+    if _says(out) == source:
+        _tell(chosen, f"{paths[0]} is a table: reads {out}, made of it before")
+    else:
+        _tell(chosen, f"{paths[0]} is a table: converts it, once, into {out}")
+        watch = watch_of(stopped, not chosen.quiet)
+        made = convert(paths, out, chosen, chosen.weights, chosen.offset, source=source, watch=watch)
+        for words in made.notes:
+            LOG.warning(words)
+    return {**settings, **{name: config.OPTIONS[name].default for name in config.TABLE}, "data": [out]}
+
+
+def beside(path: str) -> str:
+    """The file that a table is converted into."""
+    found = format_of(path)
+    ending = next((each for each in found.endings if path.lower().endswith(each)), "") if found else ""
+    return f"{path[: len(path) - len(ending)]}.mpi_pgd.h5"
+
+
+def _tell(chosen: config.Settings, words: str) -> None:
+    if not chosen.quiet:
+        LOG.info(words)
+
+
+def _source(paths: Sequence[str], chosen: config.Settings) -> str:
+    """What has to be as it was, or the table is converted anew."""
+    files = [[stamp.path, stamp.size, stamp.changed] for stamp in map(Stamp.of, paths)]
+    options = {name: getattr(chosen, name) for name in (*config.TABLE, "weights", "offset")}
+    return json.dumps({"version": VERSION, "files": files, "options": options})
+
+
+def _says(out: str) -> str:
+    """What a converted file says of where it is from."""
+    with suppress(*FAILURES), h5py.File(out, "r", locking=False) as file:
+        return str(file.attrs.get(SOURCE, ""))
+    return ""

@@ -21,7 +21,7 @@ from mpi_pgd.tables.recipe import UNITS
 from mpi_pgd.tables.survey import complete, only
 
 WHOLE = 2.0**53  # float64 does not tell all whole numbers beyond apart
-RECIPE = "recipe"  # attribute
+RECIPE, SOURCE = "recipe", "source"  # attributes
 SHOWN = 8  # classes
 
 
@@ -66,6 +66,7 @@ def convert(
     weights: str = "",
     offset: str = "",
     force: bool = False,
+    source: str = "",
     watch: Watch = lambda _, batches: batches,
 ) -> Made:
     """Write a table as an HDF5 file: float64 `X` (rows, p), `y` (rows,), weights and an offset by their names, `feature_names`.
@@ -77,6 +78,7 @@ def convert(
         out: the file to write; its folder has to exist.
         chosen, weights, offset: what becomes of the columns.
         force: a file of that name that was not made here may be overwritten.
+        source: what the file is to say of where it is from, as an attribute.
         watch: tells how far it is.
 
     Raises:
@@ -91,7 +93,7 @@ def convert(
         conflicts.spare(f"data convert {target}", {file: _foreign}, force)
         found = plan(paths, chosen, weights, offset, watch)
         _check_room(file.parent, found)
-        writer = _Writer(found, watch)
+        writer = _Writer(found, source, watch)
         try:
             claim.replace({file.name: writer.write})
         except InputError:
@@ -124,8 +126,8 @@ def _check_room(folder: Path, found: Plan) -> None:
 class _Writer:
     """Writes rows, and notes what they are like."""
 
-    def __init__(self, found: Plan, watch: Watch) -> None:
-        self._plan, self._watch = found, watch
+    def __init__(self, found: Plan, source: str, watch: Watch) -> None:
+        self._plan, self._source, self._watch = found, source, watch
         self.rows = found.rows
         width = len(found.recipe.names)
         self._least, self._most = np.full(width, np.inf), np.full(width, -np.inf)
@@ -146,6 +148,8 @@ class _Writer:
         # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
         with h5py.File(path, "w", libver=("earliest", "v108")) as file:
             file.attrs[RECIPE] = recipe.to_text()
+            if self._source:
+                file.attrs[SOURCE] = self._source
             file.create_dataset("feature_names", data=list(recipe.names), dtype=h5py.string_dtype(), track_times=False)
             x = file.create_dataset("X", (rows, len(recipe.names)), dtype="<f8", track_times=False)
             beside = {

@@ -120,7 +120,7 @@ class Recipe:
 
     def to_text(self) -> str:
         """As JSON."""
-        return json.dumps({"version": VERSION, "units": UNITS, **asdict(self)}, ensure_ascii=False)
+        return json.dumps({"version": VERSION, "units": UNITS, **asdict(self)})
 
     @classmethod
     def of_text(cls, text: str, path: str) -> "Recipe":

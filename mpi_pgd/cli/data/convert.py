@@ -40,7 +40,7 @@ def run(arguments: Any) -> int:
     with SignalFlag() as flag:
         try:
             watch = watch_of(lambda: flag.came, not arguments.quiet)
-            made = convert(paths, out, chosen, arguments.weights, arguments.offset, arguments.force, watch)
+            made = convert(paths, out, chosen, arguments.weights, arguments.offset, arguments.force, watch=watch)
         except Stopped as stopped:
             LOG.error(stopped)
             return STOPPED
