@@ -17,11 +17,11 @@ class Kind(StrEnum):
     """What a column holds."""
 
     NUMBER = "number"
-    TRUTH = "true or false"  # 1 and 0
+    TRUTH = "truth value"  # 1 and 0
     DAYS = "date"  # days since 1970-01-01
     SECONDS = "date and time"  # seconds since 1970-01-01 00:00, UTC where the table says a zone
-    WORDS = "words"
-    NOTHING = "no value at all"
+    WORDS = "word"
+    NOTHING = "gap"
 
 
 @dataclass(frozen=True, eq=False)

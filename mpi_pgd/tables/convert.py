@@ -174,16 +174,16 @@ class _Writer:
         least, most = rows.min(axis=0), rows.max(axis=0)
         np.minimum(self._least, least, out=self._least)
         np.maximum(self._most, most, out=self._most)
-        for place in np.flatnonzero(np.maximum(-least, most) > WHOLE).tolist():
+        for place in np.flatnonzero(np.maximum(-least, most) >= WHOLE).tolist():
             column = rows[:, place]
             if (np.rint(column) == column).all():
-                self._large[place] = self._large.get(place, 0) + int(np.count_nonzero(np.abs(column) > WHOLE))
+                self._large[place] = self._large.get(place, 0) + int(np.count_nonzero(np.abs(column) >= WHOLE))
 
     def notes(self) -> list[str]:
         """What a person may not expect."""
         names = self._plan.recipe.names
         found = [
-            f"{count:,} whole numbers of {printable(names[place])} are beyond 2^53, where float64 has not all: they may be rounded"
+            f"{count:,} whole numbers of {printable(names[place])} are 2^53 or more, where float64 has not all: some may be rounded"
             for place, count in self._large.items()
         ]
         same = [printable(names[place]) for place in np.flatnonzero(self._least == self._most).tolist()]

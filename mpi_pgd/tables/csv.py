@@ -91,6 +91,7 @@ class Csv:
                 self._check_closed()
         except self._pa.ArrowInvalid as error:
             self._blame(kinds)
+            self._check_closed()
             raise InputError(f"{self.path} can't be read ({_brief(error)}): mend it, or make it again") from None
         except (*DAMAGED, self._pa.ArrowException) as error:
             raise unreadable(self.path, error) from None
@@ -136,7 +137,9 @@ class Csv:
         ends, quoted, last = 0, False, b"\n"
         with unpacked(self.path) as file:
             while piece := file.read(BLOCK):
-                ends += max(piece.count(b"\n"), piece.count(b"\r"))
+                ends += piece.count(b"\n") - (last == b"\r" and piece.startswith(b"\n"))
+                if b"\r" in piece:
+                    ends += piece.count(b"\r") - piece.count(b"\r\n")
                 quoted = quoted or b'"' in piece
                 last = piece[-1:]
         return _Scan(ends + (last not in b"\r\n") - self._header.line, quoted)
@@ -148,10 +151,8 @@ class Csv:
                 start = file.read(1 << 12)
         except (*DAMAGED, self._pa.ArrowException) as error:
             raise unreadable(self.path, error) from None
-        found = next(
-            (what for mark, what in MARKS.items() if start.startswith(mark)), "of bytes that are 0" if b"\0" in start else ""
-        )
-        if found:
+        found = next((what for mark, what in MARKS.items() if start.startswith(mark)), "")
+        if found or b"\0" in start:
             raise InputError(f"{self.path} is {found or 'no text: it has bytes that are 0'}; save it as text in UTF-8")
 
     def _text(self) -> io.TextIOWrapper:
@@ -182,8 +183,8 @@ class Csv:
                     line.decode()
                 except UnicodeDecodeError as error:
                     return InputError(
-                        f"{self.path} is not UTF-8: line {number} has the byte 0x{line[error.start]:02x}, its {error.start + 1}th: "
-                        "save it as UTF-8"
+                        f"{self.path} is not UTF-8: line {number} has the byte 0x{line[error.start]:02x} in place {error.start + 1}"
+                        ": save it as UTF-8"
                     )
         return InputError(f"{self.path} is not UTF-8: save it as that")
 
@@ -216,20 +217,15 @@ class Csv:
 
     def _check_closed(self) -> None:
         """Refuse a quotation mark that nothing closes: all that follows would be one field."""
-        line, fields = 0, [""]
-        for line, fields in self._records():  # noqa: B007  (the last one)
-            pass
-        if "\n" in fields[-1] or "\r" in fields[-1] or self._ends_open():
-            raise InputError(f"the quotation mark in line {line} of {self.path} is never closed: close it")
-
-    def _ends_open(self) -> bool:
-        with self._text() as text:
-            try:
-                for _ in csv.reader(text, delimiter=self.delimiter, strict=True):
-                    pass
-            except csv.Error as error:
-                return "unexpected end" in str(error)
-        return False
+        line = 0
+        try:
+            with self._text() as text:
+                reader = csv.reader(text, delimiter=self.delimiter, strict=True)
+                for _ in reader:
+                    line = reader.line_num
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                raise InputError(f"a quotation mark in line {line + 1} of {self.path} is never closed: close it") from None
 
 
 def _names(path: str, fields: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -239,7 +235,7 @@ def _names(path: str, fields: Sequence[str]) -> tuple[tuple[str, ...], tuple[str
     if twice is not None:
         places = [number for number, name in enumerate(made, 1) if name == twice]
         raise InputError(
-            f"{path} has two columns {printable(twice)}, the {places[0]}th and the {places[1]}th: give each a name of its own"
+            f"{path} has two columns {printable(twice)}, in places {places[0]} and {places[1]}: give each a name of its own"
         )
     if all(spelling.is_number(name) for name in made):
         raise InputError(f"{path} begins with numbers, {cited(made[0])}: expected a line with the columns' names first")

@@ -15,7 +15,7 @@ class Joined:
         self.path, self.names, self.unnamed = first.path, first.names, first.unnamed
         for table in tables[1:]:
             for has, lacks in ((first, table), (table, first)):
-                if other := [name for name in has.names if name not in lacks.names]:
+                if other := [name for name in has.names if name not in (*lacks.names, *has.unnamed)]:
                     raise InputError(
                         f"{has.path} has the column {printable(other[0])}, which {lacks.path} has not: expected the same in all"
                     )

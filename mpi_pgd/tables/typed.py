@@ -9,6 +9,7 @@ from mpi_pgd.errors import InputError, printable
 from mpi_pgd.tables.arrow import column, kind_of, pyarrow, unharmed
 from mpi_pgd.tables.batch import Batch, Kind, Reading
 
+INDEX = "__index_level_"  # how pandas names an index that has no name
 Reader = Callable[[Sequence[str]], Iterator[Any]]  # Arrow's batches of some columns
 
 
@@ -22,11 +23,10 @@ class Typed:
         batches: reads some columns.
     """
 
-    unnamed: tuple[str, ...] = ()
-
     def __init__(self, path: str, reading: Reading, schema: Any, rows: int | None, batches: Reader) -> None:
         self._pa = pyarrow(path)
         self.path, self.rows, self.names = path, rows, tuple(schema.names)
+        self.unnamed = tuple(name for name in self.names if name.startswith(INDEX))
         self._schema, self._batches, self._words = schema, batches, frozenset(reading.words)
         if twice := repeated(self.names):
             raise InputError(f"{path} has two columns {printable(twice)}: give each a name of its own")

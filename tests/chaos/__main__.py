@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.chaos import cluster, disk, fuzz, kills, losses, neighbours, resumes, storm
+from tests.chaos import cluster, disk, fuzz, kills, losses, neighbours, resumes, storm, tables
 from tests.chaos.common import Ground, Tally, available
 
 Part = Callable[[int, Random, Ground, Tally], None]
@@ -38,6 +38,7 @@ PARTS: dict[str, tuple[Part, int, str]] = {
     "losses": (losses.run, len(losses.cases()), "nodes of a SLURM lost, each under eight jobs (root, and SLURM's packages)"),
     "disk": (disk.run, len(disk.cases()), "full and read-only disks, data that go or change (root)"),
     "fuzz": (bad_files, 500, "bad files"),
+    "tables": (tables.run, 500, "damaged tables, converted"),
 }
 
 
