@@ -17,7 +17,9 @@ pytestmark = pytest.mark.beside("jobs")
 PASSES = 3  # over the rows before the fit, and the round at its start
 EVERY = {(each.loss, each.penalty, each.solver): each for each in combinations() if not each.way}
 SERVER, PEERS, *_ = ALGORITHMS
-KEPT = ("none", "memory")  # rows of the lost are read again in each round by those that are left, or once
+# Rows of the lost are read again by those that are left: in each round, once, as many of them as fit in each round, or, as they
+# lie in memory that the node shares, not at all.
+KEPT = (("--cache", "none"), ("--cache", "memory"), ("--memory", "10K"), ("--share-rows",))
 
 
 class Case(NamedTuple):
@@ -34,7 +36,7 @@ class Case(NamedTuple):
 
 # Each solver: of the server, whose state the others have from a snapshot, or of a peer.
 LOST = [
-    Case(EVERY["poisson", "l2", solver], turn % 2, words=("--mode", (SERVER, PEERS)[turn % 2], "--cache", KEPT[turn // 2 % 2]))
+    Case(EVERY["poisson", "l2", solver], turn % 2, words=("--mode", (SERVER, PEERS)[turn % 2], *KEPT[turn // 2 % len(KEPT)]))
     for turn, solver in enumerate(SOLVING)
 ]
 # What solvers are where least squares are refined, and where a penalty is not smooth.
