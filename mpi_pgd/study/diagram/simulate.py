@@ -14,14 +14,16 @@ PARTS: dict[str, tuple[str, Any]] = {  # what a message holds, and how it is dra
     "a part of the sum": ("wire", "-"),
     "the result": ("blue", "--"),
     "a peer's own point": ("violet", "-"),
+    "in memory that a node's ranks share": ("text", ":"),
 }
 MIXED = "peers with neighbours sum nothing over all ranks in a round, so they need more rounds"
 
 
-def diagram(ranks: int, features: int, latency: float, bandwidth: float) -> dict[str, Any]:
+def diagram(ranks: int, features: int, latency: float, bandwidth: float, per_node: int) -> dict[str, Any]:
     """The record, without what says where it comes from: the messages on so many ranks, and the time on 2 to ``MANY``.
 
-    ``latency`` in seconds, ``bandwidth`` in bytes a second.
+    ``latency`` in seconds, ``bandwidth`` in bytes a second. Where nodes are told apart they have ``per_node`` ranks each, and what
+    goes through a node's own memory takes no time beside the network's.
     """
     from mpi_pgd.study.model import sizes
 
@@ -29,16 +31,19 @@ def diagram(ranks: int, features: int, latency: float, bandwidth: float) -> dict
     rows, sent, growth = [], [], []
     for mode, one in known():
         who, lengths = {"mode": mode, "algorithm": one.name}, MODES[mode].messages(*sizes(features), 0)
-        found = messages(mode, one, ranks, lengths, costs)
+        each = per_node if MODES[mode].nodewise else 1
+        found = messages(mode, one, -(-ranks // each), lengths, costs)
         if not found:
-            continue  # no such graph has so many ranks
-        sent += [{**who, **message} for message in found]
+            continue  # no such graph has so many ranks, or there is one node
         total, last = sum(message["bytes"] for message in found), max(message["came"] for message in found)
+        moved = [message | {end: each * message[end] for end in ("sender", "receiver")} for message in found]
+        sent += [{**who, **message} for message in [*moved, *_shared(ranks, each, lengths[0], last)]]
         rows.append({**who, "ranks": ranks, "messages": len(found), "bytes": total, "seconds": last})
-        for many in (2**power for power in range(1, MANY.bit_length())):
-            path = one.shapes[0](many, lengths[0], lengths[-1])
+        for many in (2**power for power in range(1, MANY.bit_length()) if 2**power > each):
+            path = one.shapes[0](-(-many // each), lengths[0], lengths[-1])
             growth.append({**who, "ranks": many, "seconds": latency * path.latencies + path.bytes / bandwidth})
     inputs = {"ranks": ranks, "features": features, "latency, seconds": latency, "bandwidth, bytes a second": bandwidth}
+    inputs["ranks of a node"] = per_node
     return {
         "rows": rows,
         "sent": sent,
@@ -52,17 +57,28 @@ def diagram(ranks: int, features: int, latency: float, bandwidth: float) -> dict
 def known() -> Iterator[tuple[str, Algorithm]]:
     """Each algorithm whose steps are known, with its mode; for the library's with a server stands a tree.
 
-    Not those of modes that tell nodes apart: between nodes these send what other modes send between ranks.
+    Of modes that tell nodes apart the first one alone: between nodes these send what other modes send between ranks.
     """
+    told = set()
     for (mode, _), one in WAYS.items():
         shown = TREE_SERVED if one.library and one.schedules[1:] else one
-        if not MODES[mode].nodewise and (MODES[mode].neighbours or not shown.library):
+        if mode not in told and (MODES[mode].neighbours or not shown.library):
             yield mode, shown
+            told |= {mode} if MODES[mode].nodewise else set()
+
+
+def _shared(ranks: int, each: int, size: int, last: float) -> Iterator[dict[str, Any]]:
+    """What goes through the memory of nodes of so many ranks: all parts to the first one, and in the end the sum from there."""
+    memory = [*PARTS][-1]
+    for rank in range(ranks):
+        if first := rank % each:
+            yield {"sender": rank, "receiver": rank - first, "bytes": size, "part": memory, "left": 0.0, "came": 0.0}
+            yield {"sender": rank - first, "receiver": rank, "bytes": size, "part": memory, "left": last, "came": last}
 
 
 def messages(mode: str, algorithm: Algorithm, ranks: int, sizes: Sequence[int], costs: Costs) -> list[dict[str, Any]]:
     """Those of a round whose collectives have so many bytes, in the order in which they leave; seconds from its start."""
-    summed, result, point = PARTS
+    summed, result, point, _ = PARTS
     plans = [[*_whole(algorithm, sizes, rank, ranks)] for rank in range(ranks)]
     seen: list[Message] = []
     if MODES[mode].neighbours:  # all leave at once, and share the links
