@@ -80,6 +80,10 @@ class Entries:
         out[size:] = gradient[size:]
         return kernel.norm(out)
 
+    def raised(self, times: float) -> "Entries":
+        """As ``Nonsmooth``."""
+        return self if times == 1 else Entries(times * self.l1, self.weights, self.lower, self.upper)
+
     def at(self, places: NDArray[Any]) -> "Entries":
         """As ``Nonsmooth``."""
         return Entries(self.l1, self.weights[places], self.lower[places], self.upper[places])

@@ -58,6 +58,10 @@ class Groups:
         out[size:] = gradient[size:]
         return kernel.norm(out)
 
+    def raised(self, times: float) -> "Groups":
+        """As ``Nonsmooth``."""
+        return self if times == 1 else Groups(times * self.l1, self.weights, self.units)
+
     def at(self, places: NDArray[Any]) -> "Groups":
         """As ``Nonsmooth``."""
         kept, units = np.unique(self.units[places], return_inverse=True)

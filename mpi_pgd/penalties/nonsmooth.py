@@ -43,5 +43,8 @@ class Nonsmooth(Protocol):
     def prox_unit(self, unit: int, z: Vector, curvature: float, out: Vector) -> None:
         """The t with the least curvature/2 |t - z|^2 + h(t), of one unit alone: ``z`` and ``out`` are its weights, in order."""
 
+    def raised(self, times: float) -> "Nonsmooth":
+        """With so many times the strength; bounds stay."""
+
     def at(self, places: NDArray[Any]) -> "Nonsmooth":
         """The same of the weights at ``places`` (m,), whole units, all others being 0."""

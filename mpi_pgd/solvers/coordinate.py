@@ -49,9 +49,9 @@ class Model:
         for sweep in range(1, sweeps + 1):
             self._sweep()
             if sweep % EVERY == 0:
-                self._newton()
+                cut = self._newton()
                 left = self._distance()
-                idle = 0 if left < least else idle + 1
+                idle = 0 if left < least or cut else idle + 1
                 least = min(left, least)
                 if left <= enough * first or idle == IDLE:
                     break
@@ -91,20 +91,49 @@ class Model:
                 self.rough.prox_unit(unit, old - self.slopes[places] / bend, bend, new)
                 self._move(places, new - old)
 
-    def _newton(self) -> None:
-        """To the minimum over the weights that are neither 0 nor at a bound; if that is not lower, what changed its sign gets 0."""
+    def _newton(self) -> bool:
+        """To the minimum over the weights that are neither 0 nor at a bound; if that is not lower, what changed its sign gets 0.
+
+        And if that is not either, as where they are more than the Hessian's rank, to the lowest of the points where one is 0.
+        Returns whether that is what was done: the distance need not fall then, as weights leave one by one.
+        """
         if self.rough.prox_coordinate is None:
-            return
+            return False
         self._distance()
         inside = np.concatenate([self._inside(), self._loose])
         at, slopes, value = self.at.copy(), self.slopes.copy(), self._value()
         self._solve(inside, self._least[inside])
+        by, bends = self.at - at, self.slopes - slopes
         if self._bounded() <= value:
-            return
+            return False
         known = self.at[: self._known]
-        known[known * at[: self._known] < 0] = 0.0
-        if not self._bounded() <= value:
+        crossed = np.flatnonzero(known * at[: self._known] < 0)
+        known[crossed] = 0.0
+        if self._bounded() <= value:
+            return False
+        self.at[:], self.slopes[:] = at, slopes
+        if len(crossed):
+            self._along(by, bends, crossed)
+            if self._bounded() < value:
+                return True
             self.at[:], self.slopes[:] = at, slopes
+        return False
+
+    def _along(self, by: Vector, bends: Vector, crossed: NDArray[np.int64]) -> None:
+        """To the lowest of the points from here ``by`` a way (m,) where one of the ``crossed`` is 0; ``bends`` is H times that."""
+        at, slopes, ends = self.at.copy(), self.slopes.copy(), -self.at[crossed] / by[crossed]
+        shares = np.unique(ends)
+
+        def value(place: int) -> float:
+            self.at[:], self.slopes[:] = at + shares[place] * by, slopes + shares[place] * bends
+            self.at[crossed[ends == shares[place]]] = 0.0
+            return self._value()
+
+        first, last = 0, len(shares) - 1
+        while first < last:  # it is convex
+            middle = (first + last) // 2
+            first, last = (first, middle) if value(middle) <= value(middle + 1) else (middle + 1, last)
+        value(first)
 
     def _bounded(self) -> float:
         """The value where all weights are put within their bounds."""

@@ -30,6 +30,8 @@ class Working(NamedTuple):
             not at all at the weights, its curvatures are raised; else the trial goes less far.
         damped: times the curvatures of the columns, that the model's are raised by.
         trials: that failed one after the other.
+        failed: trials so far.
+        raised: times the penalty, which is lowered to what it is while its optima are followed; 1 where that is not needed.
         step: the length of the last step.
     """
 
@@ -55,6 +57,8 @@ class Working(NamedTuple):
     bounded: bool
     damped: float
     trials: int
+    failed: int
+    raised: float
     step: float
 
     @property

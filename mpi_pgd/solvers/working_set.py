@@ -31,6 +31,9 @@ PATIENCE, FALLEN = 4, 0.1  # rounds in which the falls that a model foretells ge
 SEEN = 0.5  # of what its curvature was at the start, as others' went, a column of a sample has at least
 MISLED = 2  # trials that fail one after the other: a sample does not tell what the rows are like
 LOST = 40  # trials that fail one after the other: rounding is all that is left
+FOLLOWED = 10  # trials that failed: no model of a loss with kinks is good far from where it is made, so the path is followed
+ABOVE, LOWERED = 1e15, 0.6  # times the penalty, where that path begins; and once it is followed so far, again
+REACHED = 0.03  # of how far it is to the next optimum of the path: so near this one is reached
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class WorkingSet:
     The full gradient of each trial says which other weights matter. A squared loss has the same Hessian everywhere: then only the
     columns that are new are asked for, and the trial is the minimum over the set. Of other losses the Hessian is that of a sample
     of rows, so that it costs about as much as a gradient, and how the gradient changed along each step corrects it. Where that is
-    too slow, another one is asked for at the next trial: the second of a sample, too, after that of all rows.
+    too slow, another one is asked for at the next trial: the second of a sample, too, after that of all rows. Where too many
+    trials fail, as with more weights than rows that bend no more beyond a kink, it begins anew, with so large a penalty that
+    hardly a weight matters, and follows the optima while that is lowered: of each the next one is so near that few rows cross.
     (T. B. Johnson and C. Guestrin, "Blitz", ICML 2015; J. D. Lee, Y. Sun and M. A. Saunders, "Proximal Newton-Type Methods", SIAM
     Journal on Optimization 24, 2014; K. Scheinberg and X. Tang, "Practical inexact proximal quasi-Newton method", Mathematical
     Programming 160, 2016.)
@@ -62,14 +67,25 @@ class WorkingSet:
         """Start at ``weights`` (size,)."""
         size, most = len(weights), min(MOST, len(weights))
         columns, model, falls = np.zeros(most, dtype=np.int64), np.zeros((most, most)), np.full(PATIENCE, math.inf)
-        few = not self.quadratic and size <= min(WHOLE, MOST)
-        if few:
-            columns[:] = np.arange(size)
         bends = np.ones(size) if curvature.diagonal is None else curvature.diagonal.copy()
-        asked = columns, size * few, size * few, self._every(size * few, size)
         line = weights.copy(), np.zeros(size), math.inf, np.zeros(size), 0.0, 0.0
-        ask, bounded = int(Ask.COLUMNS if few else Ask.GRADIENT), not self.quadratic and curvature.most < math.inf
-        return Working(weights.copy(), ask, *line, *asked, curvature.known, bends, model, 0, 0, falls, 0, bounded, 0.0, 0, 0.0)
+        bounded = not self.quadratic and curvature.most < math.inf
+        set_of = columns, 0, 0, 1
+        made = Working(
+            weights.copy(), 0, *line, *set_of, curvature.known, bends, model, 0, 0, falls, 0, bounded, 0.0, 0, 0, 1.0, 0.0
+        )
+        return self._begun(made)
+
+    def _begun(self, state: Working) -> Working:
+        """At its point, of which nothing is known; few unknowns are all in the set from the first round."""
+        size = len(state.weights)
+        few = not self.quadratic and size <= min(WHOLE, MOST)
+        count = size * few
+        state.columns[:count] = np.arange(count)
+        state.falls[:] = math.inf
+        ask, every = int(Ask.COLUMNS if few else Ask.GRADIENT), self._every(count, size)
+        state = state._replace(ask=ask, value=math.inf, foretold=0.0, length=0.0, asked=count, new=count, every=every)
+        return state._replace(known=0, hessians=0, rounds=0, damped=0.0, trials=0)
 
     def _every(self, columns: int, size: int) -> int:
         """Of how many rows one is enough for a Hessian among so many ``columns`` of ``size``."""
@@ -79,13 +95,15 @@ class WorkingSet:
 
     def update(self, state: Working, evaluation: Evaluation) -> Working:
         """After a trial: accept it and look what else matters, or try a shorter one. After a Hessian: the next trial."""
-        rough = evaluation.prox
-        assert rough
+        own = evaluation.prox
+        assert own
+        rough = own.raised(state.raised)
         if state.ask == Ask.COLUMNS and not state.length and state.value < math.inf:  # at weights that were judged before
             return self._solved(self._learnt(state, evaluation), rough)
         value = evaluation.value + rough.value(state.point)
         if not value <= state.value - ARMIJO * state.length * state.foretold + 1e-15 * abs(state.value):
-            return self._shorter(state, rough)
+            state = state._replace(failed=state.failed + 1)
+            return self._followed(state, own) if state.bounded and state.failed == FOLLOWED else self._shorter(state, rough)
         if state.ask == Ask.COLUMNS:
             state = self._learnt(state, evaluation)
         elif state.known and state.length and not self.quadratic:
@@ -95,7 +113,25 @@ class WorkingSet:
         state.weights[:], state.gradient[:] = state.point, evaluation.gradient
         held = state.value - value < HELD * state.foretold
         state = state._replace(value=value, step=state.length, damped=state.damped / (1 if held else STEEPER), trials=0)
-        return self._chosen(state, rough)
+        return self._chosen(*self._lowered(state, own, rough))
+
+    def _followed(self, state: Working, own: Nonsmooth) -> Working:
+        """From where the penalty leaves hardly a weight."""
+        own.raised(ABOVE).prox(state.weights, 1.0, state.point)
+        return self._begun(state)._replace(raised=ABOVE)
+
+    def _lowered(self, state: Working, own: Nonsmooth, rough: Nonsmooth) -> tuple[Working, Nonsmooth]:
+        """With the next penalty for which the weights are no optimum yet."""
+        least = np.empty_like(state.weights)
+        while state.raised > 1:
+            lower = max(1.0, LOWERED * state.raised)
+            after = own.raised(lower)
+            here, there = (each.distance(state.weights, state.gradient, least) for each in (rough, after))
+            if REACHED * there < here < there:
+                break
+            value = state.value + after.value(state.weights) - rough.value(state.weights)
+            state, rough = state._replace(raised=lower, value=value), after
+        return state, rough
 
     def _chosen(self, state: Working, rough: Nonsmooth) -> Working:
         """The working set: what it was, what is not 0, and the most violated of the others."""

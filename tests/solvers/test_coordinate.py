@@ -73,3 +73,14 @@ def test_newton_steps_leave_few_sweeps(strength: float, size: int, directions: i
     free = np.full(size, np.inf)
     Model(z.T @ z / 200, -z.T @ y / 200, np.zeros(size), Entries(strength, np.ones(size), -free, free)).minimise()
     assert len(sweeps) <= 48
+
+
+def test_weights_that_are_more_than_the_rank_take_few_sweeps() -> None:
+    """Along what the Hessian knows nothing of the penalty alone falls, until a weight is 0."""
+    draw = np.random.default_rng(1)
+    z = draw.normal(size=(8, SIZE))
+    hessian, start, rough = z.T @ z, draw.normal(size=SIZE), Entries(1e-4, np.ones(SIZE), -FREE, FREE)
+    gradient = -z.T @ draw.normal(size=8)
+    after = Model(hessian, gradient + hessian @ start, start, rough).minimise(sweeps=400)
+    assert rough.distance(after, gradient + hessian @ after, np.empty_like(after)) < 1e-8
+    assert np.count_nonzero(after) <= 8
