@@ -12,9 +12,14 @@ from mpi_pgd import InputError
 from mpi_pgd.cli.arguments import settings
 from mpi_pgd.cli.fit import parser
 from mpi_pgd.data import files, hdf5
+from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.data.partition import Partition
+from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.tasks import GradientTask
+from mpi_pgd.losses.squared import Squared
 from mpi_pgd.report import records
 from mpi_pgd.study import every
-from tests.chaos import assembled, forgeries, valid
+from tests.chaos import assembled, compressed, forgeries, valid
 from tests.chaos.fuzz import FAILED, KINDS, Base, fuzz
 from tests.launch import libraries
 from tests.report import samples
@@ -45,10 +50,10 @@ def looked_at(folder: Path) -> str:
     return ""
 
 
-# Without `chunks`: on some of those HDF5 itself crashes; `assembled` has a test of its own; `sizes` are not to be read.
+# Without `chunks`: on some HDF5 itself crashes; `assembled` and `sparse` have tests of their own; `sizes` are not to be read.
 @pytest.mark.parametrize(
     "forge",
-    sorted({*forgeries.HDF5} - {forgeries.chunks, forgeries.assembled, forgeries.sizes}, key=str),
+    sorted({*forgeries.HDF5} - {forgeries.chunks, forgeries.assembled, forgeries.sparse, forgeries.sizes}, key=str),
     ids=lambda forge: forge.__name__,
 )
 def test_a_forged_table_is_read_or_refused(tmp_path: Path, forge: forgeries.Forge) -> None:
@@ -78,6 +83,31 @@ def test_assembled_tables_are_read_rightly_or_refused(tmp_path: Path) -> None:
             said = ""
             np.testing.assert_array_equal(x, valid.X)
         assert bool(said) == bool(wrong), (seed, wrong, said)
+
+
+def test_sparse_rows_are_read_rightly_or_refused(tmp_path: Path) -> None:
+    """By the definition: what are no rows is refused in a sentence, and what are some is read as these."""
+    for seed in range(300):
+        draw = Random(seed)
+        given = compressed.damaged(draw)
+        expected, path = compressed.meant(given), tmp_path / f"{seed}.h5"
+        with h5py.File(path, "w") as file:
+            valid.write(file, given, **draw.choice(({}, {"chunks": (64,), "fletcher32": True}, {"compression": "gzip"})))
+            file["y"] = valid.Y
+        try:
+            table = hdf5.inspect([str(path)], "X", "y")
+            shard = MemoryShard(table, Partition(table.rows, table.features, table.density))
+            shard.hold(np.arange(shard.partition.blocks))
+            found = np.zeros((table.rows, table.features))
+            for block in shard.blocks(Query([GradientTask(Squared(), table.features, 64)])):
+                block.scaled(np.ones(table.features), slice(0, block.rows), found[block.start : block.start + block.rows])
+        except InputError as error:
+            found, said = None, str(error)
+        else:
+            said = ""
+        assert (expected is None, "\n" in said) == (found is None, False), (seed, said)
+        if found is not None:
+            np.testing.assert_array_equal(found, expected, err_msg=str(seed))
 
 
 def test_a_virtual_data_set_made_of_itself(tmp_path: Path) -> None:

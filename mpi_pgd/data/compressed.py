@@ -70,16 +70,17 @@ def _features(group: h5py.Group, path: str, name: str, rows: int, targets: int) 
                          f"or a data set shape, the numbers of its rows and columns")  # fmt: skip
     kind = text(group.attrs.get("encoding-type")) or text(group.attrs.get("h5sparse_format"))
     by_columns = kind.startswith("csc")
-    if rows not in shape or (by_columns and targets != rows):
-        if by_columns and rows in shape:
+    if rows not in shape[by_columns:] or (by_columns and targets != rows):
+        if by_columns and rows == shape[1]:
             raise InputError(
                 f"{name} in {path} is stored by columns ({kind}), of which a rank would have to read all: write it by rows "
                 f"(tocsr of scipy's)"
             )
         raise InputError(
-            f"{name} in {path} has the shape {shape} and {rows + 1} numbers in {MEMBERS[INDPTR]}: expected one more than rows"
+            f"{name} in {path} has the shape {shape} and {rows + 1} numbers in {MEMBERS[INDPTR]}: expected one more than "
+            + (f"columns, as it is said to be stored by these ({kind})" if by_columns else "rows")
         )
-    turned = shape[0] != rows or (shape[1] == rows and by_columns)
+    turned = shape[0] != rows or by_columns
     features = shape[0] if turned else shape[1]
     if not 0 < features <= MOST:
         raise InputError(f"{name} in {path} has {features} features: expected from 1 to {MOST:,}")

@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tests.chaos import compressed, valid
 from tests.chaos.assembled import assemble
 from tests.chaos.valid import FEATURES, ROWS, X, Y
 from tests.sparse import hole
@@ -244,6 +245,15 @@ def crowd(file: h5py.File, draw: Random) -> None:
         file[f"g{number % 7}/{'d' * 100}{number}"] = 1.0
 
 
+def sparse(file: h5py.File, draw: Random) -> None:
+    """Rows in place of which there is nearly nothing, or that are none."""
+    given = compressed.damaged(draw)
+    if draw.random() < 0.1:
+        given["shape"] = ROWS, draw.choice((2**16, 2**24, 2**31, 2**32, 2**33))
+    valid.write(file, given, **draw.choice(({}, {"chunks": (64,), "fletcher32": True}, {"compression": "gzip"})))
+    file["y"] = Y
+
+
 def sizes(file: h5py.File, draw: Random) -> None:
     """Far more rows or features than there is memory for, which take no disk."""
     shape = draw.choice(((2**38, 1), (2**33, 30), (1, 2**24), (100, 2**24), (64, 2**30)))
@@ -267,7 +277,7 @@ HDF5: tuple[Forge, ...] = (
         huge_feature_names,
     ),
     *(chunks, chunks, unknown_filter, not_data, crowd),
-    *(assembled, assembled, assembled, sizes),
+    *(assembled, assembled, assembled, sizes, sparse, sparse, sparse),
 )
 
 

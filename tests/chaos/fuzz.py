@@ -127,10 +127,10 @@ class Base:
         return launch(library, RANKS, *words, script=self.script, cwd=folder, timeout=SECONDS)
 
     @cache  # noqa: B019  (it lives as long as the program)
-    def answer(self, solver: str) -> dict[str, Any]:
-        """The record of a fit to the good rows. However they are stored, it has the same bits."""
-        folder = self._new(f"answer of {solver}")
-        valid.HDF5["contiguous"](folder)
+    def answer(self, solver: str, name: str = "contiguous") -> dict[str, Any]:
+        """The record of a fit to the good rows. However they are stored, it has the same bits, or if they are sparse other ones."""
+        folder = self._new(f"answer of {solver} {name}")
+        valid.HDF5[name](folder)
         result = self.run(self.library, folder, ("data.h5", "--solver", solver, *FIT))
         assert result.returncode == 0, result
         return _record(folder)
@@ -145,9 +145,9 @@ class Base:
             folder = self._new(name)
             build(folder)
             targets = tuple(sorted(path.name for path in folder.glob("*.h5")))
-            sha = self.answer("nesterov")["weights_sha256"]
+            sha = self.answer("nesterov", *[valid.SPARSE] * name.startswith(valid.SPARSE))["weights_sha256"]
             words = ("data*.h5", "--solver", "nesterov", *FIT)
-            yield Original(f"hdf5 {name}", folder, words, targets, None, name == valid.GUARDED, sha)
+            yield Original(f"hdf5 {name}", folder, words, targets, None, name.endswith(valid.GUARDED), sha)
 
     def _toml(self) -> Iterator[Original]:
         folder = self._new("toml")

@@ -7,6 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+Given = dict[str, Any]  # data, indices, indptr, and the attributes of a group of sparse rows
 ROWS, FEATURES = 300, 3
 # Whole numbers and eighths, so that each type holds them exactly, and each layout gives the same bits.
 X = np.random.default_rng(0).integers(-50, 50, (ROWS, FEATURES)).astype(np.float64)
@@ -91,7 +92,36 @@ def one(**options: Any) -> Callable[[Path], None]:
     return lambda folder: table(folder / "data.h5", **options)
 
 
+def compressed() -> Given:
+    """The rows without their zeros, as scipy's CSR."""
+    rows, columns = np.nonzero(X)
+    return {"data": X[rows, columns], "indices": columns, "indptr": np.searchsorted(rows, np.arange(ROWS + 1)), "shape": X.shape}
+
+
+def write(file: h5py.File, given: Given, **how: Any) -> None:
+    """What is no data set of a group of sparse rows is an attribute; the options are h5py's."""
+    group = file.create_group("X")
+    for part, value in given.items():
+        if part in ("data", "indices", "indptr"):
+            group.create_dataset(part, data=value, **(how if np.ndim(value) == 1 and np.size(value) else {}))
+        else:
+            group.attrs[part] = value
+
+
+def sparse(libver: str = "earliest", **options: Any) -> Callable[[Path], None]:
+    """The options are h5py's for all that is stored of them."""
+
+    def build(folder: Path) -> None:
+        with h5py.File(folder / "data.h5", "w", libver=libver) as file:
+            chunks = {"chunks": (64,), **options} if options else {}
+            write(file, compressed(), **chunks)
+            file.create_dataset("y", data=Y, **chunks)
+
+    return build
+
+
 GUARDED = "fletcher32, latest"  # metadata and data: no byte of it that means something is without a sum
+SPARSE = "sparse"  # sums of fewer numbers round otherwise
 HDF5: dict[str, Callable[[Path], None]] = {
     "contiguous": one(),
     "chunked": one(shuffle=True),
@@ -109,4 +139,7 @@ HDF5: dict[str, Callable[[Path], None]] = {
     "packed": packed,
     "transposed": transposed,
     "permuted": permuted,
+    SPARSE: sparse(),
+    f"{SPARSE}, gzip": sparse(compression="gzip"),
+    f"{SPARSE}, {GUARDED}": sparse("latest", fletcher32=True),
 }

@@ -144,6 +144,10 @@ BAD: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "two dimensions": (lambda given: given.update(data=given["data"][:, None]), "m/X/data in .* expected one dimension"),
     "fractions": (lambda given: given.update(indices=given["indices"] / 2), "m/X/indices in .* holds float64: expected whole"),
     "by columns": (lambda given: given.update(parts(X.T)) or given.update(shape=X.shape), r"is stored by columns \(csc_matrix\)"),
+    "by rows, but called by columns": (
+        lambda given: None,
+        r"has the shape \(700, 30\) and 701 numbers in indptr: expected one more than columns, as .* \(csc_matrix\)",
+    ),
     "a part missing": (lambda given: given.pop("indptr"), "of which a part is missing: expected data, indices and indptr"),
     "texts": (lambda given: given.update(data=given["data"].astype("S")), "m/X/data in .* holds strings"),
 }
@@ -156,7 +160,7 @@ def test_what_are_no_sparse_rows_is_refused_in_a_sentence(tmp_path: Path, bad: s
     harm, words = BAD[bad]
     harm(given)
     how = {} if bad in ("two dimensions", "no starts") else how
-    path = written(tmp_path / "rows.h5", given, {"encoding-type": "csc_matrix" if bad == "by columns" else "csr_matrix"}, **how)
+    path = written(tmp_path / "rows.h5", given, {"encoding-type": "csc_matrix" if "by columns" in bad else "csr_matrix"}, **how)
     with pytest.raises(InputError, match=words) as caught:
         shard(path).hold(np.arange(11))
     assert "\n" not in str(caught.value)
