@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import h5py
 import numpy as np
@@ -84,7 +84,7 @@ def combinations() -> Iterator[Combination]:
                 yield Combination(number, loss, penalty, solver, form, (place + turn) % 2 == 1, way)
 
 
-Facets = Callable[[Combination], set[Hashable]]
+Case = TypeVar("Case", bound=Hashable)
 
 
 def pairs(one: Combination) -> set[Hashable]:
@@ -102,9 +102,9 @@ def forms(one: Combination) -> set[Hashable]:
     return {one.loss, one.penalty, (one.solver, one.form)}
 
 
-def cover(given: Sequence[Combination], facets: Facets) -> list[Combination]:
+def cover(given: Sequence[Case], facets: Callable[[Case], set[Hashable]]) -> list[Case]:
     """A few that have together each facet that any has: always one with the most that are missing, from a shuffled deck."""
-    found, having = list[Combination](), {each: facets(each) for each in Random(0).sample(given, len(given))}
+    found, having = list[Case](), {each: facets(each) for each in Random(0).sample(given, len(given))}
     missing = set().union(*having.values())
     while missing:
         one, its = max(having.items(), key=lambda item: len(item[1] & missing))

@@ -46,7 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = [one] if metafunc.definition.get_closest_marker("either") else names
         metafunc.parametrize("library", chosen, indirect=True, scope="session")
     if "comm" in metafunc.fixturenames:
-        cases = places(metafunc, names, there[0])
+        cases = places(metafunc, names, there)
         metafunc.parametrize("comm", cases, ids=[f"{name}-{ranks}" for name, ranks in cases], indirect=True)
 
 

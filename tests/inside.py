@@ -20,8 +20,8 @@ from tests.launch import Library, Result, Running, launch, libraries, named
 from tests.meeting import meet
 
 WORLD = 8  # ranks of the mpirun
-SIZES = (1, 2, 3, 5)  # ranks of a test that does not say: odd ones give uneven shards, five are more than there are cores
-OTHERS = (3,)  # of such a test with all libraries but the first: numbers know nothing of the library
+SIZES = (1, 2, 3)  # ranks of a test that does not say: odd ones give uneven shards
+OTHERS = (5,)  # of such a test with all libraries but the first, as numbers know nothing of the library: more than there are cores
 ALONE = 10  # seconds that a rank which has failed waits for the others, who may wait for it in a collective
 
 
@@ -30,17 +30,19 @@ def inside() -> bool:
     return any(name in os.environ for name in RANK_VARIABLES)
 
 
-def places(metafunc: pytest.Metafunc, names: Sequence[str], first: str) -> list[tuple[str, int]]:
+def places(metafunc: pytest.Metafunc, names: Sequence[str], there: Sequence[str]) -> list[tuple[str, int]]:
     """The libraries with which a test runs, and on how many ranks: ``@pytest.mark.ranks(1, 7)``.
 
-    With all but the ``first`` library it may be others, ``@pytest.mark.ranks(1, 7, others=(7,))``, or none, ``others=()``: where
-    the library changes nothing. ``@pytest.mark.ranks(1, libraries=["mpich"])`` is for what only one has.
+    With all but the first that is ``there`` it may be others, ``@pytest.mark.ranks(1, 7, others=(5,))``, or none, ``others=()``:
+    where the library changes nothing. One that is there alone has all. ``@pytest.mark.ranks(1, libraries=["mpich"])`` is for what
+    only one has.
     """
     marker = metafunc.definition.get_closest_marker("ranks")
     kinds, more = (marker.args, marker.kwargs) if marker else (SIZES, {"others": OTHERS})
     others = more.get("others", kinds)
     every = dict.fromkeys([*kinds, *others])  # a rank does not know which library is the first, and is told what to run
-    asked = {name: every if inside() else kinds if name == first else others for name in more.get("libraries", names)}
+    first = kinds if len(there) > 1 else every
+    asked = {name: every if inside() else first if name == there[0] else others for name in more.get("libraries", names)}
     return [(name, ranks) for name in names for ranks in asked.get(name, ())]
 
 

@@ -21,7 +21,7 @@ import pytest
 from mpi_pgd.cli import main
 from tests.launch import ROOT, Library, any_library, launch
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 
 def python(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -73,24 +73,26 @@ def agreed(comm: Any, found: dict[str, list[tuple[str, ...]]], fits: int) -> Non
 @pytest.mark.ranks(7, libraries=["openmpi"])
 @pytest.mark.parametrize("every", problems(SOME).values(), ids=problems(SOME))
 def test_one_fingerprint(comm: Any, rows: str, every: list[Combination]) -> None:
-    same_on_all_ranks(comm, rows, every)
+    """Of some on five and two ranks, of others on three and one."""
+    for turn in (0, 1):
+        same_on_all_ranks(comm, rows, [each for each in every if each.number % 2 == turn], TEAMS[turn : turn + 1])
 
 
 @pytest.mark.ranks(7, libraries=["mpich"])
 @pytest.mark.parametrize("every", problems(FEWER).values(), ids=problems(FEWER))
 def test_one_fingerprint_with_another_library(comm: Any, rows: str, every: list[Combination]) -> None:
-    same_on_all_ranks(comm, rows, every)
+    same_on_all_ranks(comm, rows, every, TEAMS)
 
 
-def same_on_all_ranks(comm: Any, rows: str, every: list[Combination]) -> None:
+def same_on_all_ranks(comm: Any, rows: str, every: list[Combination], teams: tuple[tuple[range, ...], ...]) -> None:
     data, found = comm.bcast(rows), dict[str, list[tuple[str, ...]]]()
-    for parts in TEAMS:
+    for parts in teams if every else ():
         ranks = team(comm, *parts)
         if ranks:
             for each in every:
                 found.setdefault(str(each), []).append(made(ranks, data, each))
             ranks.Free()
-    agreed(comm, found, 5 + 2 + 3 + 1)
+    agreed(comm, found, sum(len(part) for parts in teams for part in parts))
 
 
 def goes_on(comm: Any, rows: str, folder: Path, combination: Combination) -> None:

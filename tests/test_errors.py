@@ -20,7 +20,7 @@ from tests import commands
 from tests.launch import LEFT_OUT, ROOT, Library, Result, any_library, launch
 from tests.sparse import hole
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 MODES = ("client-server", "peer-to-peer")
 ROWS, FEATURES = 5000, 4  # 20 blocks: the last rank's shard begins after row 2500 in client-server, 3328 in peer-to-peer

@@ -53,7 +53,7 @@ SURE = {
     ("engine/precise.py", "@"): "slices, whose products and sums are exact",
     ("solvers/diagnosis.py", "math.log10"): "digits that a person reads",
     ("solvers/refine.py", "math.log10"): "digits that a person reads",
-    ("drivers/fit.py", "math.log10"): "digits that a person reads",
+    ("drivers/history.py", "math.log10"): "digits that a person reads",
     ("solvers/suit.py", "**"): "whole numbers",
 }
 

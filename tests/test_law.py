@@ -37,7 +37,7 @@ def alone(rounds: int = LONG) -> str:
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
-@pytest.mark.ranks(1, 2, 3, 4, 5, 7, others=(4, 7))
+@pytest.mark.ranks(1, 2, 3, 5, others=(4, 7))
 @pytest.mark.parametrize("mode", MODES)
 def test_one_fingerprint(comm: Any, mode: str) -> None:
     record = fit(DIAMONDS, mode=mode, comm=comm, rounds=SHORT, **SOLVER).record
@@ -46,7 +46,7 @@ def test_one_fingerprint(comm: Any, mode: str) -> None:
     assert record["weights_sha256"] == comm.bcast(alone(SHORT) if comm.rank == 0 else None)
 
 
-@pytest.mark.ranks(2, 3, 5, others=(5,))
+@pytest.mark.ranks(2, 3, others=(5,))
 @pytest.mark.parametrize(("mode", "algorithm"), [(mode, name) for mode, names in ALGORITHMS.items() for name in names[1:]])
 def test_one_fingerprint_for_every_algorithm(comm: Any, mode: str, algorithm: str) -> None:
     record = fit(DIAMONDS, mode=mode, algorithm=algorithm, comm=comm, rounds=SHORT, **SOLVER).record

@@ -23,7 +23,7 @@ def test_what_is_certified_is_the_exact_solution_of_the_decimals(name: str) -> N
         assert abs(certified - expected) <= PRINTED * abs(expected)
 
 
-@pytest.mark.ranks(1, 2, 3, 5, others=(5,))
+@pytest.mark.ranks(1, 2, 3, others=(5,))
 def test_weights_are_right_to_the_last_digit(comm: Any, folder: Path) -> None:
     """The float64 nearest to the exact solution for the data as stored: so they have the same bits on any number of ranks."""
     for name, of in REFERENCES.items():

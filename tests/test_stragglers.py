@@ -20,7 +20,7 @@ def record(comm: Any, folder: Path, *words: object) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.ranks(1, 3, others=(3,))
+@pytest.mark.ranks(1, others=(3,))
 @pytest.mark.parametrize("mode", ALGORITHMS)
 def test_the_parts_add_up_and_the_trace_agrees(comm: Any, folder: Path, mode: str, capfd: pytest.CaptureFixture[str]) -> None:
     found = record(comm, folder, "--mode", mode, "--trace")

@@ -3,18 +3,18 @@
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from mpi_pgd import kernel
 from mpi_pgd.drivers import precise
 from mpi_pgd.drivers.best import Best, Figures, decrement
 from mpi_pgd.drivers.certificate import Certificate, Certifier, Evidence, Kind
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
+from mpi_pgd.drivers.reading import Reading
 from mpi_pgd.drivers.separation import REST, Motion
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.batches import rows_of
 from mpi_pgd.engine.partial import Partial, Vote
@@ -28,21 +28,6 @@ from mpi_pgd.solvers.evaluation import Evaluation
 from mpi_pgd.solvers.suit import DIGITS
 
 ROUNDED = 8 * EPSILON  # of an objective: a fall of no more is none
-GROWN = 1e8  # times what the first step was to gain: no descent that will still converge rises so far
-
-
-class Status(StrEnum):
-    """Why a fit ended."""
-
-    CONVERGED = "converged"
-    PRECISION = "precision reached"
-    BIASED = "at rest beside the optimum"  # peers with neighbours, whose solver has a bias
-    ROUNDS = "rounds exhausted"
-    TIME = "time exhausted"
-    SIGNAL = "stopped by signal"
-    CALLBACK = "stopped by callback"  # as by a signal: it travels as one
-    DIVERGED = "diverged"
-    SEPARABLE = "no finite optimum"  # found by a look at the rows after the last round
 
 
 Watch = Callable[[int, float, float], None]  # the round, the objective, the gradient's norm
@@ -80,18 +65,16 @@ class FitDriver:
         if rough := objective.penalty.nonsmooth:
             rough.prox(begin, 0.0, begin)  # within the bounds: the first objective is what gains are relative to
         self.state = solver.init(begin, objective.curvature())
-        self.gradient = np.empty(objective.size)
-        self._rooms = [_room(task) for task in self.tasks]
+        self.reading = Reading(objective, self.tasks)
+        self.gradient = self.reading.gradient
         self.best = Best(self.tasks[0].width)
-        self._least = np.empty(objective.size)
-        self._known, self._off = (0, 0), 0.0  # for which bound it is known what the sums are off by, and how much that is
         self.history = history
         self.status: Status | None = None  # why it ended
         self.rounds = 0  # updates made
         self.drawn: list[int] = []  # the rounds here, whose lines in the history are of a batch alone
         self.objective = self.gradient_norm = self.loss = math.inf  # at the weights in the last query; the loss is a mean
         self.step = self.rounding = 0.0  # of the last update, and of the gradient
-        self.left = self.begun = math.inf  # the gradient's norm were the features standardised: now, and in the first round
+        self.begun = math.inf  # the gradient's norm were the features standardised, in the first round
 
     def dump(self) -> Vector:
         """The state between two calls, but for the history: float64, of one length. What was judged last will be judged again."""
@@ -184,19 +167,19 @@ class FitDriver:
     def _evaluate(self, partial: Partial, query: Query, task: Task) -> Evaluation:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
         point, ask = query.point, self.asks[query.number]
-        sums, parts = self._summed(partial, query, task)
+        sums, parts = self.reading.summed(partial, query, task)
         part = 0.0 if task.units is None else float(parts["weight"])
         smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient, part)
-        value, norm = self._whole(smooth)
+        value, norm = self.reading.whole(smooth, self.state.point)
         if not self.history.objective:
-            self.begun = self.left
+            self.begun = self.reading.left
             self.history.first = hashlib.sha256(np.ascontiguousarray(sums, "<f8").data).hexdigest()
         self.history.add(value, norm, self.step)
         loss = parts["value"].item() / (part or self.of.aims.weight) - self.of.aims.floor
-        hessian = self._hessian(parts)
+        hessian = self.reading.hessian(parts, self.state)
         if self.certifier.held and task.units is None:
             self.evidence = self.certifier.update(self.evidence, smooth, self.gradient, self.state.point[: self.of.size])
-        rounding = self.of.rounding(point, loss) + self._lost(partial, query, part)
+        rounding = self.of.rounding(point, loss) + self.reading.lost(partial, query, part)
         found = Figures(value, norm, loss, rounding, self._decrement(hessian, ask))
         self._report(found)
         if task.units is None:
@@ -206,21 +189,6 @@ class FitDriver:
         if ask == Ask.PRECISE:
             gradient, low = precise.gradient(self.of, task.layout, partial.pair(), self.state.point)
         return Evaluation(smooth, gradient, self.rounding, hessian, low, self.of.penalty.nonsmooth)
-
-    def _summed(self, partial: Partial, query: Query, task: Task) -> tuple[Vector, Mapping[str, Vector]]:
-        """All sums, and their parts; long ones where the partial has them, until the next round."""
-        if partial.long:
-            sums = partial.settle()
-            return sums, task.layout.split(sums)
-        sums, parts = _room(task) if task.varies else self._rooms[query.number]
-        return partial.total(sums), parts
-
-    def _lost(self, partial: Partial, query: Query, part: float) -> float:
-        """A bound on the norm of what the sums of the gradient have no digits for: with one fold it is more than rounding."""
-        if partial.cutting.folds == 1 and self._known != (query.number, query.bound):
-            self._known = query.number, query.bound
-            self._off = self.of.scaled(partial.errors()[: self.of.weights])
-        return self._off / (part or self.of.aims.weight)
 
     @property
     def restless(self) -> bool:
@@ -250,32 +218,10 @@ class FitDriver:
             return float(solver.decrement(self.state, self.gradient))
         return decrement(hessian if ask == Ask.HESSIAN else None, self.gradient)
 
-    def _hessian(self, parts: Mapping[str, Vector]) -> Vector | None:
-        """That which was asked for."""
-        if "hessian" in parts:
-            return self.of.hessian(parts["hessian"], float(parts["weight"]))
-        if "columns" in parts:
-            return self.of.columns(parts["columns"], float(parts["weight"]), self.state.columns)
-        return None
-
-    def _whole(self, smooth: float) -> tuple[float, float]:
-        """The objective, and the norm of its gradient, or of the least of its subgradients where it is not smooth.
-
-        Of features in very different units one is all of that norm, unless they are standardised: notes what it were then.
-        """
-        rough, least, weights = self.of.penalty.nonsmooth, self._least, self.state.point
-        if rough is None:
-            value, norm = smooth, kernel.norm(self.gradient)
-        else:
-            value, norm = smooth + rough.value(weights), rough.distance(weights, self.gradient, least)
-        np.divide(least if rough else self.gradient, self.of.unit, out=least)
-        self.left = kernel.norm(least)
-        return value, norm
-
     def _judge(self, value: float, votes: Sequence[float], whole: bool) -> Status | None:
         """Why the fit ends, if it does; batches, which are not the ``whole``, say nothing of the optimum."""
-        finite = math.isfinite(value) and math.isfinite(self.gradient_norm)
-        if not (finite or (self.history.objective and self.state.steps.recovers)) or (finite and self._rose(value)):
+        finite, steps = math.isfinite(value) and math.isfinite(self.gradient_norm), self.state.steps
+        if not (finite or (self.history.objective and steps.recovers)) or (finite and self.history.rose(value, steps.gain)):
             return Status.DIVERGED
         near = self._near(value) if whole else None
         if near:
@@ -289,7 +235,7 @@ class FitDriver:
     def _near(self, value: float) -> Status | None:
         """Whether the weights are as good as can be told, or as was asked for."""
         gap, kind = self.certificate
-        small = self.left <= self.tol * self.begun
+        small = self.reading.left <= self.tol * self.begun
         if kind == Kind.GAP and len(self.certifier.loose) < 2:  # of columns that are nearly collinear a small gradient tells little
             small = small and gap <= max(math.sqrt(self.tol) * self.fallen, self.tol * abs(value))
         within = gap <= self.tol * self.fallen or (self.tol > 0 and self.fallen <= ROUNDED * abs(value))
@@ -303,21 +249,3 @@ class FitDriver:
     def _tells(self, value: float) -> bool:
         """Whether a small gradient means that an optimum is near: far off a loss that is not convex may level off, too."""
         return self.of.loss.convex or value <= self.best.figures.objective
-
-    def _rose(self, value: float) -> bool:
-        """Beyond all that a descent can come back from; a difference, as objectives may be negative."""
-        first = self.history.objective[0]
-        gain = float(self.state.steps.gain(self.history.gradient_norm[0]))
-        return value - first > GROWN * max(gain, EPSILON * abs(first))
-
-    @property
-    def digits(self) -> float:
-        """By how many powers of ten the gradient fell, but no further than its rounding error."""
-        first, left = self.history.gradient_norm[:1], max(self.gradient_norm, self.rounding)
-        return math.log10(first[0] / left) if first and 0 < left < first[0] else 0.0
-
-
-def _room(task: Task) -> tuple[Vector, Mapping[str, Vector]]:
-    """For a task's sums over all rows, and its parts."""
-    sums = np.empty(task.layout.width)
-    return sums, task.layout.split(sums)

@@ -1,11 +1,16 @@
 """What came of the rounds of a fit, line by line."""
 
+import math
 from array import array
+from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
 
+from mpi_pgd.drivers.objective import EPSILON
 from mpi_pgd.engine.arrays import Vector
+
+GROWN = 1e8  # times what the first step was to gain: no descent that will still converge rises so far
 
 
 class History:
@@ -56,3 +61,13 @@ class History:
         """By name, beside the round, without the evaluation at the start."""
         lists = [column.tolist()[1:] for column in self._columns]
         return dict(zip(("round", *self.COLUMNS), [list(range(1, len(lists[0]) + 1)), *lists], strict=True))
+
+    def rose(self, value: float, gain: Callable[[float], float]) -> bool:
+        """Whether beyond all that a descent can come back from; a difference, as objectives may be negative."""
+        first = self.objective[0]
+        return value - first > GROWN * max(float(gain(self.gradient_norm[0])), EPSILON * abs(first))
+
+    def digits(self, left: float) -> float:
+        """By how many powers of ten the gradient's norm fell, to what is ``left`` of it."""
+        first = self.gradient_norm[:1]
+        return math.log10(first[0] / left) if first and 0 < left < first[0] else 0.0

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mpi_pgd import kernel
-from mpi_pgd.drivers.fit import Status, Watch
+from mpi_pgd.drivers.fit import Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import EPSILON, Objective
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.partial import Partial, Vote
 from mpi_pgd.engine.query import Again, Agreed, Query

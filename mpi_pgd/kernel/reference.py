@@ -1,6 +1,7 @@
 """The kernel in numpy: what the compiled one is held against, and what computes where there is none.
 
-Its last bits are those of numpy's BLAS and of numpy's own exp and log, so they depend on the processor.
+``mpi_pgd.kernel`` says what each function does. The last bits are those of numpy's BLAS and of numpy's own exp and log, so they
+depend on the processor.
 """
 
 from functools import lru_cache
@@ -23,37 +24,30 @@ WIDE = 2048  # numbers that are compared in one go: a go for each row would cost
 
 
 def dot(x: Vector, y: Vector) -> float:
-    """See ``mpi_pgd.kernel``."""
     return float(np.dot(x, y))
 
 
 def dots(x: Vector, y: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.einsum("kq,kq->k", x, y, out=out)
 
 
 def exp(x: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.exp(x, out)
 
 
 def expm1(x: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.expm1(x, out)
 
 
 def log(x: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.log(x, out)
 
 
 def log1p(x: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.log1p(x, out)
 
 
 def cut(x: Vector, first: Vector, second: Vector, peaks: Vector, high: Vector, low: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     runs, run = x.shape
     several, adds, lows = max(1, SEGMENT // run), high is not x, len(second) > 0
     scratch, most = np.empty((2, several, run)), np.empty(several)
@@ -74,7 +68,6 @@ def cut(x: Vector, first: Vector, second: Vector, peaks: Vector, high: Vector, l
 
 
 def gram(x: Vector, columns: Columns | None, mean: Vector, inverse: Vector, curvatures: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     single = len(curvatures) == 1  # a product with itself takes half the time
     z = _scaled(x, columns, mean, inverse, np.sqrt(np.maximum(curvatures[0], 0.0)) if single else None)
     weighted, square = z if single else np.empty_like(z), np.empty((z.shape[1], z.shape[1]))
@@ -88,7 +81,6 @@ def gram(x: Vector, columns: Columns | None, mean: Vector, inverse: Vector, curv
 def cross(
     x: Vector, left: Columns | None, right: Columns | None, mean: Vector, inverse: Vector, curvature: Vector, out: Vector
 ) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.dot(_scaled(x, left, mean, inverse, curvature).T, _scaled(x, right, mean, inverse), out=out)
 
 
@@ -124,12 +116,10 @@ def _triangle(size: int) -> NDArray[np.intp]:
 
 
 def hypot(x: Vector, y: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.hypot(x, y, out)
 
 
 def peaks(x: NDArray[Any], out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     rows, columns = x.shape
     beside = max(1, min(WIDE // columns, rows)) if x.flags.c_contiguous else 1  # rows that are taken as one
     step = max(1, PIECE // (beside * columns * x.itemsize)) * beside
@@ -146,7 +136,6 @@ def peaks(x: NDArray[Any], out: Vector) -> None:
 
 
 def sparse_dot(values: Rows, indices: Rows, starts: Rows, columns: Rows, w: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     products = values * w[columns][indices]
     filled = starts[:-1] < starts[1:]
     out[:] = 0.0
@@ -154,7 +143,6 @@ def sparse_dot(values: Rows, indices: Rows, starts: Rows, columns: Rows, w: Vect
 
 
 def sparse_tdot(values: Rows, indices: Rows, starts: Rows, slopes: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     out[:] = np.bincount(indices, values * np.repeat(slopes, np.diff(starts)), len(out))
 
 
@@ -170,7 +158,6 @@ def fold_at(
     high: Vector,
     low: Vector,
 ) -> None:
-    """See ``mpi_pgd.kernel``."""
     at, without = start + places.astype(np.intp), len(high) - len(low)
     of = np.where(at < head, at // run, at - head + head // run)
     np.maximum.at(peaks, of, np.abs(part))
@@ -192,7 +179,6 @@ def sparse_gram(
     curvature: Vector,
     out: Vector,
 ) -> None:
-    """See ``mpi_pgd.kernel``."""
     x, square = np.zeros((len(starts) - 1, features)), np.empty((len(mean), len(mean)))
     x[np.repeat(np.arange(len(x)), np.diff(starts)), columns[indices]] = values
     cross(x, None, None, mean, inverse, curvature, square)
@@ -200,17 +186,14 @@ def sparse_gram(
 
 
 def matvec(a: Vector, x: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.matmul(a, x, out=out) if x.ndim == 1 else np.matmul(x, a.T, out=out)
 
 
 def vecmat(x: Vector, a: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.matmul(x, a, out=out)
 
 
 def cholesky(a: Vector, out: Vector) -> bool:
-    """See ``mpi_pgd.kernel``."""
     try:
         out[:] = np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
@@ -242,7 +225,6 @@ def solve(a: Vector, b: Vector, out: Vector) -> bool:
 
 
 def largest(a: Vector) -> float:
-    """See ``mpi_pgd.kernel``."""
     return float(np.linalg.eigvalsh(a)[-1])
 
 
@@ -286,7 +268,6 @@ def moves(
 
 
 def totals(lines: Vector, weights: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     np.dot(lines, weights, out)
 
 

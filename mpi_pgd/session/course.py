@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpi_pgd.data.names import Names
-from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.recovery.deadline import Deadline
 from mpi_pgd.session.descend import Descent
 from mpi_pgd.session.inspect import Problem

@@ -7,11 +7,12 @@ from time import perf_counter
 from typing import NamedTuple
 
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.drivers.fit import FitDriver, Status, Watch
+from mpi_pgd.drivers.fit import FitDriver, Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
 from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.drivers.peer import PeerDriver
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.batchtask import BatchTask
 from mpi_pgd.engine.block import Source

@@ -9,10 +9,11 @@ from mpi_pgd import kernel
 from mpi_pgd.comm.collectives import collectives
 from mpi_pgd.comm.schedules import recursive_doubling
 from mpi_pgd.comm.world import anyone
-from mpi_pgd.drivers.fit import FitDriver, Status, Watch
+from mpi_pgd.drivers.fit import FitDriver, Watch
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.drivers.peer import Net, PeerDriver
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Source
 from mpi_pgd.engine.loop import Mode, StopFlags

@@ -57,7 +57,7 @@ def _record(course: Course) -> dict[str, Any]:
         "objective": _finite(driver.objective),
         "penalty": _finite(driver.objective - driver.loss),
         "gradient_norm": _finite(driver.gradient_norm),
-        "digits": driver.digits,
+        "digits": driver.history.digits(max(driver.gradient_norm, driver.rounding)),
         "certificate": {
             "kind": str(driver.certificate.kind),
             "gap": _finite(driver.certificate.gap),

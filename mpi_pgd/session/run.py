@@ -13,7 +13,7 @@ from mpi4py import MPI
 
 from mpi_pgd.comm.world import agreement, everyone, guard
 from mpi_pgd.config import Settings
-from mpi_pgd.drivers.fit import Status
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.errors import InputError
 from mpi_pgd.model.model import Model
 from mpi_pgd.recovery.attempts import Team, run_attempts

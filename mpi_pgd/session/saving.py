@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.comm.world import end
 from mpi_pgd.config import Settings
-from mpi_pgd.drivers.fit import Status
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.errors import InputError
 from mpi_pgd.observers.snapshot import RankState
 from mpi_pgd.recovery import checkpoint, saver

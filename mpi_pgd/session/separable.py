@@ -9,10 +9,11 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.names import called
-from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective
 from mpi_pgd.drivers.separation import sentence, separating, separation
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.extremes import ExtremesTask
 from mpi_pgd.engine.loop import Mode, StopFlags

@@ -15,8 +15,8 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import agreement, freed, rest
 from mpi_pgd.data.budget import available_bytes
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.drivers.fit import Status
 from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError
 from mpi_pgd.model.file import digest

@@ -14,7 +14,7 @@ from mpi_pgd.modes import ALGORITHMS
 from tests.commands import command, refused
 from tests.launch import Library, launch, libraries
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 MINE = """
 import numpy as np

@@ -8,9 +8,10 @@ import pytest
 
 from mpi_pgd.drivers.best import FALLEN, IDLE
 from mpi_pgd.drivers.certificate import Kind
-from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.objective import Objective, Scaling
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.partial import Partial
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.tasks import Ask, GradientTask

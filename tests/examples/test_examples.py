@@ -90,7 +90,7 @@ def test_each_runs_by_itself(library: Library, name: str) -> None:
     assert result.stdout, result
 
 
-@pytest.mark.ranks(3, others=())
+@pytest.mark.ranks(2, others=())
 def test_a_neural_network_learns_the_digits(comm: MPI.Intracomm, folder: Path) -> None:
     pytest.importorskip("sklearn")
     if comm.rank == 0:

@@ -1,4 +1,4 @@
-"""Run by values.py inside MPI: makes every fit on its ranks, and writes into FOLDER/found.json what came.
+"""Makes every fit on its ranks; run by values.py inside MPI, it writes into FOLDER/found.json what came.
 
 The ranks are split, so that one job has all numbers of ranks: first five, then two and three at once, then each rank alone.
 """
@@ -63,21 +63,19 @@ def made(folder: Path, item: Fit, comm: Any, **options: Any) -> Result:
     return fit(data, comm=comm, **chosen)
 
 
-def main(folder: Path, wanted: str, every: list[Fit]) -> None:
-    """These fits, if the setting is the one that is ``wanted``."""
+def came(world: Any, folder: Path, wanted: Found, every: list[Fit]) -> Found:
+    """What came of these fits on all ranks, if the setting is the one that is ``wanted``. Collective."""
     from mpi4py import MPI  # not above: mpi_pgd comes first, as it chooses what MPI is to use
 
-    world = MPI.COMM_WORLD
     version = " ".join(MPI.Get_library_version().splitlines()[0].split(",")[0].split())
-    found: dict[str, Any] = {"setting": setting(), "mpi": version, "fits": []}
-    if not wanted or json.loads(wanted) == found["setting"]:
+    found: Found = {"setting": setting(), "mpi": version, "fits": []}
+    if not wanted or wanted == found["setting"]:
         if world.rank == 0:
             write(folder)
         world.Barrier()
         mine = run(world, folder, every)
         found["fits"] = [line for lines in world.allgather(mine) for line in lines]
-    if world.rank == 0:
-        (folder / "found.json").write_text(json.dumps(found))
+    return found
 
 
 def run(world: Any, folder: Path, every: list[Fit]) -> list[tuple[int, Found]]:
@@ -107,5 +105,14 @@ def run(world: Any, folder: Path, every: list[Fit]) -> list[tuple[int, Found]]:
     return found
 
 
+def main(folder: Path, wanted: str, *share: str) -> None:
+    """A job of its own."""
+    from mpi4py import MPI
+
+    found = came(MPI.COMM_WORLD, folder, json.loads(wanted), fits(*map(int, share)))
+    if MPI.COMM_WORLD.rank == 0:
+        (folder / "found.json").write_text(json.dumps(found))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], fits(*map(int, sys.argv[3:])))
+    main(Path(sys.argv[1]), *sys.argv[2:])

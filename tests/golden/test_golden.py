@@ -1,8 +1,8 @@
 """Every mode, algorithm, solver and option that decides bits gives the bits that golden.json has.
 
 Those of the compiled kernel are one number for every processor; those of the one in numpy are of one numpy, one OpenBLAS and its
-Haswell kernels. See values.py for how to write them anew. Several MPI libraries share the fits, but for those whose sums are
-theirs, and numpy makes every other one; MPI_PGD_EVERY=1 makes every fit with each.
+Haswell kernels. See values.py for how to write them anew. Two MPI libraries share the fits, but for those whose sums are theirs,
+and numpy makes a third of them; MPI_PGD_EVERY=1 makes every fit with each.
 """
 
 import json
@@ -15,8 +15,11 @@ import pytest
 
 from mpi_pgd.kernel import NUMPY
 from tests.golden.cases import MAKES, fits
-from tests.golden.values import GOLDEN, KERNELS, digest, found, named, place
-from tests.launch import Library, libraries
+from tests.golden.script import came
+from tests.golden.values import GOLDEN, digest, found, named, place
+from tests.launch import NAMES, Library
+
+EVERY = "MPI_PGD_EVERY" in os.environ
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +42,31 @@ def moved(lines: list[tuple[str, str, str, dict[str, Any]]], kept: dict[str, Any
             yield f"{case} ({way}): {', '.join(parts)}"
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_every_fit_gives_its_golden_bits(library: Library, kernel: str, golden: dict[str, Any], tmp_path: Path) -> None:
+def check(golden: dict[str, Any], kernel: str, library: str, given: dict[str, Any]) -> None:
     kept = golden["kernels"][kernel]
-    if kernel == NUMPY and " avx2 " not in Path("/proc/cpuinfo").read_text().replace("\n", " "):
-        pytest.skip("this processor has no AVX2, which the kernels of the golden bits need")
-    number, count = [*libraries()].index(library.name), len(libraries())
-    share = () if "MPI_PGD_EVERY" in os.environ else (number, count * (1 + (kernel == NUMPY)))
-    came = found(library, kernel, tmp_path, kept["setting"], *share)
-    if came["setting"] != kept["setting"]:
-        pytest.skip(f"the golden bits are those of {kept['setting']}, here is {came['setting']}")
-    other = came["mpi"] != golden["mpi"].get(library.name)
-    lines = named(came, library.name)
-    changed = list(moved(lines, kept["fits"], f" of {library.name} " if other else ""))
+    if given["setting"] != kept["setting"]:
+        pytest.skip(f"the golden bits are those of {kept['setting']}, here is {given['setting']}")
+    other = given["mpi"] != golden["mpi"].get(library)
+    lines = named(given, library)
+    changed = list(moved(lines, kept["fits"], f" of {library} " if other else ""))
     assert not changed, f"{len(changed)} of {len(lines)} fits moved:\n" + "\n".join(changed)
-    gone = {where for where in kept["fits"] if " of " not in where} - {place(item, library.name) for item in fits()}
+    gone = {where for where in kept["fits"] if " of " not in where} - {place(item, library) for item in fits()}
     assert not gone, "golden.json has what nobody fits"
+
+
+@pytest.mark.ranks(5)
+def test_every_fit_gives_its_golden_bits(comm: Any, folder: Path, golden: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    library, kernel = request.node.callspec.params["comm"][0], "native"
+    share = () if EVERY else ([*NAMES.values()].index(library) % 2, 2)
+    check(golden, kernel, library, came(comm, folder, golden["kernels"][kernel]["setting"], fits(*share)))
+
+
+@pytest.mark.either
+def test_fits_of_numpy_give_their_golden_bits(library: Library, golden: dict[str, Any], tmp_path: Path) -> None:
+    if " avx2 " not in Path("/proc/cpuinfo").read_text().replace("\n", " "):
+        pytest.skip("this processor has no AVX2, which the kernels of the golden bits need")
+    wanted = golden["kernels"][NUMPY]["setting"]
+    check(golden, NUMPY, library.name, found(library, NUMPY, tmp_path, wanted, *() if EVERY else (0, 3)))
 
 
 @pytest.mark.parametrize("name", MAKES)

@@ -36,9 +36,9 @@ KERNELS = {
 
 def found(library: Library, kernel: str, folder: Path, wanted: dict[str, str] | None = None, *share: int) -> dict[str, Any]:
     """What the script found, in one job of five ranks; no fits if its setting is not the one that is ``wanted``."""
-    words = json.dumps(wanted) if wanted else ""
-    script = ("-m", "tests.golden.script", folder, words, *share)  # with mpi4py, which ends all ranks if one of them fails
-    result = launch(library, 5, *script, module="mpi4py", timeout=240, env=KERNELS[kernel])
+    words = ("tests.golden.script", folder, json.dumps(wanted or {}), *share)
+    # With mpi4py, which ends all ranks if one of them fails.
+    result = launch(library, 5, "-m", *words, module="mpi4py", timeout=240, env=KERNELS[kernel])
     assert result.returncode == 0, result
     came: dict[str, Any] = json.loads((folder / "found.json").read_text())
     return came

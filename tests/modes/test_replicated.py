@@ -105,7 +105,7 @@ def test_a_late_worker_gets_the_newest_order_while_it_can_still_be_first() -> No
 # Fits whose workers are late
 
 
-@pytest.mark.ranks(3, 7, others=(5,))
+@pytest.mark.ranks(7, others=(3,))
 def test_late_workers_change_no_bit(comm: Any, exact: str) -> None:
     ranks, replicas = comm.size, [1, 2] if comm.size == 3 else [2, 3]
     found = race(comm, replicas, data=comm.bcast(exact), rounds=200, solver="nesterov")
@@ -135,7 +135,7 @@ def test_late_workers_answer_several_tasks(comm: Any, counts: str, name: str, mo
     assert sum(found["2"]["dropped"]) > 0
 
 
-@pytest.mark.ranks(7)
+@pytest.mark.ranks(7, others=())
 def test_plain_sums_are_added_in_the_order_of_the_groups(comm: Any, exact: str) -> None:
     # Whoever was first of each group, and whichever group was first.
     found, again = (
@@ -145,7 +145,7 @@ def test_plain_sums_are_added_in_the_order_of_the_groups(comm: Any, exact: str) 
     assert found["2"]["rounds"] == 40
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(4, others=())
 def test_a_signal_counts_though_the_sums_beside_it_do_not(comm: Any, exact: str) -> None:
     # The last worker alone is told to stop, and is never first: only the votes of its dropped partials can end it.
     found = race(comm, [3], data=comm.bcast(exact), rounds=1_000_000, tol=0, solver="nesterov", signal=3, mean=0.0003)

@@ -397,7 +397,7 @@ def no_file(comm: MPI.Intracomm, monkeypatch: pytest.MonkeyPatch, folder: Path) 
     return "d.h5"
 
 
-@pytest.mark.ranks(2, 3, 5, others=(3,))
+@pytest.mark.ranks(2, 3, others=(5,))
 @pytest.mark.parametrize("trouble", [no_memory, no_file])
 def test_blocks_that_can_not_be_moved_stay(
     comm: MPI.Intracomm,

@@ -49,7 +49,7 @@ def test_what_is_longer_than_a_message_changes_no_bit(comm: MPI.Intracomm, folde
     assert fitted(comm, folder, mode=MODE, rounds=20).record["weights_sha256"] == whole.record["weights_sha256"]
 
 
-@pytest.mark.ranks(2, 3, 4, 5, 8)
+@pytest.mark.ranks(2, 4, others=(3, 5, 8))
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_graph_comes_to_the_optimum_of_sorted_rows(comm: MPI.Intracomm, folder: Path, name: str) -> None:
     if not GRAPHS[name].admits(comm.size):
@@ -69,7 +69,7 @@ def test_every_graph_comes_to_the_optimum_of_sorted_rows(comm: MPI.Intracomm, fo
     assert there["bytes"] == gossip.FACTS.sent_by_worker(name, comm.size, gossip.FACTS.messages(0, query, 0))
 
 
-@pytest.mark.ranks(2, 3, 4, 5, 8)
+@pytest.mark.ranks(2, 5, others=(3, 8))
 def test_every_graph_comes_to_the_optimum_of_the_shipped_rows(comm: MPI.Intracomm) -> None:
     """On few peers some graphs are the same one: it is made once."""
     chosen = {graph(name, comm.size).neighbours: name for name, each in GRAPHS.items() if each.admits(comm.size)}
@@ -102,7 +102,7 @@ def test_weights_steps_and_curvature_without_a_bound(comm: MPI.Intracomm, folder
     assert again.history["objective"][:part] == found.history["objective"][:part]
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_plain_descent_of_peers_has_a_bias(comm: MPI.Intracomm, folder: Path) -> None:
     best, exact = fitted(comm, folder, tol=1e-20, **AMONG_PEERS), fitted(comm, folder, mode=MODE)
     plain = fitted(comm, folder, mode=MODE, solver="gd")

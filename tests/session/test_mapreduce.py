@@ -100,7 +100,7 @@ def test_extremes_may_be_infinite_and_zero_has_no_sign(comm: MPI.Intracomm, data
         assert np.copysign(1.0, found[2]) == 1.0
 
 
-@pytest.mark.ranks(2, 3, others=(3,))
+@pytest.mark.ranks(2, others=(3,))
 @pytest.mark.parametrize("mode", MODES)
 def test_the_first_ranks_broadcast_counts(comm: MPI.Intracomm, data: str, mode: str) -> None:
     with Rows(data, comm=comm, mode=mode) as rows:
@@ -216,7 +216,7 @@ def test_other_mistakes(comm: MPI.Intracomm, data: str, monkeypatch: pytest.Monk
         assert rows.mapreduce(lambda x, y: len(y)) == ROWS
 
 
-@pytest.mark.ranks(2, 3, others=(3,))
+@pytest.mark.ranks(2, others=(3,))
 def test_ranks_that_ask_for_different_things(comm: MPI.Intracomm, data: str) -> None:
     last = comm.rank == comm.size - 1
     words = f"sum, no broadcast on rank 0, and for <lambda> of {__name__}, max, no broadcast on rank {comm.size - 1}: expected"

@@ -125,7 +125,7 @@ def test_whoever_looks_sees_the_same(comm: MPI.Intracomm, data: Data, name: str)
     assert (alone.status == "converged") == (name == "near")
 
 
-@pytest.mark.ranks(3, 5, others=(5,))
+@pytest.mark.ranks(3, others=(5,))
 def test_replicas_see_the_same(comm: MPI.Intracomm, data: Data) -> None:
     said = fitted(comm, data, "quasi", mode="client-server", replicas=2, solver="nesterov").record["separation"]
     assert said == fitted(comm, data, "quasi", alone=True, mode="peer-to-peer", solver="nesterov").record["separation"] != ""

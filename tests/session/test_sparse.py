@@ -50,7 +50,7 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.ranks(1, 3, others=(3,))
+@pytest.mark.ranks(1, others=(3,))
 @pytest.mark.parametrize("asked", ASKED)
 def test_fits_are_those_of_dense_rows(comm: MPI.Intracomm, data: str, asked: str) -> None:
     few, dense = (fit(data, x=x, comm=comm, quiet=True, **ASKED[asked]) for x in ("X", "D"))

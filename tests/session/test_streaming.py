@@ -59,7 +59,7 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.ranks(3, others=(3,))
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("asked", ASKED)
 def test_what_streams_gives_the_same_bits(comm: MPI.Intracomm, data: str, asked: str) -> None:
     """Some of it in memory, where there is room beside what reading takes, and nothing."""
@@ -76,7 +76,7 @@ def test_what_streams_gives_the_same_bits(comm: MPI.Intracomm, data: str, asked:
         assert (where["memory_bytes"] > 0) == (cache == "auto")
 
 
-@pytest.mark.ranks(1, 2, others=(2,))
+@pytest.mark.ranks(2, others=())
 def test_users_functions_see_rows_that_stream(comm: MPI.Intracomm, data: str, folder: Path) -> None:
     own, none = f"{folder / 'own.py'}:linear", {"comm": comm, "cache": "none"}
     first, second = (fit(data, model=own, rounds=20, quiet=True, **more) for more in ({"comm": comm}, none))
@@ -100,7 +100,7 @@ def cut(path: str) -> None:
     os.truncate(path, 3000)
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize(("harm", "mode"), [(touched, "peer-to-peer"), (cut, "client-server")])
 def test_a_file_that_can_not_be_read_any_more_ends_all_ranks(
     comm: MPI.Intracomm, data: str, folder: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[str], None], mode: str

@@ -11,7 +11,7 @@ import pytest
 from tests.launch import ROOT, Library
 from tests.study.synthetic import record
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 DATA = str(ROOT / "data" / "diamonds.h5")
 

@@ -7,10 +7,11 @@ import numpy as np
 
 from mpi_pgd.drivers import precise
 from mpi_pgd.drivers.certificate import Certificate
-from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments, MomentsDriver
 from mpi_pgd.drivers.objective import Aims, Objective, Scaling
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.block import Block, Blocks
 from mpi_pgd.engine.hessian import HessianTask
 from mpi_pgd.engine.loop import rounds

@@ -13,7 +13,7 @@ from mpi_pgd.study.doctor import findings
 from tests.launch import ROOT, Library, Result, any_library, launch
 from tests.study import synthetic
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 
 def alone(library: Library, *words: object) -> Result:

@@ -13,7 +13,7 @@ from mpi_pgd.study import every
 from tests.commands import command, refused
 from tests.launch import Library, any_library, launch
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 KEYS = {
     *("mode", "algorithm", "ranks", "workers", "seconds_per_round", "compute", "wait", "wire", "update", "input"),
@@ -94,7 +94,7 @@ def test_scaling_on_chosen_ranks_as_a_part_of_more(comm: Any, folder: Path) -> N
     assert [row["rows"] for row in record["rows"]] == [53940] * 6 + [13485, 26970, 10788, 32364, 10788, 32364]
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_stragglers(comm: Any, folder: Path) -> None:
     record = study(comm, folder, "study", "straggler", "--mean", "0.004")
     assert [row["workers"] for row in record["rows"]] == [1, 2, 3]

@@ -12,7 +12,7 @@ from mpi_pgd import fit
 from mpi_pgd.config import Settings
 from mpi_pgd.data.make import make
 from mpi_pgd.drivers.certificate import Kind
-from mpi_pgd.drivers.fit import Status
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.errors import InputError
 from mpi_pgd.report import theme
 from mpi_pgd.session.inspect import inspect_files

@@ -13,7 +13,7 @@ from mpi_pgd import fit
 from mpi_pgd.comm.graphs import GRAPHS
 from mpi_pgd.config import Settings
 from mpi_pgd.data.make import make
-from mpi_pgd.drivers.fit import Status
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report import theme

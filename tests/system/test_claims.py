@@ -15,7 +15,7 @@ from mpi_pgd import InputError
 from mpi_pgd.system import claims
 from mpi_pgd.system.claims import Claim
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 LOCK = ".mpi_pgd.lock"
 

@@ -9,7 +9,7 @@ import pytest
 from mpi_pgd.system.log import LOG, RANK_VARIABLES
 from tests.launch import ROOT, Library, launch
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 
 @pytest.mark.parametrize("name", RANK_VARIABLES)

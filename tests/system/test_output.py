@@ -25,7 +25,7 @@ from mpi_pgd.study import record as studies
 from mpi_pgd.system import output
 from tests.launch import ROOT
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 MODEL = {"solver": "gd", "x": "X", "y": "y"}
 

@@ -13,7 +13,7 @@ import pytest
 from mpi_pgd.system.streams import Stream
 from tests.launch import ROOT
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = pytest.mark.beside("commands")
 
 
 def test_a_reader_that_has_gone(capsys: pytest.CaptureFixture[str]) -> None:

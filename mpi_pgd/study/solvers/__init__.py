@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpi_pgd import config
-from mpi_pgd.drivers.fit import Status
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.report import units
 from mpi_pgd.report.export import Column, Table
 from mpi_pgd.report.shapes import Record, Shape, fields

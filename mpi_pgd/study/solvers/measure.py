@@ -11,9 +11,10 @@ import numpy as np
 
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.certificate import Kind
-from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import StopFlags
 from mpi_pgd.errors import InputError

@@ -8,54 +8,30 @@ from typing import Any, NamedTuple
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import modes
-from mpi_pgd.comm.graphs import graph
-from mpi_pgd.config import OPTIONS
 from mpi_pgd.data.memory import MemoryShard
-from mpi_pgd.drivers.fit import FitDriver, Status
+from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.drivers.moments import Moments
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.loop import Mode, Observer, StopFlags
 from mpi_pgd.engine.query import Query
 from mpi_pgd.engine.tasks import Ask
-from mpi_pgd.errors import InputError
-from mpi_pgd.modes import AMONG_PEERS, MODES, WAYS
+from mpi_pgd.modes import AMONG_PEERS, WAYS
 from mpi_pgd.session.descend import Descent, Plan, descend, planned, stop_flags
 from mpi_pgd.session.inspect import Problem
-from mpi_pgd.session.load import check_room, choose_mode, load_rows
+from mpi_pgd.session.load import choose_mode
 from mpi_pgd.session.model import sums_of
 from mpi_pgd.session.passes import make_rounds
 from mpi_pgd.session.prepare import take_moments
-from mpi_pgd.solvers import SOLVERS
 from mpi_pgd.solvers.gd import GradientDescent
 from mpi_pgd.study.solvers.measure import CROWDED, above, curve, in_turn, reached
+from mpi_pgd.study.topology.contenders import DEFAULT, Contender, Reading, contenders, reads
 from mpi_pgd.study.trust import disturbed
 from mpi_pgd.study.turns import crowded, described, others_work, quartiles, watched
 
-DESCENT = next(name for name, each in SOLVERS.items() if each is GradientDescent)
-DEFAULT = str(OPTIONS["solver"].default)
 FIRST, APART = 50, 1.04  # rounds: the first so many points of peers are kept, then those of rounds so many times further on
 ENDED = (Status.CONVERGED, Status.PRECISION)
-Reading = Callable[[Problem], MemoryShard]
-
-
-class Contender(NamedTuple):
-    """A way of going round, by which solver, and whom it waits for: as --delay says, or nobody."""
-
-    mode: str
-    algorithm: str
-    solver: str
-    delay: str
-
-    def __str__(self) -> str:
-        return f"{self.mode}, {self.algorithm}"
-
-    def on(self, problem: Problem, **changes: Any) -> Problem:
-        """The problem as it has it."""
-        return problem.on(
-            problem.comm, problem.rows, **modes.settings(self.mode, self.algorithm), solver=self.solver, delay=self.delay, **changes
-        )
 
 
 class Turn(NamedTuple):
@@ -109,7 +85,7 @@ def topology(problem: Problem, repeats: int, seconds: float, levels: Sequence[st
     """
     others = others_work(problem)
     peers = problem.on(problem.comm, **AMONG_PEERS, delay="", solver=DEFAULT)
-    reading = _reading()
+    reading = reads()
     setup = take_moments(peers, choose_mode(peers), reading(peers), flags)
     limits = _limits(seconds, flags)
     optimum = descend(peers, choose_mode(peers), reading(peers), setup, limits(), lambda *_: None).driver
@@ -138,58 +114,6 @@ def topology(problem: Problem, repeats: int, seconds: float, levels: Sequence[st
 def _limits(seconds: float, flags: StopFlags) -> Callable[[], StopFlags]:
     """Of a turn that begins now."""
     return lambda: stop_flags(perf_counter(), seconds, lambda: flags()[1])
-
-
-def _reading() -> Reading:
-    """Reads rows; those that were read last are not read again by whoever shares them out alike."""
-    held: dict[tuple[int, int], MemoryShard] = {}
-
-    def read(problem: Problem) -> MemoryShard:
-        mode = choose_mode(problem)
-        key, comm = (mode.worker, mode.workers), problem.comm
-        there = np.array(key in held)
-        comm.Allreduce(MPI.IN_PLACE, there, MPI.LAND)  # reading is collective: all do it, or none
-        if not there:
-            held.clear()  # the old rows go before the new ones come
-            check_room(problem, mode)
-            held[key] = load_rows(problem, mode)
-        return held[key]
-
-    return read
-
-
-def contenders(problem: Problem, reading: Reading, setup: Moments) -> tuple[list[Contender], list[str]]:
-    """Who takes part, and why others don't. Collective.
-
-    With sums over all rows it is gradient descent, so that rounds are alike; peers with neighbours take that, and the solver that
-    they have where none is named. Graphs that come out as an earlier one are left out.
-
-    Raises:
-        InputError: nobody does.
-    """
-    found: list[Contender] = []
-    left: list[str] = []
-    seen: dict[tuple[tuple[int, ...], ...], str] = {}
-    for mode, algorithm in WAYS:
-        among = MODES[mode].neighbours
-        try:
-            if among:
-                given = graph(algorithm, problem.comm.size)
-                alike = seen.setdefault(tuple(given.neighbours[rank] for rank in range(given.ranks)), algorithm)
-                if alike != algorithm:
-                    left.append(f"{mode} ({algorithm}) is left out: with so many ranks it is the {alike}")
-                    continue
-            for solver in (DEFAULT, DESCENT) if among else (DESCENT,):
-                one = Contender(mode, algorithm, solver, "")
-                taken = one.on(problem)
-                planned(taken, reading(taken), setup)
-                found.append(one)
-        except InputError as error:  # of facts, so on all ranks alike
-            left.append(f"{mode} ({algorithm}) is left out: {error}")
-    if not found:
-        raise InputError(left[0])
-    slow = [one._replace(delay=problem.settings.delay) for one in found if problem.settings.delay]
-    return [*found, *slow], left
 
 
 def _turn(problem: Problem, reading: Reading, setup: Moments, limits: StopFlags) -> Turn:

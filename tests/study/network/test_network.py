@@ -35,7 +35,7 @@ def measured(comm: Any, **arguments: Any) -> dict[str, Any]:
 
 
 # As many seconds as it needs: on a machine that is busy, sizes would be left out.
-@pytest.mark.ranks(2, 3)
+@pytest.mark.ranks(2, others=(3,))
 def test_every_collective_is_measured_at_every_size(comm: Any) -> None:
     ranks = comm.size
     found = measured(comm, sizes=SIZES, repeats=2, quick=True, seconds=30)
@@ -53,7 +53,7 @@ def test_every_collective_is_measured_at_every_size(comm: Any) -> None:
     assert set(found["predicted"]) == {" ".join(way) for way in WAYS}
 
 
-@pytest.mark.ranks(3)
+@pytest.mark.ranks(3, others=())
 def test_a_problems_own_rounds_are_measured_first_and_however_long_they_take(comm: Any) -> None:
     found = measured(comm, sizes=SIZES, quick=True, seconds=0.0, own=(560, 320), ranks=[3])
     rounds = {(row["mode"], row["algorithm"], row["ranks"], row["bytes"], row["broadcast"]) for row in found["rounds"]}
@@ -61,7 +61,7 @@ def test_a_problems_own_rounds_are_measured_first_and_however_long_they_take(com
     assert {row["bytes"] for row in found["rows"]} >= {8}
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_rows_and_fits_hold_plain_numbers_that_belong_together(comm: Any) -> None:
     found = measured(comm, sizes=[8, 512, 4096], repeats=3, quick=True, seconds=30)
     for row in found["rows"]:
@@ -95,14 +95,14 @@ def test_a_number_that_comes_out_wrong_is_counted(comm: Any, name: str) -> None:
         assert not vector.any()
 
 
-@pytest.mark.ranks(1)
+@pytest.mark.ranks(1, others=())
 def test_one_rank_has_no_messages_but_a_rate(comm: Any) -> None:
     found = measured(comm, quick=True)
     assert found["rows"] == found["fits"] == []
     assert found["compute"]["bytes_per_second"] > 0
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(2, others=())
 def test_without_time_only_the_smallest_size_is_measured(comm: Any) -> None:
     found = measured(comm, quick=True, seconds=0.0)
     assert {row["bytes"] for row in found["rows"]} == {8}
