@@ -19,7 +19,8 @@ from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.report import theme
 from mpi_pgd.session.inspect import inspect_files
 from mpi_pgd.study.topology import LEVELS, Topology
-from mpi_pgd.study.topology.measure import APART, DESCENT, ENDED, FIRST, Contender, Trail, Turn, judged, topology
+from mpi_pgd.study.topology.contenders import DESCENT, Contender
+from mpi_pgd.study.topology.measure import APART, ENDED, FIRST, Trail, Turn, judged, topology
 from tests.commands import command
 from tests.report import samples
 
