@@ -5,19 +5,20 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mpi_pgd import config
 from mpi_pgd.cli import commands, study
 from mpi_pgd.cli.arguments import Parser, number, settings
-from mpi_pgd.data import files, hdf5
 from mpi_pgd.data.partition import Partition
-from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError, nearest
 from mpi_pgd.modes import MODES
 from mpi_pgd.slurm import script, site, sizing
 from mpi_pgd.slurm.script import Batch
 from mpi_pgd.system import scheduler
+
+if TYPE_CHECKING:
+    from mpi_pgd.data.table import Table
 
 PROGRAMS = tuple(dict.fromkeys(kind.program for kind in script.KINDS.values()))
 MINE = {
@@ -97,6 +98,8 @@ def _theirs(words: Sequence[str]) -> Iterator[str]:
 
 def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     """Look at the data and the site, and settle everything."""
+    from mpi_pgd.data import files, hdf5  # not above: help needs no h5py
+
     _check(program, arguments)
     chosen = _settings(program, theirs)
     table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
@@ -161,7 +164,7 @@ def _time(text: str | None) -> float:
     return asked
 
 
-def _predicted(network: str, chosen: config.Settings, table: Table, layout: sizing.Layout) -> float:
+def _predicted(network: str, chosen: config.Settings, table: "Table", layout: sizing.Layout) -> float:
     """Seconds that all rounds should take."""
     from mpi_pgd.study.network import read
     from mpi_pgd.study.plan.planner import Question, plan

@@ -223,8 +223,7 @@ class FitDriver:
         finite, steps = math.isfinite(value) and math.isfinite(self.gradient_norm), self.state.steps
         if not (finite or (self.history.objective and steps.recovers)) or (finite and self.history.rose(value, steps.gain)):
             return Status.DIVERGED
-        near = self._near(value) if whole else None
-        if near:
+        if whole and (near := self._near(value)):
             return near
         if votes[Vote.SIGNALLED] > 0:
             return Status.SIGNAL

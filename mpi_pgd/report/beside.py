@@ -5,7 +5,6 @@ from pathlib import Path
 
 from mpi_pgd.data.files import regular
 from mpi_pgd.errors import InputError
-from mpi_pgd.model import file
 from mpi_pgd.model.coefficients import Coefficients
 from mpi_pgd.report.shapes import Record, damaged, document
 
@@ -29,6 +28,8 @@ def history(path: Path) -> dict[str, list[float]]:
 
 def model(path: Path, run: Record) -> Coefficients:
     """The content of model.h5, for people. Raises InputError: it is damaged, or of another run."""
+    from mpi_pgd.model import file  # not above: help needs no h5py
+
     found = file.read(str(path))
     if file.digest(found.coef, found.intercept) != run["weights_sha256"]:
         raise InputError(f"{path} holds other weights than run.json tells of: give the folder of one run, or run the fit again")
