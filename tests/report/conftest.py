@@ -14,9 +14,11 @@ from tests.report import samples
 @pytest.fixture(scope="session")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Drawn]]:
     """A page, and by name what was drawn for it."""
-    drawn, found = theme.drawn, list[Drawn]()
+    drawn, saved, found = theme.drawn, theme.saved, list[Drawn]()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(theme, "drawn", lambda picture: found.append(drawn(picture)) or found[-1])
+        # No test looks at the dots, which take long.
+        patch.setattr(theme, "saved", lambda figure, kind, **more: saved(figure, kind, **more if kind == "svg" else {"dpi": 9}))
         page = html.write(str(samples.folder(tmp_path_factory.mktemp("report"), **samples.everything())), every())[0]
     return page, {each.picture.name: each for each in found}
 
