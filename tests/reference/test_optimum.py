@@ -27,6 +27,7 @@ ROWS, FEATURES = 120, 6
 LEFT = 1e-6  # of the pull at the start
 SLOW = 3e-5  # likewise, of solvers that descend along gradients
 ENOUGH = {"tol": 1e-11, "rounds": 1500}  # for it: to go on takes them most of their time
+FEW = {"rounds": 100}  # of the others: one may not be told that it has come to an end
 
 POWER, THETA, DELTA = 1.5, 1.0, 1.35  # the defaults
 FACTORS = np.array([0.0, 0.5, 1.0, 1.0, 2.0, 3.0])
@@ -141,7 +142,7 @@ def nothing_pulls(folder: Path, loss: str, penalty: str, solver: str) -> None:
         with pytest.raises(InputError, match="expected --solver auto"):
             fitted(MPI.COMM_SELF, folder, columns, **options)
         return
-    result = fitted(MPI.COMM_SELF, folder, columns, **options, **({} if solver in EXACT else ENOUGH))
+    result = fitted(MPI.COMM_SELF, folder, columns, **options, **(FEW if solver in EXACT else ENOUGH))
     scaled = Scaled.of(rows, True)
     v, c = scaled.weights(result)
 
