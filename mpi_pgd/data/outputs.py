@@ -130,9 +130,14 @@ class Csv:
 def _cell(text: str) -> str:
     """Text as a cell, which no spreadsheet runs."""
     out = io.StringIO()
-    runs = text.startswith(FORMULA) and not re.fullmatch(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", text)
-    csv.writer(out, lineterminator="").writerow([f"'{text}" if runs else text])
+    csv.writer(out, lineterminator="").writerow([inert(text)])
     return out.getvalue()
+
+
+def inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula and runs: with an apostrophe first, where one would."""
+    runs = text.startswith(FORMULA) and not re.fullmatch(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", text)
+    return f"'{text}" if runs else text
 
 
 class Parquet:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mpi_pgd.data.outputs import inert
 from mpi_pgd.report import units
 from mpi_pgd.report.shapes import PARTS
 
@@ -129,12 +130,13 @@ def to_text(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """All rows, raw numbers in SI units, under the keys of the JSON files."""
+    """All rows, raw numbers in SI units, under the keys of the JSON files; nothing that a spreadsheet would run."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([column.key for column in table.columns])
     for row in table.rows:
-        writer.writerow(["" if row.get(column.key) is None else row[column.key] for column in table.columns])
+        found = ["" if row.get(column.key) is None else row[column.key] for column in table.columns]
+        writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in found])
     return out.getvalue()
 
 
