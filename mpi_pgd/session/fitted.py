@@ -14,7 +14,7 @@ from mpi_pgd.drivers.predictor import Predictor
 from mpi_pgd.errors import InputError
 from mpi_pgd.model.model import Model, load
 from mpi_pgd.recovery.attempts import Team
-from mpi_pgd.session.inspect import Problem, inspect_files
+from mpi_pgd.session.inspect import Problem, inspect_files, tables_named
 
 OF_ROWS = ("x", "y", "weights", "offset")  # of these, what a model's rows were called is the default
 
@@ -67,6 +67,11 @@ def looked(team: Team, chosen: Settings, model: Model, path: str) -> Problem:
     Raises:
         InputError: files can't be used, or are of other features.
     """
+    if tables_named(chosen.as_dict()):
+        from mpi_pgd.session.tables import by_recipe  # a rank that reads HDF5 needs none of it
+
+        data = once(team.comm, None, lambda: by_recipe(chosen.data, path, model.recipe, bool(chosen.y), not chosen.quiet))
+        chosen = replace(chosen, data=tuple(data))
     problem = inspect_files(team.comm, chosen, ids=team.ids, shrunk=bool(team.lost))
     with agreement(team.comm):
         table = matched(problem.table, tuple(model.feature_names), len(model.coef), path)

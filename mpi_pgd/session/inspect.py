@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import kernel, modes
+from mpi_pgd import config, kernel, modes
 from mpi_pgd.comm.kernels import check_kernels
 from mpi_pgd.comm.world import agreement, end, everyone, nodes, once
 from mpi_pgd.config import AS_IS, Settings
@@ -191,6 +191,13 @@ def look(chosen: Settings, init: Init | None = None, table: Table | None = None,
 
         class_weights = read_weights(chosen.class_weight)
     return Seen(table, sides, init, class_weights)
+
+
+def tables_named(settings: Mapping[str, Any]) -> bool:
+    """Whether data may be tables, such as CSV: some are not HDF5 by their names, or settings speak of tables."""
+    return any(settings[name] != config.OPTIONS[name].default for name in config.TABLE) or not all(
+        name.endswith((".h5", ".hdf5")) for name in settings["data"]
+    )
 
 
 def dense_only(problem: Problem) -> None:

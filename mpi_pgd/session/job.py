@@ -36,7 +36,7 @@ from mpi_pgd.recovery.hang_timeout import AUTO
 from mpi_pgd.recovery.resume import About, Start, check
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.recovery.watcher import Watcher
-from mpi_pgd.session.inspect import Problem, Seen, inspect_files
+from mpi_pgd.session.inspect import Problem, Seen, inspect_files, tables_named
 from mpi_pgd.session.load import choose_mode, load_rows
 from mpi_pgd.session.prepare import take_moments, verify_rows
 from mpi_pgd.session.saving import Saving
@@ -258,13 +258,6 @@ def about(problem: Problem) -> About:
     if not problem.init:
         return About(data, problem.kernels)
     return About(data | {"init": problem.init.sha256}, problem.kernels, problem.init.point())
-
-
-def tables_named(settings: Mapping[str, Any]) -> bool:
-    """Whether data may be tables, such as CSV: some are not HDF5 by their names, or settings speak of tables."""
-    return any(settings[name] != config.OPTIONS[name].default for name in config.TABLE) or not all(
-        name.endswith((".h5", ".hdf5")) for name in settings["data"]
-    )
 
 
 def _absolute(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from typing import Any
 
 import h5py
@@ -14,10 +15,12 @@ from mpi_pgd.report.progress import parts
 from mpi_pgd.system.log import LOG
 from mpi_pgd.system.output import FAILURES
 from mpi_pgd.tables import format_of
+from mpi_pgd.tables.again import convert_again
 from mpi_pgd.tables.batch import Batch
-from mpi_pgd.tables.convert import SOURCE, Stopped, convert
+from mpi_pgd.tables.convert import Stopped, convert
 from mpi_pgd.tables.plan import Watch
-from mpi_pgd.tables.recipe import VERSION
+from mpi_pgd.tables.recipe import VERSION, Recipe
+from mpi_pgd.tables.written import SOURCE
 
 
 def watch_of(stopped: Callable[[], bool], shown: bool) -> Watch:
@@ -72,11 +75,36 @@ def as_rows(settings: Mapping[str, Any], stopped: Callable[[], bool]) -> dict[st
     return {**settings, **{name: config.OPTIONS[name].default for name in config.TABLE}, "data": [out]}
 
 
-def beside(path: str) -> str:
-    """The file that a table is converted into."""
+def by_recipe(paths: Sequence[str], model: str, text: str, targets: bool, shown: bool) -> list[str]:
+    """Files of rows that a model takes: of tables what its recipe makes of them, beside the first, unless that was done before.
+
+    Args:
+        paths: files, with absolute names.
+        model: the model's file, and ``text`` the recipe in it, if it has one.
+        targets: y and the weights are wanted, too.
+        shown: whether it is said.
+
+    Raises:
+        InputError: the table does not fit the recipe, or can't be converted.
+    """
+    if not all(format_of(path) and not h5py.is_hdf5(path) for path in paths):
+        return list(paths)
+    if not text:
+        raise InputError(f"{paths[0]} is a table, and {model} was fitted to rows in HDF5: expected such rows, with its features")
+    source = json.dumps({"recipe": text, "targets": targets, "files": _stamps(paths)})
+    out = beside(paths[0], f".{sha256(source.encode()).hexdigest()[:8]}")
+    if _says(out) != source:
+        if shown:
+            LOG.info(f"{paths[0]} is a table: converts it, once, into {out}")
+        convert_again(Recipe.of_text(text, model), paths, out, targets, source, watch_of(lambda: False, shown))
+    return [out]
+
+
+def beside(path: str, more: str = "") -> str:
+    """The file that a table is converted into; ``more`` stands in its name."""
     found = format_of(path)
     ending = next((each for each in found.endings if path.lower().endswith(each)), "") if found else ""
-    return f"{path[: len(path) - len(ending)]}.mpi_pgd.h5"
+    return f"{path[: len(path) - len(ending)]}{more}.mpi_pgd.h5"
 
 
 def _tell(chosen: config.Settings, words: str) -> None:
@@ -86,9 +114,12 @@ def _tell(chosen: config.Settings, words: str) -> None:
 
 def _source(paths: Sequence[str], chosen: config.Settings) -> str:
     """What has to be as it was, or the table is converted anew."""
-    files = [[stamp.path, stamp.size, stamp.changed] for stamp in map(Stamp.of, paths)]
     options = {name: getattr(chosen, name) for name in (*config.TABLE, "weights", "offset")}
-    return json.dumps({"version": VERSION, "files": files, "options": options})
+    return json.dumps({"version": VERSION, "files": _stamps(paths), "options": options})
+
+
+def _stamps(paths: Sequence[str]) -> list[list[Any]]:
+    return [[stamp.path, stamp.size, stamp.changed] for stamp in map(Stamp.of, paths)]
 
 
 def _says(out: str) -> str:

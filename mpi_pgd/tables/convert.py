@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +15,13 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError, listed, printable
 from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
-from mpi_pgd.tables.batch import Kind
+from mpi_pgd.tables.batch import Batch, Kind
 from mpi_pgd.tables.plan import Plan, Watch, plan
 from mpi_pgd.tables.recipe import UNITS
 from mpi_pgd.tables.survey import complete, only
+from mpi_pgd.tables.written import RECIPE, write
 
 WHOLE = 2.0**53  # float64 does not tell all whole numbers beyond apart
-RECIPE, SOURCE = "recipe", "source"  # attributes
 SHOWN = 8  # classes
 
 
@@ -90,7 +90,7 @@ def convert(
     file = Path(os.path.realpath(target))
     conflicts.protect([(target, f"data convert {target}")], paths)
     with Claim(f"data convert {target}", file.parent, [file.name], f".{file.name}.lock") as claim:
-        conflicts.spare(f"data convert {target}", {file: _foreign}, force)
+        conflicts.spare(f"data convert {target}", {file: foreign}, force)
         found = plan(paths, chosen, weights, offset, watch)
         _check_room(file.parent, found)
         writer = _Writer(found, source, watch)
@@ -105,7 +105,7 @@ def convert(
     return Made(found, writer.rows, tuple(writer.notes()))
 
 
-def _foreign(path: Path) -> str:
+def foreign(path: Path) -> str:
     """Why a file that is there would be lost; nothing if it was made here, and so can be made again."""
     with suppress(*output.FAILURES), h5py.File(path, "r", locking=False) as file:
         if RECIPE in file.attrs and {"X", "y", "feature_names"} <= set(file):
@@ -114,7 +114,7 @@ def _foreign(path: Path) -> str:
 
 
 def _check_room(folder: Path, found: Plan) -> None:
-    columns = len(found.recipe.names) + len(found.recipe.beside)
+    columns = len(found.recipe.names) + len(found.recipe.columns_beside())
     needed, free = 8 * found.rows * columns, shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
@@ -143,32 +143,12 @@ class _Writer:
             self._write(path, done)
 
     def _write(self, path: Path, rows: int) -> int:
-        recipe, done = self._plan.recipe, 0
         self._large.clear()
-        # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
-        with h5py.File(path, "w", libver=("earliest", "v108")) as file:
-            file.attrs[RECIPE] = recipe.to_text()
-            if self._source:
-                file.attrs[SOURCE] = self._source
-            file.create_dataset("feature_names", data=list(recipe.names), dtype=h5py.string_dtype(), track_times=False)
-            x = file.create_dataset("X", (rows, len(recipe.names)), dtype="<f8", track_times=False)
-            beside = {
-                name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False) for name in ("y", *recipe.beside[1:])
-            }
-            for batch in self._watch("writing", self._plan.table.batches(tuple(dict.fromkeys((*recipe.columns, *recipe.beside))))):
-                taken = only(batch, complete(batch)) if self._plan.drop else batch
-                if not taken.rows:
-                    continue
-                stop = done + taken.rows
-                if stop > rows:
-                    raise InputError(f"{self._plan.table.path} has changed while it was read: convert it again")
-                found = recipe.apply(taken)
-                self._note(found)
-                x[done:stop] = found
-                for name, values in recipe.apply_beside(taken).items():
-                    beside[name][done:stop] = values
-                done = stop
-        return done
+        return write(path, self._plan.table, self._batches, self._plan.recipe, rows, True, self._source, self._note)
+
+    def _batches(self, columns: tuple[str, ...]) -> Iterator[Batch]:
+        for batch in self._watch("writing", self._plan.table.batches(columns)):
+            yield only(batch, complete(batch)) if self._plan.drop else batch
 
     def _note(self, rows: Vector) -> None:
         least, most = rows.min(axis=0), rows.max(axis=0)

@@ -45,18 +45,13 @@ class Recipe:
         return tuple(feature.column for feature in self.features)
 
     @property
-    def beside(self) -> tuple[str, ...]:
-        """Those that y, weights and offset are made of."""
-        return (self.target.column, *filter(None, (self.weights, self.offset)))
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """The words for the targets 0, 1, ...; empty if these are numbers."""
         return self.target.levels
 
-    def check(self, table: Table, targets: bool = False) -> None:
-        """Refuse a table without a column that is needed; ``targets``: also those of y, weights and offset."""
-        needed = (*self.columns, *(self.beside if targets else ()))
+    def check(self, table: Table, targets: bool) -> None:
+        """Refuse a table without a column that is needed; ``targets``: also those of y and weights."""
+        needed = (*self.columns, *(feature.column for feature in self.columns_beside(targets).values()))
         absent = [name for name in needed if name not in set(table.names)]
         if absent:
             raise InputError(
@@ -82,24 +77,23 @@ class Recipe:
             raise self._bad(batch, next(self._sources(place)), row, np.isnan(out[row, place]))
         return out
 
-    def apply_beside(self, batch: Batch) -> dict[str, Vector]:
-        """y, and the weights and the offset by their columns' names, each float64 (rows,). Raises InputError as ``apply``."""
-        found = {}
-        for key, feature in (
-            ("y", self.target),
-            *((name, Feature(name, Kind.NUMBER)) for name in (self.weights, self.offset) if name),
-        ):
-            column = checked(batch, feature.column, feature.kind)
-            values = column.values
-            if feature.kind is Kind.WORDS:
-                codes = feature.codes(batch, column)
-                values = np.where(codes < 0, np.nan, codes)
-            good = np.isfinite(values)
-            if not good.all():
-                row = int(np.argmin(good))
-                raise self._bad(batch, feature.column, row, np.isnan(values[row]))
-            found[key] = values
-        return found
+    def columns_beside(self, targets: bool = True) -> dict[str, Feature]:
+        """What y, the weights and the offset are made of, by what they are called with the rows; of these the offset alone."""
+        named = {name: Feature(name, Kind.NUMBER) for name in ((self.weights, self.offset) if targets else (self.offset,)) if name}
+        return {"y": self.target, **named} if targets else named
+
+    def apply_beside(self, batch: Batch, feature: Feature) -> Vector:
+        """One of ``columns_beside`` of some rows, float64 (rows,). Raises InputError as ``apply``."""
+        column = checked(batch, feature.column, feature.kind)
+        values = column.values
+        if feature.kind is Kind.WORDS:
+            codes = feature.codes(batch, column)
+            values = np.where(codes < 0, np.nan, codes)
+        good = np.isfinite(values)
+        if not good.all():
+            row = int(np.argmin(good))
+            raise self._bad(batch, feature.column, row, np.isnan(values[row]))
+        return values
 
     def _sources(self, place: int) -> Iterator[str]:
         """The table's column that a column of X is made of."""

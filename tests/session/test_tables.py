@@ -1,0 +1,74 @@
+"""Tables given to fit, predict and evaluate: converted once, beside the file, and the same rows for any number of ranks."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+import mpi_pgd
+from mpi_pgd import InputError, fit
+from tests.commands import command
+
+pytest.importorskip("pyarrow")
+
+DRAW = np.random.default_rng(3)
+SIZE, COLOUR = DRAW.normal(size=400), DRAW.choice(["red", "green", "blue"], 400)
+PRICE = 2 * SIZE + (COLOUR == "red") + DRAW.normal(size=400) / 10
+
+
+def table(path: Path, rows: slice, more: str = "") -> str:
+    """A CSV with some of the rows."""
+    lines = [f"{s!r},{c},{p!r}\n" for s, c, p in zip(SIZE[rows].tolist(), COLOUR[rows], PRICE[rows].tolist(), strict=True)]
+    path.write_text("size,colour,price\n" + "".join(lines) + more)
+    return str(path)
+
+
+@pytest.mark.ranks(1, 3, others=(2,))
+def test_a_table_is_fitted(comm: MPI.Intracomm, folder: Path, caplog: Any) -> None:
+    """And used again: what it was fitted to says how other tables become such rows."""
+    caplog.set_level(logging.INFO, "mpi_pgd")
+    if comm.rank == 0:
+        table(folder / "train.csv", slice(0, 300))
+        table(folder / "new.csv", slice(300, 400))
+    comm.Barrier()
+    found = [fit(folder / "train.csv", target="price", comm=comm, out=str(folder / "run"), quiet=False) for _ in range(2)]
+    assert found[0].record["weights_sha256"] == found[1].record["weights_sha256"]
+    assert found[0].feature_names == ("size", "colour=green", "colour=red")
+    assert np.abs(found[0].coef - [2, 0, 1]).max() < 0.1
+    if comm.rank == 0:
+        said = [words for words in caplog.messages if "is a table" in words]
+        assert [" once, " in words for words in said] == [True, False]
+    command(comm, "predict", folder / "run", folder / "new.csv", folder / "out.h5", "--quiet")
+    if comm.rank == 0:
+        features = np.column_stack([SIZE, COLOUR == "green", COLOUR == "red"])[300:]
+        with h5py.File(folder / "out.h5") as file:
+            assert np.array_equal(file["prediction"][()].ravel(), mpi_pgd.load(folder / "run").predict(features))
+        table(folder / "train.csv", slice(0, 299))
+    comm.Barrier()
+    assert fit(folder / "train.csv", target="price", comm=comm).record["rows"] == 299  # it has changed
+    if comm.rank == 0:
+        table(folder / "train.csv", slice(0, 298), "x,red,1\n")
+    comm.Barrier()
+    with pytest.raises(InputError, match="column size has 'x' in line 300 of "):
+        fit(folder / "train.csv", target="price", comm=comm)
+
+
+@pytest.mark.ranks(2, others=())
+def test_what_is_no_table(comm: MPI.Intracomm, folder: Path) -> None:
+    if comm.rank == 0:
+        table(folder / "train.csv", slice(0, 50))
+        with h5py.File(folder / "rows.h5", "w") as file:
+            file["X"], file["y"] = np.eye(3), np.arange(3.0)
+    comm.Barrier()
+    for data, options, sentence in (
+        ("train.csv", {}, "is a table, of which one column is the target"),
+        ("rows.h5", {"target": "price"}, "--target is of tables such as CSV"),
+        ("train.csv", {"target": "price", "y": "t"}, "--y names a data set of HDF5"),
+        ("*", {"target": "price"}, "give one or the other"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            fit(f"{folder}/{data}", comm=comm, **options)
