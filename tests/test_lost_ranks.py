@@ -85,3 +85,44 @@ def test_one_fingerprint_for_who_is_left(library: Library, case: Case, rows: Pat
     assert [each["ranks"] for each in found["losses"]] == [[case.victim]]
     assert found["losses"][0]["round"] > 0
     assert found["weights_sha256"] == request.getfixturevalue("undisturbed")[str(case)]
+
+
+ARRAYS = """
+import os, signal, sys
+import mpi4py
+mpi4py.rc.threads = False
+from mpi4py import MPI
+import numpy as np
+from mpi_pgd import InputError, fit
+from mpi_pgd.session import run
+
+comm, victim, whole = MPI.COMM_WORLD, int(sys.argv[1]), run.descend
+draw = np.random.default_rng(3)
+x, y = draw.standard_normal((6000, 8)), draw.standard_normal(6000)
+alone = fit(x, y, comm=MPI.COMM_SELF).record["weights_sha256"]
+
+def descend(*args, **more):
+    if comm.rank == victim:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(*args, **more)
+
+run.descend = descend
+here = slice(3000 * comm.rank - 3000, 3000 * comm.rank)
+try:
+    found = fit(*(x[here], y[here]) if comm.rank else (None, None), mode="client-server")
+    print(found.record["weights_sha256"] == alone, found.record["losses"][0]["ranks"])
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("victim", [0, 2])
+def test_rows_that_a_lost_rank_alone_had_are_gone(library: Library, victim: int, tmp_path: Path) -> None:
+    """Those that a server has none of are all still there."""
+    if library.name != "openmpi":
+        pytest.skip("only Open MPI survives a loss")
+    (tmp_path / "arrays.py").write_text(ARRAYS)
+    result = launch(library, 3, victim, script=tmp_path / "arrays.py", flags=ULFM)
+    assert "Traceback" not in result.stderr, result
+    said = "True [0]" if victim == 0 else "rows 3000 to 5999 were in the memory of rank 2 alone, which was lost: fit again, or from"
+    assert result.stdout.count(said) == 2, result

@@ -47,7 +47,7 @@ class Given:
         Raises:
             InputError: some have, and some name files; or they can't be used.
         """
-        rows = frozenset(self._arrays) & {*ROWS}
+        rows = frozenset(self._arrays) & {*ROWS} | self.names  # whoever has some may have been lost since
         files = self.data is not None and not is_array(self.data) and not (isinstance(self.data, list | tuple) and not self.data)
         told = comm.allgather((rows, files))
         self.names = frozenset().union(*(names for names, _ in told))
