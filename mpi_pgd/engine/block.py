@@ -75,6 +75,9 @@ class Block:
 
         All others are (features,). ``room`` makes an array that the features of rows fit into, if one is needed.
         """
+        if kernel.STORED:
+            self.handle.moments(weights, unit, about, sums, squares)
+            return
         less = room(self.rows)
         np.multiply(widened(self.x), unit, out=less)  # first: a difference of large values may overflow
         less -= about

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,9 +63,8 @@ class Layout:
 
     def split(self, vector: Vector) -> dict[str, Vector]:
         """The parts of ``vector`` (width,), as views into it."""
-        sizes = [math.prod(shape) for shape in self.shapes.values()]
-        parts = np.split(vector, np.cumsum(sizes)[:-1])
-        return {name: part.reshape(shape) for part, (name, shape) in zip(parts, self.shapes.items(), strict=True)}
+        places = self.places
+        return {name: vector[places[name]].reshape(shape) for name, shape in self.shapes.items()}
 
     def halves(self) -> Halves:
         """Where in a vector the low halves of pairs are, the parts called NAME_low, and where their high ones are, NAME."""
@@ -77,7 +77,7 @@ class Layout:
         sizes = [math.prod(shape) for shape in self.shapes.values()]
         return sum(sizes[len(sizes) - sizes[::-1].index(max(sizes)) :])
 
-    @property
+    @cached_property
     def places(self) -> dict[str, slice]:
         """Where in a vector each part is."""
         sizes = [math.prod(shape) for shape in self.shapes.values()]
