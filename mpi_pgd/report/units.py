@@ -86,6 +86,8 @@ def percent(value: float | None, sign: bool = False) -> str:
 def tick(value: float, units: tuple[Scale, ...]) -> str:
     """A round number on an axis: "5 ms", "100 KB"."""
     factor, unit = scale(value, units)
+    if units is TIME and factor > 1.0 and value % factor:  # 1000 s are no round number of minutes
+        factor, unit = 1.0, "s"
     return f"{value / factor:,.6g} {unit}"
 
 

@@ -66,6 +66,7 @@ def test_ticks_are_few_and_inside() -> None:
         assert all(low <= place <= high for place in places)
     assert units.ticks(4.6, 9.3, 6) == [5, 6, 7, 8, 9]
     assert units.ticks(1, 64, 8, 2) == [1, 2, 4, 8, 16, 32, 64]
+    assert [units.tick(value, units.TIME) for value in (5e-3, 100, 120, 1000)] == ["5 ms", "100 s", "2 min", "1,000 s"]
 
 
 def test_a_column_has_one_unit_and_one_number_of_decimals() -> None:

@@ -137,7 +137,8 @@ def _ends(rows: Sequence[Record]) -> str:
 def _one(row: Record, sent: Sequence[Record], ends: tuple[float, int], told: str) -> Picture:
     """``ends``: the most seconds and bytes that any picture shows."""
     inside = [one for one in sent if one["part"] == [*PARTS][-1]]
-    each = [units.size(size) for size in sorted({one["bytes"] for one in sent if one["bytes"] and one not in inside})]
+    sizes = sorted({one["bytes"] for one in sent if one["bytes"] and one not in inside})
+    each = [*dict.fromkeys(map(units.size, sizes))]
     size = each[0] if len(each) < 2 else f"{each[0]} to {each[-1]}"
     found = f"{way(row)}: {row['messages']:,} messages of {size}, done after {units.seconds(row['seconds'])}"
     ranks, arrow = row["ranks"], "an arrow" if len(sent) <= HEADS else "a line between two"
