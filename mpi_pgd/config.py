@@ -48,6 +48,7 @@ LINEAR = (
     "joint",
     "init",
     "replicas",
+    "validate",
 )
 # Settings that mapreduce has, too: what the rows are, who adds up what comes of them, and where they are.
 MAPPED = ("x", "y", "mode", "algorithm", "memory", "cache")
@@ -193,6 +194,10 @@ class Settings(Choices, _Options):  # type: ignore[misc]
         MEMORY,
     )
     balance: bool = switch(RANKS, False, "move blocks from slow ranks to fast ones between rounds")
+    validate: str = option(
+        OUTPUT, "", "rows that the fit has not seen, on which it is judged in the end", "HDF5 files or globs, separated by commas"
+    )
+    evaluate: bool = switch(OUTPUT, True, "judge the fit on its own rows, too, for the report, if all are in memory")
     trace: bool = switch(OUTPUT, False, "write trace.json, a timeline for Perfetto, into the run bundle")
     out: str = option(OUTPUT, "", "folder for the run bundle", "a folder's name")
     force: bool = switch(OUTPUT, False, "let --out and --checkpoint overwrite what is there, but nothing that is read")

@@ -157,7 +157,7 @@ def outputs(names: Sequence[str], sums: Parts, counts: Parts, weight: float) -> 
 
 def classes(names: Sequence[str], sums: Parts, counts: Parts, areas: Sequence[float | None]) -> list[dict[str, Any]]:
     """Of each class; what would be 0 over 0 is None."""
-    of = [None, *areas] if len(names) == 2 else areas
+    of = [None, *areas] if areas and len(names) == 2 else areas
     found = []
     for place, name in enumerate(names):
         own, told, right = (float(each[place]) for each in (sums["shares"], *counts["hits"]))

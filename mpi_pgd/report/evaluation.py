@@ -33,6 +33,7 @@ SHAPE: Shape = {
     "residuals?": {**fields(number="low high"), "counts": ["whole"]},
     "spread?": {"counts": [["whole"]]},
 }
+OWN = "rows of the fit"  # the name of those
 KEYS = "abcdefghijklmnopqrstuvwxyz"  # of the columns that are evaluations
 
 
@@ -124,3 +125,16 @@ def sentence(one: Record) -> str:
             more = f", and the area under the ROC curve is {area:.4g}" if metric == "accuracy" and area is not None else ""
             return f"{words.format(value)}{more}".replace("-", "\N{MINUS SIGN}")
     return "these rows tell nothing of the model"
+
+
+_BRIEF = {"r2": "R2", "rmse": "RMSE", "accuracy": "accuracy", "auc": "AUC", "log_loss": "log loss"}
+
+
+def brief(one: Record) -> str:
+    """In a line of a terminal."""
+    known = {words: one["metrics"].get(metric) for metric, words in _BRIEF.items()}
+    if one["metrics"].get("r2") is None:
+        known["D2"] = one["metrics"].get("deviance_explained")
+    known["mean loss"] = one["metrics"]["mean_loss"]
+    figures = [f"{words} {value:.6g}" for words, value in known.items() if value is not None]
+    return f"{one['name']}: {units.count(one['rows'], 'row')}   {'   '.join(figures)}"

@@ -38,8 +38,8 @@ def _truth(name: str, of: str, one: Record) -> Picture:
     return Picture(
         name,
         f"Predictions against targets{of}",
-        f"How many of {units.count(one['rows'], 'row')} are where, the darker the more, each shade by the same factor; on the line "
-        f"both are alike. What lies beyond the axes is counted at their ends",
+        f"How many of {units.count(one['rows'], 'row')} are where: the stronger the colour the more, each shade by the same "
+        f"factor. On the line both are alike. What lies beyond the axes is counted at their ends",
         f"Counts of rows by target and prediction, near a diagonal line where both are alike. {sentence(one)}.",
         lambda figure, narrow: _plane(figure, one, narrow),
         (460, 320),
@@ -61,8 +61,8 @@ def _residuals(name: str, of: str, one: Record) -> Picture:
     return Picture(
         name,
         f"Residuals{of}",
-        "Target less prediction: how many rows have which, and, beside, how many are where by prediction, the darker the more, "
-        "each shade by the same factor. Around 0 everywhere is good; a bend or a funnel is what the model has not seen",
+        "Target less prediction: how many rows have which, and, beside, how many are where by prediction: the stronger the colour "
+        "the more, each shade by the same factor. Around 0 everywhere is good; a bend or a funnel is what the model has not seen",
         f"Histogram of the residuals, and counts of rows by residual and prediction. Their root mean square is {error or 0:.4g}.",
         lambda figure, narrow: _both(figure, one, narrow),
         (330, 560),
@@ -138,7 +138,7 @@ def _confusion(name: str, of: str, one: Record) -> Picture:
     return Picture(
         name,
         f"Which classes are taken for which{of}",
-        "Rows of each class by the class that was predicted: how many, and the darker the larger their share of the class",
+        "Rows of each class by the class that was predicted: how many; the stronger the colour the larger their share of the class",
         f"Counts of rows by class and predicted class. {sentence(one)}.",
         lambda figure, narrow: _squares(figure, one, narrow),
         (130 + 34 * number, 130 + 30 * number),

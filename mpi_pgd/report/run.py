@@ -7,7 +7,7 @@ from typing import Any
 
 from mpi_pgd.errors import InputError
 from mpi_pgd.model.coefficients import Coefficients
-from mpi_pgd.report import beside, lost, pop, run_pictures, units, verdict
+from mpi_pgd.report import beside, evaluation, lost, pop, run_pictures, units, verdict
 from mpi_pgd.report.export import MOST, PART_COLUMNS, Column, Table
 from mpi_pgd.report.kinds import PROVENANCE, Kind, way
 from mpi_pgd.report.shapes import SPLIT, Record, check, damaged, document, fields
@@ -24,6 +24,7 @@ SHAPE: dict[str, Any] = {
     | fields(number="gap messages bytes consensus"),
     "seconds": fields(number="total load solve"),
     "config?": {},
+    "evaluations?": [evaluation.SHAPE],
     "losses?": [{"ranks": ["whole"], "nodes": ["text"], **fields(whole="round rows_read", number="seconds cost")}],
     "costs": {
         **fields(whole="rounds", text="sentence?", number="clock_drift?"),
@@ -70,8 +71,9 @@ class Run(Kind):
         return Problem.of(self.name, record, (record.get("config") or {}).get("data"))
 
     def tables(self, record: Record) -> list[Table]:
-        """The coefficients, the ranks that were lost, each rank's round."""
-        return [*_coefficients(self.model), *_losses(record), _ranks(record)]
+        """The coefficients, how good they are, the ranks that were lost, each rank's round."""
+        judged = evaluation.tables(self.name, record.get("evaluations") or [])
+        return [*_coefficients(self.model), *judged, *_losses(record), _ranks(record)]
 
     def pictures(self, record: Record) -> list[Picture]:
         """As far as the record goes."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.errors import printable
 from mpi_pgd.model.coefficients import Coefficients
-from mpi_pgd.report import lost, units
+from mpi_pgd.report import evaluation_pictures, lost, units
 from mpi_pgd.report.axes import listed, logarithmic, part, parts_legend, stack, timed
 from mpi_pgd.report.export import MOST
 from mpi_pgd.report.shapes import PARTS, Record
@@ -27,6 +27,7 @@ def run(record: Record, history: History, model: Coefficients | None = None) -> 
     """As far as the record goes: a run of one round has no curve, and one rank, or one worker, none to wait for."""
     costs = record["costs"]
     pictures = [_coefficients(model)] if model and any(model.coef) else []
+    pictures += evaluation_pictures.pictures("run", record.get("evaluations") or [])
     gone = [loss["round"] for loss in record.get("losses") or []]
     pictures += [_convergence(history, gone)] if len(_curve(history, "gradient_norm")) > 1 else []
     pictures += lost.pictures(record, history)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mpi_pgd.model.coefficients import Coefficients
-from mpi_pgd.report import pop, verdict
+from mpi_pgd.report import evaluation, pop, verdict
 from mpi_pgd.report.markup import tag
 from mpi_pgd.report.units import count
 from mpi_pgd.system import output
@@ -46,6 +46,9 @@ def summary(record: Mapping[str, Any], model: Coefficients, every: bool = False)
         lines |= {"by rank": _by_rank(ranks), "efficiency": pop.sentence(pop.efficiencies(ranks)) or "nothing took time"}
     if record["costs"]["sentence"]:
         lines["straggler"] = record["costs"]["sentence"]
+    judged = [one for one in record.get("evaluations") or [] if one["name"] != evaluation.OWN]
+    for place, one in enumerate(judged, 1):
+        lines[f"hold-out {place}" if len(judged) > 1 else "hold-out"] = evaluation.brief(one)
     told = [line(name, text) for name, text in lines.items()]
     if every:
         told[list(lines).index("coefficients")] = _every(model)

@@ -27,6 +27,7 @@ class Course(NamedTuple):
     start: float
     loaded: float
     solved: float
+    evaluations: Sequence[dict[str, Any]] = ()
 
     @property
     def names(self) -> Names:

@@ -80,8 +80,10 @@ def _total(rows: Rows, task: Task) -> dict[str, Vector]:
     return task.layout.split(total)
 
 
-def held(problem: Problem, model: Predictor) -> Rows:
+def held(problem: Problem, model: Predictor, mode: Mode | None = None) -> Rows:
     """All rows of a problem, with targets that are read as the model reads them. Collective.
+
+    By default in the mode of its settings.
 
     Raises:
         InputError: they can't be read, or the targets are none of this model.
@@ -91,7 +93,7 @@ def held(problem: Problem, model: Predictor) -> Rows:
         facts = merged(problem.comm.allgather(shard.labels.facts()))
         shard.encode(targets(model.loss, len(model.w), model.classes, facts))
 
-    mode = choose_mode(problem).whole
+    mode = mode or choose_mode(problem).whole
     check_room(problem, mode)
     return Rows(problem, mode, load_rows(problem, mode, settled=settle))
 

@@ -1,6 +1,6 @@
 """A fitted model and other rows than it was fitted to: both looked at, and matched by the features' names, before anyone works."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,10 +55,13 @@ def predictor(model: Model) -> Predictor:
 
 
 def names_of(model: Model) -> list[str]:
-    """What its outputs are called: classes by their labels, others by their numbers."""
-    if model.classes:
-        return [f"{label:.17g}" for label in model.classes]
-    return [str(number) for number in range(model.coef.shape[1] if model.coef.ndim == 2 else 1)]
+    """What its outputs are called."""
+    return called(model.classes, model.coef.shape[1] if model.coef.ndim == 2 else 1)
+
+
+def called(classes: Sequence[float], outputs: int) -> list[str]:
+    """What outputs are called: classes by their labels, others by their numbers."""
+    return [f"{label:.17g}" for label in classes] or [str(number) for number in range(outputs)]
 
 
 def looked(team: Team, chosen: Settings, model: Model, path: str) -> Problem:

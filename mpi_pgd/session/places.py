@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mpi_pgd.config import Settings
+from mpi_pgd.data import files
 from mpi_pgd.data.table import Table
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.report import bundle
+from mpi_pgd.session.judged import named
 from mpi_pgd.system import conflicts
 
 
@@ -30,7 +32,9 @@ def spare(chosen: Settings, table: Table, rehearsal: Callable[[], bundle.Bundle]
     """
     goes_on = chosen.resume != "" and os.path.realpath(chosen.resume) == os.path.realpath(chosen.checkpoint)
     source = bundle.Source.of(table)
-    read = [name for name in (chosen.init, chosen.init and os.path.join(chosen.init, bundle.FILES[0]), chosen.class_weight) if name]  # noqa: PTH118
+    holdouts = files.find(named(chosen.validate)) if chosen.validate else ()
+    init = os.path.join(chosen.init, bundle.FILES[0]) if chosen.init else ""  # noqa: PTH118
+    read = [name for name in (*holdouts, chosen.init, init, chosen.class_weight) if name]
     conflicts.protect(targets(chosen), [*source.files, *read, *([chosen.resume] if chosen.resume and not goes_on else [])])
     if chosen.checkpoint and not goes_on:
         checkpoint.spare(chosen.checkpoint, chosen.as_dict(), chosen.force)

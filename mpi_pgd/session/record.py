@@ -81,6 +81,7 @@ def _record(course: Course) -> dict[str, Any]:
         "moved_blocks": descent.moved,
         "rows_kept": course.kept.record(),
         "losses": list(course.losses),
+        "evaluations": output.readable(list(course.evaluations)),
         **_origin(problem, course.deadline),
         "explains": "variance" if driver.of.loss.centred else "deviance",
         "r2": None if descent.null is None else driver.of.loss.explained(driver.loss, descent.null),

@@ -24,6 +24,7 @@ from mpi_pgd.session.course import Course, coefficients, outside
 from mpi_pgd.session.descend import descend, stop_flags
 from mpi_pgd.session.inspect import say_warnings
 from mpi_pgd.session.job import Choose, Job
+from mpi_pgd.session.judged import holdouts, judged
 from mpi_pgd.session.kept import kept
 from mpi_pgd.session.load import check_room
 from mpi_pgd.session.watched import Callback, watched
@@ -149,6 +150,7 @@ def _course(job: Job, team: Team, show: Show, callback: Callback | None) -> Resu
     first = comm.rank == 0 and job.seen is None
     problem = job.inspect(team)
     mode = job.choose_mode(problem)
+    others = holdouts(problem)
     check_room(problem, mode)  # the rehearsal makes what is as long as the features
     with agreement(comm):
         if first:  # the other ranks import no more than the rounds take
@@ -180,9 +182,11 @@ def _course(job: Job, team: Team, show: Show, callback: Callback | None) -> Resu
     if job.stopped and descent.driver.status == Status.SIGNAL:
         descent.driver.status = Status.CALLBACK
     classes = shard.targets.classes if shard.targets else ()
-    result = _result(
-        job, Course(problem, deadline, setup, descent, classes, places_of_rows, job.lost, job.start, loaded, perf_counter())
-    )
+    solved = perf_counter()
+    course = Course(problem, deadline, setup, descent, classes, places_of_rows, job.lost, job.start, loaded, solved)
+    if comm.rank == 0:
+        job.saving.descended(descent.driver.status, partial(coefficients, course))
+    result = _result(job, course._replace(evaluations=judged(problem, mode, shard, others, descent, classes)))
     if comm.rank == 0:
         show(result, chosen, job.begun.shipped)
     return result
@@ -193,7 +197,6 @@ def _result(job: Job, course: Course) -> Result:
     comm, found = course.problem.comm, None
     with agreement(comm):
         if comm.rank == 0:
-            job.saving.descended(course.descent.driver.status, partial(coefficients, course))
             from mpi_pgd.report import bundle
             from mpi_pgd.session.record import bundle_of
 

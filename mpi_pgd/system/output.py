@@ -129,8 +129,9 @@ def begins(path: Path, head: str) -> bool:
 
 
 def document(record: Mapping[str, Any]) -> Content:
-    """A record as a file of JSON."""
-    return text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+    """A record as a file of JSON, in which a list of numbers is a line."""
+    words = json.dumps(record, indent=1, allow_nan=False)
+    return text(re.sub(r"\[\s+(-?\d[^][{}\"]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", words) + "\n")
 
 
 def text(words: str) -> Content:

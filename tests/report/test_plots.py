@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mpi_pgd.report import run_pictures, theme
+from mpi_pgd.report import evaluation_pictures, run_pictures, theme
 from mpi_pgd.report.records import read
 from mpi_pgd.report.shapes import PARTS
 from mpi_pgd.report.theme import PALETTE, Drawn, Picture
@@ -164,3 +164,24 @@ def test_modes_cross_where_the_faster_one_changes_and_not_where_they_tie() -> No
         for place, time in enumerate(series)
     ]
     assert crossings(rows) == [32.0]
+
+
+def test_a_run_shows_how_good_it_is_where_it_was_judged(tmp_path: Path) -> None:
+    judged = [samples.evaluated_numbers(), samples.evaluated_classes(["0", "1"])]
+    run = read(str(samples.folder(tmp_path, run={**samples.run(2), "evaluations": judged})), every())
+    found = [picture.name for picture in run.kinds["run"].pictures(run.found["run"])]
+    assert [name for name in found if name.startswith("run-")] == [
+        *(f"run-{name}-1" for name in ("truth", "residuals", "calibration")),
+        *(f"run-{name}-2" for name in ("confusion", "calibration")),
+    ]
+    tables = [table.name for table in run.kinds["run"].tables(run.found["run"])]
+    assert {"run-metrics", "run-classes-2", "run-confusion-2", "run-calibration-1"} <= set(tables)
+
+
+def test_cells_of_any_counts() -> None:
+    """None, one row alone, all in one cell: what a model of one row, or one that is exact, has."""
+    for counts in ([[0] * 40] * 40, [[1] + [0] * 39] + [[0] * 40] * 39, [[10**9] * 40] * 40):
+        one = samples.evaluated_numbers() | {"spread": {"counts": counts}}
+        one["truth"] = {"low": 0.0, "high": 1.0, "counts": counts}
+        for picture in evaluation_pictures.pictures("run", [one]):
+            assert theme.drawn(picture).png

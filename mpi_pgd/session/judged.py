@@ -1,0 +1,81 @@
+"""A fit judged in its end: on its own rows, for the report, and on those that --validate names, which it has not seen."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mpi_pgd.comm.world import anyone, once
+from mpi_pgd.config import MAPPED, Settings
+from mpi_pgd.data import files
+from mpi_pgd.data.match import matched
+from mpi_pgd.data.memory import MemoryShard
+from mpi_pgd.data.table import Table
+from mpi_pgd.drivers.predictor import Predictor
+from mpi_pgd.engine.loop import Mode
+from mpi_pgd.errors import InputError
+from mpi_pgd.losses import loss_of
+from mpi_pgd.report.evaluation import OWN
+from mpi_pgd.session.descend import Descent
+from mpi_pgd.session.fitted import called
+from mpi_pgd.session.inspect import Problem, Seen, look
+from mpi_pgd.system.log import LOG
+
+# Settings of the fit that other rows have, too: what is of features, classes and weights is in the model by now.
+SHARED = (*MAPPED, "weights", "offset", "graph", "replicas", "threads")
+
+
+def holdouts(problem: Problem) -> list[Problem]:
+    """The rows of each file or glob that --validate names, with their columns in the order of the fit's. Collective.
+
+    Raises:
+        InputError: they can't be used, or are of other features.
+    """
+    names, fitted = named(problem.settings.validate), problem.table
+    shared: dict[str, Any] = {name: getattr(problem.settings, name) for name in SHARED}
+    chosen = replace(Settings(), **shared)
+
+    def looked() -> list[Table]:
+        found = [look(replace(chosen, data=tuple(files.find([name])))).table for name in names]
+        return [matched(table, fitted.names, fitted.features, "the fit") for table in found]
+
+    tables = once(problem.comm, None, looked) if names else []
+    return [replace(problem, settings=chosen, seen=Seen(table, problem.sides), rows=table.rows, arrays=()) for table in tables]
+
+
+def named(validate: str) -> list[str]:
+    """The names in a list of them."""
+    return [name.strip() for name in validate.split(",") if name.strip()]
+
+
+def judged(
+    problem: Problem, mode: Mode, shard: MemoryShard, others: Sequence[Problem], descent: Descent, classes: Sequence[float]
+) -> list[dict[str, Any]]:
+    """Evaluations, as run.json has them: of the rows of the fit, if there is to be a report and all are in memory; of others.
+
+    What can't be evaluated is a warning, as the weights are there. Collective.
+    """
+    chosen = problem.settings
+    own = chosen.out != "" and chosen.evaluate and not chosen.model and not anyone(problem.comm, len(shard.streamed) > 0)
+    if not (own or others) or not np.isfinite(descent.coef).all():
+        return []
+    from mpi_pgd.session.areas import Rows  # not at start-up: a fit that nobody judges needs none of it
+    from mpi_pgd.session.evaluate import evaluation, held
+
+    model = Predictor.of(loss_of(chosen), descent.coef, descent.intercept, classes)
+    names = called(classes, len(model.w))
+    penalty = descent.driver.objective - descent.driver.loss  # where updates are made
+    found = []
+    for name, other in [*([(OWN, None)] if own else []), *zip(named(chosen.validate), others, strict=True)]:
+        problem.pulse.enter(f"evaluating {name}")
+        try:
+            rows = held(other, model, mode.whole) if other else Rows(problem, mode.whole, shard)
+            found.append(
+                evaluation(rows, model, name, names, penalty if math.isfinite(penalty) else None, ranked=other is not None)
+            )
+        except InputError as error:
+            if problem.comm.rank == 0:
+                LOG.warning(f"{name} could not be evaluated: {error}")
+    return found
