@@ -55,12 +55,12 @@ def secant(hessian: Vector, moved: Vector, changed: Vector, rounding: float) -> 
 
 
 def _factor(hessian: Vector, more: Vector, ridge: Vector, mean: float) -> Vector | None:
-    """That of ``hessian`` with more on its diagonal: the ridge; or the mean, where a pivot is hardly more than that."""
+    """That of ``hessian`` with more on its diagonal: the ridge; or the mean, if that is more, where a pivot is hardly more than the ridge."""
     damped = hessian.copy()
     diagonal = np.einsum("ii->i", damped)
     diagonal += more + ridge
     factor = kernel.cholesky(damped)
     if factor is None or not (vanished := np.square(np.diagonal(factor)) <= 2 * ridge).any():
         return factor
-    diagonal[:] = np.diagonal(hessian) + (more + np.where(vanished, mean, ridge))
+    diagonal[:] = np.diagonal(hessian) + (more + np.where(vanished, np.maximum(mean, ridge), ridge))
     return kernel.cholesky(damped)

@@ -69,3 +69,10 @@ def test_a_step_that_tells_nothing_changes_nothing(along: float, rounding: float
     before = found.copy()
     secant(found, moved, along * moved, rounding)
     assert found.tobytes() == before.tobytes()
+
+
+def test_what_is_rounding_alone_has_a_metric() -> None:
+    """Of rows that are separated all curvatures fall below the error of their sums."""
+    hessian = np.diag(np.full(3, 1e-16))
+    hessian[0, 1] = hessian[1, 0] = 1e-9
+    assert np.isfinite(whitening(hessian, 1e-10)).all()
