@@ -55,6 +55,11 @@ def everyone() -> MPI.Intracomm:
     return MPI.COMM_WORLD
 
 
+def alone() -> MPI.Intracomm:
+    """This rank, whatever others do."""
+    return MPI.COMM_SELF
+
+
 def aborting(environment: Mapping[str, str], vendor: str, version: str) -> str:
     """Why MPI_Init would end this process: MPICH without PMIx does so where it is offered nothing else."""
     if vendor != "MPICH" or "pmix" in version.lower() or "PMIX_RANK" not in environment or "PMI_RANK" in environment:

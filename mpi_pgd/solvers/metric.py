@@ -55,7 +55,7 @@ def secant(hessian: Vector, moved: Vector, changed: Vector, rounding: float) -> 
 
 
 def _factor(hessian: Vector, more: Vector, ridge: Vector, mean: float) -> Vector | None:
-    """That of ``hessian`` with more on its diagonal: the ridge; or the mean, if that is more, where a pivot is hardly more than the ridge."""
+    """That of ``hessian`` with more on its diagonal: the ridge; or the mean, if that is more, where a pivot is hardly more."""
     damped = hessian.copy()
     diagonal = np.einsum("ii->i", damped)
     diagonal += more + ridge
