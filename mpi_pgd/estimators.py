@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mpi_pgd.comm.world import agreement, alone
-from mpi_pgd.drivers.fit import Status
+from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses import LOSSES, Loss, loss_of
