@@ -44,11 +44,13 @@ MUTANTS = [
     # The numbers
     Mutant("losses/squared.py", "np.multiply(value, 0.5, value)", "np.multiply(value, 5.0, value)", LETTER, "minimum"),
     Mutant("losses/squared.py", "1.0 - value / null", "1.0 - 3 * value / null", LETTER, "letter"),
-    Mutant("penalties/total.py", "0.5 * kernel.dot(weights, out)", "5.0 * kernel.dot(weights, out)", LETTER, "minimum"),
-    Mutant("penalties/total.py", "np.multiply(weights, self.curvature, out=out)", "out[:] = 0.0", LETTER, "minimum"),
-    Mutant("drivers/objective.py", 'value = float(sums["value"] / weight)', 'value = float(sums["value"])', LETTER, "minimum"),
-    Mutant("drivers/objective.py", "slopes /= self.scaling.scale", "slopes *= self.scaling.scale", LETTER, "letter"),
-    Mutant("drivers/objective.py", "centre[number] - kernel.dot(mean[:p], weights[number])", "centre[number]", LETTER, "letter"),
+    Mutant("drivers/objective.py", "self.aims.floor + penalty", "self.aims.floor + 10 * penalty", LETTER, "minimum"),
+    Mutant("drivers/objective.py", "self.penalty.curvature, unknowns", "0.0 * self.penalty.curvature, unknowns", LETTER, "minimum"),
+    Mutant("drivers/objective.py", 'return sums["value"].item() / weight', 'return sums["value"].item()', LETTER, "minimum"),
+    Mutant(
+        "drivers/objective.py", "self._mean, self.scaling.scale, by", "self._mean, 1.0 / self.scaling.scale, by", LETTER, "letter"
+    ),
+    Mutant("drivers/objective.py", "centres[number] - kernel.dot(self._mean, weights)", "centres[number]", LETTER, "letter"),
     Mutant("drivers/fit.py", "query.point[: len(self.best.point)] = self.best.point", "pass", LETTER, "diverged"),
     Mutant("drivers/best.py", ">= IDLE and self.smallest <= self.figures.rounding", ">= IDLE", ("drivers/test_fit.py",)),
     Mutant("drivers/moments.py", "if self._passes == 2:", "if self._passes == 1:", ("drivers/test_moments.py",)),
@@ -58,8 +60,8 @@ MUTANTS = [
     Mutant("solvers/nesterov.py", "kernel.dot(gradient, moved) > 0", "False", LETTER, "letter"),
     # Losses, penalties, solvers
     Mutant("losses/logistic.py", "np.multiply(y, -2.0, side)", "np.multiply(y, -1.0, side)", ("losses/test_losses.py",)),
-    Mutant("solvers/coordinate.py", "if self._bounded() <= value:", "if False:", ("solvers/test_coordinate.py",)),
-    Mutant("solvers/coordinate.py", "known[known * at[: self._known] < 0] = 0.0", "pass", ("solvers/test_coordinate.py",)),
+    Mutant("solvers/coordinate.py", "slopes += hessian[place] * (new - old)", "pass", ("solvers/test_coordinate.py",)),
+    Mutant("solvers/coordinate.py", "self._along(by, bends, crossed)", "pass", ("solvers/test_coordinate.py",)),
     Mutant("engine/hessian.py", "h *= block.weights", "pass", ("engine/test_hessian.py",)),
     Mutant("engine/columns.py", "h *= block.weights", "pass", ("engine/test_hessian.py",)),
     # The law
@@ -67,7 +69,12 @@ MUTANTS = [
     Mutant(
         "engine/cut.py", "high = x if fresh else self.high[: self._head].reshape(-1, RUN)", "high = x", ("engine/test_sums.py",)
     ),
-    Mutant("engine/partial.py", "votes[Vote.EXCEEDED] = (self.peaks >= self._bound).any()", "pass", ("engine/test_sums.py",)),
+    Mutant(
+        "engine/partial.py",
+        "self._bound, self._near, self._sizes",
+        "np.inf * self._bound, self._near, self._sizes",
+        ("engine/test_sums.py",),
+    ),
     Mutant(
         "data/partition.py",
         "return -(-self.rows // self.block_rows)",
