@@ -157,9 +157,10 @@ def _room(problem: Problem, rows: int, taken: int = 0, fresh: bool = True, spill
         if not spills and wanted > there:
             raise _too_little("the rows need", wanted, there, held, "use more nodes, or store the features in a smaller type")
         if not spills and rows > limit:
+            way = "without --share-rows" if chosen.share_rows else "--cache auto"
             raise InputError(
                 f"the rows need {_giga(rows)} of memory on a rank, where --memory gives {_giga(max(0, int(limit)))}: use more "
-                f"ranks" + ", or let what does not fit be read in each round (--cache auto)" * (not problem.arrays)
+                f"ranks" + f", or let what does not fit be read in each round ({way})" * (not problem.arrays)
             )
     if not reading:
         return rows

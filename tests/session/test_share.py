@@ -65,6 +65,12 @@ def test_who_is_given_rows_that_it_sees_reads_none(comm: MPI.Intracomm, data: st
         assert (block.y == every[block.start]).all()
 
 
+@pytest.mark.ranks(2, others=())
+def test_all_rows_have_to_be_in_memory(comm: MPI.Intracomm, data: str) -> None:
+    with pytest.raises(InputError, match=r"the rows need .* let what does not fit be read in each round \(without --share-rows\)"):
+        fit(data, comm=comm, **SETTINGS, share_rows=True, memory="1K")
+
+
 def test_what_is_read_again_in_each_round_lies_nowhere() -> None:
     with pytest.raises(InputError, match="share_rows and cache none exclude each other"):
         settings({"data": "x.h5", "share_rows": True, "cache": "none"})
