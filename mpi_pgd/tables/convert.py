@@ -11,13 +11,15 @@ import h5py
 import numpy as np
 
 from mpi_pgd.choices import Choices
+from mpi_pgd.data.rewritten import MADE
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError, listed, printable
 from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.claims import Claim
+from mpi_pgd.tables import sparse, sparse_rows
 from mpi_pgd.tables.batch import Batch, Kind
-from mpi_pgd.tables.plan import Plan, Watch, plan
-from mpi_pgd.tables.recipe import UNITS
+from mpi_pgd.tables.plan import Plan, Watch, plan, reading_of
+from mpi_pgd.tables.recipe import UNITS, Recipe
 from mpi_pgd.tables.survey import complete, only
 from mpi_pgd.tables.written import RECIPE, write
 
@@ -33,30 +35,16 @@ class Made(NamedTuple):
     """What was written.
 
     Attributes:
-        plan: of it.
+        recipe: what the columns became.
         rows: how many.
         notes: what a person may not expect of the numbers.
+        summary: what became of which columns, a line each kind.
     """
 
-    plan: Plan
+    recipe: Recipe
     rows: int
     notes: tuple[str, ...]
-
-    def summary(self) -> str:
-        """What became of which columns, a line each kind."""
-        recipe = self.plan.recipe
-        lines = [f"{self.rows:,} rows, {len(recipe.names):,} features", f"y: {printable(recipe.target.column)}"]
-        if recipe.classes:
-            shown = ", ".join(f"{code} {printable(word)}" for code, word in enumerate(recipe.classes[:SHOWN]))
-            lines[-1] += f", classes {shown}{', ...' * (len(recipe.classes) > SHOWN)}"
-        lines += [f"{what}: {printable(name)}" for what, name in (("weights", recipe.weights), ("offset", recipe.offset)) if name]
-        for feature in recipe.features:
-            if feature.kind is Kind.WORDS:
-                first = f", the first, {printable(feature.levels[0])}, has none" * feature.reference
-                lines.append(f"{printable(feature.column)}: {len(feature.levels)} categories, {feature.coding}{first}")
-            elif feature.kind in UNITS:
-                lines.append(f"{printable(feature.column)}: {feature.kind}, {UNITS[feature.kind]}")
-        return "\n".join(lines)
+    summary: str
 
 
 def convert(
@@ -71,7 +59,8 @@ def convert(
 ) -> Made:
     """Write a table as an HDF5 file: float64 `X` (rows, p), `y` (rows,), weights and an offset by their names, `feature_names`.
 
-    All are contiguous; the root's attribute `recipe` says how other tables become such rows (``recipe.Recipe``).
+    All are contiguous; the root's attribute `recipe` says how other tables become such rows (``recipe.Recipe``). Sparse rows stay
+    sparse, and have no recipe.
 
     Args:
         paths: files of the table.
@@ -91,9 +80,8 @@ def convert(
     conflicts.protect([(target, f"data convert {target}")], paths)
     with Claim(f"data convert {target}", file.parent, [file.name], f".{file.name}.lock") as claim:
         conflicts.spare(f"data convert {target}", {file: foreign}, force)
-        found = plan(paths, chosen, weights, offset, watch)
-        _check_room(file.parent, found)
-        writer = _Writer(found, source, watch)
+        writer = _writer(paths, chosen, (weights, offset), source, watch)
+        _check_room(file.parent, writer.rows, writer.bytes)
         try:
             claim.replace({file.name: writer.write})
         except InputError:
@@ -102,7 +90,15 @@ def convert(
             if not output.number(error):
                 raise
             raise InputError(f"{target} can't be written ({output.reason(error)}): make room, or choose another place") from error
-    return Made(found, writer.rows, tuple(writer.notes()))
+    return Made(writer.recipe, writer.rows, tuple(writer.notes()), writer.summary())
+
+
+def _writer(paths: Sequence[str], chosen: Choices, beside: tuple[str, str], source: str, watch: Watch) -> "_Writer | sparse.Writer":
+    """Of dense rows, or of sparse ones."""
+    rows = sparse_rows(paths, reading_of(chosen))
+    if rows is not None:
+        return sparse.Writer(rows, chosen, beside, source, watch)
+    return _Writer(plan(paths, chosen, *beside, watch), source, watch)
 
 
 def foreign(path: Path) -> str:
@@ -110,16 +106,17 @@ def foreign(path: Path) -> str:
     with suppress(*output.FAILURES), h5py.File(path, "r", locking=False) as file:
         if RECIPE in file.attrs and {"X", "y", "feature_names"} <= set(file):
             return ""
+        if str(file.attrs.get(MADE, "")).startswith("data convert:"):
+            return ""
     return "it has not made"
 
 
-def _check_room(folder: Path, found: Plan) -> None:
-    columns = len(found.recipe.names) + len(found.recipe.columns_beside())
-    needed, free = 8 * found.rows * columns, shutil.disk_usage(folder).free
+def _check_room(folder: Path, rows: int, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"{found.rows:,} rows of {columns:,} numbers need {needed / 2**30:,.2f} GiB, but {folder} has {free / 2**30:,.2f} GiB "
-            f"free: choose another folder, or fewer --features"
+            f"{rows:,} rows need {needed / 2**30:,.2f} GiB, but {folder} has {free / 2**30:,.2f} GiB free: choose another folder, "
+            f"or fewer --features"
         )
 
 
@@ -128,10 +125,16 @@ class _Writer:
 
     def __init__(self, found: Plan, source: str, watch: Watch) -> None:
         self._plan, self._source, self._watch = found, source, watch
-        self.rows = found.rows
+        self.rows, self.recipe = found.rows, found.recipe
         width = len(found.recipe.names)
         self._least, self._most = np.full(width, np.inf), np.full(width, -np.inf)
         self._large: dict[int, int] = {}
+
+    @property
+    def bytes(self) -> int:
+        """That the rows take."""
+        recipe = self.recipe
+        return 8 * self.rows * (len(recipe.names) + len(recipe.columns_beside()))
 
     def write(self, path: Path) -> None:
         """The file. Where there were fewer rows than lines, it is written again."""
@@ -170,3 +173,19 @@ class _Writer:
         if same:
             found.append(f"{listed(same)} {'has' if len(same) == 1 else 'have'} one value in all rows: no fit can use that")
         return found
+
+    def summary(self) -> str:
+        """What became of which columns, a line each kind."""
+        recipe = self.recipe
+        lines = [f"{self.rows:,} rows, {len(recipe.names):,} features", f"y: {printable(recipe.target.column)}"]
+        if recipe.classes:
+            shown = ", ".join(f"{code} {printable(word)}" for code, word in enumerate(recipe.classes[:SHOWN]))
+            lines[-1] += f", classes {shown}{', ...' * (len(recipe.classes) > SHOWN)}"
+        lines += [f"{what}: {printable(name)}" for what, name in (("weights", recipe.weights), ("offset", recipe.offset)) if name]
+        for feature in recipe.features:
+            if feature.kind is Kind.WORDS:
+                first = f", the first, {printable(feature.levels[0])}, has none" * feature.reference
+                lines.append(f"{printable(feature.column)}: {len(feature.levels)} categories, {feature.coding}{first}")
+            elif feature.kind in UNITS:
+                lines.append(f"{printable(feature.column)}: {feature.kind}, {UNITS[feature.kind]}")
+        return "\n".join(lines)

@@ -57,7 +57,7 @@ class Levels:
             return found
         numbers = [word for word in found if spelling.is_number(word)]
         others = [word for word in found if word not in numbers]
-        if numbers:
+        if numbers and others:
             word, number = others[0], numbers[0]
             raise InputError(
                 f"column {printable(self.name)} has {cited(word)} in {self.found[word]()}, and numbers, as {cited(number)} in "

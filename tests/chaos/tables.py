@@ -125,7 +125,7 @@ def case(random: Random, folder: Path) -> str:
     except Exception:
         return traceback.format_exc()
     try:
-        return wrong(content, made.plan.recipe, out, chosen.missing == "drop")
+        return wrong(content, made.recipe, out, chosen.missing == "drop")
     except Exception:
         return f"what was converted is none to Python: {traceback.format_exc()}"
     finally:

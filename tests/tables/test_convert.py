@@ -140,8 +140,8 @@ def test_columns_are_chosen(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "table.csv")  # with a column that has no name
     out = tmp_path / "out.h5"
     found = convert([str(tmp_path / "table.csv")], out, Choices(target="y", drop="id", categorical="z*"), "w", "o")
-    assert found.plan.recipe.names == ("x1", "x2", "zip=2")
-    assert found.plan.recipe.classes == ("a", "b")
+    assert found.recipe.names == ("x1", "x2", "zip=2")
+    assert found.recipe.classes == ("a", "b")
     with h5py.File(out) as file:
         assert [file[name][()].tolist() for name in ("y", "w", "o")] == [[1, 0, 1], [1, 2, 1], [0.5] * 3]
     assert made(tmp_path / "table.csv", "y", features="x*,unnamed_1")["feature_names"] == ["unnamed_1", "x1", "x2"]
@@ -151,7 +151,7 @@ def test_what_may_not_be_expected_is_said(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b,y\n9007199254740993,1,1\n2,1,2\n")
     found = convert([str(tmp_path / "table.csv")], tmp_path / "out.h5", Choices(target="y"))
     assert [words.split()[0] for words in found.notes] == ["1", "b"]
-    assert found.summary() == "2 rows, 2 features\ny: y"
+    assert found.summary == "2 rows, 2 features\ny: y"
 
 
 def test_blank_lines_are_no_rows(tmp_path: Path) -> None:

@@ -47,5 +47,5 @@ def run(arguments: Any) -> int:
     for words in made.notes:
         LOG.warning(words)
     if not arguments.quiet:
-        print(f"{out}: {made.summary()}")
+        print(f"{out}: {made.summary}")
     return 0
