@@ -148,6 +148,10 @@ def loading_files(asked: Asked) -> None:
         reading.make(str(asked.folder / f"{layout}.h5"), asked.rows(200_000), 200, reading.LAYOUTS[layout])
 
 
+def arrays_file(asked: Asked) -> None:
+    speed_data.dense(asked.folder / "arrays.h5", asked.rows(1_000_000), 50, "float64")
+
+
 LINES = {
     "dense": Line(lambda asked: dense_file(asked, "float64"), (1, 2), 11),
     "storage": Line(lambda asked: dense_file(asked, "float64", "float32", "int8"), (2,), 11),
@@ -156,6 +160,7 @@ LINES = {
     "gram": Line(gram_files, (1,), 7),
     "long": Line(lambda _: None, (2,), 7, memory),
     "loading": Line(loading_files, (1, 2), 11),
+    "arrays": Line(arrays_file, (1, 2), 15),
     "small": Line(lambda _: None, (2,), 15),
     "startup": Line(lambda _: None, (), 9, startup),
 }

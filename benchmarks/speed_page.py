@@ -24,6 +24,7 @@ TITLES = {
     "gram": "X'X",
     "long": "Long vectors",
     "loading": "Loading, 200,000 x 200 float64",
+    "arrays": "Arrays from Python, 1,000,000 x 50 float64",
     "small": "A small problem",
     "startup": "Start-up",
 }
