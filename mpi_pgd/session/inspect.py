@@ -169,6 +169,8 @@ def look(chosen: Settings, init: Init | None = None, table: Table | None = None,
     """
     weighted = chosen.class_weight != ""
     if table:
+        if table.sparse and chosen.share_rows:
+            raise InputError("share_rows is of dense arrays, or of rows in files, and X is sparse: leave it out")
         table = replace(table, weighted=table.weighted or weighted)
     else:
         from mpi_pgd.data import hdf5

@@ -75,6 +75,8 @@ def fit(
     with guard(everyone()):
         world = ranks_of(comm)
     with guard(world), one_thread():
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback was given {callback!r}: expected a function of round, objective and gradient_norm")
         from mpi_pgd.session.given import Given  # not at the command line
 
         given = Given("fit", data, more, options)

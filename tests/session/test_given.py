@@ -167,6 +167,8 @@ def test_an_exception_in_a_callback_ends_the_fit(comm: MPI.Intracomm) -> None:
     def harmed(*_: Any) -> None:
         raise InputError("no bytes left")
 
+    with pytest.raises(TypeError, match="callback was given 3: expected a function"):
+        fit(*SMALL, comm=comm, callback=3)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="the callback failed: no bytes left"):
         fit(*SMALL, comm=comm, callback=harmed)
 
@@ -198,6 +200,7 @@ REFUSED: dict[str, tuple[Callable[[int], tuple[Any, ...]], dict[str, Any], str]]
     "names": (lambda _: SMALL, {"weights": "w"}, "weights was given 'w', the name of a data set in a file"),
     "thrice": (lambda _: (*SMALL, SMALL[1]), {}, "was given X or y twice, or more by place"),
     "cache": (lambda _: SMALL, {"cache": "none"}, "cache none has rows read again from files"),
+    "shared": (lambda _: (Csr.of(SMALL[0]), SMALL[1]), {"share_rows": True}, "share_rows is of dense arrays"),
     "loss": (lambda _: SMALL, {"loss": "logistic"}, "logistic"),
     "factors": (lambda _: SMALL, {"penalty_factors": [1.0]}, r"--penalty-factors has shape \(1,\): expected \(2,\)"),
     "bounds": (lambda _: SMALL, {"lower": np.array([np.inf, 0])}, "--lower is inf for feature 0"),
