@@ -65,22 +65,30 @@ class Certifier:
     Where nothing holds an unknown (an intercept, a feature without penalty), slopes would have to be orthogonal to it, but near the
     optimum alone they are. Then the bound is linear in where it is at the optimum, a cut. Two that slope in different directions
     bound the optimum whatever that is, if there is one such unknown. Else it is taken to be no further from the range in which it
-    has been than ``AROUND`` times that range, and that is an estimate.
+    has been than ``AROUND`` times that range, and that is an estimate. What several outputs have in common in a softmax changes
+    nothing, and a solver may be led far along it: so of unknowns that nothing holds it is left out of x.
 
     Args:
         penalty: P.
         free: intercepts among the unknowns.
         quadratic: the loss is the squared one.
         convex: whether L is.
+        outputs: of the model.
     """
 
-    def __init__(self, penalty: Penalty, free: int, quadratic: bool, convex: bool = True) -> None:
+    def __init__(self, penalty: Penalty, free: int, quadratic: bool, convex: bool = True, outputs: int = 1) -> None:
         self.penalty, self.quadratic = penalty, quadratic
         self.weights = len(penalty.curvature)
         self.loose = np.append(penalty.loose, self.weights + np.arange(free))
         self.limits = tuple(
             np.append(limit, np.full(free, end)) for limit, end in zip(penalty.limits, (-math.inf, math.inf), strict=True)
         )
+        endless = (self.limits[0] == -math.inf) & (self.limits[1] == math.inf)
+        features = self.weights // outputs
+        places = np.where(self.loose < self.weights, self.loose % max(features, 1), features)
+        shared = endless & (outputs > 1 and not quadratic)
+        self._shares = np.where(shared, places, features + 1)  # of each loose unknown, with whom it may have something in common
+        self._among = np.where(np.arange(features + 2) <= features, outputs, math.inf)
         self.held = convex and (penalty.nonsmooth is not None or len(penalty.loose) < self.weights)  # else there is no gap
 
     def start(self) -> Evidence:
@@ -105,7 +113,7 @@ class Certifier:
         first, rough = evidence.first, self.penalty.nonsmooth
         objective = value + (rough.value(unknowns) if rough else 0.0)
         first = objective if math.isnan(first) else first
-        x, low, high = unknowns[self.loose], evidence.low, evidence.high
+        x, low, high = self._at_large(unknowns), evidence.low, evidence.high
         if objective <= first:  # the optimum is not where a trial went too far
             low, high = np.minimum(low, x), np.maximum(high, x)
         cut = self._cut(value, gradient, unknowns)
@@ -157,9 +165,14 @@ class Certifier:
         for s in scales:
             more = (s - s * s) * loss if self.quadratic else 0.0
             cut = np.append(s * equality + more - self.penalty.conjugate(s * u), s * along)
-            if _at(cut, unknowns[self.loose]) > _at(best, unknowns[self.loose]):
+            if _at(cut, self._at_large(unknowns)) > _at(best, self._at_large(unknowns)):
                 best = cut
         return best
+
+    def _at_large(self, unknowns: Vector) -> Vector:
+        """x (d,)."""
+        x: Vector = unknowns[self.loose]
+        return x - (np.bincount(self._shares, x, len(self._among)) / self._among)[self._shares]
 
 
 def _at(cut: Vector, x: Vector) -> float:

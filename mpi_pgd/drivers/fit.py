@@ -54,7 +54,8 @@ class FitDriver:
         self.of, self.solver, self.limit, self.tol, self.watch = objective, solver, limit, tol, watch
         self.asks, self.tasks = list(tasks), list(tasks.values())
         self.refines = Ask.PRECISE in tasks  # points are pairs, and the solver knows when nothing more is to be gained
-        self.certifier = Certifier(objective.penalty, objective.free, objective.loss.centred, objective.loss.convex)
+        loss = objective.loss
+        self.certifier = Certifier(objective.penalty, objective.free, loss.centred, loss.convex, objective.outputs)
         self.evidence, self.certificate = self.certifier.start(), Certificate(math.inf, Kind.NORM)
         limits = zip(*objective.penalty.limits, strict=True)
         endless = np.array([low == -math.inf and high == math.inf for low, high in limits], dtype=bool)

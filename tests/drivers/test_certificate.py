@@ -37,7 +37,7 @@ def test_no_certificate_is_below_the_distance_to_the_optimum(loss: str, name: st
     of = made(loss, name, outputs, intercept)
     path = list(descent(of, 3 * ROUNDS))
     values = np.array([value + of.rough(x) for x, value, _ in path])
-    certifier = Certifier(of.penalty, of.free, loss == "squared")
+    certifier = Certifier(of.penalty, of.free, loss == "squared", outputs=outputs)
     evidence, found = certifier.start(), Certificate(math.inf, Kind.NORM)
     for (x, value, gradient), objective in zip(path, values, strict=True):
         evidence = certifier.update(evidence, value, gradient, x)
@@ -51,6 +51,20 @@ def test_no_certificate_is_below_the_distance_to_the_optimum(loss: str, name: st
         assert found.kind == Kind.GAP
     if not certifier.held:
         assert found.kind == Kind.NORM
+
+
+def test_what_outputs_have_in_common_makes_no_estimate_worse() -> None:
+    """However far along it a solver was led."""
+    of, found = made("softmax", "lasso", 3, True), []
+    for away in (0.0, 1e3):
+        certifier = Certifier(of.penalty, of.free, quadratic=False, outputs=3)
+        evidence = certifier.start()
+        for round, (x, value, gradient) in enumerate(descent(of, ROUNDS)):
+            moved = x + away * round * (np.arange(of.size) >= of.size - 3)
+            evidence = certifier.update(evidence, value, gradient, moved)
+        found.append(certifier.certificate(evidence, value + of.rough(x), 1.0))
+    assert found[0].kind == found[1].kind == Kind.ESTIMATED
+    assert found[1].gap == pytest.approx(found[0].gap, rel=0.1)
 
 
 def test_the_gap_of_a_ridge_is_the_squared_gradient_over_twice_its_strength() -> None:
