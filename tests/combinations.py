@@ -52,7 +52,13 @@ class Combination(NamedTuple):
     way: int
 
     def __str__(self) -> str:
-        return ", ".join([self.loss, self.penalty, self.solver, *["rows count"] * self.counted, *["the other way"] * self.way])
+        more = *["rows count"] * self.counted, *["sparse"] * self.sparse, *["the other way"] * self.way
+        return ", ".join([self.loss, self.penalty, self.solver, *more])
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the rows are, as in each third one."""
+        return self.number % 3 == 0
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -65,7 +71,8 @@ class Combination(NamedTuple):
         named = {"loss": f"{__name__}:own" if self.loss == OWN else self.loss, "y": TARGETS.get(self.loss, "counts")}
         rows = {"y": "vectors"} if self.loss == SEVERAL else named
         counted = COUNTED if self.counted else {}
-        return {"solver": self.solver, **rows, **PENALTIES[self.penalty], **counted, **SETTINGS}
+        few = {"x": "few"} if self.sparse else {}
+        return {"solver": self.solver, **rows, **few, **PENALTIES[self.penalty], **counted, **SETTINGS}
 
 
 def combinations() -> Iterator[Combination]:
@@ -139,5 +146,9 @@ def write(path: Path) -> None:
         file["classes"] = np.argmax(eta + g.gumbel(size=eta.shape), axis=1)
         file["counts"] = 1.0 + g.poisson(np.exp(eta[:, 0]))
         file["vectors"] = eta + g.normal(size=eta.shape)
+        few = x * (np.random.default_rng(1).random(x.shape) < 0.6)
+        rows, columns = np.nonzero(few)
+        file["few/data"], file["few/indices"], file["few"].attrs["shape"] = few[rows, columns], columns, few.shape
+        file["few/indptr"] = np.searchsorted(rows, np.arange(ROWS + 1))
         file["weights"], file["offset"] = 3 * g.random(ROWS), 0.1 * g.normal(size=ROWS)
         file["factors"], file["groups"], file["upper"] = [0.0, 1.0, 0.5, 1.0, 3.0], [2, 2, 0, 2, 0], [0.1, 0.2, 1.0, 0.0, 0.3]

@@ -160,7 +160,7 @@ class SparseBlock(Block):
         taken = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)
         weights, offset = (None if each is None else each[rows] for each in (self.weights, self.offset))
         first = self.start + int(rows[0]) if len(rows) else self.start
-        values, indices, y = self.values[taken], self.indices[taken], self.y[..., rows]
+        values, indices, y = self.values[taken], self.indices[taken], self.y.take(rows, axis=-1)  # line by line
         return SparseBlock(values, indices, starts, self.columns, self.features, y, weights, offset, first)
 
     def every(self, step: int) -> "SparseBlock":

@@ -184,3 +184,14 @@ def test_one_pass_has_the_bits_of_several(loss: str, both: tuple[Block, SparseBl
     np.testing.assert_array_equal(*found)
     with pytest.raises(ValueError, match="not of the types and lengths"):
         task.bind(point)(few, found[0][1:])
+
+
+def test_some_rows_of_several_targets_are_mapped_as_all_of_them() -> None:
+    taken, y = np.arange(1, ROWS, 3), np.array([Y, -Y])
+    some, these = sparse(X, y, None, None, 0).gathered(taken), sparse(X[taken], y.take(taken, axis=1), None, None, 0)
+    point, sums = DRAW.normal(size=2 * (FEATURES + 1)), []
+    for block in (some, these):
+        out = np.zeros(2 * (len(block.columns) + 1) + 1)
+        GradientTask(LOSSES["squared"](), FEATURES, ROWS, 2).bind(point)(block, out)
+        sums.append(out[-3:])  # of slopes and values
+    np.testing.assert_array_equal(*sums)
