@@ -58,7 +58,8 @@ FILES = "HDF5 files or globs, one long table, or tables such as CSV; default: th
 
 PLAIN = "plain"  # of --sums
 AS_IS = "as-is"  # of --store
-STORES = ("float64", "float32", "bfloat16")
+WIDE = "float64"  # likewise: other types are widened to it in the rounds, to the same bits
+STORES = (WIDE, "float32", "bfloat16")
 NONE, MEMORY = "none", "memory"  # of --cache: read all rows again in each round, or none
 
 # What a setting is expected to be, and whether it is.

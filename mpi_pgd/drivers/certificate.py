@@ -170,7 +170,7 @@ class Certifier:
         return best
 
     def _at_large(self, unknowns: Vector) -> Vector:
-        """x (d,)."""
+        """The loose unknowns (d,), as in cuts."""
         x: Vector = unknowns[self.loose]
         return x - (np.bincount(self._shares, x, len(self._among)) / self._among)[self._shares]
 

@@ -19,7 +19,7 @@ def differences(checkpoint: Checkpoint, settings: Mapping[str, Any], data: Mappi
     found = []
     for name in config.having("bits"):
         mine, theirs = settings.get(name), checkpoint.settings.get(name)
-        if mine != theirs:
+        if mine != theirs and {mine, theirs} != {config.AS_IS, config.WIDE}:
             found.append(f"{config.flag(name)} is {_shown(mine)}, the checkpoint has {_shown(theirs)}")
     mine, theirs = settings.get("mode"), checkpoint.settings.get("mode")
     if _mixes(mine) != _mixes(theirs):

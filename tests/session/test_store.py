@@ -102,3 +102,14 @@ def test_a_checkpoint_of_other_numbers_is_refused(comm: MPI.Intracomm, folder: P
     assert fit(path, resume=checkpoint, rounds=12, comm=comm).record["weights_sha256"] == whole.record["weights_sha256"]
     with pytest.raises(InputError, match="store is float32, the checkpoint has bfloat16"):
         fit(path, resume=checkpoint, store="float32", comm=comm)
+
+
+@pytest.mark.ranks(1, others=())
+@pytest.mark.parametrize("kind", ["f8", "f4"])
+def test_a_resume_may_widen_rows(comm: MPI.Intracomm, folder: Path, kind: str) -> None:
+    """No bit depends on it."""
+    path, checkpoint = write(folder / "rows.h5", values(kind)), str(folder / "state")
+    whole = fit(path, comm=comm, **ASKED).record["weights_sha256"]
+    for stores in (("float64", "as-is"), ("as-is", "float64")):
+        fit(path, store=stores[0], comm=comm, **ASKED | {"rounds": 5}, checkpoint=checkpoint, force=True)
+        assert fit(path, resume=checkpoint, store=stores[1], rounds=12, comm=comm).record["weights_sha256"] == whole
