@@ -89,12 +89,12 @@ class Running:
     def goes_on(self) -> bool:
         return self._process.poll() is None and self.seconds < self._timeout
 
-    def until(self, holds: Callable[[], bool]) -> bool:
-        """Wait until it holds; False if the job ends first, or hangs."""
+    def until(self, holds: Callable[[], bool], look: float = LOOK) -> bool:
+        """Wait until it holds; False if the job ends first, or hangs. Whoever looks at all processes should do so seldom."""
         while not holds():
             if not self.goes_on:
                 return False
-            time.sleep(LOOK)
+            time.sleep(look)
         return True
 
     def wait(self, seconds: float) -> bool:

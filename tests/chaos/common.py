@@ -149,7 +149,7 @@ def started(job: Running, ranks: int) -> list[int]:
         found[:] = job.ranks()
         return len(found) == ranks
 
-    return found if job.until(all_there) else []
+    return found if job.until(all_there, look=0.03) else []
 
 
 def one_sentence(result: Result, code: int, *words: str) -> str:
