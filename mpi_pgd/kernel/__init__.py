@@ -81,7 +81,7 @@ def _chosen() -> tuple[str, str, Any]:
         if wanted:
             raise InputError(f"{VARIABLE} is {wanted!r}, but there is no compiled kernel here: {error}") from None
         return NUMPY, "", reference
-    own = (name for name, one in vars(reference).items() if getattr(one, "__module__", "") == reference.__name__)
+    own = (name for name, one in vars(reference).items() if str(getattr(one, "__module__", "")).startswith(reference.__name__))
     if not {name for name in own if not name.startswith("_")} <= {*dir(native)}:
         raise InputError(f"{native.__file__} is not of this mpi_pgd: install it again (in its sources: make kernel)")
     names = native.names()

@@ -10,6 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpi_pgd.kernel.reference_matrices import cholesky as cholesky
+from mpi_pgd.kernel.reference_matrices import inverse as inverse
+from mpi_pgd.kernel.reference_matrices import largest as largest
+from mpi_pgd.kernel.reference_matrices import matvec as matvec
+from mpi_pgd.kernel.reference_matrices import solve as solve
+from mpi_pgd.kernel.reference_matrices import vecmat as vecmat
+
 Vector = NDArray[np.float64]
 Columns = NDArray[np.int64]
 Rows = NDArray[Any]
@@ -18,7 +25,6 @@ Gradient = fold = None
 
 SEGMENT = 1 << 14  # numbers of a vector that are cut at a time
 STRIP_BYTES = 1 << 18  # of a core's own cache
-PANEL = 64  # rows of a triangle that is inverted as a whole
 PIECE = 1 << 20  # bytes that are looked at twice before the next ones
 WIDE = 2048  # numbers that are compared in one go: a go for each row would cost more than the comparing if rows are short
 
@@ -185,51 +191,7 @@ def sparse_gram(
     np.take(square, _triangle(len(mean)), out=out, mode="clip")
 
 
-def matvec(a: Vector, x: Vector, out: Vector) -> None:
-    np.matmul(a, x, out=out) if x.ndim == 1 else np.matmul(x, a.T, out=out)
-
-
-def vecmat(x: Vector, a: Vector, out: Vector) -> None:
-    np.matmul(x, a, out=out)
-
-
-def cholesky(a: Vector, out: Vector) -> bool:
-    try:
-        out[:] = np.linalg.cholesky(a)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def inverse(triangle: Vector, out: Vector) -> None:
-    """By halves, so that nearly all is done by products of matrices."""
-    size = len(triangle)
-    if size <= PANEL:
-        out[:] = np.tril(np.linalg.inv(triangle))
-        return
-    half = size // 2
-    first, last = out[:half, :half], out[half:, half:]
-    inverse(triangle[:half, :half], first)
-    inverse(triangle[half:, half:], last)
-    out[:half, half:] = 0.0
-    out[half:, :half] = -(last @ (triangle[half:, :half] @ first))
-
-
-def solve(a: Vector, b: Vector, out: Vector) -> bool:
-    """See ``mpi_pgd.kernel``; of all that is not singular."""
-    try:
-        out[:] = np.linalg.solve(a, b)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def largest(a: Vector) -> float:
-    return float(np.linalg.eigvalsh(a)[-1])
-
-
 def votes(most: float, peaks: Vector, bound: Vector, near: Vector, out: Vector) -> None:
-    """See ``mpi_pgd.kernel``."""
     out[:] = not (peaks < most).all(), (peaks >= bound).any(), (peaks >= near).any()
 
 
@@ -244,7 +206,6 @@ def descent(
     bent: Vector,
     out: Vector,
 ) -> float:
-    """See ``mpi_pgd.kernel``."""
     size, k = len(curvature), len(slopes)
     found = out[:size].reshape(k, -1)
     np.multiply(mean, slopes[:, None], out=found)
@@ -260,7 +221,6 @@ def descent(
 def moves(
     point: Vector, gradient: Vector, before: Vector, slopes: Vector, moved: Vector, changed: Vector
 ) -> tuple[float, float, float, float]:
-    """See ``mpi_pgd.kernel``."""
     np.subtract(point, before, out=moved)
     np.subtract(gradient, slopes, out=changed)
     before[:], slopes[:] = point, gradient
