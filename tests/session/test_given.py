@@ -72,6 +72,8 @@ CASES: dict[str, tuple[str, Callable[[Any], Any], dict[str, Any], tuple[str, ...
     "list": ("f8", lambda x: x.tolist(), {"mode": "client-server", "replicas": 2}, ()),
 }
 
+OFTEN = ("contiguous", "weighted", "sparse")  # on any number of ranks, with any library
+
 
 def write(path: Path, x: Any, **beside: Any) -> None:
     with h5py.File(path, "w") as file:
@@ -93,8 +95,19 @@ def cuts(ranks: int, draw: np.random.Generator) -> list[slice]:
     return [slice(*both) for both in itertools.pairwise(ends)]
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_one_fingerprint(comm: MPI.Intracomm, folder: Path, name: str) -> None:
+@pytest.mark.parametrize("name", OFTEN)
+def test_one_fingerprint_for_any_cut(comm: MPI.Intracomm, folder: Path, name: str) -> None:
+    check_fingerprint(comm, folder, name)
+
+
+@pytest.mark.ranks(3, others=())
+@pytest.mark.parametrize("name", [name for name in CASES if name not in OFTEN])
+def test_one_fingerprint_for_any_rows(comm: MPI.Intracomm, folder: Path, name: str) -> None:
+    check_fingerprint(comm, folder, name)
+
+
+def check_fingerprint(comm: MPI.Intracomm, folder: Path, name: str) -> None:
+    """All rows on the last rank, and cut at random, as in a file."""
     kind, made, options, also = CASES[name]
     if comm.size < 3:
         options = {**options, "mode": "peer-to-peer", "replicas": 1}
