@@ -5,6 +5,7 @@
 ```{penalties}                 likewise
 ```{solvers}                   likewise; which objectives each takes, and when it is chosen, is asked of it
 ```{algorithms}                of each mode
+```{formats}                   of tables
 ```{commands}                  of the command line
 ```{page} COMMAND [ACTION]     the help of a command
 """
@@ -29,6 +30,7 @@ from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.solvers import SOLVERS
 from mpi_pgd.solvers.auto import Auto
 from mpi_pgd.solvers.suit import MATRIX, Choice, Facts
+from mpi_pgd.tables import FORMATS
 
 WIDTH = "100"  # of help pages, in letters
 ASKS = {
@@ -112,6 +114,14 @@ class Algorithms(Declared):
             for one in facts.algorithms
         )
         return table(("mode", "algorithm", "what it does", "what each of its collectives costs"), rows)
+
+
+class Formats(Declared):
+    """By the endings of their files' names."""
+
+    def shown(self, what: str = "") -> nodes.Node:
+        rows = ([each.text, [word for ending in each.endings for word in (", ", ending)][1:]] for each in FORMATS.values())
+        return table(("what", "endings"), rows)
 
 
 class Commands(Declared):
@@ -204,6 +214,6 @@ def _flag(name: str) -> tuple[list[str], list[str] | str]:
 
 def setup(app: Any) -> dict[str, Any]:
     """For Sphinx."""
-    for kind in (Settings, Losses, Penalties, Solvers, Algorithms, Commands, Page):
+    for kind in (Settings, Losses, Penalties, Solvers, Algorithms, Formats, Commands, Page):
         app.add_directive(kind.__name__.lower(), kind)
     return {"parallel_read_safe": True}

@@ -56,12 +56,22 @@ def predictor(model: Model) -> Predictor:
 
 def names_of(model: Model) -> list[str]:
     """What its outputs are called."""
-    return called(model.classes, model.coef.shape[1] if model.coef.ndim == 2 else 1)
+    return called(model.classes, model.coef.shape[1] if model.coef.ndim == 2 else 1, model.recipe)
 
 
-def called(classes: Sequence[float], outputs: int) -> list[str]:
-    """What outputs are called: classes by their labels, others by their numbers."""
-    return [f"{label:.17g}" for label in classes] or [str(number) for number in range(outputs)]
+def called(classes: Sequence[float], outputs: int, recipe: str) -> list[str]:
+    """What outputs are called: classes by their words, if a table had some, or their labels; others by their numbers."""
+    words = _words(recipe) if classes else {}
+    return [words.get(label, f"{label:.17g}") for label in classes] or [str(number) for number in range(outputs)]
+
+
+def _words(recipe: str) -> dict[float, str]:
+    """Of a table's target, by the labels that stand for them."""
+    if not recipe:
+        return {}
+    from mpi_pgd.tables.recipe import Recipe
+
+    return {float(code): word for code, word in enumerate(Recipe.of_text(recipe, "the model").classes)}
 
 
 def looked(team: Team, chosen: Settings, model: Model, path: str) -> Problem:

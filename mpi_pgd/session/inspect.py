@@ -198,8 +198,13 @@ def look(chosen: Settings, init: Init | None = None, table: Table | None = None,
 def tables_named(settings: Mapping[str, Any]) -> bool:
     """Whether data may be tables, such as CSV: some are not HDF5 by their names, or settings speak of tables."""
     return any(settings[name] != config.OPTIONS[name].default for name in config.TABLE) or not all(
-        name.endswith((".h5", ".hdf5")) for name in settings["data"]
+        map(hdf5_named, settings["data"])
     )
+
+
+def hdf5_named(path: str) -> bool:
+    """Whether a file is HDF5 by its name."""
+    return path.endswith((".h5", ".hdf5"))
 
 
 def dense_only(problem: Problem) -> None:

@@ -20,7 +20,7 @@ from mpi_pgd.losses import loss_of
 from mpi_pgd.report.evaluation import OWN
 from mpi_pgd.session.descend import Descent
 from mpi_pgd.session.fitted import called
-from mpi_pgd.session.inspect import Problem, Seen, look
+from mpi_pgd.session.inspect import Problem, Seen, hdf5_named, look
 from mpi_pgd.system.log import LOG
 
 # Settings of the fit that other rows have, too: what is of features, classes and weights is in the model by now.
@@ -38,11 +38,20 @@ def holdouts(problem: Problem) -> list[Problem]:
     chosen = replace(Settings(), **shared)
 
     def looked() -> list[Table]:
-        found = [look(replace(chosen, data=tuple(files.find([name])))).table for name in names]
+        found = [look(replace(chosen, data=tuple(_rows(files.find([name]), fitted.recipe)))).table for name in names]
         return [matched(table, fitted.names, fitted.features, "the fit") for table in found]
 
     tables = once(problem.comm, None, looked) if names else []
     return [replace(problem, settings=chosen, seen=Seen(table, problem.sides), rows=table.rows, arrays=()) for table in tables]
+
+
+def _rows(paths: list[str], recipe: str) -> list[str]:
+    """Files of rows; of tables those that the fit's recipe makes of them."""
+    if all(map(hdf5_named, paths)):
+        return paths
+    from mpi_pgd.session.tables import by_recipe  # a rank that reads HDF5 needs none of it
+
+    return by_recipe(paths, "the fit", recipe, targets=True, shown=False)
 
 
 def named(validate: str) -> list[str]:
@@ -65,7 +74,7 @@ def judged(
     from mpi_pgd.session.evaluate import evaluation, held
 
     model = Predictor.of(loss_of(chosen), descent.coef, descent.intercept, classes)
-    names = called(classes, len(model.w))
+    names = called(classes, len(model.w), problem.table.recipe)
     penalty = descent.driver.objective - descent.driver.loss  # where updates are made
     found = []
     for name, other in [*([(OWN, None)] if own else []), *zip(named(chosen.validate), others, strict=True)]:

@@ -72,3 +72,16 @@ def test_what_is_no_table(comm: MPI.Intracomm, folder: Path) -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             fit(f"{folder}/{data}", comm=comm, **options)
+
+
+@pytest.mark.ranks(2, others=())
+def test_classes_have_their_words(comm: MPI.Intracomm, folder: Path) -> None:
+    if comm.rank == 0:
+        lines = [f"{s!r},{'high' if p > 0 else 'low'}\n" for s, p in zip(SIZE.tolist(), PRICE, strict=True)]
+        (folder / "train.csv").write_text("size,level\n" + "".join(lines))
+    comm.Barrier()
+    fit(folder / "train.csv", target="level", loss="logistic", l2=0.01, comm=comm, out=str(folder / "run"))
+    command(comm, "predict", folder / "run", folder / "train.csv", folder / "out.csv", "--quiet")
+    if comm.rank == 0:
+        head, *told = (folder / "out.csv").read_text().splitlines()
+        assert {line.split(",")[0] for line in told} == {"high", "low"}, head
