@@ -80,9 +80,10 @@ class Feature:
         return codes
 
     def _one_hot(self, codes: Codes, out: Vector) -> None:
-        first = int(self.reference)
-        for place in range(first, len(self.levels)):
-            out[:, place - first] = codes == place
+        columns = codes - int(self.reference)
+        rows = np.flatnonzero(columns >= 0)
+        out[:] = 0.0
+        out[rows, columns[rows]] = 1.0
         if self.indicator:
             out[:, -1] = codes == -1
         elif self.fill is None:

@@ -28,10 +28,9 @@ class Levels:
     def note(self, batch: Batch, column: Column) -> None:
         """Some more rows. Raises InputError: there are too many words."""
         column = as_words(column) if column.kind is Kind.NOTHING else column
-        places, first = np.unique(column.codes, return_index=True)
-        for place, row in zip(places.tolist(), first.tolist(), strict=True):
-            if place >= 0:
-                self.found.setdefault(column.words[place], partial(batch.where, row))
+        for place, word in enumerate(column.words):
+            if word not in self.found and (rows := column.codes == place).any():  # a batch may have words of none of its rows
+                self.found[word] = partial(batch.where, int(np.argmax(rows)))
         self.missing += int(np.count_nonzero(column.codes < 0))
         if len(self.found) > self.most:
             example = ", ".join(cited(word) for word in list(self.found)[:3])
@@ -87,7 +86,8 @@ class Amount:
 
     def note(self, _: Batch, column: Column) -> None:
         """Some more rows."""
-        there = column.values[~np.isnan(column.values)]
+        missing = np.isnan(column.values)
+        there = column.values[~missing] if missing.any() else column.values
         self.count += len(there)
         self.missing += len(column) - len(there)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -35,10 +35,12 @@ def test_a_table_is_fitted(comm: MPI.Intracomm, folder: Path, caplog: Any) -> No
         table(folder / "train.csv", slice(0, 300))
         table(folder / "new.csv", slice(300, 400))
     comm.Barrier()
-    found = [fit(folder / "train.csv", target="price", comm=comm, out=str(folder / "run"), quiet=False) for _ in range(2)]
+    options = {"target": "price", "comm": comm, "out": str(folder / "run"), "validate": str(folder / "new.csv"), "quiet": False}
+    found = [fit(folder / "train.csv", **options) for _ in range(2)]
     assert found[0].record["weights_sha256"] == found[1].record["weights_sha256"]
     assert found[0].feature_names == ("size", "colour=green", "colour=red")
     assert np.abs(found[0].coef - [2, 0, 1]).max() < 0.1
+    assert found[0].record["evaluations"][-1]["rows"] == 100
     if comm.rank == 0:
         said = [words for words in caplog.messages if "is a table" in words]
         assert [" once, " in words for words in said] == [True, False]
