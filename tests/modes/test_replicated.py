@@ -129,7 +129,7 @@ def test_late_workers_answer_several_tasks(comm: Any, counts: str, name: str, mo
     """
     monkeypatch.setattr(replicated, "MOST", 60)
     options, lengths, again = SEVERAL[name]
-    found = race(comm, [2], data=comm.bcast(counts), rounds=40, **options)
+    found = race(comm, [2], data=comm.bcast(counts), rounds=25, **options)
     assert (found["none"]["lengths"] >= lengths, found["none"]["again"] >= again) == (True, True), found["none"]
     assert {key: found["2"][key] for key in found["none"]} == found["none"]
     assert sum(found["2"]["dropped"]) > 0

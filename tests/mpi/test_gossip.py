@@ -90,7 +90,7 @@ def test_columns_that_are_nearly_collinear_take_many_rounds(comm: MPI.Intracomm)
     assert np.abs(found.coef - best.coef).max() <= 1e-4 * np.abs(best.coef).max()
 
 
-@pytest.mark.ranks(5, others=())
+@pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("loss", ["squared", "poisson"])
 def test_weights_steps_and_curvature_without_a_bound(comm: MPI.Intracomm, folder: Path, loss: str) -> None:
     best = fitted(comm, folder, loss, weights="w", tol=1e-20, **AMONG_PEERS)
