@@ -23,9 +23,10 @@ from mpi_pgd.options import options_of
 class Model:
     """A linear model: eta = X coef + intercept, of which its loss makes predictions.
 
-    Where X (rows, p) is asked for it may be an array or an h5py data set of any real numbers, nested lists, a dataframe, whose
-    columns are picked by name if the model has names, or a sparse matrix of scipy's. Chunks of it are looked at one after the
-    other; those of a file are read when they are. A row's prediction has the same bits whatever rows are beside it.
+    Where X (rows, p) is asked for it may be an array or an h5py data set of any real numbers, nested lists, a data frame, whose
+    columns are picked by name if the model has names, or made into features as those of the table that it was fitted to; or a
+    sparse matrix of scipy's. Chunks of it are looked at one after the other; those of a file are read when they are. A row's
+    prediction has the same bits whatever rows are beside it.
 
     Attributes:
         coef: (p,) float64, in the features' own units; (p, k) of a model of k > 1 outputs.
@@ -189,7 +190,7 @@ class Model:
         if self.config.get("model"):
             raise InputError(f"the model {self.config['model']} is one of your own: it alone knows what to make of its weights")
         coef = self.coef.reshape(len(self.coef), -1).T
-        eta = predictors(X, np.ascontiguousarray(coef), self.feature_names)
+        eta = predictors(X, np.ascontiguousarray(coef), self.feature_names, self.recipe)
         eta += np.reshape(self.intercept, (-1, 1))
         if offset is not None:
             given = np.asarray(offset, dtype=np.float64)

@@ -7,13 +7,16 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
 from mpi_pgd import Model
+from mpi_pgd.config import settings
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses import LOSSES
 from mpi_pgd.model import rows
+from mpi_pgd.tables.convert import convert
 
 NAMES = ("a", "b", "c")
 LABELS = {"logistic": [-1.0, 1.0], "squared-hinge": [0.0, 1.0], "softmax": [2.0, 3.0, 7.0]}
@@ -134,3 +137,21 @@ def test_rows_that_are_none(x: Any, said: str) -> None:
 def test_no_rows_have_no_predictions() -> None:
     assert model().predict(np.empty((0, 3))).shape == (0,)
     assert model(outputs=2).predict(np.empty((0, 3))).shape == (0, 2)
+
+
+def test_a_frame_of_a_tables_columns_becomes_features_by_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "cars.csv").write_text("price,weight,zip,kind\n1,2.5,94110,a\n2,,10001,b\n3,1.0,94110,c\n4,8,94110,a\n")
+    out = str(tmp_path / "cars.h5")
+    convert([str(tmp_path / "cars.csv")], out, settings({"target": "price", "categorical": "zip", "missing": "mean"}))
+    with h5py.File(out) as file:
+        x, names, recipe = file["X"][:], tuple(file["feature_names"].asstr()[:]), file.attrs["recipe"]
+    fitted = Model(np.arange(1.0, len(names) + 1), 0.5, names, recipe=recipe)
+    frame = pd.read_csv(tmp_path / "cars.csv")
+    assert (fitted.predict(frame) == fitted.predict(x)).all()
+    assert (fitted.predict(frame[["kind", "zip", "weight"]].iloc[::-1]) == fitted.predict(x)[::-1]).all()
+    assert (fitted.predict(pa.Table.from_pandas(frame)) == fitted.predict(x)).all()
+    assert (fitted.predict(pd.DataFrame(x, columns=names)) == fitted.predict(x)).all()  # the features themselves
+    with pytest.raises(InputError, match="X has no column zip: the recipe needs zip"):
+        fitted.predict(frame.drop(columns="zip"))
+    with pytest.raises(InputError, match="column kind has 'd' in row 2 of X, which is none of the categories"):
+        fitted.predict(frame.assign(kind=["a", "d", "a", "a"]))
