@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
-from mpi_pgd.data.slabs import beside, slab, slab_rows, truths
+from mpi_pgd.data.draws import Floats
+from mpi_pgd.data.slabs import beside, slab, slab_rows, sparse_slab, truths
 from mpi_pgd.data.synthetic import ALL, BASIC, Synthetic, checked, whole_number
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import conflicts, output
@@ -39,6 +41,9 @@ def make(
 
     For another loss y is drawn from the model that it is the likelihood of; with classes `true_coef` is (features, classes), and
     `true_intercept` (classes,). Weights are whole numbers from 1 to 4, an offset has mean 0 and deviation 1/2.
+
+    With a density below 1 the rows are sparse: `X` is a group with `data` (float64), `indices` and `indptr`, as scipy's CSR. Each
+    row has as many numbers, near-normal ones, whose columns are drawn.
 
     Args:
         path: the file to write; its folder has to exist.
@@ -76,7 +81,7 @@ def _foreign(path: Path) -> str:
 
 
 def _write(path: Path, rows: int, problem: Synthetic, watch: Watch) -> None:
-    height = slab_rows(problem.features)
+    height = slab_rows(problem.stored)
     # The oldest format and byte order by name: the defaults differ between versions of HDF5 and between machines.
     with h5py.File(path, "w", libver=("earliest", "v108")) as file:
         for name, value in {"rows": rows, **problem._asdict()}.items():
@@ -87,17 +92,53 @@ def _write(path: Path, rows: int, problem: Synthetic, watch: Watch) -> None:
         true = (coef.T, intercept) if problem.outputs > 1 else (coef[0], intercept[0])
         for name, numbers in zip(("true_coef", "true_intercept"), true, strict=True):
             file.create_dataset(name, data=numbers, dtype="<f8", track_times=False)
-        x = file.create_dataset("X", (rows, problem.features), dtype="<f8", track_times=False)
+        fill = (_sparse if problem.density < 1.0 else _dense)(file, rows, problem)
         columns = {
             name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False)
             for name in filter(None, ("y", problem.weights, problem.offset))
         }
         for start in watch(range(0, rows, height)):
-            stop = min(start + height, rows)
-            x_slab, y_slab = slab(problem, start // height)
-            x[start:stop] = x_slab[: stop - start]
-            for name, numbers in beside(problem, start // height, x_slab, y_slab, stop - start).items():
-                columns[name][start:stop] = numbers[: stop - start]
+            for name, numbers in fill(start // height, slice(start, min(start + height, rows))).items():
+                columns[name][start : start + height] = numbers[: rows - start]
+
+
+Fill = Callable[[int, slice], dict[str, Floats]]  # X's rows, from the slab of this number; returns what is beside them
+
+
+def _dense(file: h5py.File, rows: int, problem: Synthetic) -> Fill:
+    x = file.create_dataset("X", (rows, problem.features), dtype="<f8", track_times=False)
+
+    def fill(index: int, here: slice) -> dict[str, Floats]:
+        x_slab, y_slab = slab(problem, index)
+        count = here.stop - here.start
+        x[here] = x_slab[:count]
+        return beside(problem, index, x_slab, y_slab, count)
+
+    return fill
+
+
+def _sparse(file: h5py.File, rows: int, problem: Synthetic) -> Fill:
+    group, each = file.create_group("X"), problem.stored
+    sizes = {"data": "<f8", "indices": _index(problem)}
+    data, indices = (group.create_dataset(name, (rows * each,), dtype=dtype, track_times=False) for name, dtype in sizes.items())
+    starts = group.create_dataset("indptr", (rows + 1,), dtype="<i8", track_times=False)
+    group.attrs.create("shape", (rows, problem.features), dtype="<i8")
+    group.attrs["encoding-type"] = np.bytes_("csr_matrix")
+
+    def fill(index: int, here: slice) -> dict[str, Floats]:
+        places, values, y_slab = sparse_slab(problem, index)
+        count = here.stop - here.start
+        numbers = slice(here.start * each, here.stop * each)
+        data[numbers], indices[numbers] = values[:count].ravel(), places[:count].ravel()
+        starts[here.start : here.stop + 1] = each * np.arange(here.start, here.stop + 1)
+        return beside(problem, index, values, y_slab, count, places)
+
+    return fill
+
+
+def _index(problem: Synthetic) -> str:
+    """The type of a column's number."""
+    return "<i4" if problem.features < 2**31 else "<i8"
 
 
 def _check_target(target: Path, rows: int, problem: Synthetic) -> None:
@@ -110,7 +151,9 @@ def _check_target(target: Path, rows: int, problem: Synthetic) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{target} can't be written, as the folder {folder} is not writable: choose another")
     features, columns = problem.features, 1 + bool(problem.weights) + bool(problem.offset)
-    needed = 8 * (rows * (features + columns) + problem.outputs * features) + 2**16
+    sparse = problem.density < 1.0
+    row = problem.stored * (8 + np.dtype(_index(problem)).itemsize) + 8 if sparse else 8 * features
+    needed = rows * (row + 8 * columns) + 8 * problem.outputs * features + 2**16
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(

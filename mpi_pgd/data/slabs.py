@@ -18,14 +18,17 @@ import math
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from mpi_pgd.data.draws import Floats
 from mpi_pgd.data.synthetic import Synthetic
 
+Places = npt.NDArray[np.int64]
+
 SLAB_BYTES = 16 * 2**20
 PANEL = 8192  # values worked on at once: enough to hide the cost of a numpy call, few enough for the L2 cache
 TRUTH_STREAM = 2**64 - 1  # no slab has this index
-TARGETS, WEIGHTS, OFFSET = 1, 2, 3  # streams of a slab, beside that of its rows
+TARGETS, WEIGHTS, OFFSET, PLACES = 1, 2, 3, 4  # streams of a slab, beside that of its rows
 HEAVIEST = 4  # weights are whole numbers from 1
 
 # A near-normal value is the sum of the four 16-bit parts of a word: 0 to 4 * 65535, its mean half of that. A part is
@@ -35,9 +38,9 @@ SPREAD = math.sqrt((2.0**32 - 1.0) / 3.0)
 PARTS = np.uint64(0x0000_FFFF_0000_FFFF)
 
 
-def slab_rows(features: int) -> int:
-    """Rows in a slab, at least 1: as many as 16 MiB of X hold, so that it depends on the features alone."""
-    return max(1, SLAB_BYTES // (8 * features))
+def slab_rows(stored: int) -> int:
+    """Rows in a slab, at least 1: as many as 16 MiB of X hold, so that it depends alone on how many numbers of a row are stored."""
+    return max(1, SLAB_BYTES // (8 * stored))
 
 
 def truth(problem: Synthetic) -> tuple[Floats, float]:
@@ -89,10 +92,29 @@ def slab(problem: Synthetic, index: int) -> tuple[Floats, Floats]:
     return x, y
 
 
-def beside(problem: Synthetic, index: int, x: Floats, y: Floats, rows: int) -> dict[str, Floats]:
+def sparse_slab(problem: Synthetic, index: int) -> tuple[Places, Floats, Floats]:
+    """Likewise of sparse rows: features (slab_rows, stored), ascending in a row, their values, and y (slab_rows,).
+
+    The features are cut into as many runs as a row has numbers, and it has one anywhere in each.
+    """
+    count, rows = problem.stored, slab_rows(problem.stored)
+    starts = np.array([number * problem.features // count for number in range(count + 1)])
+    draws = _uniforms(_stream(problem.seed, index, PLACES), rows * count).reshape(rows, count)
+    draws *= np.diff(starts)
+    places = draws.astype(np.int64)  # rounded down
+    np.minimum(places, np.diff(starts) - 1, out=places)
+    places += starts[:-1]
+    coef, intercept = truth(problem)
+    stream = _stream(problem.seed, index)
+    noise = normals(stream, rows) * problem.noise
+    values = normals(stream, rows * count).reshape(rows, count)
+    return places, values, _fold(values.T * coef[places].T) + intercept + noise
+
+
+def beside(problem: Synthetic, index: int, x: Floats, y: Floats, rows: int, places: Places | None = None) -> dict[str, Floats]:
     """What is written beside X for the first `rows` of a slab, or some more: `y`, and weights and offsets, if there are to be any.
 
-    `x` and `y` are what `slab` gave; `y` is used up.
+    `x` and `y`, and of sparse rows the `places` of the numbers, are what the slab gave; `y` is used up.
     """
     offset = np.zeros(0)
     if problem.offset:
@@ -100,11 +122,12 @@ def beside(problem: Synthetic, index: int, x: Floats, y: Floats, rows: int) -> d
         y += offset
     if problem.kind:
         stream = _stream(problem.seed, index, TARGETS)
-        step = max(1, PANEL // problem.features)
+        step = max(1, PANEL // x.shape[1])
         coef, intercept = truths(problem)
         for start in range(0, rows, step):  # whole ones, each drawn from where the one before ended
             here = slice(start, start + step)
-            eta = np.array([_fold(x[here].T * line[:, np.newaxis]) + one for line, one in zip(coef, intercept, strict=True)])
+            taken = [line[:, np.newaxis] if places is None else line[places[here]].T for line in coef]
+            eta = np.array([_fold(x[here].T * line) + one for line, one in zip(taken, intercept, strict=True)])
             if problem.offset:
                 eta += offset[here]
             y[here] = problem.kind.draw(eta, partial(_uniforms, stream), partial(normals, stream))
@@ -150,8 +173,11 @@ def _mixture(problem: Synthetic) -> tuple[float, float]:
     """The factors (own, shared) in x_j = own * z_j + shared * f, with one f a row.
 
     With own**2 = 1 - rho and shared**2 = rho the columns have variance 1 and correlation rho. The eigenvalues of that
-    matrix are 1 - rho and 1 + (p - 1) rho; their ratio is C when rho = (C - 1) / (C + p - 1).
+    matrix are 1 - rho and 1 + (p - 1) rho; their ratio is C when rho = (C - 1) / (C + p - 1). Of sparse rows own**2 is the
+    part of the numbers that are not 0, and nothing is shared.
     """
+    if problem.density < 1.0:
+        return math.sqrt(problem.stored / problem.features), 0.0
     total = problem.condition + (problem.features - 1)
     # 1 - rho, written so that it does not cancel when C is large.
     return math.sqrt(problem.features / total), math.sqrt((problem.condition - 1.0) / total)

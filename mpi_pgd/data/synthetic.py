@@ -25,6 +25,12 @@ class Synthetic(NamedTuple):
     classes: int = 1  # of the targets, if they are such
     weights: str = ""  # name of a data set with weights of the rows; none if empty
     offset: str = ""  # name of one with what is added to the rows' linear predictors; none if empty
+    density: float = 1.0  # which part of a row's numbers is not 0, above 0; below 1 the rows are sparse
+
+    @property
+    def stored(self) -> int:
+        """Numbers of a row that are not 0."""
+        return max(1, round(self.density * self.features))
 
     @property
     def kind(self) -> Kind | None:
@@ -50,6 +56,7 @@ def checked(
     classes: int = 3,
     weights: str = "",
     offset: str = "",
+    density: float = 1.0,
 ) -> Synthetic:
     """A problem that can be made. Raises InputError: one of its numbers or names is out of range."""
     features = whole_number("features", features, 1, 2**60)
@@ -66,7 +73,13 @@ def checked(
     for name, given, others in (("weights", weights, OWN), ("offset", offset, (*OWN, *filter(None, [weights])))):
         if given in others or {"/", "\0"} & set(given):
             raise InputError(f"{name} is {given!r}, but has to be the name of a data set of its own, without /: change {name}")
-    return Synthetic(features, condition, noise, seed, loss, classes, weights, offset)
+    density = _real("density", density, 0.0, 1.0)
+    if density == 0.0 or (density < 1.0 and condition > 1.0):
+        raise InputError(
+            f"density is {density:g} with condition {condition:g}, but has to be above 0, and columns of sparse rows are not "
+            "correlated: change density, or leave condition at 1"
+        )
+    return Synthetic(features, condition, noise, seed, loss, classes, weights, offset, density)
 
 
 def whole_number(name: str, value: int, low: int, high: int) -> int:

@@ -9,7 +9,7 @@ from mpi_pgd.errors import InputError
 def parser() -> Parser:
     """Its flags."""
     made = Parser(
-        "python -m mpi_pgd data make OUT.h5 --rows N --features P [--condition C] [--noise S] [--seed K] [--loss NAME]",
+        "python -m mpi_pgd data make OUT.h5 --rows N --features P [--condition C] [--density D] [--noise S] [--seed K] [--loss L]",
         "Make synthetic rows with known weights.",
     )
     made.add_argument("files", nargs="+", metavar="OUT.h5", help="the file to make")
@@ -17,6 +17,7 @@ def parser() -> Parser:
         ("rows", None, "number of rows"),
         ("features", None, "number of features"),
         ("condition", "1", "condition number of the features' correlation"),
+        ("density", "1", "which part of a row's numbers is not 0; below 1 the rows are sparse (CSR)"),
         ("noise", "0.1", "standard deviation of the noise in y"),
         ("seed", "0", "another seed, other rows"),
         ("loss", "squared", "the loss that the targets are drawn for, logistic, softmax, poisson or gamma"),
@@ -38,7 +39,7 @@ def run(arguments: Any) -> int:
     if len(arguments.files) > 1:
         raise InputError(f"data make was given {len(arguments.files)} files: expected one, the file to make")
     whole = {name: number(arguments, name, int) for name in ("rows", "features", "seed", "classes")}
-    real = {name: number(arguments, name, float) for name in ("condition", "noise")}
+    real = {name: number(arguments, name, float) for name in ("condition", "noise", "density")}
     texts, told = {name: getattr(arguments, name) for name in ("loss", "weights", "offset")}, not arguments.quiet
     make(arguments.files[0], **whole, **real, **texts, force=arguments.force, watch=lambda slabs: steps("slab", slabs, told))
     return 0
