@@ -4,8 +4,7 @@
 
 "numbers" is 50 columns of them, which one pass converts; "categories" are 40 of these, 8 of words and 2 with gaps that are
 filled, for which all is read twice, and pyarrow once. Each turn is a process of its own. Memory is the largest resident set of
-it. Other load on the
-machine shows: go by the ratios, and those of processor time.
+it. Other load on the machine shows: go by the ratios, and those of processor time.
 """
 
 import argparse
@@ -77,8 +76,9 @@ def main() -> None:
                 "pyarrow": lambda words=words: turn([sys.executable, "-c", READ, str(table), str(50 - words)]),  # type: ignore[misc]
                 "convert": lambda convert=convert: turn(convert),  # type: ignore[misc]
             }
-            found = {each: [run() for _ in range(1)] for each, run in contestants.items()}  # into the page cache
-            found = {each: [] for each in contestants}
+            for run in contestants.values():
+                run()  # into the page cache
+            found: dict[str, list[tuple[float, float, float]]] = {each: [] for each in contestants}
             for _ in range(given.repeats):
                 for each, run in contestants.items():
                     found[each].append(run())
