@@ -1,6 +1,7 @@
 """Rows on two sides, and in another order: what is stored stays as it is, to the bit, and a row's side and place are decided."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import h5py
@@ -11,6 +12,7 @@ from scipy import sparse
 from mpi_pgd.cli import main
 from mpi_pgd.data import columns, hdf5, shuffled
 from mpi_pgd.data.hashes import Permutation, of_values
+from tests.chaos import assembled
 
 N, P = 300, 5
 DRAW = np.random.default_rng(0)
@@ -134,6 +136,32 @@ def test_columns_that_come_first_stay_so(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "out.h5") as file:
         np.testing.assert_array_equal(file["X"][()], X.T[:, order])
         np.testing.assert_array_equal(file["extra"][()], np.arange(2 * N).reshape(2, N)[:, order])
+
+
+def test_assembled_tables_keep_their_values_or_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual, packed, turned, linked, of any type; what a fit refuses is refused here."""
+    done = 0
+    for seed in range(16):
+        (tmp_path / str(seed)).mkdir()
+        monkeypatch.chdir(tmp_path / str(seed))
+        with h5py.File("data.h5", "w") as file:
+            wrong = assembled.assemble(file, Random(seed))
+        code = main(["data", "shuffle", "data.h5", "out.h5", "--quiet"])
+        assert code == 0 if not wrong else code in (0, 2), seed
+        if code == 0 and not wrong:
+            (before, names), (after, others) = read("data.h5"), read("out.h5")
+            np.testing.assert_array_equal(before[Permutation(len(before), 0).back(np.arange(len(before)))], after)
+            assert names == others
+            done += 1
+    assert done > 4
+
+
+def read(path: str) -> tuple[Any, tuple[str, ...]]:
+    """X and y beside it, and names."""
+    table = hdf5.inspect([path], "X", "y")
+    x, y = np.empty((table.rows, table.features)), np.empty(table.rows)
+    table.read(range(table.rows), x, y)
+    return np.column_stack([x, y]), table.names
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100, 256, 257, 70_000])
