@@ -46,8 +46,9 @@ def test_what_a_page_says_works(page: Path, tmp_path: Path) -> None:
         pytest.skip("no MPI is here")
     if "import pandas" in text and find_spec("pandas") is None:
         pytest.skip("pandas is not installed")
-    (tmp_path / "data").mkdir()
-    shutil.copy(ROOT / "data" / "diamonds.h5", tmp_path / "data")
+    for path in ("data/diamonds.h5", "examples/houses.csv"):
+        (tmp_path / path).parent.mkdir()
+        shutil.copy(ROOT / path, tmp_path / path)
     blocks = BLOCK.findall(text)
     assert len(blocks) == text.count("```python")
     for name, block in blocks:
@@ -56,6 +57,18 @@ def test_what_a_page_says_works(page: Path, tmp_path: Path) -> None:
     assert commands
     for command in commands:
         run(next(iter(libraries().values())), command, tmp_path)
+
+
+def test_the_first_steps_are_the_examples() -> None:
+    """So they are run with the page."""
+    text, examples = README.read_text(), ROOT / "examples"
+    shell = (examples / "houses.sh").read_text().replace('"$table"', "examples/houses.csv")
+    five = [line for line in shell.splitlines() if "mpi_pgd" in line]
+    assert len(five) == 5
+    assert "".join(f"    {line}\n" for line in five) in text
+    ten = (examples / "arrays.py").read_text().partition('"""\n\n')[2]
+    assert len([line for line in ten.splitlines() if line]) == 10
+    assert f"```python\n{ten}```" in text
 
 
 def run(library: Library, command: str, folder: Path) -> None:

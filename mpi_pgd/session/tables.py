@@ -65,11 +65,11 @@ def as_rows(settings: Mapping[str, Any], stopped: Callable[[], bool]) -> dict[st
     out, chosen = beside(paths[0]), config.settings(settings)
     source = _source(paths, chosen)
     if _says(out) == source:
-        _tell(chosen, f"{paths[0]} is a table: reads {out}, made of it before")
+        _tell(chosen, f"{paths[0]} is a table: it was converted before, into {out}")
     else:
-        _tell(chosen, f"{paths[0]} is a table: converts it, once, into {out}")
         watch = watch_of(stopped, not chosen.quiet)
         made = convert(paths, out, chosen, chosen.weights, chosen.offset, source=source, watch=watch)
+        _tell(chosen, f"{paths[0]} is a table: it was converted, once, into {out}")
         for words in made.notes:
             LOG.warning(words)
     return {**settings, **{name: config.OPTIONS[name].default for name in config.TABLE}, "data": [out]}
@@ -94,9 +94,9 @@ def by_recipe(paths: Sequence[str], model: str, text: str, targets: bool, shown:
     source = json.dumps({"recipe": text, "targets": targets, "files": _stamps(paths)})
     out = beside(paths[0], f".{sha256(source.encode()).hexdigest()[:8]}")
     if _says(out) != source:
-        if shown:
-            LOG.info(f"{paths[0]} is a table: converts it, once, into {out}")
         convert_again(Recipe.of_text(text, model), paths, out, targets, source, watch_of(lambda: False, shown))
+        if shown:
+            LOG.info(f"{paths[0]} is a table: it was converted, once, into {out}")
     return [out]
 
 
