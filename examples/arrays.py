@@ -1,4 +1,4 @@
-"""From arrays on each rank to coefficients and a score on rows that were held out: mpirun -n 4 python -m mpi4py examples/arrays.py"""
+"""From arrays on each rank to coefficients and a hold-out: mpirun -n 4 python -m mpi4py examples/arrays.py"""
 
 import numpy as np
 from mpi4py import MPI

@@ -14,6 +14,7 @@ from mpi_pgd.tables.recipe import Recipe
 from mpi_pgd.tables.survey import Amount, Levels, survey
 
 Watch = Callable[[str, Iterator[Batch]], Iterator[Batch]]  # says what is done, and passes the batches on
+MARKS = {";": "';'", "\t": "tab", "|": "'|'"}  # between fields of a table that was read as if of commas, and as a shell takes them
 OWN = ("X", "y", "feature_names", ".", "..")  # names that others may not have
 
 
@@ -128,6 +129,8 @@ def _wanted(table: Table, chosen: Choices, weights: str, offset: str) -> _Wanted
 
 
 def _columns(table: Table) -> str:
+    if len(table.names) == 1 and (mark := next((mark for mark in MARKS if mark in table.names[0]), "")):
+        return f"its only column is {printable(table.names[0])}, so give --delimiter {MARKS[mark]}"
     shown = ", ".join(map(printable, table.names[:20])) + ", ..." * (len(table.names) > 20)
     return f"its columns are {shown}"
 

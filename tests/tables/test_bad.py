@@ -34,6 +34,7 @@ BAD: dict[str, tuple[str | bytes, str, dict[str, Any]]] = {
     "NUL later": (f"b,{LATE}".replace("\n", "\nw,").removesuffix("w,") + "w\0,1,2\n", "has a byte 0 in line 300002", {"drop": ""}),
     "a name twice": ("a,y,a\n1,2,3\n", "has two columns a, in places 1 and 3", {}),
     "no target": ("a,b\n1,2\n", "no column y", {}),
+    "semicolons": ("a;y\n1;2\n", "its only column is a;y, so give --delimiter ';'", {}),
     "target not named": ("a,y\n1,2\n", "name it with --target; its columns are a, y", {"target": ""}),
     "target missing": ("a,y\n1,2\n1,\n", "column y has no value in line 3", {"missing": "mean"}),
     "value missing": ("a,y\n1,2\nNA,3\n", "column a has no value in line 3", {}),
