@@ -12,9 +12,12 @@ from mpi4py import MPI
 from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.notes import Notes
 from mpi_pgd.data.outputs import Column, Output, Put, output_of
+from mpi_pgd.data.rooms import held
 from mpi_pgd.data.stream import SLAB_BYTES, Stream
+from mpi_pgd.data.table import Table
 from mpi_pgd.drivers.predictor import Predictor
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.block import Block
 from mpi_pgd.errors import InputError
 from mpi_pgd.recovery.attempts import Team, run_attempts
 from mpi_pgd.session.fitted import loaded, looked, names_of, predictor, settings
@@ -124,16 +127,27 @@ def _windows(problem: Problem, model: Predictor, columns: Sequence[Column], kind
     step = max(1, size // (each * partition.block_rows))  # blocks of a rank in a window
     starts = [range(first + worker * step, first + (worker + 1) * step) for first in range(0, partition.blocks, workers * step)]
     runs = [range(min(run.start, partition.blocks), min(run.stop, partition.blocks)) if worker >= 0 else range(0) for run in starts]
-    notes = Notes(problem.table)
     order = np.array([block for run in runs for block in run], dtype=np.int64)
-    with Stream(problem.table, partition).blocks(order, 1, notes.note) as ahead:
+    with Stream(problem.table, partition).blocks(order, 1, lambda *_: None) as ahead:
         blocks = iter(ahead)
 
         def of(run: range) -> Any:
             if not run:
                 return None
-            found = [numbers(model, columns, model.linear(next(blocks))) for _ in run]
+            found = [numbers(model, columns, _linear(problem.table, model, next(blocks))) for _ in run]
             return kind.encode(columns, [np.concatenate(lines, axis=1) for lines in zip(*found, strict=True)])
 
         for run in runs:
             yield partial(of, run)
+
+
+def _linear(table: Table, model: Predictor, block: Block) -> Vector:
+    """The linear predictors of a block; refuses a row of which a value is not finite, as then neither are they."""
+    eta = model.linear(block)
+    if not np.isfinite(eta).all():
+        for place in np.flatnonzero(~np.isfinite(eta).all(axis=0)).tolist():
+            row = range(block.start + place, block.start + place + 1)
+            piece = held(table, row)
+            piece.read(table, row)
+            Notes(table).note(row.start, piece)  # says which value, unless the model alone overflows
+    return eta
