@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -12,11 +11,11 @@ from typing import Any, NamedTuple, Protocol
 import h5py
 import numpy as np
 
+from mpi_pgd.data.cells import inert
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 
 GROUP = 1 << 18  # rows of a row group of Parquet
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would run
 
 
 class Column(NamedTuple):
@@ -132,12 +131,6 @@ def _cell(text: str) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow([inert(text)])
     return out.getvalue()
-
-
-def inert(text: str) -> str:
-    """Text that no spreadsheet takes for a formula and runs: with an apostrophe first, where one would."""
-    runs = text.startswith(FORMULA) and not re.fullmatch(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", text)
-    return f"'{text}" if runs else text
 
 
 class Parquet:

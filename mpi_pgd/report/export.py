@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mpi_pgd.data.outputs import inert
+from mpi_pgd.data.cells import inert
 from mpi_pgd.report import units
 from mpi_pgd.report.shapes import PARTS
 
