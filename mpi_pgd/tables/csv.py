@@ -213,7 +213,9 @@ class Csv:
         if kind in (Kind.WORDS, Kind.NOTHING):
             return True
         found = spelling.kind_of(text, self.reading.decimal)
-        return found is kind and (kind is not Kind.SECONDS or spelling.zoned(text) == (name in self._zoned))
+        if found is not kind or (kind is Kind.SECONDS and spelling.zoned(text) != (name in self._zoned)):
+            return False
+        return kind is Kind.NUMBER or spelling.in_calendar(text)
 
     def _check_closed(self) -> None:
         """Refuse a quotation mark that nothing closes: all that follows would be one field."""

@@ -1,6 +1,7 @@
 """How numbers and dates are spelled in text, and words for values that are missing: by these a column's kind is told."""
 
 import re
+from datetime import datetime
 
 from mpi_pgd.tables.batch import Kind
 
@@ -47,6 +48,15 @@ def kind_of(text: str, decimal: str) -> Kind:
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
         return Kind.DAYS
     return Kind.SECONDS if re.fullmatch(_TIME + _ZONE + "?", text, re.ASCII) else Kind.WORDS
+
+
+def in_calendar(text: str) -> bool:
+    """Whether there is such a date, or such a date and time."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def zoned(text: str) -> bool:
