@@ -13,6 +13,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import h5py
@@ -99,7 +100,7 @@ def damaged(content: bytes, random: Random) -> bytes:
 
 
 def case(random: Random, folder: Path) -> str:
-    """One table; what is wrong, or nothing."""
+    """One table, in an empty folder; what is wrong, or nothing."""
     content = damaged(table(random).encode(), random)
     path, out = folder / "table.csv", folder / "out.h5"
     packed = random.random() < 0.1
@@ -116,7 +117,6 @@ def case(random: Random, folder: Path) -> str:
         reference=random.choice(("first", "none")),
         categorical=random.choice(("", "", "", "c1")),
     )
-    out.unlink(missing_ok=True)
     try:
         made = convert([str(path)], out, chosen, force=True)
     except InputError as error:
@@ -128,8 +128,6 @@ def case(random: Random, folder: Path) -> str:
         return wrong(content, made.recipe, out, chosen.missing == "drop")
     except Exception:
         return f"what was converted is none to Python: {traceback.format_exc()}"
-    finally:
-        path.unlink()
 
 
 def wrong(content: bytes, recipe: Recipe, out: Path, drop: bool) -> str:
@@ -195,12 +193,11 @@ def cells(feature: Feature, text: str, means: dict[str, float], hot: bool = True
 
 def run(count: int, random: Random, ground: Ground, tally: Tally) -> None:
     """So many tables."""
-    folder = ground.folder / "tables"
-    folder.mkdir(parents=True)
 
     def ended(seed: int) -> tuple[str, str]:
-        if fault := case(Random(seed), folder):
-            raise AssertionError(f"seed {seed}: {fault}")
+        with TemporaryDirectory(dir=ground.folder) as folder:
+            if fault := case(Random(seed), Path(folder)):
+                raise AssertionError(f"seed {seed}: {fault}")
         return "ended in good order", ""
 
     for _ in range(count):
