@@ -156,7 +156,8 @@ def _check(table: Table, recipe: Recipe, kinds: dict[str, Kind], found: dict[str
             f"{table.path} has no rows{' without a missing value' * any(one.missing for one in found.values())}: nothing to fit"
         )
     for name, kind in kinds.items():
-        if kind is Kind.NOTHING:
+        words = found.get(name)
+        if kind is Kind.NOTHING or (isinstance(words, Levels) and not words.found):
             raise InputError(
                 f"column {printable(name)} of {table.path} has no value in any row: leave it out with --drop {printable(name)}"
             )

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import math
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -21,14 +22,16 @@ import numpy as np
 
 from mpi_pgd import InputError
 from mpi_pgd.choices import Choices
+from mpi_pgd.tables import spelling
 from mpi_pgd.tables.batch import Kind
 from mpi_pgd.tables.convert import convert
 from mpi_pgd.tables.feature import Feature
 from mpi_pgd.tables.recipe import Recipe
-from mpi_pgd.tables.spelling import FALSE, MISSING, TRUE
+from mpi_pgd.tables.spelling import FALSE, TRUE
 from tests.chaos.common import Ground, Tally
 
 DAYS = date(1970, 1, 1).toordinal()
+MISSING = frozenset(spelling.missing(()))
 NUMBERS = ("0", "-1", "3.25", "+2", "1e3", ".5", "7.", " 4", "1e-300", "123456789012345678", "0.1", "-0.0", "9007199254740993")
 WORDS = ("red", "green", "blue", 'say "no"', "a,b", "two\nlines", "=1+1", "é", "x y")
 NASTY = (
@@ -136,9 +139,9 @@ def wrong(content: bytes, recipe: Recipe, out: Path, drop: bool) -> str:
     names = [name if name.strip() else f"unnamed_{place}" for place, name in enumerate(header, 1)]
     with h5py.File(out) as file:
         x, y = file["X"][()], file["y"][()]
-    used = [names.index(feature.column) for feature in (*recipe.features, recipe.target)]
+    used = [(feature, names.index(feature.column)) for feature in (*recipe.features, recipe.target)]
     if drop:
-        rows = [row for row in rows if not any(missing(row[place]) for place in used)]
+        rows = [row for row in rows if not any(missing(feature, row[place]) for feature, place in used)]
     if len(rows) != len(x):
         return f"{len(x)} rows, and Python has {len(rows)}"
     means = {feature.column: mean(rows, names.index(feature.column), feature) for feature in recipe.features}
@@ -155,21 +158,22 @@ def close(found: Any, expected: list[float]) -> bool:
     return len(found) == len(expected) and bool(np.allclose(found, expected, rtol=1e-14, atol=0))
 
 
-def missing(text: str) -> bool:
-    """A word for no value, or NaN in another spelling."""
-    return text in MISSING or not text.strip() or text.strip() in MISSING or text.strip().lower().lstrip("+-")[:3] == "nan"
+def missing(feature: Feature, text: str) -> bool:
+    """A word for no value; of numbers NaN in another spelling, too."""
+    nan = feature.kind is Kind.NUMBER and re.fullmatch(r"[+-]?nan(\(\w*\))?", text.strip(), re.IGNORECASE)
+    return text in MISSING or bool(nan)
 
 
 def value(feature: Feature, text: str) -> float:
     """A field as a number; NaN if there is none."""
-    if feature.kind is Kind.WORDS:
-        return float(feature.levels.index(text)) if text not in MISSING else math.nan
-    if missing(text):
+    if missing(feature, text):
         return math.nan
+    if feature.kind is Kind.WORDS:
+        return float(feature.levels.index(text))
     if feature.kind is Kind.TRUTH:
         return 1.0 if text in TRUE else 0.0
     if feature.kind is Kind.DAYS:
-        return float(date.fromisoformat(text).toordinal() - DAYS)
+        return float(date.fromisoformat(text.strip()).toordinal() - DAYS)
     return float(text)
 
 

@@ -39,6 +39,7 @@ BAD: dict[str, tuple[str | bytes, str, dict[str, Any]]] = {
     "target missing": ("a,y\n1,2\n1,\n", "column y has no value in line 3", {"missing": "mean"}),
     "value missing": ("a,y\n1,2\nNA,3\n", "column a has no value in line 3", {}),
     "all missing": ("a,b,y\n,1,2\n,1,3\n", "column a of FILE has no value in any row", {}),
+    "no category": ("a,b,y\n,1,2\n,1,3\n", "column a of FILE has no value in any row", {"categorical": "a", "missing": "mean"}),
     "overflow": ("a,y\n1,2\n1e999,3\n", "column a has an infinite value, or one beyond float64, in line 3", {}),
     "underscore": ("a,y\n1,2\n1_000,3\n", "column a has '1_000' in line 3", {}),
     "hex": ("a,y\n0x10,2\n0x11,3\n", "which looks like a number and is none here", {}),
