@@ -53,7 +53,7 @@ Attributes:
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,15 @@ ALIKE = (
 )
 
 
+def _public(module: Any, names: Iterable[str]) -> Iterator[str]:
+    """Those of ``names`` that all may use, and what their classes have."""
+    for name in names:
+        if not name.startswith("_"):
+            yield name
+            one = getattr(module, name)
+            yield from (f"{name}.{part}" for part in dir(one) if isinstance(one, type) and not part.startswith("_"))
+
+
 def _chosen() -> tuple[str, str, Any]:
     wanted = os.environ.get(VARIABLE, "")
     if wanted == NUMPY:
@@ -81,8 +90,8 @@ def _chosen() -> tuple[str, str, Any]:
         if wanted:
             raise InputError(f"{VARIABLE} is {wanted!r}, but there is no compiled kernel here: {error}") from None
         return NUMPY, "", reference
-    own = (name for name, one in vars(reference).items() if str(getattr(one, "__module__", "")).startswith(reference.__name__))
-    if not {name for name in own if not name.startswith("_")} <= {*dir(native)}:
+    own = [name for name, one in vars(reference).items() if str(getattr(one, "__module__", "")).startswith(reference.__name__)]
+    if not {*_public(reference, own)} <= {*_public(native, dir(native))}:
         raise InputError(f"{native.__file__} is not of this mpi_pgd: install it again (in its sources: make kernel)")
     names = native.names()
     if wanted and wanted not in names:

@@ -234,16 +234,16 @@ def totals(lines: Vector, weights: Vector, out: Vector) -> None:
 class Handle:
     """See ``mpi_pgd.kernel``."""
 
-    __slots__ = ("dot", "tdot", "x")
+    __slots__ = ("_x", "dot", "tdot")
 
     def __init__(self, x: Vector, *_: Any) -> None:
         # numpy's own methods: a call of Python's for each block would cost a tenth of a round of small blocks.
-        self.x, self.dot, self.tdot = x, x.dot, x.T.dot
+        self._x, self.dot, self.tdot = x, x.dot, x.T.dot
 
     def dots(self, w: Vector, out: Vector) -> None:
         """Of several outputs at once."""
-        np.matmul(w, self.x.T, out=out)  # other than np.dot it takes a part of wider lines
+        np.matmul(w, self._x.T, out=out)  # other than np.dot it takes a part of wider lines
 
     def tdots(self, slopes: Vector, out: Vector) -> None:
         """Likewise."""
-        np.dot(slopes, self.x, out=out)
+        np.dot(slopes, self._x, out=out)
