@@ -14,6 +14,7 @@ SWEEPS = 4000  # at most
 EVERY = 4  # sweeps, a Newton step
 ENOUGH = 1e-13  # of the first distance to the minimum: float64 has no better
 IDLE = 8  # Newton steps in which that distance has not fallen: rounding is all that moves
+COMMON = 1e-9  # of their curvatures: less than this is none
 NUDGE = 1 + 1e-9  # times a weight: it stays within its bounds unless it is at one of them
 
 
@@ -31,16 +32,29 @@ class Model:
     """
 
     def __init__(self, hessian: Vector, gradient: Vector, weights: Vector, rough: Nonsmooth) -> None:
-        self.hessian, self.gradient, self.weights, self.rough = hessian, gradient, weights, rough
+        self._known = len(rough.units)
+        self._loose = np.arange(self._known, len(weights))
+        self.hessian, self.gradient, self.weights, self.rough = self._anchored(hessian), gradient, weights, rough
         self.at, self.slopes = weights.copy(), gradient.copy()  # v + t and g + Ht
         self._least = np.empty_like(gradient)
-        self._known = len(rough.units)
         self._units = [np.flatnonzero(rough.units == unit) for unit in range(int(rough.units.max(initial=-1)) + 1)]
         if rough.prox_coordinate:  # each weight is a unit
             self._bends = np.diagonal(hessian)[: self._known].tolist()
         else:
             self._bends = [kernel.largest(hessian[np.ix_(unit, unit)]) for unit in self._units]
-        self._loose = np.arange(self._known, len(weights))
+
+    def _anchored(self, hessian: Vector) -> Vector:
+        """With a curvature along what the loose weights have in common, if that changes nothing, as a softmax's intercepts.
+
+        There is no slope either, so the minimum stays; but rounding alone would lead them anywhere together.
+        """
+        block, ones = np.ascontiguousarray(hessian[self._known :, self._known :]), np.ones(len(self._loose))
+        usual = kernel.dot(block.diagonal().copy(), ones)
+        if len(block) < 2 or np.abs(kernel.times(block, ones)).max() > COMMON * usual:
+            return hessian
+        anchored = hessian.copy()
+        anchored[self._known :, self._known :] += usual / (len(block) * len(block))
+        return anchored
 
     def minimise(self, enough: float = ENOUGH, sweeps: int = SWEEPS) -> Vector:
         """The weights (m,) of the minimum, or of ``enough`` of the first distance to it, or what so many ``sweeps`` got to."""

@@ -44,6 +44,16 @@ def test_the_minimum_is_found(name: str, correlation: float, free: int) -> None:
     np.testing.assert_allclose(*found, atol=1e-8)
 
 
+def test_nothing_leads_unknowns_away_together() -> None:
+    """What they have in common changes nothing, as for a softmax's intercepts: rounding alone would decide."""
+    hessian, gradient = problem(0.5, 3)
+    for part in (hessian, hessian.T, gradient):
+        part[SIZE:] -= part[SIZE:].mean(axis=0)
+    after = Model(hessian, gradient, np.zeros(SIZE + 3), ROUGH["lasso"]).minimise()
+    assert abs(after[SIZE:].sum()) < 1e-12
+    assert ROUGH["lasso"].distance(after, gradient + hessian @ after, np.empty_like(after)) < 1e-9
+
+
 def test_zeros_are_zeros() -> None:
     hessian, gradient = problem(0.0, 0)
     after = Model(hessian, gradient, np.zeros(SIZE), Entries(0.5, np.ones(SIZE), -FREE, FREE)).minimise()
