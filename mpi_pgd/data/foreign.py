@@ -21,6 +21,7 @@ TABLES = (
         "np.asarray(pd.read_pickle({}), float)",
     ),
 )
+CONVERTED = ("Parquet", "Feather", "NumPy's .npy", "NumPy's .npz", "text (CSV)")  # by a command
 
 
 def recipe(path: str) -> tuple[str, tuple[str, ...]]:
