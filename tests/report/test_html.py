@@ -34,6 +34,7 @@ SECTIONS = [
     "network",
     "plan",
     "diagram",
+    "evaluate",
     "doctor",
     "formulas",
     "made",

@@ -162,6 +162,19 @@ def signalled(*words):
 passes.rounds = signalled
 runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
+MEASURED = """
+import os, runpy, signal, threading
+from mpi4py import MPI
+from mpi_pgd.study.turns import Race
+turn = Race._turn
+def signalled(race, one, warm, team):
+    if not warm and MPI.COMM_WORLD.rank == 0:  # all have had a turn; others may be signalled behind the end
+        Race._turn = turn
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+    return turn(race, one, warm, team)
+Race._turn = signalled
+runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
+"""
 BUG = """
 import runpy
 from mpi4py import MPI
@@ -195,8 +208,7 @@ def test_a_signal_ends_a_study(command: list[str], tmp_path: Path) -> None:
 def test_a_signal_leaves_what_is_measured(command: str, tmp_path: Path) -> None:
     library = any_library(command == "compare")
     script = tmp_path / "usr1.py"
-    first = "if MPI.COMM_WORLD.rank == 0: threading.Timer(1.5"  # the others begin later, and would be signalled behind the end
-    script.write_text("from mpi4py import MPI\n" + SIGNAL.replace("threading.Timer(0.5", first))
+    script.write_text(MEASURED)
     words = (command, "--rounds", 2, "--repeats", 10**5, "--out", tmp_path / "out")
     result = launch(library, 3, *words, script=script, timeout=60)
     assert result.returncode == 75, result
