@@ -65,6 +65,8 @@ def read(path: str) -> Kept:
     Raises:
         InputError: there is none, it is damaged, or none of this program's; or a later version wrote it.
     """
+    if not os.path.exists(path):  # noqa: PTH110  (unlike Path.exists, no exception for names that are too long)
+        raise InputError(f"there is no file {path}: expected a model, the folder that `fit --out` wrote or its {NAME}")
     with opened(path) as file:
         schema = file.attrs.get("schema", 0)
         if not isinstance(schema, int | np.integer) or schema > SCHEMA:
