@@ -14,6 +14,7 @@ from mpi_pgd import InputError, fit
 from tests.commands import command
 
 pytest.importorskip("pyarrow")
+pd = pytest.importorskip("pandas")
 
 DRAW = np.random.default_rng(3)
 SIZE, COLOUR = DRAW.normal(size=400), DRAW.choice(["red", "green", "blue"], 400)
@@ -87,3 +88,32 @@ def test_classes_have_their_words(comm: MPI.Intracomm, folder: Path) -> None:
     if comm.rank == 0:
         head, *told = (folder / "out.csv").read_text().splitlines()
         assert {line.split(",")[0] for line in told} == {"high", "low"}, head
+
+
+@pytest.mark.ranks(1, libraries=["mpich"])  # how many they are changes no bit
+@pytest.mark.parametrize("name", ["iris", "diabetes", "wine", "breast_cancer", "linnerud", "digits", 0, 1, 2])
+def test_predictions_are_those_of_scikit_learn(comm: MPI.Intracomm, folder: Path, name: str | int) -> None:
+    """Of a table that was not fitted to, by a recipe here and a pipeline there: public ones, and three with categories and gaps."""
+    compose, linear = pytest.importorskip("sklearn.compose"), pytest.importorskip("sklearn.linear_model")
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    from tests.tables.test_convert import BUNDLED, survey
+
+    if isinstance(name, str):
+        found = BUNDLED[name](as_frame=True)
+        frame = pd.DataFrame(found.data).assign(goal=np.asarray(found.target).reshape(len(found.data), -1)[:, 0])
+        frame = frame.sample(frac=1, random_state=0)
+    else:
+        frame = survey(name)
+    seen, new = frame[: 2 * len(frame) // 3], frame[2 * len(frame) // 3 :].drop(columns="goal")
+    seen.to_csv(folder / "seen.csv", index=False)
+    new.to_csv(folder / "new.csv", index=False)
+    fit(folder / "seen.csv", target="goal", missing="mean", comm=comm, out=str(folder / "run"))
+    assert command(comm, "predict", folder / "run", folder / "new.csv", folder / "out.csv", "--quiet") == 0
+    words = [column for column in new if not pd.api.types.is_numeric_dtype(new[column])]
+    columns = compose.make_column_transformer((OneHotEncoder(), words), remainder=SimpleImputer(add_indicator=True))
+    expected = make_pipeline(columns, linear.LinearRegression()).fit(seen.drop(columns="goal"), seen["goal"]).predict(new)
+    predicted = pd.read_csv(folder / "out.csv")["prediction"].to_numpy()
+    assert np.abs(predicted - expected).max() <= 1e-10 * max(1.0, np.abs(expected).max())
