@@ -7,7 +7,7 @@ shared memory", Computing 95, 2013: the windows.)
 
 import mmap
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -81,14 +81,17 @@ class Node:
         self.comm, self.inside = comm, inside
         self.leaders = None if leaders == MPI.COMM_NULL else leaders
         self.several = inside.size < comm.size
-        self._fence: Callable[[], object] = lambda: None
+        self._windows: list[Window] = []  # that are not freed
         self._lent: list[Lent] = []
 
     def meet(self) -> None:
         """Wait for the node's ranks: what each wrote before, all see. Collective over the node."""
-        self._fence()
+        windows = self._windows[-1:]
+        for window in windows:
+            window.fence()
         self.inside.Barrier()
-        self._fence()
+        for window in windows:
+            window.fence()
 
     def lend(self, numbers: int) -> Vector:
         """So many numbers, zeros, which ``lent`` knows. What nobody has any more is used again, or freed. Collective, inside."""
@@ -102,6 +105,7 @@ class Node:
             elif not room and len(each.room.parts[0]) >= numbers:
                 room = each.room
             elif each.room.window:
+                self._windows.remove(each.room.window)
                 let_go(self.comm, each.room.window)
         room = room or self.room(numbers)
         vector = room.parts[self.inside.rank][:numbers]
@@ -123,7 +127,7 @@ class Node:
         if inside.bcast(fits):
             window = Window(MPI.Win.Allocate_shared(each, NUMBER, comm=inside))
             keep(self.comm, window)
-            self._fence = window.fence
+            self._windows.append(window)
             parts: Sequence[Any] = [window.part(rank) for rank in range(inside.size)]
         else:
             parts = self._file(each)

@@ -149,6 +149,18 @@ def test_vectors_that_lie_in_shared_memory_are_summed_where_they_are(comm: MPI.I
             assert (vector == comm.size * (np.arange(len(vector)) + number) + sum(range(comm.size))).all()
 
 
+@pytest.mark.ranks(3, others=(2,))
+def test_of_two_vectors_that_nobody_has_any_more_the_memory_of_the_first_is_used(comm: MPI.Intracomm) -> None:
+    """And that of the second, made last, is freed."""
+    (collective,) = NODEWISE.opened(comm, NODEWISE.names[1], 0)
+    held = [collective.vector(length) for length in (9000, 20_000)]
+    held.clear()
+    vector = collective.vector(8000)
+    vector[:] = comm.rank
+    collective(vector)
+    assert (vector == sum(range(comm.size))).all()
+
+
 @pytest.mark.ranks(5, others=(3,))
 @pytest.mark.parametrize("per_node", NODES)
 def test_plain_sums_have_the_same_bits_on_all_ranks(comm: MPI.Intracomm, per_node: int) -> None:
