@@ -131,7 +131,7 @@ def begins(path: Path, head: str) -> bool:
 def document(record: Mapping[str, Any]) -> Content:
     """A record as a file of JSON, in which a list of numbers is a line."""
     words = json.dumps(record, indent=1, allow_nan=False)
-    return text(re.sub(r"\[\s+(-?\d[^][{}\"]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", words) + "\n")
+    return text(re.sub(r"\[\n\s*(-?\d[^][{}\"]*?)\n\s*\]", lambda found: f"[{' '.join(found[1].split())}]", words) + "\n")
 
 
 def text(words: str) -> Content:

@@ -64,6 +64,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+def test_lists_of_numbers_are_lines_and_words_stay_as_they_are(tmp_path: Path) -> None:
+    record = {"counts": [1, 2.5, [-3, 4]], "files": ["a[ 1 ].h5", "[\n 2 \n]"], "none": []}
+    output.document(record)(tmp_path / "r.json")
+    found = (tmp_path / "r.json").read_text()
+    assert json.loads(found) == record
+    assert "[-3, 4]" in found
+
+
 def test_a_run_again_replaces_its_bundle_and_that_of_other_rows_needs_force(tmp_path: Path) -> None:
     first, other, out = rows(tmp_path / "a.h5"), rows(tmp_path / "b.h5"), tmp_path / "out"
     fitted(out, first)
