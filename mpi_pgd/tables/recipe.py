@@ -52,7 +52,8 @@ class Recipe:
     def check(self, table: Table, targets: bool) -> None:
         """Refuse a table without a column that is needed; ``targets``: also those of y and weights."""
         needed = (*self.columns, *(feature.column for feature in self.columns_beside(targets).values()))
-        absent = [name for name in needed if name not in set(table.names)]
+        known = {*table.names}
+        absent = [name for name in needed if name not in known]
         if absent:
             raise InputError(
                 f"{table.path} has no column {printable(absent[0])}{nearest(absent[0], table.names)}: the recipe needs "
