@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from mpi_pgd import InputError
-from mpi_pgd.cli import arguments, commands, fit
-from mpi_pgd.cli.help import first_page
+from mpi_pgd.cli import arguments, commands, fit, help
 from mpi_pgd.config import OPTIONS, Settings, settings
 from mpi_pgd.data.opening import opened
 from mpi_pgd.errors import nearest
@@ -124,8 +123,10 @@ def test_help_of_what_is_no_command() -> None:
     assert result.stderr.startswith("mpi_pgd: help was given compar (did you mean compare?): expected one of fit, predict,")
 
 
-def test_the_first_page_is_one_page_of_flags_that_there_are() -> None:
-    page = first_page()
+def test_the_first_page_is_one_page_of_flags_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = help.first_page()
+    monkeypatch.setattr(help, "MODES", dict.fromkeys(map("mode-{}".format, range(20))))
+    assert max(map(len, help.first_page().splitlines())) <= 80
     assert len(page.splitlines()) <= 30
     assert max(map(len, page.splitlines())) <= 80
     assert set(re.findall(r"--([\w-]+)", page)) <= {"config", *OPTIONS}

@@ -18,7 +18,7 @@ def _typed(word: str) -> Command:
     some = {name: command for name, command in STUDIES.items() if command.under == word}
     if not some:
         return STUDIES[word]
-    return next(iter(some.values()))._replace(text=f"{', '.join(some)}; help {word} says what each is of")
+    return next(iter(some.values()))._replace(text=f"help {word} says what each is of: {', '.join(some)}")
 
 
 STUDYING = tuple(dict.fromkeys(command.under or name for name, command in STUDIES.items()))

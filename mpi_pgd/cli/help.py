@@ -1,5 +1,7 @@
 """The first page of help, 30 lines; each command has a page of its own, by its parser."""
 
+from textwrap import shorten
+
 from mpi_pgd.cli.commands import COMMANDS
 from mpi_pgd.modes import MODES
 
@@ -25,7 +27,11 @@ exit codes: 0 ended, 1 a bug, 2 bad input, 4 diverged or no optimum, 75 stopped
 
 
 def first_page() -> str:
-    """Lines of at most 80 letters."""
+    """Lines of at most 80 letters, however many members the families have."""
     *first, last = MODES
-    modes = f"{', '.join(first)} or {last}"
-    return PAGE.format(modes=modes, commands="\n".join(f"  {name:<10}{command.text}" for name, command in COMMANDS.items()))
+    commands = [f"  {name:<10}{_short(command.text, 68)}" for name, command in COMMANDS.items()]
+    return PAGE.format(modes=_short(f"{', '.join(first)} or {last}", 55), commands="\n".join(commands))
+
+
+def _short(text: str, most: int) -> str:
+    return shorten(text, most, placeholder=" ...")
