@@ -59,7 +59,7 @@ def test_memory_that_slurm_granted() -> None:
 @pytest.mark.parametrize(
     ("size", "level", "words"),
     [
-        (1, "ok", "hierarchical and gossip: 1 worker, 32 blocks each"),
+        (1, "ok", ": 1 worker, 32 blocks each"),
         (32, "warning", "client-server: 31 workers, 1 to 2 blocks each"),
         (33, "note", "1 of 33 workers would have no rows"),
         (40, "warning", "32 workers would have even ones"),
