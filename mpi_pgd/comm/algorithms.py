@@ -4,9 +4,10 @@ A mode names those that it offers (``modes``). An algorithm by hand is its sched
 seen, so its schedules are only what is counted of it: a server's messages one by one, and each peer's own vector once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from mpi_pgd.comm.paths import Form, Path, Shape, again, halves, once, scatter, switched
 from mpi_pgd.comm.schedules import (
@@ -37,6 +38,7 @@ class Algorithm:
     schedules: tuple[Schedule, ...]  # one for each collective of a round
     shapes: tuple[Shape, ...]  # what its critical path may be; of several, the one that fits a network best is taken
     library: bool  # the MPI library's collectives are called, and the schedules are only counted
+    admits: Callable[[int], bool] = lambda _: True  # whether so many ranks have it
 
     def sent(self, rank: int, ranks: int, sizes: tuple[int, ...]) -> int:
         """Bytes that a rank sends in a round whose messages, one for each schedule, have ``sizes`` bytes."""
@@ -52,7 +54,7 @@ def _own_vector(rank: int, ranks: int, length: int) -> Iterator[Step]:
         yield Step(rank, range(length), NOBODY, EMPTY, False)
 
 
-def by_hand(formula: str, *schedules: Schedule, folds: bool = True, **told: str) -> Algorithm:
+def by_hand(formula: str, *schedules: Schedule, folds: bool = True, **told: Any) -> Algorithm:
     """An algorithm that is its schedules, one for each collective of a round; ``told`` are its other fields.
 
     ``formula`` is what one of the collectives costs: of m ranks, n bytes, a message's latency alpha, a byte's time beta; with

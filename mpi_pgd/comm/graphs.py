@@ -186,6 +186,15 @@ SYNONYMS = {each.name: each.synonyms for each in GRAPHS.values()}
 EXPECTED = f"{', '.join(GRAPHS)}, or a FILE with an edge a line"
 
 
+def alike(ranks: int) -> list[list[str]]:
+    """The names of all that there are of so many ranks, those of the same one together."""
+    found: list[tuple[Grid, list[str]]] = []
+    for name, grid in ((each.name, each.grid(ranks)) for each in GRAPHS.values() if each.admits(ranks)):
+        same = [names for other, names in found if all(grid[rank] == other[rank] for rank in range(ranks))]
+        same[0].append(name) if same else found.append((grid, [name]))
+    return [names for _, names in found]
+
+
 def graph(name_or_file: str, ranks: int) -> Graph:
     """The graph of this name, or else in this file, on so many ranks.
 

@@ -5,7 +5,7 @@ from mpi4py import MPI
 
 from mpi_pgd.comm.collectives import MOST
 from mpi_pgd.comm.graphs import Graph
-from mpi_pgd.comm.ulfm import tolerant
+from mpi_pgd.comm.ulfm import keep, let_go, tolerant
 from mpi_pgd.engine.arrays import Vector
 
 HALF = 0.5  # of the way to the neighbours' mean: so none of the eigenvalues of what mixes is below 0
@@ -63,10 +63,11 @@ class Mixing:
             return
         if self._graph is None:
             self._graph = self.comm.Create_dist_graph_adjacent(self.neighbours, self.neighbours)
+            keep(self.comm, self._graph)
         self._graph.Neighbor_allgather(vector, self._received)
 
     def close(self) -> None:
-        """Give the graph's communicator back; another call makes it anew. Collective."""
+        """Give the graph's communicator back, before ``comm`` does; another call makes it anew. Collective."""
         if self._graph is not None:
-            self._graph.Free()
+            let_go(self.comm, self._graph)
             self._graph = None

@@ -43,7 +43,7 @@ def _path(named: Named, ranks: int, size: int) -> Path:
 def _algorithm(named: Named, colour: str, marker: str) -> Algorithm:
     shape = Shape(named.name, "alpha + (d - 1) overhead + d n beta, with d neighbours", partial(_path, named), folds=False)
     schedules = (partial(_messages, named),)
-    return Algorithm(named.name, named.text, named.synonyms, colour, marker, schedules, (shape,), library=True)
+    return Algorithm(named.name, named.text, named.synonyms, colour, marker, schedules, (shape,), True, named.admits)
 
 
 def _sizes(partial: int, query: int, peaks: int) -> tuple[int]:

@@ -69,6 +69,7 @@ class Curve(NamedTuple):
     shares: Points  # the sums' part of a client-server round with as many bytes out as in
     noise: float  # half the range of the quartiles of a point's logarithm
     rounds: Mapping[tuple[int, int, int], Row]  # whole rounds that were measured: by ranks, bytes of sums and of broadcasts
+    priced: bool = False  # it was not measured: what is known is that of its messages
 
     @property
     def largest(self) -> int:
@@ -180,19 +181,21 @@ def curves(record: Mapping[str, Any]) -> dict[Key, Curve]:
         )
         for key, some in pieces.items()
     }
-    return _exchanges(found) | found
+    return found | _exchanges(found)
 
 
 def _exchanges(found: Mapping[Key, Curve]) -> dict[Key, Curve]:
-    """With neighbours: of messages between two ranks, and what one right behind another costs in what was measured."""
+    """With neighbours, as measured, or else (older files) as messages between two ranks; an overhead not told is the link's."""
     exchanges: dict[Key, Curve] = {}
-    for (link, mode, _), curve in found.items():
+    for (link, *_), message in [item for item in found.items() if item[0][1] is None]:
         overhead = max(piece.factors.behind for (other, *_), each in found.items() if other == link for piece in each.pieces)
         for way, algorithm in WAYS.items():
-            if mode is None and MODES[way[0]].neighbours:
-                (shape,), pieces = algorithm.shapes, curve.pieces
-                priced = [one._replace(shape=shape, factors=one.factors._replace(behind=overhead)) for one in pieces]
-                exchanges[link, *way] = curve._replace(pieces=priced)
+            if MODES[way[0]].neighbours:
+                (shape,), curve = algorithm.shapes, found.get((link, *way), message)
+                if not any(piece.shape(ranks, 1, 0).behind for piece in curve.pieces for ranks in piece.ratios):
+                    some = [one._replace(shape=shape, factors=one.factors._replace(behind=overhead)) for one in curve.pieces]
+                    curve = curve._replace(pieces=some, priced=curve is message)
+                exchanges[link, *way] = curve
     return exchanges
 
 

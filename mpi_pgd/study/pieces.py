@@ -8,14 +8,16 @@ alpha and beta, those of its ping-pong, which decide where there are few points 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import product
 from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mpi_pgd.comm.graphs import alike
 from mpi_pgd.comm.paths import Path, Shape
-from mpi_pgd.modes import ALIKE
+from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.study.fitting import Fit, fit
 
 LINKS = NODE, NETWORK = "node", "network"  # within a node, and between nodes
@@ -29,7 +31,7 @@ SWITCH = 0.15  # likewise: by so much two pieces have to be better than one, ove
 # What may be measured, and what shapes that may have.
 SHAPES: dict[tuple[str | None, str], tuple[Shape, ...]] = {
     (None, "ping-pong"): (Shape("message", "alpha + n beta", lambda ranks, size: Path(1, 0, size)),),
-    **{way: algorithm.shapes for way, algorithm in ALIKE.items()},
+    **{way: algorithm.shapes for way, algorithm in WAYS.items()},
 }
 Key = tuple[str, str | None, str]  # link, mode, algorithm
 Row = Mapping[str, Any]
@@ -46,7 +48,7 @@ def fitted(record: dict[str, Any]) -> dict[str, Any]:
         for shape, part in _pieces(SHAPES[key[1:]], rows, near):
             found = _fit(shape, part, near, bytewise.get(key[0], 0.0))
             record["fits"].append(_entry(key, shape, found, min(row["bytes"] for row in part)))
-            for row in part:
+            for row in (row for row in part if row["algorithm"] == key[2]):
                 seconds = found(_terms(shape, row))
                 row["fitted_seconds"], row["residual"] = seconds, seconds / row["seconds"] - 1
             if key[1] is None:
@@ -82,11 +84,25 @@ def _fit(shape: Shape, rows: Sequence[Row], near: Sequence[float] | None, beta: 
 
 
 def by_key(rows: Sequence[dict[str, Any]]) -> dict[Key, list[dict[str, Any]]]:
-    """The rows of each link, mode and algorithm."""
+    """The rows of each link, mode and algorithm; of a graph, also those of another that is the same one with so many ranks."""
     found: dict[Key, list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault((row["link"], row["mode"], row["algorithm"]), []).append(row)
+        for name in _names(row["mode"], row["algorithm"], row["ranks"]):
+            found.setdefault((row["link"], row["mode"], name), []).append(row)
     return found
+
+
+@cache
+def _names(mode: str | None, algorithm: str, ranks: int) -> Sequence[str]:
+    if mode is None or not MODES[mode].neighbours:
+        return (algorithm,)
+    return next(names for names in alike(ranks) if algorithm in names)
+
+
+def admitted(row: Row) -> bool:
+    """Whether so many ranks can have been measured so."""
+    algorithm = WAYS.get((row["mode"], row["algorithm"]))
+    return algorithm is None or algorithm.admits(row["ranks"])
 
 
 def _pieces(

@@ -35,7 +35,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_network(network: Path) -> None:
     record = json.loads((network / "network.json").read_text())
     assert {"study", "rows", "machine", "command", "versions", "fits", "compute"} <= set(record)
-    assert {row["kind"] for row in record["rows"]} == {"ping-pong", "collective"}
+    assert {row["kind"] for row in record["rows"]} == {"ping-pong", "collective", "exchange"}
     assert {row["bytes"] for row in record["rows"]} >= {8, 1 << 12}
     for row in record["rows"]:
         assert row["residual"] == pytest.approx(row["fitted_seconds"] / row["seconds"] - 1)

@@ -12,7 +12,7 @@ from mpi_pgd.report.records import study
 from mpi_pgd.report.shapes import Record, Shape, check, damaged, fields
 from mpi_pgd.report.theme import Picture
 from mpi_pgd.study.network import pictures
-from mpi_pgd.study.pieces import LINKS, SHAPES
+from mpi_pgd.study.pieces import LINKS, SHAPES, admitted
 from mpi_pgd.study.study import Flag, Study
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Network(Study):
     }
     usage = "mpirun -n N python -m mpi_pgd network [--out DIR] [--largest BYTES]"
     description = (
-        "Measure latency and bandwidth within a node and between nodes: ping-pongs and every collective of all modes, on 2, 3,\n"
-        "4, 8 ... N ranks, from 8 bytes on; and how fast a rank maps rows. Takes some 20 seconds within a node. DIR/network.json\n"
-        "is what plan reads."
+        "Measure latency and bandwidth within a node and between nodes: ping-pongs, every collective of all modes, and exchanges\n"
+        "with neighbours on every graph, on 2, 3, 4, 8 ... N ranks, from 8 bytes on; and how fast a rank maps rows. Takes some 20\n"
+        "seconds within a node. DIR/network.json is what plan reads."
     )
     flags = (Flag("largest", str(64 << 20), "BYTES", "message (default: 64 MiB)", int, 64),)
     settings, out = (), "folder for network.json"
@@ -138,7 +138,7 @@ class Network(Study):
         return [*([Table("network-fits", title, fits, lines)] if lines else []), every]
 
     def pictures(self, record: Record) -> list[Picture]:
-        """Ping-pongs, then collectives."""
+        """Ping-pongs, collectives, exchanges with neighbours."""
         return pictures.network(record)
 
 
@@ -154,6 +154,8 @@ def read(path: str) -> dict[str, Any]:
                 forms = [shape.name for shape in SHAPES.get((one.get("mode"), str(one.get("algorithm"))), ())]
                 if one.get("link") not in LINKS or not forms or one.get("form", forms[0]) not in forms:
                     damaged(file, f"{name}[{place}]", "of a link, a mode, an algorithm and a form that there are")
+                if "ranks" in one and not admitted(one):
+                    damaged(file, f"{name}[{place}]", "of a graph that so many ranks have")
     except InputError as error:
         command = "mpirun -n N python -m mpi_pgd network --out DIR"
         raise InputError(f"{error}; expected a network.json, which `{command}` makes") from None

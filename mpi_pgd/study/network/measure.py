@@ -15,10 +15,13 @@ from mpi4py import MPI
 
 from mpi_pgd.comm import world
 from mpi_pgd.comm.collectives import Collective
+from mpi_pgd.comm.graphs import alike, graph
+from mpi_pgd.comm.neighbours import Mixing
 from mpi_pgd.comm.nodewise import NodeWise
 from mpi_pgd.data.budget import available_bytes
 from mpi_pgd.engine.arrays import Vector
-from mpi_pgd.modes import ALIKE, MODES, differing
+from mpi_pgd.engine.query import Agreed
+from mpi_pgd.modes import ALIKE, MODES, WAYS, differing
 from mpi_pgd.study.network import compute
 from mpi_pgd.study.network.stage import ALL, OWN, SUM_ONLY, Contest, Prepared, Stage
 from mpi_pgd.study.pieces import NETWORK, NODE, fitted
@@ -30,7 +33,7 @@ BENDS = range(32 << 10, 1 << 20)  # bytes: where libraries change how they send;
 SECONDS = {NODE: 15.0, NETWORK: 90.0}  # for all the messages
 QUICK_SECONDS = {NODE: 1.0, NETWORK: 5.0}
 BATCHES, QUICK_BATCHES = 9, 3  # at most
-MEMORY = 0.5  # of what the node can give, for the vectors: four for each rank
+MEMORY, VECTORS = 0.5, 4  # of what the node can give, for so many vectors of each rank
 # Bytes that the busiest link carries at least for each byte of a vector, as in NCCL's tests: of m ranks so many times, and so
 # many (m - 1)/m times. By these, figures of different operations and numbers of ranks can be held against each other.
 BUS = {"reduce": (1, 0), "broadcast": (1, 0), "allreduce": (0, 2)}
@@ -74,8 +77,9 @@ def measure(
     link = NODE if len(set(nodes)) == 1 else NETWORK
     limit = (QUICK_SECONDS if quick else SECONDS)[link] if seconds is None else seconds
     wanted = sizes or list(_sizes(largest or (QUICK_LARGEST if quick else LARGEST), QUICK_FACTOR if quick else FACTOR))
-    fitting = [size for size in wanted if size <= _room(comm, nodes)]
-    groups = list(_groups(comm, names, those, own, per_node))
+    room = _room(comm, nodes)
+    fitting = [size for size in wanted if size <= room]
+    groups = list(_groups(comm, names, those, own, per_node, room))
     stage = Stage(limit, repeats or (QUICK_BATCHES if quick else BATCHES), shown)
     points = sorted(stage.points(comm, groups, fitting, own[0] if own else 0, len(_partners(nodes))), key=itemgetter("bytes"))
     for group in filter(None, groups):
@@ -85,7 +89,7 @@ def measure(
     for name, what in (("rows", ALL), ("sums", SUM_ONLY), ("rounds", OWN)):
         found[name] = [{key: value for key, value in point.items() if key != "what"} for point in points if point["what"] == what]
     for row in found["rows"]:
-        row["bus_bytes_per_second"] = row["bytes"] * _carried(row["mode"], row["ranks"]) / row["seconds"]
+        row["bus_bytes_per_second"] = row["bytes"] * _carried(row["mode"], row["algorithm"], row["ranks"]) / row["seconds"]
     wrong = sum(point["wrong"] for point in points)
     if own:
         found["rounds"] = [{**row, "broadcast": own[1]} for row in found["rounds"]]
@@ -101,8 +105,8 @@ def _sizes(largest: int, factor: int) -> Iterator[int]:
 
 
 def _room(comm: MPI.Intracomm, nodes: list[int]) -> int:
-    """Bytes that a vector may have, so that four for each rank of the fullest node fit into it. Collective."""
-    room = np.array(MEMORY * available_bytes() / (4 * nodes.count(nodes[comm.rank])))
+    """Bytes that a vector may have, so that all of the fullest node fit into it. Collective."""
+    room = np.array(MEMORY * available_bytes() / (VECTORS * nodes.count(nodes[comm.rank])))
     comm.Allreduce(MPI.IN_PLACE, room, MPI.MIN)
     return int(room)
 
@@ -117,15 +121,16 @@ def counts(ranks: int, quick: bool = False) -> list[int]:
 
 
 def _groups(
-    comm: MPI.Intracomm, names: Sequence[str], those: Sequence[int], own: tuple[int, int] | None, per_node: int
+    comm: MPI.Intracomm, names: Sequence[str], those: Sequence[int], own: tuple[int, int] | None, per_node: int, room: int
 ) -> Iterator[list[Contest]]:
     """Contests of the same ranks; none for a rank that is not among them. Collective."""
     for link, other in _partners([names.index(name) for name in names]).items():
         pair = _part(comm, comm.rank in (0, other))
-        yield [Contest(pair, link, None, "ping-pong", ALL, partial(_ping_pong, pair), 2)] if pair else []
+        yield [Contest(pair, link, None, "ping-pong", ALL, partial(_ping_pong, pair), "ping-pong", 2)] if pair else []
     for count in those:
         part = _part(comm, comm.rank < count)
-        yield list(_collectives(part, names[:count], own, per_node)) if part else []
+        exchanges = [] if own or not part else _exchanges(part, names[:count], room)  # a problem's own rounds are of the others
+        yield [*_collectives(part, names[:count], own, per_node), *exchanges] if part else []
 
 
 def _partners(nodes: list[int]) -> dict[str, int]:
@@ -151,6 +156,25 @@ def _collectives(comm: MPI.Intracomm, names: Sequence[str], own: tuple[int, int]
             yield Contest(comm, link, mode, name, what, partial(_round, comm, MODES[mode].collectives, collectives, back))
 
 
+def _exchanges(comm: MPI.Intracomm, names: Sequence[str], room: int) -> Iterator[Contest]:
+    """With neighbours, on each graph that so many ranks have; of the same one under several names the first."""
+    link = NODE if len({*names}) == 1 else NETWORK
+    for mode in (each.name for each in MODES.values() if each.neighbours):
+        for name, *_ in alike(comm.size):
+            mix = Mixing(comm, given := graph(name, comm.size))
+            largest = VECTORS * room // (1 + given.degree)
+            yield Contest(comm, link, mode, name, ALL, partial(_mixed, mix), "exchange", largest=largest)
+
+
+def _mixed(mix: Mixing, size: int) -> Prepared:
+    """A round of peers with neighbours; whether numbers come out wrong, is seen by the largest of each."""
+    vector = _zeros(size)
+    mix.maxima = len(vector)
+    wrong = _wrong(mix.comm, 1.0 + max(mix.comm.rank, *mix.neighbours), mix, vector)
+    mix.maxima = min(len(Agreed), len(vector))
+    return Prepared(partial(mix, vector), wrong)
+
+
 def _zeros(size: int) -> Vector:
     return np.full(size // 8, 0.0)  # written to: untouched memory would not be there yet
 
@@ -159,7 +183,9 @@ def _vector(collective: Collective, size: int) -> Vector:
     return collective.vector(size // 8) if isinstance(collective, NodeWise) else _zeros(size)
 
 
-def _carried(mode: str | None, ranks: int) -> float:
+def _carried(mode: str | None, algorithm: str, ranks: int) -> float:
+    if mode and MODES[mode].neighbours:
+        return WAYS[mode, algorithm].shapes[0](ranks, 1, 0).bytes
     whole, shares = np.sum([BUS[name] for name in MODES[mode].collectives], axis=0) if mode else (1, 0)
     return float(whole + shares * (ranks - 1) / ranks)
 
@@ -173,21 +199,28 @@ def _round(comm: MPI.Intracomm, names: Sequence[str], collectives: Sequence[Coll
         for collective, vector in zip(collectives, vectors, strict=True):
             collective(vector)
 
-    wrong = sum(_wrong(comm, *each) for each in zip(names, collectives, vectors, strict=True))
+    each = zip(names, collectives, vectors, strict=True)
+    wrong = sum(_wrong(comm, _expected(comm, name), collective, vector) for name, collective, vector in each)
     return Prepared(call, wrong)
 
 
-def _wrong(comm: MPI.Intracomm, name: str, collective: Collective, vector: Vector) -> int:
+def _expected(comm: MPI.Intracomm, name: str) -> float:
+    """What comes of 1 on the first rank, 2 on the next, and so on; 0 where nothing does."""
+    if name == "broadcast":
+        return 1.0
+    return 0.0 if name == "reduce" and comm.rank else comm.size * (comm.size + 1) / 2
+
+
+def _wrong(comm: MPI.Intracomm, expected: float, collective: Collective, vector: Vector) -> int:
     """How many numbers come out wrong on any rank. Leaves zeros."""
-    fill, wrong, once = comm.rank + 1.0, 0, name == "broadcast"
+    fill, wrong = comm.rank + 1.0, 0
     parts = [vector[: len(vector) // len(PATTERN) * len(PATTERN)].reshape(-1, len(PATTERN))]
     parts.append(vector[parts[0].size :][None])
     for part in parts:
         np.multiply(PATTERN[: part.shape[1]], fill, out=part)
     collective(vector)
-    for part in parts if comm.rank == 0 or name != "reduce" else ():
-        expected = PATTERN[: part.shape[1]] * (1.0 if once else comm.size * (comm.size + 1) / 2)
-        wrong += int(np.count_nonzero(part != expected))
+    for part in parts if expected else ():
+        wrong += int(np.count_nonzero(part != PATTERN[: part.shape[1]] * expected))
     vector[:] = 0.0
     return int(comm.allreduce(wrong))
 

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LINKS = {NODE: "within a node", NETWORK: "between nodes"}
+TITLES = {
+    "ping-pong": "Ping-pong: half a round trip over the size",
+    "collective": "Collectives over the size",
+    "exchange": "Exchanges with neighbours over the size",
+}
 
 
 def network(record: Record) -> list[Picture]:
-    """Time over size with the fitted lines, and what the lines leave: ping-pongs, then collectives."""
+    """Time over size with the fitted lines, and what the lines leave: ping-pongs, collectives, exchanges."""
     label, pictures = mark(record), []
-    for kind, title in (("ping-pong", "Ping-pong: half a round trip over the size"), ("collective", "Collectives over the size")):
+    for kind, title in TITLES.items():
         rows = [row for row in record["rows"] if row["kind"] == kind and row["seconds"] > 0 and row["bytes"] > 0]
         most = {link: max(row["ranks"] for row in rows if row["link"] == link) for link in {row["link"] for row in rows}}
         rows = [row for row in rows if row["ranks"] == most[row["link"]]]
@@ -70,7 +75,7 @@ def link_name(link: str) -> str:
 
 
 def _look(row: Record, kind: str) -> dict[str, Any]:
-    if kind == "collective":
+    if kind != "ping-pong":
         return style(key(row))
     node = row["link"] == NODE
     return style(("", "")) | {"marker": "o" if node else "^", "color": LIGHT["text" if node else "muted"]}

@@ -1,5 +1,6 @@
 """How contests are timed in turn, so that all of it takes no longer than it may. Collective; rank 0's clock counts."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from operator import itemgetter
@@ -36,7 +37,9 @@ class Contest(NamedTuple):
     Attributes:
         what: ``ALL``; ``SUM_ONLY``: a reduce of the size, and a broadcast of one number; ``OWN``: a problem's own round.
         prepare: gives the call for vectors of so many bytes, and for the broadcast's. Collective.
+        kind: what it is, in words.
         messages: one after the other in a call (two for a ping-pong).
+        largest: bytes, for which there is room.
     """
 
     comm: MPI.Intracomm
@@ -45,7 +48,9 @@ class Contest(NamedTuple):
     algorithm: str
     what: str
     prepare: Callable[[int], Prepared]
+    kind: str = "collective"
     messages: int = 1
+    largest: int = sys.maxsize
 
 
 class Stage:
@@ -118,8 +123,7 @@ class Stage:
         samples = np.array(_samples(contest.comm, call, limit, self.batches)) / contest.messages
         low, middle, high = map(float, np.quantile(samples, (0.25, 0.5, 0.75), method="lower"))  # of two, the one less disturbed
         self.known.setdefault(id(contest), {})[size] = float(samples.min()) * contest.messages
-        point = {key: getattr(contest, key) for key in ("link", "mode", "algorithm", "what")}
-        point["kind"] = "collective" if contest.mode else "ping-pong"
+        point = {key: getattr(contest, key) for key in ("link", "mode", "algorithm", "what", "kind")}
         return point | {"ranks": contest.comm.size, "bytes": size, "seconds": middle, "low": low, "high": high, "wrong": wrong}
 
 
@@ -142,7 +146,7 @@ def _count(todo: Sequence[tuple[int, list[Contest]]]) -> int:
 
 
 def _worth(contest: Contest, size: int) -> bool:
-    return contest.what == ALL or (contest.what == SUM_ONLY and size >= SHARED)
+    return size <= contest.largest and (contest.what == ALL or (contest.what == SUM_ONLY and size >= SHARED))
 
 
 def _samples(comm: MPI.Intracomm, call: Call, limit: float, most: int) -> list[float]:

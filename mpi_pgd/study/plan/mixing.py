@@ -19,15 +19,15 @@ import math
 from functools import cache
 
 from mpi_pgd.comm.graphs import GRAPHS
-from mpi_pgd.modes import MODES
+from mpi_pgd.modes import MODES, WAYS
 
 WITHIN = 1e-6  # of what is to be gained
 ROUNDS = 100  # that are taken to get there, unless said otherwise
 NOTE = (
-    "of peers with neighbours no round was measured: it is priced as messages between two ranks, and how many are needed is "
-    "predicted from the graph's spectral gap, beside those of gradient descent; with sums over all rows other solvers may need "
-    "far fewer"
+    "how many rounds peers with neighbours need is predicted from the graph's spectral gap, beside those of gradient descent; with "
+    "sums over all rows other solvers may need far fewer"
 )
+PRICED = "the network file has no round of peers with neighbours: it is priced as messages between two ranks"
 
 
 @cache
@@ -45,6 +45,6 @@ def times(mode: str, algorithm: str, ranks: int, rounds: int | None) -> float:
     """How many times as many rounds as with sums over all rows; inf where there is no such graph of so many ranks."""
     if not MODES[mode].neighbours or ranks == 1:
         return 1.0
-    if not GRAPHS[algorithm].admits(ranks):
+    if not WAYS[mode, algorithm].admits(ranks):
         return math.inf
     return max(1.0, 2 / (condition(rounds) * gap(algorithm, ranks)))

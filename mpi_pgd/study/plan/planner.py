@@ -189,6 +189,8 @@ class Planner:
             yield f"a round sums {sent:,} bytes, measured with every algorithm were up to {known:,}: extrapolated in proportion"
         if last > 1 and any(MODES[mode].neighbours for mode, _ in self.ways):
             yield mixing.NOTE
+            if any(curve.priced for way in self.ways for curve in self.model.known(*way, self.fill)):
+                yield mixing.PRICED
         missing = [
             f"{mode} with {algorithm}" for mode, algorithm in _asked(self.question, self.fill) if (mode, algorithm) not in self.ways
         ]

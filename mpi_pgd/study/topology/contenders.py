@@ -7,7 +7,7 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd import modes
-from mpi_pgd.comm.graphs import graph
+from mpi_pgd.comm.graphs import alike
 from mpi_pgd.config import OPTIONS
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.drivers.moments import Moments
@@ -71,16 +71,13 @@ def contenders(problem: Problem, reading: Reading, setup: Moments) -> tuple[list
     """
     found: list[Contender] = []
     left: list[str] = []
-    seen: dict[tuple[tuple[int, ...], ...], str] = {}
+    first = {name: names[0] for names in alike(problem.comm.size) for name in names}
     for mode, algorithm in WAYS:
         among = MODES[mode].neighbours
+        if among and first.get(algorithm, algorithm) != algorithm:
+            left.append(f"{mode} ({algorithm}) is left out: with so many ranks it is the {first[algorithm]}")
+            continue
         try:
-            if among:
-                given = graph(algorithm, problem.comm.size)
-                alike = seen.setdefault(tuple(given.neighbours[rank] for rank in range(given.ranks)), algorithm)
-                if alike != algorithm:
-                    left.append(f"{mode} ({algorithm}) is left out: with so many ranks it is the {alike}")
-                    continue
             for solver in (DEFAULT, DESCENT) if among else (DESCENT,):
                 one = Contender(mode, algorithm, solver, "")
                 taken = one.on(problem)

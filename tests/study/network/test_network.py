@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpi_pgd.comm.graphs import GRAPHS, alike, graph
 from mpi_pgd.modes import ALIKE
 from mpi_pgd.study.model import Model
 
@@ -19,6 +20,7 @@ WAYS = {
     ("hierarchical", "library"),
 }
 SIZES = [8, 4096]
+EXCHANGES = {("gossip", name) for name in GRAPHS}
 
 
 def measured(comm: Any, **arguments: Any) -> dict[str, Any]:
@@ -41,12 +43,14 @@ def test_every_collective_is_measured_at_every_size(comm: Any) -> None:
     found = measured(comm, sizes=SIZES, repeats=2, quick=True, seconds=30)
     rows = {(row["mode"], row["algorithm"], row["ranks"], row["bytes"]) for row in found["rows"] if row["mode"]}
     counts = [2, 3][: ranks - 1]
-    assert rows == {(*way, count, size) for way in WAYS for count in counts for size in SIZES}
+    ways = {count: WAYS | {("gossip", name) for name, *_ in alike(count)} for count in counts}
+    assert rows == {(*way, count, size) for count in counts for way in ways[count] for size in SIZES}
     assert [row["bytes"] for row in found["rows"] if row["kind"] == "ping-pong"] == SIZES
     assert {row["link"] for row in found["rows"]} == {"node"}
     assert {row["wrong"] for row in found["rows"] + found["sums"]} == {0}
     for row in found["rows"]:  # what crosses the busiest link: of m ranks 2 (m - 1)/m times the bytes, or once there and once back
         times = 1 if not row["mode"] else 2 if row["mode"] == "client-server" else 2 * (row["ranks"] - 1) / row["ranks"]
+        times = graph(row["algorithm"], row["ranks"]).degree if row["kind"] == "exchange" else times
         assert row["bus_bytes_per_second"] == pytest.approx(row["bytes"] / row["seconds"] * times)
     assert {(row["algorithm"], row["bytes"]) for row in found["sums"]} == {("library", 4096), ("linear", 4096)}
     assert list(found["nodes"].values()) == [ranks]
@@ -67,7 +71,7 @@ def test_rows_and_fits_hold_plain_numbers_that_belong_together(comm: Any) -> Non
     for row in found["rows"]:
         assert 0 < row["low"] <= row["seconds"] <= row["high"]
         assert row["residual"] == pytest.approx(row["fitted_seconds"] / row["seconds"] - 1)
-    assert {(fit["mode"], fit["algorithm"]) for fit in found["fits"]} == WAYS | {(None, "ping-pong")}
+    assert {(fit["mode"], fit["algorithm"]) for fit in found["fits"]} == WAYS | EXCHANGES | {(None, "ping-pong")}
     for fit in found["fits"]:
         for term in ("alpha", "beta"):
             low, high = fit[f"{term}_low"], fit[f"{term}_high"]
@@ -80,7 +84,7 @@ def test_rows_and_fits_hold_plain_numbers_that_belong_together(comm: Any) -> Non
 @pytest.mark.parametrize("name", ["reduce", "broadcast", "allreduce"])
 def test_a_number_that_comes_out_wrong_is_counted(comm: Any, name: str) -> None:
     from mpi_pgd.comm.collectives import LIBRARY
-    from mpi_pgd.study.network.measure import PATTERN, _wrong
+    from mpi_pgd.study.network.measure import PATTERN, _expected, _wrong
 
     right = LIBRARY[name](comm)
 
@@ -91,7 +95,8 @@ def test_a_number_that_comes_out_wrong_is_counted(comm: Any, name: str) -> None:
 
     for length in (2, len(PATTERN), 3 * len(PATTERN) + 2):
         vector = np.zeros(length)
-        assert (_wrong(comm, name, right, vector), _wrong(comm, name, off, vector)) == (0, 2)
+        expected = _expected(comm, name)
+        assert (_wrong(comm, expected, right, vector), _wrong(comm, expected, off, vector)) == (0, 2)
         assert not vector.any()
 
 
@@ -106,4 +111,4 @@ def test_one_rank_has_no_messages_but_a_rate(comm: Any) -> None:
 def test_without_time_only_the_smallest_size_is_measured(comm: Any) -> None:
     found = measured(comm, quick=True, seconds=0.0)
     assert {row["bytes"] for row in found["rows"]} == {8}
-    assert {(fit["mode"], fit["algorithm"]) for fit in found["fits"]} == WAYS | {(None, "ping-pong")}
+    assert {(fit["mode"], fit["algorithm"]) for fit in found["fits"]} == WAYS | EXCHANGES | {(None, "ping-pong")}

@@ -88,7 +88,11 @@ def test_peers_with_neighbours_are_held_against_the_others_but_not_recommended()
     assert all(sentence.startswith("with gradient descent, ") for sentence in among)
     assert len(among) == 2
     assert not any("gossip" in sentence for sentence in plain)
-    assert sum("no round was measured" in note for note in answer["notes"]) == 1
+    assert sum("spectral gap" in note for note in answer["notes"]) == 1
+    assert not any("no round of peers" in note for note in answer["notes"])
+    old = record()
+    old["fits"] = [entry for entry in old["fits"] if entry["mode"] != "gossip"]
+    assert sum("no round of peers" in note for note in plan(old, ASKED)["notes"]) == 1
     alone = found(ASKED._replace(mode="gossip", algorithm="ring", first=4, last=4096))
     assert not summed(alone["best"])
     times = {row["ranks"]: row["times"] for row in alone["rows"]}
@@ -235,6 +239,7 @@ def with_fit(**change: Any) -> dict[str, Any]:
         (with_row(link="moon"), "rows[0] is not of a link"),
         (with_row(algorithm="gossip"), "rows[0] is not of a link"),
         (with_fit(form="guess"), "fits[0] is not of a link"),
+        (with_row(mode="gossip", algorithm="hypercube", ranks=3), "rows[0] is not of a graph that so many ranks have"),
     ],
 )
 def test_files_that_are_no_network_file(tmp_path: Path, content: Any, word: str) -> None:
