@@ -12,6 +12,7 @@ from mpi_pgd import kernel
 from mpi_pgd.data.csr import Csr
 from mpi_pgd.data.names import Names, repeated
 from mpi_pgd.data.table import Beside, Part, Table
+from mpi_pgd.data.words import TRUTH, Words
 from mpi_pgd.engine.arrays import ALIGNMENT, Rows, Vector, aligned
 from mpi_pgd.engine.narrow import narrowed, raise_peaks
 from mpi_pgd.errors import InputError
@@ -87,6 +88,7 @@ class Facts(NamedTuple):
         indices: the type of their indices, likewise.
         beside: which of weights and offset there are.
         names: the digest of the features' names; "" if they have none.
+        words: that this rank's targets stand for, if they do.
     """
 
     rows: int = 0
@@ -98,9 +100,10 @@ class Facts(NamedTuple):
     indices: str = ""
     beside: tuple[str, ...] = ()
     names: str = ""
+    words: Words = ()
 
     @classmethod
-    def of(cls, held: Held, features: int, names: Names) -> "Facts":
+    def of(cls, held: Held, features: int, names: Names, words: Words) -> "Facts":
         """Those of the rows that a rank has."""
         stored = held.x if isinstance(held.x, Stored) else None
         digest = hashlib.sha256("\n".join(names).encode(errors="replace")).hexdigest() if names else ""
@@ -114,7 +117,13 @@ class Facts(NamedTuple):
             indices=_type(stored.indices) if stored else "",
             beside=tuple(name for name in BESIDE[1:] if getattr(held, name) is not None),
             names=digest,
+            words=words,
         )
+
+    @property
+    def text(self) -> bool:
+        """Whether the targets were text, and are places among the words."""
+        return self.words not in ((), TRUTH)
 
 
 @dataclass(frozen=True)
@@ -242,6 +251,7 @@ def table_of(facts: Sequence[Facts], ids: Sequence[int], labels: str) -> Table:
             ("features", its.features, first.features),
             ("targets a row", its.targets, first.targets),
             ("sparse rows", _said(its.numbers >= 0), _said(first.numbers >= 0)),
+            ("text in y", _said(its.text), _said(first.text)),
             *((name, _said(name in its.beside), _said(name in first.beside)) for name in BESIDE[1:]),
         ):
             if mine != that:
@@ -266,6 +276,7 @@ def table_of(facts: Sequence[Facts], ids: Sequence[int], labels: str) -> Table:
         weights="weights" if "weights" in first.beside else "",
         offset="offset" if "offset" in first.beside else "",
         weighted="weights" in first.beside,
+        words=tuple(sorted({word for _, its in some for word in its.words})) if all(its.words for _, its in some) else (),
     )
 
 

@@ -23,6 +23,7 @@ from mpi_pgd.data.sparsefile import members
 from mpi_pgd.data.storage import raw_files
 from mpi_pgd.data.table import Table
 from mpi_pgd.data.twice import Origin, Taken, check_once
+from mpi_pgd.data.words import ATTRIBUTE, Words, of_file
 from mpi_pgd.errors import InputError, nearest
 
 
@@ -46,6 +47,12 @@ def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str
                     f"{other.part.path} has {its} {what} and {first.part.path} has {that}: "
                     f"files read as one table need the same number"
                 )
+    for other in found[1:]:
+        if other.words and first.words and other.words != first.words:
+            raise InputError(
+                f"{y} has other classes in {other.part.path} than in {first.part.path}, by its attribute {ATTRIBUTE}, so that its "
+                f"numbers mean others: make both files at once, with data convert"
+            )
     check_once([taken._replace(part=number) for number, one in enumerate(found) for taken in one.taken])
     parts = [_in_order(one, first) for one in found]
     for name, meant in (
@@ -72,6 +79,7 @@ def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str
         offset=offset,
         weighted=weighted or bool(weights),
         recipe=first.recipe,
+        words=first.words if all(one.words == first.words for one in found) else (),
     )
     if table.rows == 0:
         raise InputError(f"{x} in {first.part.path} has no rows: there is nothing to {'fit' if y else 'predict'}")
@@ -88,6 +96,7 @@ class _Seen(NamedTuple):
     plugin: bool
     warnings: list[tuple[str, str]]
     taken: list[Taken]
+    words: Words
     recipe: str = ""
 
 
@@ -156,8 +165,9 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
         sources = [] if across else sources
         names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
         targets = target.size // rows if rows and target is not None else 1
+        taken = list(_taken(path, features, sources, rows))
         recipe = text(file.attrs.get("recipe")) if x.strip("/") == "X" else ""
-        return _Seen(part, columns, targets, names, behind.plugin, warnings, list(_taken(path, features, sources, rows)), recipe)
+        return _Seen(part, columns, targets, names, behind.plugin, warnings, taken, _words(target), recipe)
 
 
 def _inspect_sparse(
@@ -196,7 +206,11 @@ def _inspect_sparse(
     names = names_of(file, group, its.features, 1, path, x)
     taken = [Taken(0, path, Origin.of(its.sets[0]), f"{x} in {path}", range(its.rows))]
     targets = target.size // its.rows if its.rows and target is not None else 1
-    return _Seen(part, its.features, targets, names, behind.plugin, [], taken)
+    return _Seen(part, its.features, targets, names, behind.plugin, [], taken, _words(target))
+
+
+def _words(target: h5py.Dataset | None) -> Words:
+    return () if target is None else of_file(target)
 
 
 def _column(behind: Behind, data_set: h5py.Dataset, path: str, name: str, across: bool) -> Meaning:

@@ -36,6 +36,18 @@ def matched(table: Table, names: Names, features: int, model: str) -> Table:
     return table
 
 
+def check_words(table: Table, codes: Sequence[float], words: Sequence[str | bool], model: str) -> None:
+    """Refuse targets whose numbers stand for other words than those of a model's classes, which are ``codes`` there."""
+    there = dict[float, str | bool](enumerate(table.words))
+    other = [(code, word) for code, word in zip(codes, words, strict=False) if there.get(code, word) != word]
+    if other:
+        (code, word), where = other[0], table.parts[0].path
+        raise InputError(
+            f"{table.y} in {where} has {code:g} for the class {there[code]}, and {model} for {word}: give the table "
+            f"that it was made of, which the model's recipe converts, or convert both at once"
+        )
+
+
 def _check(there: Names, where: str, names: Names, model: str) -> None:
     """Whether both are the same features, each once."""
     missing, more = sorted(set(names) - set(there)), sorted(set(there) - set(names))

@@ -10,6 +10,7 @@ from mpi_pgd import kernel
 from mpi_pgd.data.csr import Csr, row_bytes
 from mpi_pgd.data.files import Stamp
 from mpi_pgd.data.stored import PARTS, PIECE
+from mpi_pgd.data.words import Words
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.engine.narrow import BFLOAT16, holds, type_of
 from mpi_pgd.errors import InputError
@@ -108,6 +109,7 @@ class Table:
     weighted: bool = False  # a shard holds a weight for each row
     lossy: bool = False  # values are rounded to x_type
     recipe: str = ""  # how a table's columns became these rows, if the file says so
+    words: Words = ()  # those that the targets 0, 1, ... stand for, if they are such
 
     @property
     def rows(self) -> int:

@@ -1,5 +1,6 @@
 """How a loss reads the targets, or why it refuses them: from facts that are the same on all ranks."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mpi_pgd.errors import InputError
@@ -17,6 +18,7 @@ class TargetFacts(NamedTuple):
         whole: all are whole numbers.
         values: the distinct ones, ascending; () if there are more than ``MOST``.
         columns: 1, or k where y is (n, k).
+        words: what the targets 0, 1, ... stand for, if they are words for classes.
     """
 
     least: float
@@ -24,6 +26,7 @@ class TargetFacts(NamedTuple):
     whole: bool
     values: tuple[float, ...]
     columns: int
+    words: Sequence[str | bool] = ()
 
 
 class Targets(NamedTuple):
@@ -76,7 +79,8 @@ def binary(facts: TargetFacts, loss: str) -> Targets:
     for pair in ((0.0, 1.0), (-1.0, 1.0)):
         if facts.values == pair:
             return Targets(classes=pair)
-    raise InputError(f"the {loss} loss was given targets {found(facts)}: expected 0 and 1, or -1 and 1, and both of them")
+    expected = "two classes" if facts.words else "0 and 1, or -1 and 1, and both of them"
+    raise InputError(f"the {loss} loss was given targets {found(facts)}: expected {expected}")
 
 
 def classes(facts: TargetFacts, loss: str) -> Targets:
@@ -96,5 +100,6 @@ def found(facts: TargetFacts) -> str:
         return f"of more than {MOST} values from {facts.least:.6g} to {facts.most:.6g}"
     if len(few) > SHOWN:
         return f"of {len(few)} values from {facts.least:.6g} to {facts.most:.6g}"
-    names = [f"{value:.6g}" for value in few]
+    words = dict[float, object](enumerate(facts.words))
+    names = [str(words.get(value, f"{value:.6g}")) for value in few]
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else f"that are all {names[0]}"

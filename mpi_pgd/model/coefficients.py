@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.errors import printable
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Coefficients:
 
     @classmethod
     def of(cls, coef: Vector, intercept: float | Vector, names: Sequence[str], outputs: Sequence[object] = ()) -> "Coefficients":
-        """From coef (p,) or (p, k), and one or k intercepts; outputs have numbers if they have no names."""
+        """From coef (p,) or (p, k), and one or k intercepts; ``outputs`` are what there are one each of, if that is known."""
         several = coef.shape[1] if coef.ndim == 2 else 1
-        called = [str(each) for each in (outputs if len(outputs) == several else range(several))]
+        called = [printable(name) for name in spelled(outputs if len(outputs) == several else range(several))]
         return cls(np.ravel(coef).tolist(), np.ravel(intercept).tolist(), names, called if several > 1 else ("",))
 
     def name(self, place: int) -> str:
@@ -48,3 +49,8 @@ class Coefficients:
         """The places of the coefficients, the largest first."""
         order: list[int] = np.argsort(-np.nan_to_num(np.abs(self.coef), nan=np.inf), kind="stable").tolist()
         return order
+
+
+def spelled(classes: Sequence[object]) -> list[str]:
+    """Classes as text: words as they are, whole numbers as such."""
+    return [f"{each:.17g}" if isinstance(each, float) else str(each) for each in classes]

@@ -26,7 +26,8 @@ from mpi_pgd.system.output import Content
 
 NAME = "model.h5"  # of a run bundle
 RECORD = "run.json"
-SCHEMA = 1  # of the file; those of 0.1 and 0.2 have none, nor a record
+SCHEMA = 2  # of the file; those of 0.1 and 0.2 have none, nor a record
+NUMERIC = 1  # of one whose classes have no words: who knows this one reads it
 SETS = {"coef", "intercept", "feature_names", "classes", "recipe", "record"}
 COSTS = {"costs", "per_round", "losses", "evaluations"}  # of a record, which a model does without
 LARGEST = 1 << 15  # bytes of an attribute: HDF5 takes no more than 64 KiB
@@ -133,7 +134,9 @@ def content(kept: Kept) -> Content:
             file["coef"], file["intercept"] = kept.coef, kept.intercept
             if kept.feature_names:
                 file["feature_names"] = np.array(kept.feature_names, dtype=h5py.string_dtype())
-            if kept.record.get("classes"):
+            if known := kept.record.get("words"):
+                file["classes"] = np.array(list(map(printable, known)), dtype=h5py.string_dtype())
+            elif kept.record.get("classes"):
                 file["classes"] = np.array(kept.record["classes"], dtype=np.float64)
             if kept.recipe:
                 file["recipe"] = kept.recipe
@@ -144,7 +147,7 @@ def content(kept: Kept) -> Content:
                     file.attrs[key] = told
             for name, text in ABOUT.items():
                 file[name].attrs["about"] = text
-            file.attrs["schema"], file.attrs["mpi_pgd"] = SCHEMA, mpi_pgd.__version__
+            file.attrs["schema"], file.attrs["mpi_pgd"] = SCHEMA if known else NUMERIC, mpi_pgd.__version__
 
     return written
 

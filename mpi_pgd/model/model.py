@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mpi_pgd.data.names import Names
+from mpi_pgd.data.words import Words
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses import LOSSES, Loss, loss_of
@@ -54,8 +55,16 @@ class Model:
         return str(self.config.get("loss", "squared"))
 
     @property
-    def classes(self) -> tuple[float, ...]:
-        """The targets that are class 0, 1, ...; () if the loss knows none, or a file of an earlier version does not tell."""
+    def classes(self) -> tuple[float, ...] | Words:
+        """What is class 0, 1, ...: words or truth values, if the targets of the fit were such, else the targets themselves.
+
+        () if the loss knows none, or a file of an earlier version does not tell.
+        """
+        return tuple(self.record.get("words") or self.codes)
+
+    @property
+    def codes(self) -> tuple[float, ...]:
+        """The numbers that are class 0, 1, ... in the rows of the fit; () likewise."""
         return tuple(self.record.get("classes", ()))
 
     @property
@@ -93,7 +102,7 @@ class Model:
         return self._turned(self._eta(X, offset))
 
     def predict(self, X: Any, offset: Any = None) -> Rows:
-        """The mean of each row's target, in its units: (rows,), or (rows, k); of classes the label, (rows,) float64.
+        """The mean of each row's target, in its units: (rows,), or (rows, k); of classes one of ``classes`` for each.
 
         Raises:
             InputError: as ``decision_function``; or what eta means is not known, of a loss of a user's that has no ``mean``.
@@ -129,7 +138,7 @@ class Model:
 
         Args:
             X: (rows, p), see above.
-            y: (rows,), or (rows, k) of k targets.
+            y: (rows,), or (rows, k) of k targets; of classes these, or the numbers that they have in the rows of the fit.
             weights: (rows,), how much each row counts; by default all once.
             offset: as of ``predict``.
 
@@ -137,7 +146,8 @@ class Model:
             A number; NaN where all targets are alike.
         """
         eta = self._eta(X, offset)
-        return score(self.law, eta, np.asarray(y), weights, self._labels(len(eta)) if self._sorts else ())
+        y, known = np.asarray(y), self._labels(len(eta)) if self._sorts else ()
+        return score(self.law, eta, y, weights, self.codes if known and y.dtype.kind in "fiu" else known)
 
     def summary(self) -> str:
         """How the fit ended, how good it is, and all coefficients: lines of text."""
@@ -177,7 +187,7 @@ class Model:
         """Whether it predicts classes."""
         return self.law.sorts
 
-    def _labels(self, outputs: int) -> tuple[float, ...]:
+    def _labels(self, outputs: int) -> tuple[float, ...] | Words:
         if len(self.classes) != max(2, outputs):
             raise InputError(
                 "the model does not say which targets its classes are, as it was written by an earlier version: "

@@ -13,7 +13,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.losses import Loss
 
 
-def score(loss: Loss, eta: Vector, y: Rows, weights: Any, labels: Sequence[float]) -> float:
+def score(loss: Loss, eta: Vector, y: Rows, weights: Any, labels: Sequence[object]) -> float:
     """As ``Model.score`` says.
 
     Args:
@@ -21,7 +21,7 @@ def score(loss: Loss, eta: Vector, y: Rows, weights: Any, labels: Sequence[float
         eta: (k, rows), the linear predictors.
         y: (rows,) or (rows, k).
         weights: (rows,), or None.
-        labels: the target that is class 0, 1, ...; () of a loss that knows no classes.
+        labels: what is class 0, 1, ...; () of a loss that knows no classes.
 
     Raises:
         InputError: targets or weights can't be used.
@@ -46,7 +46,7 @@ def score(loss: Loss, eta: Vector, y: Rows, weights: Any, labels: Sequence[float
     return _determined(targets, eta, given) if loss.centred else _explained(loss, targets[0], eta[0], given)
 
 
-def sorted_by(eta: Vector, labels: Sequence[float]) -> Rows:
+def sorted_by(eta: Vector, labels: Sequence[object]) -> Rows:
     """Each row's label (rows,): of two classes the second where eta is above 0, of more the first with the largest."""
     found: Rows = np.array(labels)[(eta[0] > 0).astype(np.intp) if len(eta) == 1 else eta.argmax(axis=0)]
     return found

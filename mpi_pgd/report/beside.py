@@ -33,7 +33,7 @@ def model(path: Path, run: Record) -> Coefficients:
     found = file.read(str(path))
     if file.digest(found.coef, found.intercept) != run["weights_sha256"]:
         raise InputError(f"{path} holds other weights than run.json tells of: give the folder of one run, or run the fit again")
-    return Coefficients.of(found.coef, found.intercept, found.feature_names, run.get("classes", ()))
+    return Coefficients.of(found.coef, found.intercept, found.feature_names, run.get("words") or run.get("classes", ()))
 
 
 def events(path: Path) -> int:

@@ -23,6 +23,7 @@ SHAPE: dict[str, Any] = {
     "neighbours?": fields(text="graph", whole="peers neighbours diameter predicted_messages predicted_bytes")
     | fields(number="gap messages bytes consensus"),
     "seconds": fields(number="total load solve"),
+    **{"classes?": ["number"], "words?": ["class"]},
     "config?": {},
     "evaluations?": [evaluation.SHAPE],
     "losses?": [{"ranks": ["whole"], "nodes": ["text"], **fields(whole="round rows_read", number="seconds cost")}],

@@ -1,7 +1,8 @@
 """JSON files read, and held against the shape that they should have.
 
 A shape is a dictionary of shapes by key ("?" after a key: it may be missing or null; "*" is every other key), a list of the one
-shape of all items, or a word: text, number, whole, with a bound if need be ("number above 0", "whole from 2").
+shape of all items, or a word: text, class (a text, or true or false), number, whole, with a bound if need be ("number above 0",
+"whole from 2").
 """
 
 import json
@@ -69,6 +70,8 @@ def check(path: Path, value: Any, shape: Any, where: str = "") -> None:
 def _fits(value: Any, shape: str) -> bool:
     if shape == "text":
         return isinstance(value, str)
+    if shape == "class":
+        return isinstance(value, str | bool)
     kind, *bound = shape.split()
     if not isinstance(value, int if kind == "whole" else int | float) or isinstance(value, bool):
         return False

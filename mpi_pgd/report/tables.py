@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mpi_pgd.errors import listed, printable
 from mpi_pgd.model.coefficients import Coefficients
 from mpi_pgd.report import evaluation, pop, verdict
 from mpi_pgd.report.markup import tag
@@ -106,11 +107,18 @@ def _fitted(record: Mapping[str, Any], model: Coefficients) -> dict[str, str]:
         "condition": verdict.condition(record),
         "objective": _objective(record) if "objective" in record else None,
         share: explained if "r2" in record else None,
+        "classes": _classes(record["words"], len(model.outputs)) if record.get("words") else None,
         "coefficients": _coefficients(model),
         "intercept": model.intercepts(9) if config.get("intercept", True) else "none was asked for",
         "weights": f"sha256 {record['weights_sha256']}" if "weights_sha256" in record else None,
     }
     return {name: text for name, text in lines.items() if text is not None}
+
+
+def _classes(words: Sequence[object], outputs: int) -> str:
+    """By their words; of two which one a larger linear predictor speaks for."""
+    told = [printable(word) for word in words]
+    return listed(told) + f": above 0 is {told[1]}" * (outputs == 1)
 
 
 def _objective(record: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """A fitted model and other rows than it was fitted to: both looked at, and matched by the features' names, before anyone works."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +9,10 @@ from mpi4py import MPI
 from mpi_pgd import config
 from mpi_pgd.comm.world import agreement, once
 from mpi_pgd.config import Settings
-from mpi_pgd.data.match import matched
+from mpi_pgd.data.match import check_words, matched
 from mpi_pgd.drivers.predictor import Predictor
 from mpi_pgd.errors import InputError
+from mpi_pgd.model.coefficients import spelled
 from mpi_pgd.model.model import Model, load
 from mpi_pgd.recovery.attempts import Team
 from mpi_pgd.session.inspect import Problem, inspect_files, tables_named
@@ -47,7 +48,7 @@ def predictor(model: Model) -> Predictor:
     Raises:
         InputError: it does not say which targets its classes are; or its loss is not there.
     """
-    law, classes = model.law, model.classes
+    law, classes = model.law, model.codes
     made = Predictor.of(law, model.coef, model.intercept, classes)
     if law.sorts and len(classes) != max(2, len(made.w)):
         raise InputError("the model does not say which targets its classes are, as an earlier version wrote it: fit it again")
@@ -56,22 +57,7 @@ def predictor(model: Model) -> Predictor:
 
 def names_of(model: Model) -> list[str]:
     """What its outputs are called."""
-    return called(model.classes, model.coef.shape[1] if model.coef.ndim == 2 else 1, model.recipe)
-
-
-def called(classes: Sequence[float], outputs: int, recipe: str) -> list[str]:
-    """What outputs are called: classes by their words, if a table had some, or their labels; others by their numbers."""
-    words = _words(recipe) if classes else {}
-    return [words.get(label, f"{label:.17g}") for label in classes] or [str(number) for number in range(outputs)]
-
-
-def _words(recipe: str) -> dict[float, str]:
-    """Of a table's target, by the labels that stand for them."""
-    if not recipe:
-        return {}
-    from mpi_pgd.tables.recipe import Recipe
-
-    return {float(code): word for code, word in enumerate(Recipe.of_text(recipe, "the model").classes)}
+    return spelled(model.classes or range(model.coef.shape[1] if model.coef.ndim == 2 else 1))
 
 
 def looked(team: Team, chosen: Settings, model: Model, path: str) -> Problem:
@@ -88,4 +74,5 @@ def looked(team: Team, chosen: Settings, model: Model, path: str) -> Problem:
     problem = inspect_files(team.comm, chosen, ids=team.ids, shrunk=bool(team.lost))
     with agreement(team.comm):
         table = matched(problem.table, tuple(model.feature_names), len(model.coef), path)
+        check_words(table, model.codes, model.record.get("words", ()), path)
     return replace(problem, seen=problem.seen._replace(table=table))

@@ -8,9 +8,10 @@ import numpy as np
 from mpi4py import MPI
 
 from mpi_pgd.comm.world import agreement, anyone
-from mpi_pgd.config import NONE
+from mpi_pgd.config import NONE, Settings
 from mpi_pgd.data.table import Table
-from mpi_pgd.errors import InputError
+from mpi_pgd.errors import InputError, listed
+from mpi_pgd.losses import LOSSES
 from mpi_pgd.recovery.resume import Start, begun
 from mpi_pgd.session.settings import SIDES, is_array, read_options
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mpi_pgd.data.arrays import ArrayPart, Held
 
 ROWS = ("X", "y", "weights", "offset")
+FIT = "fit"
 
 
 class Given:
@@ -93,10 +95,11 @@ class Given:
         """The arrays with a number for each feature, by name."""
         return {name: value for name, value in self._arrays.items() if name in SIDES}
 
-    def table(self, comm: MPI.Intracomm, ids: Sequence[int], known: bool, shrunk: bool) -> Table | None:
+    def table(self, comm: MPI.Intracomm, chosen: Settings, ids: Sequence[int], known: bool, shrunk: bool) -> Table | None:
         """All ranks' rows as one table; None if any rank has it, by ``known``. Collective.
 
         Args:
+            chosen: the settings.
             ids: each rank's number at the start of the job.
             shrunk: ranks were lost.
 
@@ -109,13 +112,25 @@ class Given:
             raise InputError("a rank was lost with the rows that it was given: fit again, or from a file, which any rank can read")
         from mpi_pgd.data.arrays import table_of  # not where the rows are in files
         from mpi_pgd.data.given import taken
+        from mpi_pgd.data.words import again
 
         with agreement(comm):
-            held, facts, names = taken(self._arrays, f" of rank {ids[comm.rank]}" if comm.size > 1 else "")
-        self.memory[ids[comm.rank]] = [held]
+            whose = f" of rank {ids[comm.rank]}" if comm.size > 1 else ""
+            held, facts, names = taken(self._arrays, whose, self._numeric(chosen))
         every = comm.allgather(facts)
         named = next((rank for rank, its in enumerate(every) if its.names), 0)
-        return table_of(every, ids, comm.bcast("".join(f"{name}\n" for name in names), named))
+        table = table_of(every, ids, comm.bcast("".join(f"{name}\n" for name in names), named))
+        self.memory[ids[comm.rank]] = [held._replace(y=again(held.y, facts.words, table.words)) if facts.text else held]
+        return table
+
+    def _numeric(self, chosen: Settings) -> str:
+        """Why targets have to be numbers, for sentences; "" if they need not."""
+        if self.who != FIT or chosen.model:
+            return "functions of your own take numbers: give numbers"
+        sorting = [name for name, loss in LOSSES.items() if loss().sorts]
+        if chosen.loss in sorting:
+            return ""
+        return f"the loss {chosen.loss} is of numbers: give numbers, or, if these are classes, one of the losses {listed(sorting)}"
 
     def here(self, table: Table) -> "tuple[Table, tuple[ArrayPart, ...]]":
         """The table, and its parts, where this rank has the rows that it was given."""

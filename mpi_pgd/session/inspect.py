@@ -129,7 +129,7 @@ def inspect_files(
     """
     pulse, ids = pulse or Heartbeat(), ids or range(comm.size)
     arrays = given if given and given.names else None
-    rows = arrays.table(comm, ids, known is not None, shrunk) if arrays else None
+    rows = arrays.table(comm, chosen, ids, known is not None, shrunk) if arrays else None
 
     def seen_now() -> Seen:
         pulse.enter("looking at the files")

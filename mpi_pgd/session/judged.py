@@ -10,16 +10,17 @@ import numpy as np
 from mpi_pgd.comm.world import anyone, once
 from mpi_pgd.config import MAPPED, Settings
 from mpi_pgd.data import files
-from mpi_pgd.data.match import matched
+from mpi_pgd.data.match import check_words, matched
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.table import Table
+from mpi_pgd.data.words import meant
 from mpi_pgd.drivers.predictor import Predictor
 from mpi_pgd.engine.loop import Mode
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses import loss_of
+from mpi_pgd.model.coefficients import spelled
 from mpi_pgd.report.evaluation import OWN
 from mpi_pgd.session.descend import Descent
-from mpi_pgd.session.fitted import called
 from mpi_pgd.session.inspect import Problem, Seen, hdf5_named, look
 from mpi_pgd.system.log import LOG
 
@@ -38,8 +39,10 @@ def holdouts(problem: Problem) -> list[Problem]:
     chosen = replace(Settings(), **shared)
 
     def looked() -> list[Table]:
-        found = [look(replace(chosen, data=tuple(_rows(files.find([name]), fitted.recipe)))).table for name in names]
-        return [matched(table, fitted.names, fitted.features, "the fit") for table in found]
+        tables = [look(replace(chosen, data=tuple(_rows(files.find([name]), fitted.recipe)))).table for name in names]
+        for table in tables:
+            check_words(table, range(len(fitted.words)), fitted.words, "the fit")
+        return [matched(table, fitted.names, fitted.features, "the fit") for table in tables]
 
     tables = once(problem.comm, None, looked) if names else []
     return [replace(problem, settings=chosen, seen=Seen(table, problem.sides), rows=table.rows, arrays=()) for table in tables]
@@ -74,7 +77,7 @@ def judged(
     from mpi_pgd.session.evaluate import evaluation, held
 
     model = Predictor.of(loss_of(chosen), descent.coef, descent.intercept, classes)
-    names = called(classes, len(model.w), problem.table.recipe)
+    names = spelled(meant(classes, problem.table.words) or classes or range(len(model.w)))
     penalty = descent.driver.objective - descent.driver.loss  # where updates are made
     found = []
     for name, other in [*([(OWN, None)] if own else []), *zip(named(chosen.validate), others, strict=True)]:

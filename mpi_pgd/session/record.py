@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mpi_pgd.data.names import called
+from mpi_pgd.data.words import meant
 from mpi_pgd.drivers.history import History
 from mpi_pgd.model.file import digest
 from mpi_pgd.recovery.deadline import Deadline
@@ -52,6 +53,7 @@ def _record(course: Course) -> dict[str, Any]:
         "rounds": driver.rounds,
         "outputs": driver.of.outputs,
         "classes": list(course.classes),
+        "words": meant(course.classes, problem.table.words),
         "solver": descent.choice.name or problem.settings.solver,
         "solver_reason": descent.choice.reason,
         "objective": _finite(driver.objective),

@@ -77,9 +77,9 @@ def fit(
     with guard(world), one_thread():
         if callback is not None and not callable(callback):
             raise TypeError(f"callback was given {callback!r}: expected a function of round, objective and gradient_norm")
-        from mpi_pgd.session.given import Given  # not at the command line
+        from mpi_pgd.session.given import FIT, Given  # not at the command line
 
-        given = Given("fit", data, more, options)
+        given = Given(FIT, data, more, options)
         return run(world, given.start, given=given, callback=callback)
 
 

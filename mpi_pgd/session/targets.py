@@ -24,7 +24,7 @@ def settle(problem: Problem, mode: Mode, shard: MemoryShard) -> None:
         InputError: on all ranks alike: the targets are none of this loss, or nothing has a weight.
     """
     chosen, comm = problem.settings, problem.comm
-    facts = merged(comm.allgather(shard.labels.facts()))
+    facts = merged(comm.allgather(shard.labels.facts()))._replace(words=problem.table.words)
     targets = Targets() if chosen.model else _loss(problem, shard).labels(facts)  # a model reads what there is
     shard.encode(targets)
     if problem.init:

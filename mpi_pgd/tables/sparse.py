@@ -16,10 +16,9 @@ from mpi_pgd.tables.plan import OWN, Watch
 from mpi_pgd.tables.recipe import Recipe
 from mpi_pgd.tables.rows import Rows, Sparse
 from mpi_pgd.tables.survey import Levels, survey
-from mpi_pgd.tables.written import SOURCE
+from mpi_pgd.tables.written import SOURCE, name_classes
 
 DENSE = ("features", "drop", "missing")  # choices that are of dense tables alone
-CLASSES = "classes"  # attribute of y
 SHOWN = 8  # classes
 
 
@@ -110,8 +109,7 @@ class Writer:
         if self._table.names:
             names = list(self._table.names)
             file.create_dataset("feature_names", data=names, dtype=h5py.string_dtype(), track_times=False)
-        if self.recipe.classes:
-            file["y"].attrs.create(CLASSES, self.recipe.classes, dtype=h5py.string_dtype())
+        name_classes(file["y"], self.recipe)
 
     def summary(self) -> str:
         """What was written."""

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import h5py
 
+from mpi_pgd.data.words import ATTRIBUTE
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
+from mpi_pgd.losses.targets import MOST
 from mpi_pgd.tables.batch import Batch, Table
 from mpi_pgd.tables.recipe import Recipe
 
@@ -49,6 +51,8 @@ def write(
         file.create_dataset("feature_names", data=list(recipe.names), dtype=h5py.string_dtype(), track_times=False)
         x = file.create_dataset("X", (rows, len(recipe.names)), dtype="<f8", track_times=False)
         beside = {name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False) for name in own}
+        if targets:
+            name_classes(beside["y"], recipe)
         columns = (*recipe.columns, *(feature.column for feature in own.values()))
         for batch in batches(tuple(dict.fromkeys(columns))):
             if not batch.rows:
@@ -63,3 +67,9 @@ def write(
                 beside[name][done:stop] = recipe.apply_beside(batch, feature)
             done = stop
     return done
+
+
+def name_classes(y: h5py.Dataset, recipe: Recipe) -> None:
+    """Have the targets say which words they are the places of, if any; more than any loss takes are in the recipe alone."""
+    if 0 < len(recipe.classes) <= MOST:
+        y.attrs.create(ATTRIBUTE, recipe.classes, dtype=h5py.string_dtype())

@@ -23,7 +23,7 @@ SCORES = pyarrow.table({"a": [1, 2, 3], "b": [True, False, True], "c": [0.5, 1.5
 
 
 def of(x: Any, y: Any = Y, **more: Any) -> tuple[Held, Facts, tuple[str, ...]]:
-    return taken({"X": x, "y": y, **more}, "")
+    return taken({"X": x, "y": y, **more}, "", "")
 
 
 class Bare:
@@ -84,7 +84,7 @@ def test_data_sets_and_sparse_rows() -> None:
 
 @pytest.mark.parametrize("given", [{}, {"X": None, "y": None}, {"X": [], "y": []}, {"X": X[:0], "y": Y[:0]}, {"X": np.empty(0)}])
 def test_a_rank_may_have_no_rows(given: dict[str, Any]) -> None:
-    assert taken(given, "")[1] == Facts()
+    assert taken(given, "", "")[1] == Facts()
 
 
 def test_what_is_an_array() -> None:
@@ -106,7 +106,7 @@ def test_what_is_an_array() -> None:
         ((X, Y, X), "weights of rank 7 has shape (3, 2): expected (3,), a number for each row"),
         ((X + 1j, Y), "X of rank 7 holds complex numbers: expected real numbers"),
         ((X.astype(object), Y), "X of rank 7 holds objects"),
-        ((X, Y.astype(str)), "y of rank 7 holds text"),
+        ((X, Y.astype(str)), "y of rank 7 holds text, and the loss is of numbers"),
         ((X, Y.astype("M8[s]")), "y of rank 7 holds dates"),
         ((X.astype("longdouble"), Y), "X of rank 7 holds numbers of 128 bits"),
         (([[1, 2], [3]], Y), "X of rank 7 can't be read as an array"),
@@ -119,13 +119,62 @@ def test_what_is_an_array() -> None:
 )
 def test_what_is_refused(given: tuple[Any, ...], words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
-        taken(dict(zip(("X", "y", "weights"), given, strict=False)), " of rank 7")
+        taken(dict(zip(("X", "y", "weights"), given, strict=False)), " of rank 7", "the loss is of numbers")
+
+
+TEXT = np.array(["b", "ä", "b"])
+
+
+@pytest.mark.parametrize(
+    ("y", "codes", "known"),
+    [
+        (TEXT, [0, 1, 0], ("b", "ä")),
+        (TEXT[:, None], [0, 1, 0], ("b", "ä")),
+        (TEXT.tolist(), [0, 1, 0], ("b", "ä")),
+        (np.array(["b", "a", "b"], dtype="S"), [1, 0, 1], ("a", "b")),
+        (TEXT.astype(object), [0, 1, 0], ("b", "ä")),
+        (pandas.Series(TEXT, dtype="category"), [0, 1, 0], ("b", "ä")),
+        (pandas.Series(TEXT, dtype="string"), [0, 1, 0], ("b", "ä")),
+        (pandas.DataFrame({"y": TEXT}), [0, 1, 0], ("b", "ä")),
+        (pyarrow.chunked_array([["b"], ["ä", "b"]]), [0, 1, 0], ("b", "ä")),
+        (Y > 0, [0, 1, 1], (False, True)),
+        ((Y > 0).astype(object), [0, 1, 1], (False, True)),
+        (pandas.Series(Y > 0, dtype="boolean"), [0, 1, 1], (False, True)),
+        (np.array([0, 1.5, 2], dtype=object), [0, 1.5, 2], ()),
+        (pandas.Series(Y, dtype="category"), [0, 1, 2], ()),
+    ],
+)
+def test_targets_may_be_words(y: Any, codes: list[float], known: tuple[Any, ...]) -> None:
+    held, facts, _ = of(X, y)
+    assert (held.y.tolist(), facts.words) == (codes, known)
+    if known in ((), (False, True)):
+        held, facts, _ = taken({"X": X, "y": y}, "", "the loss is of numbers")
+        assert (held.y.tolist(), facts.words) == (codes, ())
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (["b", None, "b"], "y has None in row 1: expected a number, a text, or true or false, alike in all rows"),
+        (["b", 1, "b"], "y has 1 in row 1"),
+        (np.array([True, 1, False], object), "y has 1 in row 1"),
+        (np.array([1, 2, "b" * 99], object), "y has 1 in row 0"),
+        (np.array([1, 2, 3 + 1j], object), r"y has (3+1j) in row 2"),
+        (np.array([1, 2, 10**400], object), "y has a whole number beyond what float64 holds"),
+        (["b", "\udc80", "b"], "y has text with half a character"),
+        (["b", "b" * 1001, "b"], "y holds 2 different texts, of up to 1,001 characters: expected at most 1,000 classes"),
+        (np.array([["a", "b"]] * 3), "y holds text: expected real numbers"),
+    ],
+)
+def test_targets_that_are_no_words(y: Any, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        of(X, y)
 
 
 def test_ranks_that_don_t_agree() -> None:
     first = of(X)[1]
     assert table_of([Facts(), first, of(X.astype("i1"))[1]], range(3), "").x_type == "float64"
-    for other in (of(X, weights=Y)[1], of(X[:, :1])[1], of(X, X)[1], first._replace(numbers=3)):
+    for other in (of(X, weights=Y)[1], of(X[:, :1])[1], of(X, X)[1], of(X, TEXT)[1], first._replace(numbers=3)):
         with pytest.raises(InputError, match=r"rank 0 was given .*, and rank 2 .*: expected the same of all ranks"):
             table_of([first, Facts(), other], range(3), "")
     with pytest.raises(InputError, match="X has other column names on rank 1 than on rank 0"):

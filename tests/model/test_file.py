@@ -77,6 +77,19 @@ def test_a_model_made_by_hand_is_kept(tmp_path: Path) -> None:
     same(load(tmp_path), made)
 
 
+@pytest.mark.parametrize(("words", "schema"), [(["a", "b\n"], 2), ([False, True], 2), ([], 1)])
+def test_words_are_kept(tmp_path: Path, words: list[Any], schema: int) -> None:
+    """An earlier reader, which would show their numbers, is told that it can't read them; it can read what has none."""
+    record = {"config": {"loss": "logistic"}, "classes": [0.0, 1.0], "words": words}
+    Model(np.ones(2), record=record).save(tmp_path)
+    found = load(tmp_path)
+    assert (found.classes, found.codes) == (tuple(words or [0.0, 1.0]), (0.0, 1.0))
+    assert found.predict(ROWS).tolist() == [found.classes[1], found.classes[0]]
+    with h5py.File(tmp_path / "model.h5") as stored:
+        assert stored.attrs["schema"] == schema
+        assert len(stored["classes"]) == 2
+
+
 def test_a_model_of_version_0_1(tmp_path: Path) -> None:
     found = load(WRITTEN / "0.1.0")
     np.testing.assert_allclose(found.predict(ROWS), [2.0, -1.25], rtol=1e-9)

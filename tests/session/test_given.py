@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from mpi_pgd import InputError, Rows, fit, kernel, mapreduce
+from mpi_pgd import InputError, Rows, fit, kernel, load, mapreduce
 from mpi_pgd.data import memory
 
 ROWS, FEATURES = 1500, 5  # 24 blocks, the last one short
@@ -148,6 +148,28 @@ def test_several_targets_and_what_features_have(comm: MPI.Intracomm, folder: Pat
     assert found.record["weights_sha256"] == expected.record["weights_sha256"]
 
 
+@pytest.mark.ranks(1, 3, others=(2,))
+def test_words_are_classes(comm: MPI.Intracomm, folder: Path) -> None:
+    """Also where a rank has some of them, or none: the fit is that of their numbers, and what people read are the words."""
+    x, _ = problem()
+    codes = np.arange(ROWS) * 3 // ROWS  # rank 0 has the first word, and rank 2 the last
+    words = np.array(["coal", "gas", "öl"])
+    here = slice(500 * comm.rank, ROWS if comm.rank == comm.size - 1 else 500 * comm.rank + 500)
+    asked = {"loss": "softmax", "l2": 0.1, "rounds": 5, "comm": comm}
+    expected = fit(x[here], codes[here], **asked)
+    found = fit(x[here], words[codes[here]], **asked, out=str(folder / "run"))
+    assert found.record["weights_sha256"] == expected.record["weights_sha256"]
+    assert (found.classes, found.codes) == (tuple(words), (0.0, 1.0, 2.0)) == (tuple(words), expected.classes)
+    comm.Barrier()
+    for model in (found, load(folder / "run")):
+        assert np.array_equal(model.predict(x), words[expected.predict(x).astype(int)])
+        assert model.score(x, words[codes]) == model.score(x, codes) == expected.score(x, codes)
+        assert all("x1 of öl" in text for text in (repr(model), model.summary(), model._repr_html_()))
+    truths = fit(x[here], codes[here] > 1, **asked | {"loss": "logistic"})
+    assert truths.classes == (False, True)
+    assert truths.predict(x).dtype == np.bool_
+
+
 @pytest.mark.ranks(1, 3, others=())
 def test_a_map_of_arrays(comm: MPI.Intracomm) -> None:
     x, y = problem()
@@ -215,6 +237,9 @@ REFUSED: dict[str, tuple[Callable[[int], tuple[Any, ...]], dict[str, Any], str]]
     "cache": (lambda _: SMALL, {"cache": "none"}, "cache none has rows read again from files"),
     "shared": (lambda _: (Csr.of(SMALL[0]), SMALL[1]), {"share_rows": True}, "share_rows is of dense arrays"),
     "loss": (lambda _: SMALL, {"loss": "logistic"}, "logistic"),
+    "words": (lambda rank: (SMALL[0], ["a"] * 6 if rank else SMALL[1]), {"loss": "logistic"}, "no text in y, and rank 1 some"),
+    "words of numbers": (lambda _: (SMALL[0], ["a"] * 6), {}, "y of rank 0 holds text, and the loss squared is of numbers: give"),
+    "one word": (lambda _: (SMALL[0], ["a"] * 6), {"loss": "logistic"}, "targets that are all a: expected two classes"),
     "factors": (lambda _: SMALL, {"penalty_factors": [1.0]}, r"--penalty-factors has shape \(1,\): expected \(2,\)"),
     "bounds": (lambda _: SMALL, {"lower": np.array([np.inf, 0])}, "--lower is inf for feature 0"),
 }

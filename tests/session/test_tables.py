@@ -83,11 +83,19 @@ def test_classes_have_their_words(comm: MPI.Intracomm, folder: Path) -> None:
         lines = [f"{s!r},{'high' if p > 0 else 'low'}\n" for s, p in zip(SIZE.tolist(), PRICE, strict=True)]
         (folder / "train.csv").write_text("size,level\n" + "".join(lines))
     comm.Barrier()
-    fit(folder / "train.csv", target="level", loss="logistic", l2=0.01, comm=comm, out=str(folder / "run"))
+    found = fit(folder / "train.csv", target="level", loss="logistic", l2=0.01, comm=comm, out=str(folder / "run"))
+    assert found.classes == ("high", "low")
+    assert set(found.predict(SIZE[:, None])) == {"high", "low"}
+    assert "high and low: above 0 is low" in repr(found)
     command(comm, "predict", folder / "run", folder / "train.csv", folder / "out.csv", "--quiet")
     if comm.rank == 0:
         head, *told = (folder / "out.csv").read_text().splitlines()
         assert {line.split(",")[0] for line in told} == {"high", "low"}, head
+        with h5py.File(folder / "train.mpi_pgd.h5", "r+") as file:
+            file["y"].attrs["classes"] = ["low", "high"]
+    comm.Barrier()
+    with pytest.raises(InputError, match=r"y in .*train.mpi_pgd.h5 has 0 for the class low, and .*run for high: give the table"):
+        command(comm, "evaluate", folder / "run", folder / "train.mpi_pgd.h5", "--quiet")
 
 
 @pytest.mark.ranks(1, libraries=["mpich"])  # how many they are changes no bit
