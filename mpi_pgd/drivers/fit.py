@@ -53,6 +53,7 @@ class FitDriver:
     ) -> None:
         self.of, self.solver, self.limit, self.tol, self.watch = objective, solver, limit, tol, watch
         self.asks, self.tasks = list(tasks), list(tasks.values())
+        self.widths = [task.width for task in self.tasks]
         self.refines = Ask.PRECISE in tasks  # points are pairs, and the solver knows when nothing more is to be gained
         loss = objective.loss
         self.certifier = Certifier(objective.penalty, objective.free, loss.centred, loss.convex, objective.outputs)
@@ -101,19 +102,20 @@ class FitDriver:
         self._ask(query)
 
     def _ask(self, query: Query) -> None:
-        query.number = self.asks.index(self.state.ask)
+        query.number = number = self.asks.index(self.state.ask)
         if self.refines:
             precise.to_user(self.of, self.state.point, query.point)
             return
         self.of.to_user(self.state.point, query.point)
-        usual = self.tasks[0].width
-        if query.task.width > usual:
+        usual = self.widths[0]
+        if self.widths[number] > usual:
             request = self.state.request
             query.point[usual : usual + len(request)] = request
 
     def update(self, partial: Partial, query: Query) -> None:
         """Judge, then step."""
-        task, votes = query.task, partial.votes.tolist()
+        number, votes = query.number, partial.votes.tolist()
+        task = query.tasks[number]
         units = task.units
         rows = self.of.rows if units is None else rows_of(units, self.of.rows)
         if votes[Vote.ROWS] != rows:
@@ -122,7 +124,7 @@ class FitDriver:
         self.history.cut(self.rounds)
         if units is not None:
             self.drawn.append(self.rounds)
-        found = self._too_far() if broken else self._evaluate(partial, query, task)
+        found = self._too_far() if broken else self._evaluate(partial, query, number, task)
         self.status = self._judge(found.value, votes, units is None) or self.status
         if self.status and units is not None and self.status != Status.DIVERGED:
             query.number = 0  # these weights may be returned: all rows judge them first
@@ -165,10 +167,10 @@ class FitDriver:
             self.watch(self.rounds, self.objective, self.gradient_norm)
         return Evaluation(math.inf, self.gradient, self.rounding, prox=self.of.penalty.nonsmooth)
 
-    def _evaluate(self, partial: Partial, query: Query, task: Task) -> Evaluation:
+    def _evaluate(self, partial: Partial, query: Query, number: int, task: Task) -> Evaluation:
         """The objective; notes it, and the best point so far, which is what a diverged fit returns."""
-        point, ask = query.point, self.asks[query.number]
-        sums, parts = self.reading.summed(partial, query, task)
+        point, ask = query.point, self.asks[number]
+        sums, parts = self.reading.summed(partial, number, task)
         part = 0.0 if task.units is None else float(parts["weight"])
         smooth = self.of.value_and_gradient(parts, self.state.point, self.gradient, part)
         value, norm = self.reading.whole(smooth, self.state.point)

@@ -97,7 +97,8 @@ class Objective:
         p = self.features
         self.reach = (np.abs(scaling.mean[:p]) + scaling.peak[:p]) / scaling.scale  # (p,) the largest magnitudes of scaled features
         self._mean, self._peak = scaling.mean[:p], scaling.peak[:p]
-        self._means, self._largest = scaling.mean[p:].tolist(), float(scaling.peak[p:].max())  # of the targets
+        self._largest = float(scaling.peak[p:].max())  # of the targets
+        self._centres = scaling.mean[p : p + self.outputs] if intercept and not free else np.zeros(self.outputs)
         self._scratch = np.empty(self.weights)
         self._spread = np.append(np.tile(scaling.spread, self.outputs), np.ones(self.free))
         self.unit = np.where(self._spread > 0, self._spread, 1.0)  # (size,) of the gradient, as if features were standardised
@@ -114,12 +115,8 @@ class Objective:
 
     def to_user(self, unknowns: Vector, point: Vector) -> None:
         """Write ``unknowns`` (size,) in the user's units into ``point`` [w (k, p) | c (k,)]."""
-        p, size = self.features, self.weights
-        centres = unknowns[size:].tolist() if self.free else self._means
-        for number in range(self.outputs):
-            here = slice(number * p, (number + 1) * p)
-            weights = np.divide(unknowns[here], self.scaling.scale, out=point[here])
-            point[size + number] = centres[number] - kernel.dot(self._mean, weights) if self.intercept else 0.0
+        centres = unknowns[self.weights :] if self.free else self._centres
+        kernel.to_user(unknowns, self.scaling.scale, self._mean, centres, point)
 
     def from_user(self, point: Vector) -> Vector:
         """The unknowns (size,) of ``point``; an intercept that the loss knows is not taken over."""
@@ -164,10 +161,7 @@ class Objective:
         A row's slope is off by the rounding of x'w + c - y, by at most epsilon (|x|'|w| + |c| + |y|) times the curvature; and its
         product with the column by epsilon |x| |slope|. Sums over blocks add nothing; many rows average, so it is seldom reached.
         """
-        p, size = self.features, self.weights
-        weights, intercepts = np.abs(point[:size], out=self._scratch), point[size : size + self.outputs].tolist()
-        sizes = [kernel.dot(weights[k * p : (k + 1) * p], self._peak) + abs(each) for k, each in enumerate(intercepts)]
-        off = self.bend * EPSILON * (max(sizes) + self._largest)
+        off = self.bend * EPSILON * (kernel.reach(self.outputs, point, self._peak, self._scratch) + self._largest)
         slope = self.loss.slope_size(max(value, 0.0), self.bend)
         spread, both, away = self._errors
         return math.sqrt(spread * off * off + 2 * both * off * slope + away * slope * slope)

@@ -1,5 +1,6 @@
 """What the sums of a round say of the point at which it was made, on scaled features."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,12 +29,12 @@ class Reading:
         self._rooms = [_room(task) for task in tasks]
         self._known, self._off = (0, 0), 0.0  # for which bound it is known what the sums are off by, and how much that is
 
-    def summed(self, partial: Partial, query: Query, task: Task) -> tuple[Vector, Mapping[str, Vector]]:
+    def summed(self, partial: Partial, number: int, task: Task) -> tuple[Vector, Mapping[str, Vector]]:
         """All sums, and their parts; long ones where the partial has them, until the next round."""
         if partial.long:
             sums = partial.settle()
             return sums, task.layout.split(sums)
-        sums, parts = _room(task) if task.varies else self._rooms[query.number]
+        sums, parts = _room(task) if task.varies else self._rooms[number]
         return partial.total(sums), parts
 
     def lost(self, partial: Partial, query: Query, part: float) -> float:
@@ -58,12 +59,13 @@ class Reading:
         """
         rough, least = self.of.penalty.nonsmooth, self._least
         if rough is None:
-            value, norm = smooth, kernel.norm(self.gradient)
-        else:
-            value, norm = smooth + rough.value(weights), rough.distance(weights, self.gradient, least)
-        np.divide(least if rough else self.gradient, self.of.unit, out=least)
+            squares, left = kernel.sizes(self.gradient, self.of.unit, least)
+            self.left = math.sqrt(left)
+            return smooth, math.sqrt(squares)
+        norm = rough.distance(weights, self.gradient, least)
+        least /= self.of.unit
         self.left = kernel.norm(least)
-        return value, norm
+        return smooth + rough.value(weights), norm
 
 
 def _room(task: Task) -> tuple[Vector, Mapping[str, Vector]]:

@@ -166,11 +166,7 @@ class Partial:
 
     def total(self, out: Vector) -> Vector:
         """The sums over all ranks, once the buffer has been reduced: (width,) float64, rounded once."""
-        single = self.width - len(self._low)
-        if not single:
-            return np.add(self._high, self._low, out=out)
-        out[:single] = self._high[:single]
-        np.add(self._high[single:], self._low, out=out[single:])
+        kernel.rounded(self._high, self._low, out)
         return out
 
     def settle(self) -> Vector:

@@ -27,9 +27,18 @@ Attributes:
     descent: ``(weight, mean, scale, curvature, sums, slopes, unknowns, bent, out)``: (sums - mean slopes) / scale / weight +
         curvature unknowns of p features and k outputs into ``out`` (k p,), behind it slopes / weight if there is room (k,); gives
         half of unknowns'(curvature unknowns). ``mean`` and ``scale`` are (p,), ``slopes`` (k,), all else (k p,), and ``bent`` room.
+    sizes: ``(x, unit, scaled)``, all (n,): x / unit into ``scaled``; gives x'x and scaled'scaled.
+    to_user: ``(unknowns, scale, mean, centres, point)``: each output's weights, unknowns / scale, (k p,) and behind them its
+        centre - mean'weights, (k,), into ``point``. ``centres`` are (k,), ``scale`` and ``mean`` (p,).
+    reach: ``(k, point, peak, sizes)``: the largest |w|'peak + |c| of the k outputs of a point [w (k p,) | c (k,)]; ``peak`` is
+        (p,), ``sizes`` room of as many.
+    descend: ``(length, gradient, step, point)``, all (n,): length times the gradient into ``step``, and off ``point``.
     moves: ``(point, gradient, before, slopes, moved, changed)``, all (n,): point - before into ``moved``, gradient - slopes into
         ``changed``, then point and gradient into ``before`` and ``slopes``. Gives moved'changed, changed'changed, moved'moved and
         point'point.
+    rounded: ``(high, low, out)``: high (n,), its last numbers with ``low`` added, as many as there are of it, into ``out``.
+    spans: ``(old, before, moved, changed)``, all (n,): gives old'changed, old'before, before'changed and before'before; then moved
+        and changed go into ``old`` and ``before``.
     hypot: (x^2 + y^2)^(1/2) of each two numbers of two contiguous arrays, into a third one.
     peaks: raise ``out`` (k,) to the largest magnitudes in the columns of ``x`` (n, k), n > 0, contiguous, of real numbers of any
         type; NaN where a number is NaN: so whether all are finite needs no pass of its own.
@@ -113,6 +122,12 @@ cross: Callable[[Vector, Columns | None, Columns | None, Vector, Vector, Vector,
 cut: Callable[[Vector, Vector, Vector, Vector, Vector, Vector], None] = _functions.cut
 votes: Callable[[float, Vector, Vector, Vector, Vector], None] = _functions.votes
 descent: Callable[[float, Vector, Vector, Vector, Vector, Vector, Vector, Vector, Vector], float] = _functions.descent
+sizes: Callable[[Vector, Vector, Vector], tuple[float, float]] = _functions.sizes
+to_user: Callable[[Vector, Vector, Vector, Vector, Vector], None] = _functions.to_user
+reach: Callable[[int, Vector, Vector, Vector], float] = _functions.reach
+descend: Callable[[float, Vector, Vector, Vector], None] = _functions.descend
+rounded: Callable[[Vector, Vector, Vector], None] = _functions.rounded
+spans: Callable[[Vector, Vector, Vector, Vector], tuple[float, float, float, float]] = _functions.spans
 moves: Callable[[Vector, Vector, Vector, Vector, Vector, Vector], tuple[float, float, float, float]] = _functions.moves
 hypot: Callable[[Vector, Vector, Vector], None] = _functions.hypot
 peaks: Callable[[NDArray[Any], Vector], None] = _functions.peaks

@@ -218,6 +218,41 @@ def descent(
     return 0.5 * dot(unknowns, bent)
 
 
+def sizes(x: Vector, unit: Vector, scaled: Vector) -> tuple[float, float]:
+    np.divide(x, unit, out=scaled)
+    return dot(x, x), dot(scaled, scaled)
+
+
+def to_user(unknowns: Vector, scale: Vector, mean: Vector, centres: Vector, point: Vector) -> None:
+    size, p = len(centres) * len(scale), len(scale)
+    for k, centre in enumerate(centres.tolist()):
+        weights = np.divide(unknowns[k * p : (k + 1) * p], scale, out=point[k * p : (k + 1) * p])
+        point[size + k] = centre - dot(mean, weights)
+
+
+def reach(outputs: int, point: Vector, peak: Vector, sizes: Vector) -> float:
+    p, room = len(peak), sizes[: len(peak)]
+    weights = (np.abs(point[k * p : (k + 1) * p], out=room) for k in range(outputs))
+    intercepts: list[float] = point[outputs * p :].tolist()
+    return max(dot(size, peak) + abs(c) for size, c in zip(weights, intercepts, strict=False))
+
+
+def descend(length: float, gradient: Vector, step: Vector, point: Vector) -> None:
+    point -= np.multiply(gradient, length, out=step)
+
+
+def rounded(high: Vector, low: Vector, out: Vector) -> None:
+    single = len(high) - len(low)
+    out[:single] = high[:single]
+    np.add(high[single:], low, out=out[single:])
+
+
+def spans(old: Vector, before: Vector, moved: Vector, changed: Vector) -> tuple[float, float, float, float]:
+    found = dot(old, changed), dot(old, before), dot(before, changed), dot(before, before)
+    old[:], before[:] = moved, changed
+    return found
+
+
 def moves(
     point: Vector, gradient: Vector, before: Vector, slopes: Vector, moved: Vector, changed: Vector
 ) -> tuple[float, float, float, float]:

@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.tasks import Ask
 from mpi_pgd.solvers.evaluation import Curvature, Evaluation
@@ -48,7 +49,7 @@ class GradientDescent:
         point, steps, _, scratch = state
         steps = steps.next(point, evaluation)
         gradient = steps.begin(point, evaluation.gradient)
-        point -= np.multiply(gradient, steps.length, out=scratch)
+        kernel.descend(steps.length, gradient, scratch, point)
         if evaluation.prox:
             evaluation.prox.prox(point, steps.length, point)
         return Descent(point, steps, steps.length, scratch)

@@ -136,21 +136,18 @@ class LearntStep(NamedTuple):
 
         Of the last one dw'dg, dg'dg and dw'dw are given, and w'w of the point.
         """
-        old, before, moved, changed = self.moved, self.changed, self.scratch_moved, self.scratch_changed
         if not (along > 0 and squares > told * told and length > MOVED * MOVED * whole):
             return 0.0
         found = squares / along
         if not self.constant:
             return found
         # |a dg + b dg'|^2 <= L (a dw + b dw')'(a dg + b dg') for all a and b: the larger root of a determinant.
-        mixed, size, cross = kernel.dot(old, changed), kernel.dot(old, before), kernel.dot(before, changed)
+        mixed, size, cross, squared = kernel.spans(self.moved, self.changed, self.scratch_moved, self.scratch_changed)
         apart = along * size - mixed * mixed
         if apart > APART * along * size:
-            squared = kernel.dot(before, before)
             half = (squares * size + squared * along) / 2 - cross * mixed
             root = math.sqrt(max(0.0, half * half - apart * (squares * squared - cross * cross)))
             found = max(found, (half + root) / apart)
-        old[:], before[:] = moved, changed
         return found
 
 

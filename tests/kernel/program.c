@@ -68,6 +68,18 @@ static void rounds(size_t size) {
     kernel->moves(x[0], x[1], size, x[2], x[3], x[4], x[5], found);
     told_numbers("moves", size, found, 4);
     told_numbers("moves", size, x[5], size);
+    kernel->spans(x[2], x[3], x[4], x[5], size, found);
+    told_numbers("spans", size, found, 4);
+    kernel->rounded(x[0], size, x[1], size / 2, x[5]);
+    told_numbers("rounded", size, x[5], size);
+    kernel->descend(x[0], 0.25, size, x[4], x[5]);
+    told_numbers("descend", size, x[5], size);
+    kernel->sizes(x[0], x[2], size, x[5], found);
+    told_numbers("sizes", size, found, 2);
+    kernel->to_user(x[1], of.scale, of.mean, of.features, x[0], of.outputs, x[5]);
+    told_numbers("to_user", size, x[5], (of.features + 1) * of.outputs);
+    found[0] = kernel->reach(x[5], x[0], of.features, of.outputs, x[4]);
+    told_numbers("reach", size, found, 1);
     for (int i = 0; i < 6; i++) free(x[i]);
 }
 

@@ -72,3 +72,50 @@ def test_moves(size: int) -> None:
     assert found == tuple(native.dot(*pair) for pair in pairs) == pytest.approx(products, rel=1e-13)
     with pytest.raises(ValueError, match="moves: the arrays do not fit"):
         native.moves(*ours, rooms[0, 0], np.empty(size + 1))
+
+
+@pytest.mark.usefixtures("every")
+@pytest.mark.parametrize("size", SIZES)
+def test_steps(size: int) -> None:
+    ours = np.random.default_rng(size).standard_normal((4, size))
+    expected = ours.copy()
+    products = tuple(native.dot(ours[x], ours[y]) for x, y in [(0, 3), (0, 1), (1, 3), (1, 1)])
+    assert native.spans(*ours) == products == pytest.approx(reference.spans(*expected), rel=1e-13)
+    native.descend(0.3, ours[0], ours[1], ours[2])
+    reference.descend(0.3, expected[0], expected[1], expected[2])
+    squares, scaled = native.sizes(ours[2], ours[0], ours[3])
+    assert (squares, scaled) == pytest.approx(reference.sizes(expected[2], expected[0], expected[3]), rel=1e-13)
+    assert (squares, scaled) == (native.dot(ours[2], ours[2]), native.dot(ours[3], ours[3]))
+    native.rounded(ours[0], ours[1, : size // 2], ours[3])
+    reference.rounded(expected[0], expected[1, : size // 2], expected[3])
+    assert ours.tobytes() == expected.tobytes()
+    more = np.empty(size + 1)
+    for name, given in {"spans": (*ours[:3], more), "sizes": (*ours[:2], more), "rounded": (ours[0], more, ours[1])}.items():
+        with pytest.raises(ValueError, match=f"{name}: the arrays do not fit"):
+            getattr(native, name)(*given)
+    with pytest.raises(ValueError, match="descend: the arrays do not fit"):
+        native.descend(1.0, *ours[:2], more)
+
+
+@pytest.mark.usefixtures("every")
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("features", SIZES)
+def test_points(features: int, outputs: int) -> None:
+    random, size = np.random.default_rng(features), features * outputs
+    scale, mean, centres = random.random(features) + 0.1, random.standard_normal(features), random.standard_normal(outputs)
+    scale[: features // 2] = np.inf  # constant columns
+    unknowns, room = random.standard_normal(size + outputs), np.empty(features)
+    found, near = np.empty((2, size + outputs))
+    native.to_user(unknowns, scale, mean, centres, found)
+    reference.to_user(unknowns, scale, mean, centres, near)
+    assert found[:size].tobytes() == near[:size].tobytes()
+    lines = found[:size].reshape(outputs, features)
+    assert found[size:].tolist() == [c - native.dot(mean, w) for c, w in zip(centres.tolist(), lines, strict=True)]
+    assert found == pytest.approx(near, rel=1e-13, abs=1e-13)
+    peak = np.abs(mean)
+    sizes = [native.dot(np.abs(w), peak) + abs(c) for w, c in zip(lines, found[size:].tolist(), strict=True)]
+    assert native.reach(outputs, found, peak, room) == max(sizes) == pytest.approx(reference.reach(outputs, found, peak, room))
+    with pytest.raises(ValueError, match="to_user: the arrays do not fit"):
+        native.to_user(unknowns, scale, mean, centres, found[1:])
+    with pytest.raises(ValueError, match="reach: the arrays do not fit"):
+        native.reach(outputs, found[1:], peak, room)

@@ -52,6 +52,76 @@ static CALL(call_descent) {
     return ended("descent", good, good ? PyFloat_FromDouble(found) : NULL, views, MOST);
 }
 
+static CALL(call_sizes) {
+    (void)module;
+    Py_buffer views[3];
+    size_t lengths[3];
+    double found[2] = {0};
+    if (!counted("sizes", count, 3) || !given(arguments, 3, 1, views, lengths)) return NULL;
+    int good = lengths[0] == lengths[1] && lengths[0] == lengths[2];
+    if (good) kernel->sizes(views[0].buf, views[1].buf, lengths[0], views[2].buf, found);
+    return ended("sizes", good, good ? Py_BuildValue("dd", found[0], found[1]) : NULL, views, 3);
+}
+
+static CALL(call_to_user) {
+    (void)module;
+    Py_buffer views[5];
+    size_t lengths[5];
+    if (!counted("to_user", count, 5) || !given(arguments, 5, 1, views, lengths)) return NULL;
+    size_t features = lengths[1], outputs = lengths[3], size = features * outputs;
+    int good = lengths[0] >= size && lengths[2] == features && lengths[4] >= size + outputs;
+    if (good)
+        kernel->to_user(views[0].buf, views[1].buf, views[2].buf, features, views[3].buf, outputs, views[4].buf);
+    return ended("to_user", good, good ? Py_NewRef(Py_None) : NULL, views, 5);
+}
+
+static CALL(call_reach) {
+    (void)module;
+    Py_buffer views[3];
+    size_t lengths[3];
+    double found = 0;
+    if (!counted("reach", count, 4)) return NULL;
+    Py_ssize_t outputs = PyLong_AsSsize_t(arguments[0]);
+    if (PyErr_Occurred() || !given(arguments + 1, 3, 1, views, lengths)) return NULL;
+    size_t features = lengths[1];
+    int good = outputs > 0 && lengths[0] / (features + 1) >= (size_t)outputs && lengths[2] >= features;
+    if (good) found = kernel->reach(views[0].buf, views[1].buf, features, (size_t)outputs, views[2].buf);
+    return ended("reach", good, good ? PyFloat_FromDouble(found) : NULL, views, 3);
+}
+
+static CALL(call_descend) {
+    (void)module;
+    Py_buffer views[3];
+    size_t lengths[3];
+    if (!counted("descend", count, 4)) return NULL;
+    double size = PyFloat_AsDouble(arguments[0]);
+    if ((size == -1 && PyErr_Occurred()) || !given(arguments + 1, 3, 2, views, lengths)) return NULL;
+    int good = lengths[0] == lengths[1] && lengths[0] == lengths[2];
+    if (good) kernel->descend(views[0].buf, size, lengths[0], views[1].buf, views[2].buf);
+    return ended("descend", good, good ? Py_NewRef(Py_None) : NULL, views, 3);
+}
+
+static CALL(call_rounded) {
+    (void)module;
+    Py_buffer views[3];
+    size_t lengths[3];
+    if (!counted("rounded", count, 3) || !given(arguments, 3, 1, views, lengths)) return NULL;
+    int good = lengths[1] <= lengths[0] && lengths[2] == lengths[0];
+    if (good) kernel->rounded(views[0].buf, lengths[0], views[1].buf, lengths[1], views[2].buf);
+    return ended("rounded", good, good ? Py_NewRef(Py_None) : NULL, views, 3);
+}
+
+static CALL(call_spans) {
+    (void)module;
+    Py_buffer views[4];
+    size_t lengths[4];
+    double found[4] = {0};
+    if (!counted("spans", count, 4) || !given(arguments, 4, 4, views, lengths)) return NULL;
+    int good = lengths[0] == lengths[1] && lengths[0] == lengths[2] && lengths[0] == lengths[3];
+    if (good) kernel->spans(views[0].buf, views[1].buf, views[2].buf, views[3].buf, lengths[0], found);
+    return ended("spans", good, good ? Py_BuildValue("dddd", found[0], found[1], found[2], found[3]) : NULL, views, 4);
+}
+
 static CALL(call_moves) {
     (void)module;
     Py_buffer views[6];
@@ -68,6 +138,12 @@ static CALL(call_moves) {
 PyMethodDef round_methods[] = {
     METHOD(votes, "Whether peaks are beyond bounds."),
     METHOD(descent, "The gradient of what is minimised, from sums over the rows."),
+    METHOD(sizes, "Of a vector, and in other units."),
+    METHOD(to_user, "Weights in the user's units, and the intercepts."),
+    METHOD(reach, "How large a linear predictor may be."),
+    METHOD(descend, "A step down a gradient."),
+    METHOD(rounded, "Sums of two folds as one number each."),
+    METHOD(spans, "Products of the last two moves."),
     METHOD(moves, "How far a point and its gradient have moved."),
     {NULL, NULL, 0, NULL},
 };
