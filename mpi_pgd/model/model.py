@@ -56,7 +56,7 @@ class Model:
 
     @property
     def classes(self) -> tuple[float, ...] | Words:
-        """What is class 0, 1, ...: words or truth values, if the targets of the fit were such, else the targets themselves.
+        """The classes in order, words or truth values if the targets of the fit were such, else the targets themselves.
 
         () if the loss knows none, or a file of an earlier version does not tell.
         """

@@ -13,7 +13,7 @@ from mpi_pgd.comm.world import agreement
 from mpi_pgd.data.notes import Notes
 from mpi_pgd.data.outputs import Column, Output, Put, output_of
 from mpi_pgd.data.rooms import held
-from mpi_pgd.data.stream import SLAB_BYTES, Stream
+from mpi_pgd.data.stream import Stream
 from mpi_pgd.data.table import Table
 from mpi_pgd.drivers.predictor import Predictor
 from mpi_pgd.engine.arrays import Vector
@@ -25,7 +25,9 @@ from mpi_pgd.session.inspect import Problem, say_warnings
 from mpi_pgd.session.run import one_thread
 from mpi_pgd.system import output
 
-GATHERED = 256 << 20  # bytes of rows that all ranks read between two messages, at most
+WINDOW = 64 << 20  # bytes of rows that a rank reads between two messages: these cost some tenths of a millisecond
+GATHERED = 16 << 20  # bytes that all ranks write between two messages, at most
+TEXT = 24  # bytes of a number, if that is written as text
 
 
 def run(world: MPI.Intracomm, given: Mapping[str, Any]) -> int:
@@ -122,9 +124,9 @@ def _windows(problem: Problem, model: Predictor, columns: Sequence[Column], kind
     """Of each window what makes this rank's rows as they are to be written; None if it has none. As many on every rank."""
     comm, partition, facts = problem.comm, problem.partition, problem.facts
     workers, worker = facts.workers(comm.size), facts.worker(comm.rank, comm.size)
-    each = 8 * sum(column.width for column in columns) + problem.table.bytes(1)
-    size = min(SLAB_BYTES, GATHERED // workers)
-    step = max(1, size // (each * partition.block_rows))  # blocks of a rank in a window
+    written = TEXT * sum(column.width for column in columns)
+    rows = min(WINDOW // problem.table.bytes(1), GATHERED // (workers * written))
+    step = max(1, rows // partition.block_rows)  # blocks of a rank in a window
     starts = [range(first + worker * step, first + (worker + 1) * step) for first in range(0, partition.blocks, workers * step)]
     runs = [range(min(run.start, partition.blocks), min(run.stop, partition.blocks)) if worker >= 0 else range(0) for run in starts]
     order = np.array([block for run in runs for block in run], dtype=np.int64)

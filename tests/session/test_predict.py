@@ -64,7 +64,7 @@ def fitted(comm: MPI.Intracomm, folder: Path, loss: str) -> mpi_pgd.Model:
 def test_files_hold_what_the_model_predicts(comm: MPI.Intracomm, there: Path, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the ranks and the mode, also in many windows: the same bytes."""
     model = fitted(comm, there, loss)
-    monkeypatch.setattr(predict, "SLAB_BYTES", 150 * 8 * FEATURES)
+    monkeypatch.setattr(predict, "WINDOW", 150 * 8 * FEATURES)
     for name, words in (("a.h5", ["--eta"]), ("b.h5", ["--eta", "--mode", MODES[1]]), ("c.csv", ["--eta"])):
         assert command(comm, "predict", there / "m", there / "rows.h5", there / name, "--quiet", *words) == 0
     if comm.rank:
@@ -109,7 +109,7 @@ def test_parquet(comm: MPI.Intracomm, there: Path, monkeypatch: pytest.MonkeyPat
     """Row groups have a length of their own, whatever comes at a time."""
     parquet = pytest.importorskip("pyarrow.parquet")
     model = fitted(comm, there, "softmax")
-    monkeypatch.setattr(predict, "SLAB_BYTES", 150 * 8 * FEATURES)
+    monkeypatch.setattr(predict, "WINDOW", 150 * 8 * FEATURES)
     monkeypatch.setattr("mpi_pgd.data.outputs.GROUP", 300)
     command(comm, "predict", there / "m", there / "rows.h5", there / "o.parquet", "--quiet")
     table = parquet.ParquetFile(there / "o.parquet")
