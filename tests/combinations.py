@@ -57,8 +57,8 @@ class Combination(NamedTuple):
 
     @property
     def sparse(self) -> bool:
-        """Whether the rows are, as in each third one."""
-        return self.number % 3 == 0
+        """Whether the rows are, of all in one of the two ways."""
+        return (self.number // 2 + self.way) % 2 == 0
 
     @property
     def parts(self) -> tuple[Any, ...]:

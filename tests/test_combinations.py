@@ -23,8 +23,8 @@ else:
     SOME, FEWER = (cover(EVERY, facets) for facets in (pairs, ways))
 RESUMED = cover(EVERY, forms)
 # On which of the eight ranks fits are made at once, first on five and two, then on three and one.
-# Where rows lie, by ranks: once a node, and in no memory.
-KEPT: dict[int, dict[str, Any]] = {2: {"share_rows": True}, 3: {"cache": "none"}}
+# Where rows lie, by ranks: once a node, and in no memory; and on how many nodes the ranks are: one, but of five on three.
+KEPT: dict[int, dict[str, Any]] = {2: {"share_rows": True}, 3: {"cache": "none"}, 5: {"ranks_per_node": 2}}
 TEAMS = ((range(5), range(5, 7)), (range(3), range(3, 4)))
 SAME = ("weights_sha256", "status", "rounds", "objective", "gradient_norm", "certificate")
 
