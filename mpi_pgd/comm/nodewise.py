@@ -57,17 +57,20 @@ class NodeWise:
             self._move = self._there_and_back(vector)
 
     def _by_library(self, vector: Vector) -> Callable[[], object]:
-        """Between nodes, with the leaders' messages in the middle."""
-        inside, among = self.node.inside, self.among
+        """Between nodes, with the leaders' messages in the middle.
+
+        What a message is made of is said once: asking an array for it takes a fifth of such a call.
+        """
+        inside, among, message = self.node.inside, self.among, [vector, len(vector), MPI.DOUBLE]
         if not self.node.several:
-            return partial(inside.Allreduce, MPI.IN_PLACE, vector)
-        gather = partial(inside.Reduce, *((MPI.IN_PLACE, vector) if self.mine == 0 else (vector, None)))
+            return partial(inside.Allreduce, MPI.IN_PLACE, message)
+        gather = partial(inside.Reduce, *((MPI.IN_PLACE, message) if self.mine == 0 else (message, None)))
 
         def move() -> None:
             gather()
             if among:
                 among(vector)
-            inside.Bcast(vector)
+            inside.Bcast(message)
 
         return move
 
