@@ -80,6 +80,7 @@ class PeerDriver:
         self.state = self.solver.init(begin, self.curvature)
         self.learnt = self.state.steps  # of the own gradient
         self.lipschitz, self.steps = 1 / self.learnt.length, FixedStep(self.learnt.length)  # agreed
+        self.led = self.lipschitz  # that of the steps until this turn began, which led to what was told then
         self.status: Status | None = None
         self.rounds = self.age = 0  # updates made: of the fit, and since its beginning here
         self.roof = math.inf  # of the own objective; what is above is too far
@@ -94,6 +95,7 @@ class PeerDriver:
     def load(self, vector: Vector, rounds: int) -> None:
         """Begin anew where some peer was after so many ``rounds``."""
         self.lipschitz, self.first = vector[-2:].tolist()
+        self.led = self.lipschitz
         self.rounds = rounds
         self.steps = FixedStep(1 / self.lipschitz) if self.learnt.recovers else self.steps
         for each in (self.here, self.safe, self.candidate, self.before):
@@ -175,7 +177,8 @@ class PeerDriver:
         if agreed[Agreed.UNREAD] > 0:
             return Next.LEAVE
         far = agreed[Agreed.FAR] > 0
-        lipschitz = float(agreed[Agreed.LIPSCHITZ]) * (FARTHER if far else 1.0)
+        lipschitz = max(float(agreed[Agreed.LIPSCHITZ]), FARTHER * self.led if far else 0.0)
+        self.led = self.lipschitz
         if far and not (self.learnt.recovers and lipschitz < math.inf):
             self.status = Status.DIVERGED
         elif agreed[Agreed.UNREST] <= self.tol * self.first:
