@@ -14,7 +14,7 @@ from typing import Protocol
 
 from mpi_pgd.errors import InputError, listed, nearest
 
-LONGEST = 9  # digits of a rank
+LONGEST, SHOWN = 9, 24  # digits of a rank; characters of what is none
 
 
 class Neighbours(Protocol):
@@ -238,10 +238,11 @@ def _read(path: str, ranks: int) -> list[set[int]]:
 def _edges(line: str, where: str, ranks: int) -> list[tuple[int, int]]:
     words = line.partition("#")[0].replace(":", " ", 1).split()
     for word in words:
+        told = word if word.isprintable() and len(word) <= SHOWN else f"{word[:SHOWN]!r} ..."
         if not (word.isascii() and word.isdigit()):
-            raise InputError(f"{where} has {word}: expected whole numbers, a rank and its neighbours, such as 0 1")
+            raise InputError(f"{where} has {told}: expected whole numbers, a rank and its neighbours, such as 0 1")
         if len(word) > LONGEST or int(word) >= ranks:
-            raise InputError(f"{where} has rank {word}, but the last of {ranks:,} is {ranks - 1}: mend it, or run on more ranks")
+            raise InputError(f"{where} has rank {told}, but the last of {ranks:,} is {ranks - 1}: mend it, or run on more ranks")
     edges = [(int(words[0]), int(word)) for word in words[1:]]
     if any(one == other for one, other in edges):
         raise InputError(f"{where} makes rank {words[0]} its own neighbour: leave that out, what a rank has itself counts anyway")
