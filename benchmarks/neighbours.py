@@ -5,8 +5,9 @@
 A round in which each host sends a vector to each neighbour and takes in theirs (MPI_Neighbor_allgather), and one in which a server
 takes in a vector from each worker and sends one to each: measured on 2 to 8 hosts (tests/hosts.py); predicted by the cost model's
 messages (comm/paths.py) with the link's nominal numbers; and simulated by SimGrid (if /usr/bin/python3 has it) on up to 1,024
-hosts, held against what was measured where there is both. Then `study topology` on 8 hosts, without and with a slow one: whole
-fits by every mode and graph. Prints Markdown; FILE gets the figures as JSON.
+hosts, held against what was measured where there is both. What a peer sends in a round of a fit on 4, 6 and 8 hosts: as it counts
+that itself, and what left its link. Then `study topology`, whole fits by every mode and graph, without and with a slow rank: on 8
+hosts, and on 2 hosts of 4 ranks. Prints Markdown; FILE gets the figures as JSON.
 """
 
 # ruff: noqa: E402 - this checkout has to be found before it is imported
@@ -33,6 +34,9 @@ from tests.launch import libraries
 GRAPHS = ("ring", "torus", "exponential")
 SERVER = LINEAR.name
 SHAPE, SLOW = (16_000, 500), "3:4"  # rows and features; a rank whose map takes four times as long
+SENT = tuple(product(("ring", "complete"), (4, 6, 8)))  # graphs, hosts
+SHORT, LONG = 50, 150  # rounds of two fits: what one sends more than the other is that of the rounds between
+LINK = "/sys/class/net/eth0/statistics/tx_bytes"
 
 Row = dict[str, Any]
 
@@ -65,8 +69,43 @@ def measure(cluster: Cluster) -> list[Row]:
     return found
 
 
+def sent(cluster: Cluster) -> list[Row]:
+    """Of the second host, whose link carries nothing but its rank's messages (the first has mpirun)."""
+    path, found = cluster.data(*SHAPE), []
+    for name, m in SENT:
+        cluster.say(f"what a peer sends, {name} of {m}")
+        carried, near = {}, {}
+        for rounds in (SHORT, LONG):
+            words = ["--mode", "gossip", "--graph", name, "--l2", 0.1, "--tol", 0, "--rounds", rounds, "--quiet"]
+            before = _left(cluster)
+            near = cluster.program(m, path, *words, name="run.json")["neighbours"]
+            carried[rounds] = _left(cluster) - before
+        link = (carried[LONG] - carried[SHORT]) / (LONG - SHORT)
+        counted = {key: near[key] for key in ("neighbours", "messages", "bytes")}
+        found.append({"way": name, "hosts": m, **counted, "link_bytes": link})
+    return found
+
+
+def _left(cluster: Cluster) -> int:
+    return int(cluster.hosts.run(cluster.hosts.names[1], "cat", LINK))
+
+
+def sending(rows: list[Row]) -> str:
+    """The table of what is sent."""
+    lines = [
+        "What a peer sends in a round of a fit",
+        "",
+        "| graph | hosts | messages | bytes, counted | bytes that left its link |",
+    ]
+    lines += ["|---|" + "---:|" * 4]
+    for row in rows:
+        counted = f"{row['messages']:g} | {row['bytes']:,.0f} | {row['link_bytes']:,.0f}"
+        lines.append(f"| {row['way']} | {row['hosts']} | {counted} |")
+    return "\n".join(lines)
+
+
 def fits(cluster: Cluster) -> Row:
-    """The record of `study topology` on all hosts."""
+    """The record of `study topology` on 8 ranks."""
     cluster.say("study topology")
     path = cluster.data(*SHAPE)
     words = ["--l2", 0.1, "--tol", 1e-9, "--rounds", 400, "--delay", SLOW, "--seconds", 2 if cluster.quick else 15]
@@ -124,13 +163,17 @@ def main() -> int:
     if reason or not library:
         print(f"skipped: {reason}")
         return 0
-    with Hosts(HOSTS, DELAY, BANDWIDTH) as hosts, tempfile.TemporaryDirectory(prefix="mpi_pgd-neighbours-") as folder:
-        cluster = Cluster(hosts, library, Path(folder), options.quick)
-        rows = measure(cluster)
-        study = fits(cluster)
-    print(document(rows), Topology().text(study), sep="\n\n")
+    studies = {}
+    with tempfile.TemporaryDirectory(prefix="mpi_pgd-neighbours-") as folder:
+        with Hosts(HOSTS, DELAY, BANDWIDTH) as hosts:
+            cluster = Cluster(hosts, library, Path(folder), options.quick)
+            rows, told = measure(cluster), sent(cluster)
+            studies["8 hosts"] = fits(cluster)
+        with Hosts(2, DELAY, BANDWIDTH) as hosts:
+            studies["2 hosts of 4 ranks"] = fits(Cluster(hosts, library, Path(folder), options.quick))
+    print(document(rows), sending(told), *(f"{name}\n\n{Topology().text(each)}" for name, each in studies.items()), sep="\n\n")
     if options.out:
-        Path(options.out).write_text(json.dumps({"rows": rows, "topology": study}, indent=1) + "\n")
+        Path(options.out).write_text(json.dumps({"rows": rows, "sent": told, "topology": studies}, indent=1) + "\n")
     return 0
 
 
