@@ -11,6 +11,7 @@ from mpi_pgd.data.sparsefile import DATA, INDICES, INDPTR, MEMBERS, members
 from mpi_pgd.errors import InputError
 
 MOST = 2**32  # features: an index has four bytes
+BY_COLUMNS = "csc"  # how the kind of a matrix begins that is stored by columns
 
 
 class Compressed(NamedTuple):
@@ -27,6 +28,11 @@ class Compressed(NamedTuple):
 def holds_rows(item: object) -> bool:
     """Whether it is such a group."""
     return isinstance(item, h5py.Group) and all(isinstance(item.get(name), h5py.Dataset) for name in MEMBERS)
+
+
+def encoding(group: h5py.Group) -> str:
+    """The kind of matrix that it says to be."""
+    return text(group.attrs.get("encoding-type")) or text(group.attrs.get("h5sparse_format"))
 
 
 def compressed(group: h5py.Group, path: str, name: str, targets: int) -> Compressed:
@@ -68,13 +74,13 @@ def _features(group: h5py.Group, path: str, name: str, rows: int, targets: int) 
     if len(shape) != 2 or not all(isinstance(size, int) and size >= 0 for size in shape):
         raise InputError(f"{name} in {path} has {'the shape ' + str(shape) if shape else 'no shape'}: expected an attribute "
                          f"or a data set shape, the numbers of its rows and columns")  # fmt: skip
-    kind = text(group.attrs.get("encoding-type")) or text(group.attrs.get("h5sparse_format"))
-    by_columns = kind.startswith("csc")
+    kind = encoding(group)
+    by_columns = kind.startswith(BY_COLUMNS)
     if rows not in shape[by_columns:] or (by_columns and targets != rows):
         if by_columns and rows == shape[1]:
             raise InputError(
                 f"{name} in {path} is stored by columns ({kind}), of which a rank would have to read all: write it by rows "
-                f"(tocsr of scipy's)"
+                f"(tocsr of scipy's; data convert does it with X of an .h5ad)"
             )
         raise InputError(
             f"{name} in {path} has the shape {shape} and {rows + 1} numbers in {MEMBERS[INDPTR]}: expected one more than "

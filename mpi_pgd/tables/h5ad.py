@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from mpi_pgd.data.categories import text
 from mpi_pgd.data.columns import Entries, runs
-from mpi_pgd.data.compressed import compressed, holds_rows
+from mpi_pgd.data.compressed import BY_COLUMNS, compressed, encoding, holds_rows
 from mpi_pgd.data.opening import opened
-from mpi_pgd.data.sparsefile import MEMBERS
+from mpi_pgd.data.sparsefile import INDPTR, MEMBERS
 from mpi_pgd.data.storage import needs_plugin
 from mpi_pgd.errors import InputError, printable
 from mpi_pgd.tables.batch import Batch, Column, Kind, Reading
 from mpi_pgd.tables.grid import Grid, Layout, Run, coded, columns, kind_of
 from mpi_pgd.tables.rows import Rows, Sparse
+from mpi_pgd.tables.turned import Turned
 
 ENCODING = "encoding-type"  # attribute of all that AnnData writes since 0.7
 
@@ -36,20 +37,23 @@ class H5ad(Grid):
 
 
 class SparseH5ad:
-    """Those whose X is stored by rows, see ``Sparse``."""
+    """Those whose X is sparse, see ``Sparse``."""
 
     target = ""
 
     def __init__(self, path: str, reading: Reading) -> None:
         self.path, self._obs = path, H5ad(path, reading)
         with opened(path) as file:
-            found = compressed(file["X"], path, "X", self._obs.rows or 0)
+            group = file["X"]
+            self._turned = encoding(group).startswith(BY_COLUMNS)
+            found = compressed(group, path, "X", len(group[MEMBERS[INDPTR]]) - 1 if self._turned else self._obs.rows or 0)
             for one in found.sets:
                 needs_plugin(one, path)
-            self.rows, self.numbers, self.features, self.dtype = found.rows, found.numbers, found.features, found.dtype
-            if found.rows != self._obs.rows:
-                raise InputError(f"{path} has {found.rows} rows in X and {self._obs.rows} in obs: write it again (write_h5ad)")
-            self.names, self.columns = names(file, found.features, path), self._obs.names
+            self.rows, self.features = (found.features, found.rows) if self._turned else (found.rows, found.features)
+            self.numbers, self.dtype = found.numbers, found.dtype
+            if self.rows != self._obs.rows:
+                raise InputError(f"{path} has {self.rows} rows in X and {self._obs.rows} in obs: write it again (write_h5ad)")
+            self.names, self.columns = names(file, self.features, path), self._obs.names
 
     def kinds(self, columns: Sequence[str]) -> dict[str, Kind]:
         """See ``Sparse``."""
@@ -63,16 +67,22 @@ class SparseH5ad:
         """See ``Sparse``."""
         kinds = self.kinds(columns)
         with opened(self.path) as file:
-            found, (data, indices, starts) = layout(file, self.path), (file["X"][name] for name in MEMBERS)
-            for rows, lengths in runs(Entries(data, starts), range(self.rows)):
-                first = int(starts[rows.start])
-                here = np.s_[first : first + int(lengths.sum())]
+            found, group = layout(file, self.path), file["X"]
+            stored = Turned(group, self.path, self.rows).runs() if self._turned else self._stored(group)
+            for rows, lengths, places, values in stored:
                 beside = self._obs.batch(found, rows, kinds)
-                if lengths.min() < 0:
-                    raise InputError(f"{self.path} has X/indptr that do not ascend at row {rows.start}: write it again")
-                places = indices[here].astype(np.int64)
-                self._check(rows, lengths, places)
-                yield Rows(len(rows), beside.columns, beside.where, beside.share, lengths, places, data[here])
+                yield Rows(len(rows), beside.columns, beside.where, beside.share, lengths, places, values)
+
+    def _stored(self, group: h5py.Group) -> Iterator[tuple[range, NDArray[np.int64], NDArray[Any], NDArray[Any]]]:
+        data, indices, starts = (group[name] for name in MEMBERS)
+        for rows, lengths in runs(Entries(data, starts), range(self.rows)):
+            first = int(starts[rows.start])
+            here = np.s_[first : first + int(lengths.sum())]
+            if lengths.min() < 0:
+                raise InputError(f"{self.path} has X/indptr that do not ascend at row {rows.start}: write it again")
+            places = indices[here].astype(np.int64)
+            self._check(rows, lengths, places)
+            yield rows, lengths, places, data[here]
 
     def _check(self, rows: range, lengths: NDArray[np.int64], places: NDArray[np.int64]) -> None:
         bad = np.flatnonzero((places < 0) | (places >= self.features))

@@ -17,7 +17,7 @@ from scipy import sparse
 from mpi_pgd import InputError
 from mpi_pgd.choices import Choices
 from mpi_pgd.data import hdf5
-from mpi_pgd.tables import format_of, grid, npy
+from mpi_pgd.tables import format_of, grid, npy, turned
 from mpi_pgd.tables.convert import convert
 
 DRAW = np.random.default_rng(0)
@@ -244,13 +244,13 @@ def test_what_pandas_has_and_tables_have_not(tmp_path: Path) -> None:
     assert "has no categories of the field c" in refused(tmp_path / "b.h5")
 
 
-def laid_out_anndata(file: h5py.File, few: bool) -> Any:
+def laid_out_anndata(file: h5py.File, few: str = "") -> Any:
     """As write_h5ad of AnnData 0.12 does; X as it is in the file."""
     table = sparse.csr_array(X * (np.abs(X) > 0.7)).astype(np.float32)
     if few:
-        group = file.create_group("X")
-        group["data"], group["indices"], group["indptr"] = table.data, table.indices, table.indptr
-        group.attrs["encoding-type"], group.attrs["shape"] = "csr_matrix", table.shape
+        group, stored = file.create_group("X"), table.asformat(few)
+        group["data"], group["indices"], group["indptr"] = stored.data, stored.indices, stored.indptr
+        group.attrs["encoding-type"], group.attrs["shape"] = f"{few}_matrix", table.shape
     else:
         file["X"] = table.toarray()
     file.attrs["encoding-type"] = "anndata"
@@ -267,9 +267,12 @@ def laid_out_anndata(file: h5py.File, few: bool) -> Any:
     return table.toarray()
 
 
-def test_observations_of_anndata(tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", ["csr", "csc"])
+def test_observations_of_anndata(tmp_path: Path, few: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turned, "ROOM", 20)
+    monkeypatch.setattr(turned, "SLAB", 7)
     with h5py.File(tmp_path / "a.h5ad", "w") as file:
-        held = laid_out_anndata(file, few=False)
+        held = laid_out_anndata(file)
     names, x, y = made(tmp_path / "a.h5ad")
     assert names == ["g1", "g2", "g3"]
     np.testing.assert_array_equal(x, held)
@@ -277,7 +280,7 @@ def test_observations_of_anndata(tmp_path: Path) -> None:
     names, x, _ = made(tmp_path / "a.h5ad", features="g2,kind")
     assert names == ["g2", "kind=v", "kind=w"]
     with h5py.File(tmp_path / "b.h5ad", "w") as file:
-        laid_out_anndata(file, few=True)
+        laid_out_anndata(file, few)
     for target, expected in (("y", Y), ("kind", np.arange(50) % 3)):
         out = tmp_path / "few.h5"
         convert([str(tmp_path / "b.h5ad")], out, Choices(target=target), force=True)
@@ -300,9 +303,13 @@ def test_old_and_broken_files_of_anndata(tmp_path: Path) -> None:
         file["X"], file["obs"] = X, np.zeros(50, [("index", "S3"), ("y", "f8")])
     assert "is of an AnnData before 0.7" in refused(tmp_path / "a.h5ad")
     with h5py.File(tmp_path / "b.h5ad", "w") as file:
-        laid_out_anndata(file, few=True)
+        laid_out_anndata(file, "csr")
         file["X/indices"][3] = 99
     assert "has a number in column 99 of 3" in refused(tmp_path / "b.h5ad")
+    with h5py.File(tmp_path / "c.h5ad", "w") as file:
+        laid_out_anndata(file, "csc")
+        file["X/indices"][3] = 50
+    assert "column 1 of X in " in (message := refused(tmp_path / "c.h5ad", "y")) and "has a number in row 50 of 50" in message
     with h5py.File(tmp_path / "b.h5ad", "r+") as file:
         file["X"].attrs["encoding-type"], file["X"].attrs["shape"] = "csc_matrix", (3, 50)
     refused(tmp_path / "b.h5ad")
@@ -332,8 +339,9 @@ def test_damaged_arrays_are_read_or_refused(tmp_path: Path) -> None:
 FORGED: dict[str, Callable[[h5py.File], Any]] = {
     "a.h5": laid_out_fixed,
     "b.h5": laid_out_table,
-    "c.h5ad": lambda file: laid_out_anndata(file, few=False),
-    "d.h5ad": lambda file: laid_out_anndata(file, few=True),
+    "c.h5ad": lambda file: laid_out_anndata(file),
+    "d.h5ad": lambda file: laid_out_anndata(file, "csr"),
+    "e.h5ad": lambda file: laid_out_anndata(file, "csc"),
     "e.mat": lambda file: [matlab(file, "X", X), matlab(file, "y", Y[:, np.newaxis])],
 }
 WRONG = (
