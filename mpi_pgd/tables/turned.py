@@ -1,4 +1,4 @@
-"""Sparse rows of a matrix that is stored by columns: as many rows at a time as there is room for, each in a pass over all numbers."""
+"""Sparse rows of a matrix that is stored by columns: as many at a time as there is room for, each in a pass over all numbers."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -165,15 +165,15 @@ static void dense(const char *name, enum stored stored, char letter, size_t elem
     free(x), free(y), free(weights), free(offset), free(w), free(eta), free(back), free(room);
 }
 
-/* Sparse rows of 0 to 12 numbers of a kind, on every other one of 24 features: products, a gradient, and sums of its columns. */
+/* Sparse rows of 0 to 12 numbers of a kind, on every other one of 24 features: products, gradients, and sums of its columns. */
 static void sparse(const char *name, char kind, size_t element, int narrow) {
-    enum { ROWS = 13, COLUMNS = 12, FEATURES = 24, NUMBERS = ROWS * COLUMNS / 2, PAIRS = FEATURES * (FEATURES + 1) / 2 };
+    enum { ROWS = 81, COLUMNS = 12, FEATURES = 24, NUMBERS = 6 * 78 + 3, PAIRS = FEATURES * (FEATURES + 1) / 2 };
     char *x = malloc(NUMBERS * element), *at = malloc(NUMBERS * (narrow ? 2 : 4));
     int64_t *starts = malloc((ROWS + 1) * sizeof *starts);
     uint32_t *columns = malloc(COLUMNS * sizeof *columns);
     for (size_t i = 0; i < NUMBERS * element; i++) x[i] = (char)(i * 37 % 61); /* a number in any type */
     for (uint32_t i = 0; i < COLUMNS; i++) columns[i] = 2 * i;
-    for (int64_t row = 0; row <= ROWS; row++) starts[row] = row * (row - 1) / 2;
+    for (int64_t row = starts[0] = 0; row < ROWS; row++) starts[row + 1] = starts[row] + row % 13;
     for (int64_t row = 0; row < ROWS; row++)
         for (int64_t i = starts[row]; i < starts[row + 1]; i++) {
             uint32_t place = (uint32_t)((i - starts[row]) * 5 % COLUMNS);
@@ -182,16 +182,19 @@ static void sparse(const char *name, char kind, size_t element, int narrow) {
             else
                 ((uint32_t *)(void *)at)[i] = place;
         }
-    double *w = numbers(COLUMNS + 1), *eta = numbers(ROWS), *back = numbers(COLUMNS), *room = malloc(ROOM(1) * sizeof *room);
+    double *w = numbers(3 * COLUMNS + 3), *eta = numbers(ROWS), *back = numbers(COLUMNS), *room = malloc(ROOM(3) * sizeof *room);
     kernel->sparse_dot(kind, x, narrow, at, starts, ROWS, w, eta);
     told_numbers(name, ROWS, eta, ROWS);
     kernel->sparse_tdot(kind, x, narrow, at, starts, ROWS, eta, back);
     told_numbers(name, COLUMNS, back, COLUMNS);
-    double *y = numbers(ROWS), *weights = numbers(ROWS), *offset = numbers(ROWS), *vector = numbers(COLUMNS + 2);
+    double *y = numbers(ROWS), *weights = numbers(ROWS), *offset = numbers(ROWS), *vector = numbers(3 * COLUMNS + 4);
     struct block rows = {.count = ROWS, .features = COLUMNS, .y = y, .targets = 1, .weights = weights, .offset = offset};
     struct descent descent = {LOSS_logistic, {0}, 1, w};
     kernel->sparse_gradient(kind, x, narrow, at, starts, &rows, &descent, room, vector);
     told_numbers(name, COLUMNS, vector, COLUMNS + 2);
+    struct descent several = {LOSS_softmax, {0}, 3, w};
+    kernel->sparse_gradient(kind, x, narrow, at, starts, &rows, &several, room, vector);
+    told_numbers(name, COLUMNS, vector, 3 * COLUMNS + 4);
     double *first = numbers(FEATURES), *sums = calloc(3 * FEATURES, sizeof *sums), *triangle = calloc(PAIRS, sizeof *triangle);
     for (size_t i = 0; i < FEATURES; i++) first[i] = 0x1.8p70;
     kernel->fold_at(vector, columns, COLUMNS, 0, 8, 0, 0, 0x1p-40, first, sums, sums + FEATURES, sums + 2 * FEATURES);

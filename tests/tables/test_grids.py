@@ -309,7 +309,7 @@ def test_old_and_broken_files_of_anndata(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "c.h5ad", "w") as file:
         laid_out_anndata(file, "csc")
         file["X/indices"][3] = 50
-    assert "column 1 of X in " in (message := refused(tmp_path / "c.h5ad", "y")) and "has a number in row 50 of 50" in message
+    assert "c.h5ad has a number in row 50 of 50" in refused(tmp_path / "c.h5ad", "y")
     with h5py.File(tmp_path / "b.h5ad", "r+") as file:
         file["X"].attrs["encoding-type"], file["X"].attrs["shape"] = "csc_matrix", (3, 50)
     refused(tmp_path / "b.h5ad")

@@ -55,8 +55,10 @@ struct descent {
     const double *point;
 };
 
+#define TOGETHER 64 /* sparse rows, whose products are all made before the losses, so that the processor has enough to do at once */
+
 /* Doubles of room that a gradient wants. */
-#define ROOM(outputs) (32 * (outputs))
+#define ROOM(outputs) ((TOGETHER + 16) * (outputs))
 
 /* Lines of numbers that lie so many doubles apart. */
 struct lines {
