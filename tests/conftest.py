@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "beside(name): a test that waits for programs: it runs in a pytest of this name, beside the others"
     )
     if inside():
-        config.pluginmanager.register(ranks := Inside(), "ranks")
+        config.pluginmanager.register(ranks := Inside(config), "ranks")
         config.pluginmanager.register(Gathering(ranks))
     else:
         if not there():

@@ -116,12 +116,13 @@ class There:
     """The other pytest's side."""
 
     def __init__(self) -> None:
-        self._tests, self._reports = (os.environ.pop(name, "") for name in (TESTS, REPORTS))  # not for what starts from here
+        tests, self._reports = (os.environ.pop(name, "") for name in (TESTS, REPORTS))  # not for what starts from here
+        self.tests = Path(tests).read_text().splitlines() if tests else []
 
     def asked(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
         """Those that it was told to run, in that order; all, where it was told nothing."""
         found = {item.nodeid: item for item in items}
-        return [found[test] for test in Path(self._tests).read_text().splitlines()] if self._tests else [*found.values()]
+        return [found[test] for test in self.tests] if self.tests else [*found.values()]
 
     def write(self, item: pytest.Item, reports: list[Any], over: bool = False) -> None:
         """Hand a test's reports out; ``over``: the job ends with it."""

@@ -6,6 +6,7 @@ runs them: ranks that a test does not need sleep until one does, and those that 
 
 import math
 import os
+import re
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
@@ -108,45 +109,52 @@ class Ranks(Job):
 
 
 class Inside:
-    """A rank: runs what it is asked for, together with the others."""
+    """A rank: runs what it is asked for, together with the others. It loads no file in which it has nothing to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         from mpi4py import MPI
 
-        self.world, self.there, self.items = MPI.COMM_WORLD, There(), list[pytest.Item]()
+        self.world, self.there = MPI.COMM_WORLD, There()
         self.library = named(MPI.get_vendor()[0])
         self.teams = {ranks: self.world.Split(0 if self.world.rank < ranks else MPI.UNDEFINED) for ranks in range(1, WORLD + 1)}
         self.comm: Any = None
-        self.together = WORLD  # so many of the first ranks were together last
+        self.before: dict[str, int] = {}  # by test: so many of the first ranks ran the one before it
+        self.order = self.there.tests
+        if self.order:
+            self.there.tests = [test for test in self.order if self.world.rank < self._size(test)]
+            config.args[:] = dict.fromkeys(test.partition("::")[0] for test in self.there.tests)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = self.items = self.there.asked(item for item in items if parallel(item) and place(item)[1] <= self.world.size)
+        there = [item for item in items if parallel(item) and place(item)[1] <= self.world.size]
+        order = self.order or [item.nodeid for item in there]
+        self.before = dict(zip(order, [WORLD, *map(self._size, order)], strict=False))
+        items[:] = self.there.asked(item for item in there if self.world.rank < place(item)[1])
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool:
-        if self._takes_part(item):
-            self.comm = self.teams[place(item)[1]].Dup()  # of its own: a test that fails may leave messages behind
-            after = self.items[self.items.index(item) + 1 :]
-            reports = runtestprotocol(item, log=False, nextitem=next(filter(self._takes_part, after), None))
-            self._meet(item, told(item, reports))
-            self.comm.Free()
-            for report in reports:
-                item.ihook.pytest_runtest_logreport(report=report)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        self.comm = self.teams[place(item)[1]].Dup()  # of its own: a test that fails may leave messages behind
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        self._meet(item, told(item, reports))
+        self.comm.Free()
+        for report in reports:
+            item.ihook.pytest_runtest_logreport(report=report)
         return True
 
     def gather(self, item: pytest.Item) -> None:
         """Those that a test needs come together, if they are not: some may have slept for many tests."""
-        before, self.together = self.together, place(item)[1]
-        if before < self.together and self._takes_part(item):
-            meet(self.teams[self.together])
+        if self.before[item.nodeid] < place(item)[1]:
+            meet(self.teams[place(item)[1]])
 
     def pytest_sessionfinish(self) -> None:
         """Those that have done all sleep, too: MPI would have them wait awake."""
         meet(self.world)
 
-    def _takes_part(self, item: pytest.Item) -> bool:
-        return self.world.rank < place(item)[1]
+    def _size(self, test: str) -> int:
+        """The ranks of a test, from its name alone."""
+        found = re.search(rf"[\[-]{re.escape(self.library)}-(\d+)[\]-]", test)
+        assert found, test
+        return int(found[1])
 
     def _meet(self, item: pytest.Item, mine: list[Any]) -> None:
         """All of it wait asleep until the test has ended everywhere. If it failed on any rank, it failed."""
