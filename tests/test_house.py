@@ -112,8 +112,16 @@ def test_the_kernel_decides_bits() -> None:
     assert SURE.keys() - found == set(), "these are no exceptions any more"
 
 
-@pytest.mark.parametrize(("module", "without"), [("modes", "mpi4py numpy"), ("report.axes", "mpi4py numpy"), ("config", "mpi4py")])
-def test_facts_need_no_mpi(module: str, without: str) -> None:
+LIGHT = {
+    "modes": "mpi4py numpy",
+    "report.axes": "mpi4py numpy",
+    "config": "mpi4py",
+    "session.run": "csv shutil mpi_pgd.session.judged",
+}
+
+
+@pytest.mark.parametrize(("module", "without"), LIGHT.items())
+def test_what_is_imported_is_little(module: str, without: str) -> None:
     words = f"import sys, mpi_pgd.{module}; print(*sorted(set({without.split()}) & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == ""

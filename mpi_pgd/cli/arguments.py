@@ -1,8 +1,11 @@
 """Flags, read by one rank: a parser that complains in one sentence, and the settings of a fit. The other ranks don't import it."""
 
 import argparse
+import os
 import stat
+import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,15 +16,31 @@ from mpi_pgd.errors import InputError, nearest
 if TYPE_CHECKING:
     from mpi_pgd.recovery.resume import Start
 
+WIDTH = 80  # of what is no terminal
 SHIPPED = Path(__file__).parents[1] / "data" / "diamonds.h5"
+
+
+class Page(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse would ask ``shutil``, also where no page is shown: then each run loads compressors."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    with suppress(ValueError, OSError, AttributeError):  # no terminal; closed; no stream at all
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or WIDTH  # type: ignore[union-attr]
+    return WIDTH
 
 
 class Parser(argparse.ArgumentParser):
     """Complains in one sentence."""
 
     def __init__(self, usage: str, description: str) -> None:
-        formatter = argparse.RawDescriptionHelpFormatter
-        super().__init__("mpi_pgd", usage, description, allow_abbrev=False, formatter_class=formatter)
+        super().__init__("mpi_pgd", usage, description, allow_abbrev=False, formatter_class=Page)
 
     def error(self, message: str) -> NoReturn:
         """Not argparse's exit."""

@@ -38,6 +38,11 @@ class Span(NamedTuple):
     hdf5: bool
 
 
+def named(words: str) -> list[str]:
+    """The names in a list of them, with commas between."""
+    return [name.strip() for name in words.split(",") if name.strip()]
+
+
 def find(patterns: Sequence[str]) -> list[str]:
     """The files that the arguments name, globs expanded, in natural order (``part10`` comes after ``part2``); each has to have one.
 

@@ -20,7 +20,9 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.losses import loss_of
 from mpi_pgd.model.coefficients import spelled
 from mpi_pgd.report.evaluation import OWN
+from mpi_pgd.session.areas import Rows
 from mpi_pgd.session.descend import Descent
+from mpi_pgd.session.evaluate import evaluation, held
 from mpi_pgd.session.inspect import Problem, Seen, hdf5_named, look
 from mpi_pgd.system.log import LOG
 
@@ -34,7 +36,7 @@ def holdouts(problem: Problem) -> list[Problem]:
     Raises:
         InputError: they can't be used, or are of other features.
     """
-    names, fitted = named(problem.settings.validate), problem.table
+    names, fitted = files.named(problem.settings.validate), problem.table
     shared: dict[str, Any] = {name: getattr(problem.settings, name) for name in SHARED}
     chosen = replace(Settings(), **shared)
 
@@ -57,11 +59,6 @@ def _rows(paths: list[str], recipe: str) -> list[str]:
     return by_recipe(paths, "the fit", recipe, targets=True, shown=False)
 
 
-def named(validate: str) -> list[str]:
-    """The names in a list of them."""
-    return [name.strip() for name in validate.split(",") if name.strip()]
-
-
 def judged(
     problem: Problem, mode: Mode, shard: MemoryShard, others: Sequence[Problem], descent: Descent, classes: Sequence[float]
 ) -> list[dict[str, Any]]:
@@ -73,14 +70,11 @@ def judged(
     own = chosen.out != "" and chosen.evaluate and not chosen.model and not anyone(problem.comm, len(shard.streamed) > 0)
     if not (own or others) or not np.isfinite(descent.coef).all():
         return []
-    from mpi_pgd.session.areas import Rows  # not at start-up: a fit that nobody judges needs none of it
-    from mpi_pgd.session.evaluate import evaluation, held
-
     model = Predictor.of(loss_of(chosen), descent.coef, descent.intercept, classes)
     names = spelled(meant(classes, problem.table.words) or classes or range(len(model.w)))
     penalty = descent.driver.objective - descent.driver.loss  # where updates are made
     found = []
-    for name, other in [*([(OWN, None)] if own else []), *zip(named(chosen.validate), others, strict=True)]:
+    for name, other in [*([(OWN, None)] if own else []), *zip(files.named(chosen.validate), others, strict=True)]:
         problem.pulse.enter(f"evaluating {name}")
         try:
             rows = held(other, model, mode.whole) if other else Rows(problem, mode.whole, shard)

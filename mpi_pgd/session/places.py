@@ -9,7 +9,6 @@ from mpi_pgd.data import files
 from mpi_pgd.data.table import Table
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.report import bundle
-from mpi_pgd.session.judged import named
 from mpi_pgd.system import conflicts
 
 
@@ -32,7 +31,7 @@ def spare(chosen: Settings, table: Table, rehearsal: Callable[[], bundle.Bundle]
     """
     goes_on = chosen.resume != "" and os.path.realpath(chosen.resume) == os.path.realpath(chosen.checkpoint)
     source = bundle.Source.of(table)
-    holdouts = files.find(named(chosen.validate)) if chosen.validate else ()
+    holdouts = files.find(files.named(chosen.validate)) if chosen.validate else ()
     init = os.path.join(chosen.init, bundle.FILES[0]) if chosen.init else ""  # noqa: PTH118
     read = [name for name in (*holdouts, chosen.init, init, chosen.class_weight) if name]
     conflicts.protect(targets(chosen), [*source.files, *read, *([chosen.resume] if chosen.resume and not goes_on else [])])

@@ -24,7 +24,6 @@ from mpi_pgd.session.course import Course, coefficients, outside
 from mpi_pgd.session.descend import descend, stop_flags
 from mpi_pgd.session.inspect import say_warnings
 from mpi_pgd.session.job import Choose, Job
-from mpi_pgd.session.judged import holdouts, judged
 from mpi_pgd.session.kept import kept
 from mpi_pgd.session.load import check_room
 from mpi_pgd.session.watched import Callback, watched
@@ -152,7 +151,10 @@ def _course(job: Job, team: Team, show: Show, callback: Callback | None) -> Resu
     first = comm.rank == 0 and job.seen is None
     problem = job.inspect(team)
     mode = job.choose_mode(problem)
-    others = holdouts(problem)
+    judges = chosen.validate or (chosen.out and chosen.evaluate)
+    if judges:  # a fit that nobody judges imports none of it
+        from mpi_pgd.session.judged import holdouts, judged
+    others = holdouts(problem) if judges else []
     check_room(problem, mode)  # the rehearsal makes what is as long as the features
     with agreement(comm):
         if first:  # the other ranks import no more than the rounds take
@@ -188,7 +190,9 @@ def _course(job: Job, team: Team, show: Show, callback: Callback | None) -> Resu
     course = Course(problem, deadline, setup, descent, classes, places_of_rows, job.lost, job.start, loaded, solved)
     if comm.rank == 0:
         job.saving.descended(descent.driver.status, partial(coefficients, course))
-    result = _result(job, course._replace(evaluations=judged(problem, mode, shard, others, descent, classes)))
+    if judges:
+        course = course._replace(evaluations=judged(problem, mode, shard, others, descent, classes))
+    result = _result(job, course)
     if comm.rank == 0:
         show(result, chosen, job.begun.shipped)
     return result
