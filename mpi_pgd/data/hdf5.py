@@ -17,7 +17,7 @@ from mpi_pgd.data.filepart import FilePart
 from mpi_pgd.data.meaning import PLAIN, Meaning, check_units, meaning
 from mpi_pgd.data.names import Names, names_of, places, repeated
 from mpi_pgd.data.opening import data_sets, linked, opened, prefixes
-from mpi_pgd.data.orientation import creator, of_rows, turned
+from mpi_pgd.data.orientation import creator, of_rows, turned, unclear
 from mpi_pgd.data.sources import Source, with_names, with_sources
 from mpi_pgd.data.sparsefile import members
 from mpi_pgd.data.storage import raw_files
@@ -25,6 +25,8 @@ from mpi_pgd.data.table import Table
 from mpi_pgd.data.twice import Origin, Taken, check_once
 from mpi_pgd.data.words import ATTRIBUTE, Words, of_file
 from mpi_pgd.errors import InputError, nearest
+
+CODES = "holds codes of {}, which are no quantities: they are taken as the numbers that they are"
 
 
 def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str = "", weighted: bool = False) -> Table:
@@ -155,13 +157,9 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
             weights=meant[1],
             offset=meant[2],
         )
-        codes = "holds codes of {}, which are no quantities: they are taken as the numbers that they are"
-        warnings = [(name, codes.format(of.coded)) for name, of in ((x, means), (y, part.y)) if of.coded]
-        alike = target is not None and features.shape == target.shape and columns > 1
-        if rows == columns > 1 or alike:
-            why = f"has the shape of {y}" if alike else "is square"
-            read = f"read transposed, as it is {made_by}" if across else "read with rows first"
-            warnings.append((x, f"{why}, so its shape can't tell rows from features: it is {read}"))
+        warnings = [(name, CODES.format(of.coded)) for name, of in ((x, means), (y, part.y)) if of.coded]
+        doubts = unclear(features.shape, () if target is None else target.shape, columns, y, made_by if across else "")
+        warnings += [(x, doubt) for doubt in doubts]
         sources = [] if across else sources
         names = with_names(names_of(file, features, columns, int(not across), path, x), path, sources, columns)
         targets = target.size // rows if rows and target is not None else 1

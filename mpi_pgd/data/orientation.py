@@ -78,3 +78,13 @@ def of_rows(shape: Shape, rows: int, across: bool, what: str, name: str) -> bool
     if across and shape == (1, rows):
         return True
     raise InputError(f"{what} has shape {shape}: expected ({rows},) or ({rows}, 1), a number for each row of {name}")
+
+
+def unclear(x: Shape, y: Shape, columns: int, target: str, made_by: str) -> list[str]:
+    """How X is read whose shape, square or that of the targets ``target``, tells nothing; if transposed, as of ``made_by``."""
+    alike = x == y and columns > 1
+    if not (alike or x[0] == x[1] > 1):
+        return []
+    why = f"has the shape of {target}" if alike else "is square"
+    read = f"read transposed, as it is {made_by}" if made_by else "read with rows first"
+    return [f"{why}, so its shape can't tell rows from features: it is {read}"]

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,10 +152,8 @@ def _course(job: Job, team: Team, show: Show, callback: Callback | None) -> Resu
     first = comm.rank == 0 and job.seen is None
     problem = job.inspect(team)
     mode = job.choose_mode(problem)
-    judges = chosen.validate or (chosen.out and chosen.evaluate)
-    if judges:  # a fit that nobody judges imports none of it
-        from mpi_pgd.session.judged import holdouts, judged
-    others = holdouts(problem) if judges else []
+    judging = _judging(chosen)
+    others = judging.holdouts(problem) if judging else []
     check_room(problem, mode)  # the rehearsal makes what is as long as the features
     with agreement(comm):
         if first:  # the other ranks import no more than the rounds take
@@ -190,12 +189,20 @@ def _course(job: Job, team: Team, show: Show, callback: Callback | None) -> Resu
     course = Course(problem, deadline, setup, descent, classes, places_of_rows, job.lost, job.start, loaded, solved)
     if comm.rank == 0:
         job.saving.descended(descent.driver.status, partial(coefficients, course))
-    if judges:
-        course = course._replace(evaluations=judged(problem, mode, shard, others, descent, classes))
-    result = _result(job, course)
+    evaluations = judging.judged(problem, mode, shard, others, descent, classes) if judging else ()
+    result = _result(job, course._replace(evaluations=evaluations))
     if comm.rank == 0:
         show(result, chosen, job.begun.shipped)
     return result
+
+
+def _judging(chosen: Settings) -> ModuleType | None:
+    """What judges a fit in its end. Where there is nothing to judge it on, or for, none of it is imported."""
+    if not (chosen.validate or (chosen.out and chosen.evaluate)):
+        return None
+    from mpi_pgd.session import judged
+
+    return judged
 
 
 def _result(job: Job, course: Course) -> Result:
