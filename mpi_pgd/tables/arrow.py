@@ -76,4 +76,5 @@ def _words(pa: Any, array: Any) -> Column:
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     codes = array.indices.cast(pa.int32())
-    return words(codes.fill_null(-1).to_numpy(zero_copy_only=False), array.dictionary.to_pylist())
+    codes = codes.fill_null(-1) if codes.null_count else codes
+    return words(codes.to_numpy(zero_copy_only=False), array.dictionary.to_pylist())

@@ -107,6 +107,7 @@ class Table(Protocol):
         names: of the columns, in its order, each once.
         rows: at least as many as there are, mostly as many, where that is known without reading; None elsewhere.
         unnamed: columns that the file gives no name, and that are no features unless they are asked for.
+        text: whether its values are text, which takes longer to parse than to keep what was parsed.
     """
 
     @property
@@ -123,6 +124,10 @@ class Table(Protocol):
 
     @property
     def unnamed(self) -> tuple[str, ...]:
+        """See above."""
+
+    @property
+    def text(self) -> bool:
         """See above."""
 
     def kinds(self, columns: Sequence[str]) -> dict[str, Kind]:

@@ -20,6 +20,7 @@ from mpi_pgd.tables import sparse, sparse_rows
 from mpi_pgd.tables.batch import Batch, Kind
 from mpi_pgd.tables.plan import Plan, Watch, plan, reading_of
 from mpi_pgd.tables.recipe import UNITS, Recipe
+from mpi_pgd.tables.spool import Spool
 from mpi_pgd.tables.survey import complete, only
 from mpi_pgd.tables.written import RECIPE, write
 
@@ -78,10 +79,13 @@ def convert(
         raise InputError(f"{target} can't be written, as there is no folder {target.parent}: make it, or choose another")
     file = Path(os.path.realpath(target))
     conflicts.protect([(target, f"data convert {target}")], paths)
-    with Claim(f"data convert {target}", file.parent, [file.name], f".{file.name}.lock") as claim:
+    with (
+        Claim(f"data convert {target}", file.parent, [file.name], f".{file.name}.lock") as claim,
+        Spool(file.parent) as spool,
+    ):
         conflicts.spare(f"data convert {target}", {file: foreign}, force)
-        writer = _writer(paths, chosen, (weights, offset), source, watch)
-        _check_room(file.parent, writer.rows, writer.bytes)
+        writer = _writer(paths, chosen, (weights, offset), source, watch, spool)
+        _check_room(file.parent, writer.rows, writer.bytes, spool)
         try:
             claim.replace({file.name: writer.write})
         except InputError:
@@ -93,12 +97,14 @@ def convert(
     return Made(writer.recipe, writer.rows, tuple(writer.notes()), writer.summary())
 
 
-def _writer(paths: Sequence[str], chosen: Choices, beside: tuple[str, str], source: str, watch: Watch) -> "_Writer | sparse.Writer":
+def _writer(
+    paths: Sequence[str], chosen: Choices, beside: tuple[str, str], source: str, watch: Watch, spool: Spool
+) -> "_Writer | sparse.Writer":
     """Of dense rows, or of sparse ones."""
     rows = sparse_rows(paths, reading_of(chosen))
     if rows is not None:
         return sparse.Writer(rows, chosen, beside, source, watch)
-    return _Writer(plan(paths, chosen, *beside, watch), source, watch)
+    return _Writer(plan(paths, chosen, *beside, watch, spool), spool, source, watch)
 
 
 def foreign(path: Path) -> str:
@@ -111,7 +117,9 @@ def foreign(path: Path) -> str:
     return "it has not made"
 
 
-def _check_room(folder: Path, rows: int, needed: int) -> None:
+def _check_room(folder: Path, rows: int, needed: int, spool: Spool) -> None:
+    if needed > shutil.disk_usage(folder).free:
+        spool.give_up()
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
@@ -123,8 +131,8 @@ def _check_room(folder: Path, rows: int, needed: int) -> None:
 class _Writer:
     """Writes rows, and notes what they are like."""
 
-    def __init__(self, found: Plan, source: str, watch: Watch) -> None:
-        self._plan, self._source, self._watch = found, source, watch
+    def __init__(self, found: Plan, spool: Spool, source: str, watch: Watch) -> None:
+        self._plan, self._spool, self._source, self._watch = found, spool, source, watch
         self.rows, self.recipe = found.rows, found.recipe
         width = len(found.recipe.names)
         self._least, self._most = np.full(width, np.inf), np.full(width, -np.inf)
@@ -150,7 +158,7 @@ class _Writer:
         return write(path, self._plan.table, self._batches, self._plan.recipe, rows, True, self._source, self._note)
 
     def _batches(self, columns: tuple[str, ...]) -> Iterator[Batch]:
-        for batch in self._watch("writing", self._plan.table.batches(columns)):
+        for batch in self._watch("writing", self._spool.again(self._plan.table, columns)):
             yield only(batch, complete(batch)) if self._plan.drop else batch
 
     def _note(self, rows: Vector) -> None:

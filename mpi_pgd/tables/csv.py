@@ -1,30 +1,24 @@
 """CSV and TSV: lines of fields, the first one with the columns' names. Places are lines, as an editor counts them."""
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 from mpi_pgd.errors import InputError, printable
 from mpi_pgd.tables import spelling
+from mpi_pgd.tables.ahead import ahead
 from mpi_pgd.tables.arrow import column, pyarrow
 from mpi_pgd.tables.batch import Batch, Kind, Reading
 from mpi_pgd.tables.feature import cited
 from mpi_pgd.tables.packed import DAMAGED, Tally, packing, unpacked, unreadable
+from mpi_pgd.tables.records import Records
 
 BLOCK = 1 << 20  # bytes that are parsed together, at least
 WIDE = 1 << 9  # bytes that are parsed together for each column
 MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK\x03\x04": "a zip archive or a spreadsheet", b"\x89HDF": "HDF5"}
-
-
-class Record(NamedTuple):
-    """A row as Python's own reader has it."""
-
-    line: int  # on which it begins, from 1
-    fields: list[str]
 
 
 class _Scan(NamedTuple):
@@ -38,17 +32,19 @@ class Csv:
     """A table of text, see ``Table``."""
 
     unnamed: tuple[str, ...]
+    text = True
 
     def __init__(self, path: str, reading: Reading) -> None:
         self._pa = pyarrow(path)
         self.path, self.reading = path, reading
         tabs = os.path.basename(path).lower().rpartition(".tsv")[1]  # noqa: PTH119  (a text)
         self.delimiter = reading.delimiter or ("\t" if tabs else ",")
+        self._records = Records(path, self.delimiter)
         self._missing = spelling.missing(reading.missing)
         self._known: dict[str, Kind] = {}
         self._zoned: set[str] = set()
         self._check_start()
-        header = next(self._records(), None)
+        header = next(iter(self._records), None)
         if header is None:
             raise InputError(f"{path} is empty: expected a line with the columns' names, and a line for each row")
         self._header = header
@@ -65,7 +61,7 @@ class Csv:
         for name in self.reading.words:
             if unknown.pop(name, None) is not None:
                 self._known[name] = Kind.WORDS
-        for record in islice(self._records() if unknown else (), 1, None):
+        for record in islice(self._records if unknown else (), 1, None):
             for name, place in list(unknown.items()):
                 if place < len(record.fields) and (text := record.fields[place]) not in self._missing:
                     self._known[name] = spelling.kind_of(text, self.reading.decimal)
@@ -81,17 +77,17 @@ class Csv:
         kinds = self.kinds(columns)
         done, tally = 0, Tally(self.path)
         try:
-            for batch in self._opened(tally, kinds):
-                made = {
-                    name: column(self._pa, array, kind) for (name, kind), array in zip(kinds.items(), batch.columns, strict=True)
-                }
-                yield Batch(batch.num_rows, made, partial(self._where, done), min(1.0, tally.tell() / tally.size))
-                done += batch.num_rows
+            with closing(ahead(self._opened(tally, kinds))) as parsed:
+                for batch in parsed:
+                    arrays = zip(kinds.items(), batch.columns, strict=True)
+                    made = {name: column(self._pa, array, kind) for (name, kind), array in arrays}
+                    yield Batch(batch.num_rows, made, partial(self._records.where, done), min(1.0, tally.tell() / tally.size))
+                    done += batch.num_rows
             if tally.quotes % 2:
-                self._check_closed()
+                self._records.check_closed()
         except self._pa.ArrowInvalid as error:
             self._blame(kinds)
-            self._check_closed()
+            self._records.check_closed()
             raise InputError(f"{self.path} can't be read ({_brief(error)}): mend it, or make it again") from None
         except (*DAMAGED, self._pa.ArrowException) as error:
             raise unreadable(self.path, error) from None
@@ -155,47 +151,10 @@ class Csv:
         if found or b"\0" in start:
             raise InputError(f"{self.path} is {found or 'no text: it has bytes that are 0'}; save it as text in UTF-8")
 
-    def _text(self) -> io.TextIOWrapper:
-        file: Any = unpacked(self.path)
-        return io.TextIOWrapper(io.BufferedReader(file), "utf-8-sig", newline="")
-
-    def _records(self) -> Iterator[Record]:
-        """All rows with fields, the header first, as Python's reader has them; it is slow."""
-        csv.field_size_limit(1 << 30)
-        try:
-            with self._text() as text:
-                reader, before = csv.reader(text, delimiter=self.delimiter), 0
-                for fields in reader:
-                    if fields:
-                        yield Record(before + 1, fields)
-                    before = reader.line_num
-        except UnicodeDecodeError:
-            raise self._not_utf8() from None
-        except csv.Error as error:
-            raise InputError(f"{self.path} can't be read after line {before} ({error}): mend it, or make it again") from None
-        except (*DAMAGED, self._pa.ArrowException) as error:
-            raise unreadable(self.path, error) from None
-
-    def _not_utf8(self) -> InputError:
-        with unpacked(self.path) as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    line.decode()
-                except UnicodeDecodeError as error:
-                    return InputError(
-                        f"{self.path} is not UTF-8: line {number} has the byte 0x{line[error.start]:02x} in place {error.start + 1}"
-                        ": save it as UTF-8"
-                    )
-        return InputError(f"{self.path} is not UTF-8: save it as that")
-
-    def _where(self, before: int, row: int) -> str:
-        record = next(islice(self._records(), before + row + 1, None), None)
-        return f"line {record.line} of {self.path}" if record else f"row {before + row + 1} of {self.path}"
-
     def _blame(self, kinds: dict[str, Kind]) -> None:
         """Raise the sentence about the first row that can't be read, if Python's reader finds one."""
         places = [(name, kind, self.names.index(name)) for name, kind in kinds.items()]
-        for line, fields in islice(self._records(), 1, None):
+        for line, fields in islice(self._records, 1, None):
             if len(fields) != len(self.names):
                 raise InputError(
                     f"line {line} of {self.path} has {len(fields)} fields: expected {len(self.names)}, one for each column"
@@ -216,18 +175,6 @@ class Csv:
         if found is not kind or (kind is Kind.SECONDS and spelling.zoned(text) != (name in self._zoned)):
             return False
         return kind is Kind.NUMBER or spelling.in_calendar(text)
-
-    def _check_closed(self) -> None:
-        """Refuse a quotation mark that nothing closes: all that follows would be one field."""
-        line = 0
-        try:
-            with self._text() as text:
-                reader = csv.reader(text, delimiter=self.delimiter, strict=True)
-                for _ in reader:
-                    line = reader.line_num
-        except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise InputError(f"a quotation mark in line {line + 1} of {self.path} is never closed: close it") from None
 
 
 def _names(path: str, fields: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

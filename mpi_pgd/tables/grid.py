@@ -53,6 +53,8 @@ class Grid:
         order: the columns' names in the order of the table, where that is not the one of its runs.
     """
 
+    text = False
+
     def __init__(
         self, path: str, reading: Reading, opened: Callable[[], AbstractContextManager[Layout]], order: Sequence[str] = ()
     ) -> None:

@@ -13,6 +13,7 @@ class Joined:
     def __init__(self, tables: Sequence[Table]) -> None:
         self._tables, first = tables, tables[0]
         self.path, self.names, self.unnamed = first.path, first.names, first.unnamed
+        self.text = any(table.text for table in tables)
         for table in tables[1:]:
             for has, lacks in ((first, table), (table, first)):
                 if other := [name for name in has.names if name not in (*lacks.names, *has.unnamed)]:

@@ -11,6 +11,7 @@ from mpi_pgd.tables import open_tables
 from mpi_pgd.tables.batch import Batch, Kind, Reading, Table
 from mpi_pgd.tables.feature import Feature
 from mpi_pgd.tables.recipe import Recipe
+from mpi_pgd.tables.spool import Spool
 from mpi_pgd.tables.survey import Amount, Levels, survey
 
 Watch = Callable[[str, Iterator[Batch]], Iterator[Batch]]  # says what is done, and passes the batches on
@@ -57,7 +58,7 @@ def reading_of(chosen: Choices) -> Reading:
     return Reading(delimiter, chosen.decimal, split(chosen.na))
 
 
-def plan(paths: Sequence[str], chosen: Choices, weights: str, offset: str, watch: Watch) -> Plan:
+def plan(paths: Sequence[str], chosen: Choices, weights: str, offset: str, watch: Watch, spool: Spool) -> Plan:
     """Look at a table, in one file or several.
 
     Args:
@@ -65,6 +66,7 @@ def plan(paths: Sequence[str], chosen: Choices, weights: str, offset: str, watch
         chosen: what is to become of it.
         weights, offset: columns, empty if there is none.
         watch: tells how far it is.
+        spool: keeps the rows, if all are read for that.
 
     Raises:
         InputError: that can't be done.
@@ -88,7 +90,8 @@ def plan(paths: Sequence[str], chosen: Choices, weights: str, offset: str, watch
     rows = table.rows
     if found or rows is None:
         found = found or {wanted.target: Amount(wanted.target)}
-        rows = survey(watch("looking at", table.batches(tuple(found))), found, chosen.missing == DROP)
+        columns = wanted.all if table.text else tuple(found)
+        rows = survey(watch("looking at", spool.first(table, columns)), found, chosen.missing == DROP)
     made = {name: _feature(name, kinds[name], found.get(name), name in words, chosen) for name in (*wanted.features, wanted.target)}
     target = replace(made[wanted.target], fill=None, indicator=False)
     recipe = Recipe(tuple(made[name] for name in wanted.features), target, weights, offset, reading)

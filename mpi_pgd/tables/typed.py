@@ -23,6 +23,8 @@ class Typed:
         batches: reads some columns.
     """
 
+    text = False
+
     def __init__(self, path: str, reading: Reading, schema: Any, rows: int | None, batches: Reader) -> None:
         self._pa = pyarrow(path)
         self.path, self.rows, self.names = path, rows, tuple(schema.names)

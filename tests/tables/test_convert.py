@@ -17,8 +17,10 @@ import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.choices import Choices
+from mpi_pgd.tables import spool
 from mpi_pgd.tables.batch import Batch
 from mpi_pgd.tables.convert import Stopped, convert
+from mpi_pgd.tables.csv import Csv
 from tests.launch import ROOT
 
 pd = pytest.importorskip("pandas")
@@ -158,6 +160,21 @@ def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
     """Of which there are fewer than lines, so that the file is written twice."""
     (tmp_path / "table.csv").write_text("\n\na,y\n\n1,2\r\n3,4\n\n\n5,6")
     assert made(tmp_path / "table.csv", "y")["X"].tolist() == [[1], [3], [5]]
+
+
+@pytest.mark.parametrize("missing", ["mean", "drop"])
+def test_a_table_of_text_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """And twice where the disk has no room for what was parsed; that makes no difference to a bit."""
+    survey(2, 30_000).to_csv(tmp_path / "table.csv", index=False)  # of two blocks
+    opened, parsed = Csv.batches, []
+    monkeypatch.setattr(Csv, "batches", lambda *given: parsed.append(given) or opened(*given))
+    once = made(tmp_path / "table.csv", "goal", missing=missing)
+    assert len(parsed) == 1
+    monkeypatch.setattr(spool, "TemporaryFile", lambda **_: Path("/dev/full").open("w+b"))  # noqa: SIM115
+    twice = made(tmp_path / "table.csv", "goal", missing=missing)
+    assert len(parsed) == 3
+    assert all(np.array_equal(once[name], twice[name]) for name in ("X", "y", "feature_names"))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out.h5", "table.csv"]
 
 
 def test_a_stopped_conversion_leaves_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from mpi_pgd.choices import Choices
 from mpi_pgd.tables import open_table
 from mpi_pgd.tables.plan import plan
 from mpi_pgd.tables.recipe import Recipe
+from mpi_pgd.tables.spool import Spool
 
 pytest.importorskip("pyarrow")
 
@@ -21,7 +22,8 @@ def made(path: Path, **chosen: Any) -> Recipe:
     """The recipe of TABLE, as it comes back from its text."""
     (path / "table.csv").write_text(TABLE)
     choices = Choices(target="y", missing="mean", categorical="zip", **chosen)
-    found = plan([str(path / "table.csv")], choices, "", "", lambda _, batches: batches).recipe
+    with Spool(path) as spool:
+        found = plan([str(path / "table.csv")], choices, "", "", lambda _, batches: batches, spool).recipe
     assert Recipe.of_text(found.to_text(), "there") == found
     return found
 

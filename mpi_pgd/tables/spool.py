@@ -1,0 +1,103 @@
+"""Rows of a table of text, parsed once: a first pass over them keeps them as numbers on disk, and a second one reads these."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from mpi_pgd.tables.batch import Batch, Codes, Column, Kind, Table, numbers, words
+
+BUFFER = 1 << 20  # bytes
+
+
+class _Kept(NamedTuple):
+    """A batch, but for its numbers."""
+
+    rows: int
+    kinds: tuple[Kind, ...]
+    where: Callable[[int], str]
+    share: float
+
+
+class Spool:
+    """Where they are kept: a file without a name, of which nothing is left however the process ends.
+
+    It is given up where the disk has not as much room again, which rows that are made of it need: the table is parsed twice then.
+
+    Args:
+        folder: where the file is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._columns: tuple[str, ...] = ()
+        self._kept: list[_Kept] = []
+        self._words: dict[str, dict[str, int]] = {}  # of each column, with their codes in the file
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Nothing is kept any more."""
+        if self._file:
+            with suppress(OSError):  # of a disk that is full
+                self._file.close()
+        self._file = None
+        self._kept.clear()
+
+    def first(self, table: Table, columns: tuple[str, ...]) -> Iterator[Batch]:
+        """All rows of a table, of these columns; those of text are kept, if this is read to its end."""
+        self._columns = columns
+        if table.text:
+            self._file = TemporaryFile(buffering=BUFFER, dir=self._folder)  # noqa: SIM115  (closed by ``give_up``)
+        for batch in table.batches(columns):
+            if self._file:
+                self._keep(self._file, batch)
+            yield batch
+
+    def again(self, table: Table, columns: tuple[str, ...]) -> Iterator[Batch]:
+        """All rows, of some of the columns of the first pass, if there was one: as they were kept, or else from the table."""
+        if not self._file:
+            yield from table.batches(columns)
+            return
+        self._file.seek(0)
+        known = {name: tuple(codes) for name, codes in self._words.items()}
+        for kept in self._kept:
+            made = {}
+            for name, kind in zip(self._columns, kept.kinds, strict=True):
+                if kind is Kind.WORDS:
+                    made[name] = words(np.frombuffer(self._file.read(4 * kept.rows), np.int32), known[name])
+                else:
+                    made[name] = numbers(np.frombuffer(self._file.read(8 * kept.rows)), kind)
+            yield Batch(kept.rows, {name: made[name] for name in columns}, kept.where, kept.share)
+
+    def _keep(self, file: IO[bytes], batch: Batch) -> None:
+        kinds = tuple(batch.columns[name].kind for name in self._columns)
+        if self._kept and self._kept[-1].kinds == kinds:
+            kinds = self._kept[-1].kinds  # one for all
+        try:
+            for name in self._columns:
+                column = batch.columns[name]
+                own = self._coded(name, column) if column.kind is Kind.WORDS else column.values
+                file.write(np.ascontiguousarray(own).data)
+            file.flush()
+            full = shutil.disk_usage(self._folder).free < file.tell()
+        except OSError:
+            full = True
+        if full:
+            self.give_up()
+        else:
+            self._kept.append(_Kept(batch.rows, kinds, batch.where, batch.share))
+
+    def _coded(self, name: str, column: Column) -> Codes:
+        """Words have the same codes in all batches."""
+        known = self._words.setdefault(name, {})
+        return np.array([known.setdefault(word, len(known)) for word in column.words] + [-1], np.int32)[column.codes]
