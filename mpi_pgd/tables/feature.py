@@ -62,7 +62,8 @@ class Feature:
         out[:, 0] = values
         if self.fill is not None:
             missing = np.isnan(values)
-            out[missing, 0] = self.fill
+            if missing.any():
+                out[missing, 0] = self.fill
             if self.indicator:
                 out[:, 1] = missing
 

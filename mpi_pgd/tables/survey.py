@@ -86,12 +86,15 @@ class Amount:
 
     def note(self, _: Batch, column: Column) -> None:
         """Some more rows."""
-        missing = np.isnan(column.values)
-        there = column.values[~missing] if missing.any() else column.values
+        there = column.values
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.add.reduce(there)
+            if np.isnan(found):
+                there = there[~np.isnan(there)]
+                found = np.add.reduce(there)
+        self.sums.append(float(found))
         self.count += len(there)
         self.missing += len(column) - len(there)
-        with np.errstate(over="ignore", invalid="ignore"):
-            self.sums.append(float(np.add.reduce(there)))
 
     def mean(self) -> float:
         """Of the values that there are. Raises InputError: it can't be told."""

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,8 +166,13 @@ def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
 def test_a_table_of_text_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     """And twice where the disk has no room for what was parsed; that makes no difference to a bit."""
     survey(2, 30_000).to_csv(tmp_path / "table.csv", index=False)  # of two blocks
-    opened, parsed = Csv.batches, []
-    monkeypatch.setattr(Csv, "batches", lambda *given: parsed.append(given) or opened(*given))
+    opened, parsed = Csv.batches, list[Sequence[str]]()
+
+    def batches(table: Csv, columns: Sequence[str]) -> Iterator[Batch]:
+        parsed.append(columns)
+        yield from opened(table, columns)
+
+    monkeypatch.setattr(Csv, "batches", batches)
     once = made(tmp_path / "table.csv", "goal", missing=missing)
     assert len(parsed) == 1
     monkeypatch.setattr(spool, "TemporaryFile", lambda **_: Path("/dev/full").open("w+b"))  # noqa: SIM115
