@@ -49,6 +49,7 @@ class Csv:
             raise InputError(f"{path} is empty: expected a line with the columns' names, and a line for each row")
         self._header = header
         self.names, self.unnamed = _names(path, header.fields)
+        self._block = max(BLOCK, WIDE * len(self.names))
 
     @property
     def rows(self) -> int | None:
@@ -88,6 +89,7 @@ class Csv:
         except self._pa.ArrowInvalid as error:
             self._blame(kinds)
             self._records.check_closed()
+            self._check_lengths()
             raise InputError(f"{self.path} can't be read ({_brief(error)}): mend it, or make it again") from None
         except (*DAMAGED, self._pa.ArrowException) as error:
             raise unreadable(self.path, error) from None
@@ -112,7 +114,7 @@ class Csv:
         return arrow.open_csv(
             source,
             read_options=arrow.ReadOptions(
-                block_size=max(BLOCK, WIDE * len(self.names)),
+                block_size=self._block,
                 column_names=[str(number) for number in range(len(self.names))],
                 skip_rows_after_names=self._header.line,
             ),
@@ -162,19 +164,34 @@ class Csv:
                 )
             for name, kind, place in places:
                 text = fields[place]
-                if text not in self._missing and not self._good(name, kind, text):
-                    raise InputError(
-                        f"column {printable(name)} has {cited(text)} in line {line} of {self.path}, and a {kind} in the rows "
-                        f"before: mend it, or take the column as words with --categorical {printable(name)}"
-                    )
+                if text in self._missing or self._good(name, kind, text):
+                    continue
+                found = f"column {printable(name)} has {cited(text)} in line {line} of {self.path}"
+                if kind is Kind.SECONDS and spelling.is_fine(text):
+                    raise InputError(f"{found}, which is finer than microseconds: expected at most six digits behind a second")
+                raise InputError(
+                    f"{found}, and a {kind} in the rows before: mend it, or take the column as words with --categorical "
+                    f"{printable(name)}"
+                )
 
     def _good(self, name: str, kind: Kind, text: str) -> bool:
         if kind in (Kind.WORDS, Kind.NOTHING):
             return True
         found = spelling.kind_of(text, self.reading.decimal)
-        if found is not kind or (kind is Kind.SECONDS and spelling.zoned(text) != (name in self._zoned)):
+        if kind is Kind.SECONDS and (spelling.zoned(text) != (name in self._zoned) or spelling.is_fine(text)):
             return False
-        return kind is Kind.NUMBER or spelling.in_calendar(text)
+        return found is kind and (kind is Kind.NUMBER or spelling.in_calendar(text))
+
+    def _check_lengths(self) -> None:
+        """Refuse a row that takes a block or more."""
+        line, fields = max(self._records, key=lambda record: sum(map(len, record.fields)))
+        sizes = [len(field.encode()) for field in fields]
+        if sum(sizes) + len(sizes) > self._block // 2:
+            name = self.names[max(range(len(sizes)), key=sizes.__getitem__)]
+            raise InputError(
+                f"line {line} of {self.path} is too long, with {max(sizes):,} bytes in column {printable(name)}: expected at most "
+                f"{self._block:,} in a line"
+            )
 
 
 def _names(path: str, fields: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

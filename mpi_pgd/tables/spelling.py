@@ -59,6 +59,11 @@ def in_calendar(text: str) -> bool:
     return True
 
 
+def is_fine(text: str) -> bool:
+    """Whether it is a date and time that tells more than microseconds."""
+    return bool(re.fullmatch(_TIME + _ZONE + "?", text, re.ASCII) and re.search(r"\.\d{7}", text))
+
+
 def zoned(text: str) -> bool:
     """Whether a date and time says its zone."""
     return bool(re.fullmatch(_TIME + _ZONE, text, re.ASCII))

@@ -45,6 +45,16 @@ BAD: dict[str, tuple[str | bytes, str, dict[str, Any]]] = {
     "hex": ("a,y\n0x10,2\n0x11,3\n", "which looks like a number and is none here", {}),
     "decimal comma": ('a,y\n"1,5",2\n"2,5",3\n', "column a has '1,5' in line 2 of FILE, which looks like a number", {}),
     "a day that is none": ("a,y\n2020-02-28,2\n2020-02-30,3\n", "column a has '2020-02-30' in line 3 of FILE", {}),
+    "nanoseconds": (
+        "a,y\n2020-02-28T10:00:00.123456,2\n2020-02-28T10:00:00.123456789,3\n",
+        "column a has '2020-02-28T10:00:00.123456789' in line 3 of FILE, which is finer than microseconds",
+        {},
+    ),
+    "a huge field": (
+        f'a,b,y\n1,u,2\n1,"{"é" * 2_000_000}",3\n',
+        "line 3 of FILE is too long, with 4,000,000 bytes in column b: expected at most 1,048,576",
+        {"drop": "b"},
+    ),
     "a zone at last": ("a,y\n2020-02-28T10:00,2\n2020-02-28T10:00Z,3\n", "column a has '2020-02-28T10:00Z' in line 3", {}),
     "too many categories": ("a,y\n" + "".join(f"n{each},1\n" for each in range(300)), "column a has more than 256 categories", {}),
     "names twice": ("a=v,a,y\n1,u,2\n1,v,2\n", "two features a=v", {}),
