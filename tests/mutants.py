@@ -19,6 +19,7 @@ from tests.launch import ROOT
 
 SECONDS = 300  # of one run of pytest: a mutant that hangs is found, too
 TIMES = itertools.count(1)  # of files, in seconds
+TABLE = ("tables/test_convert.py",)
 LETTER = ("mpi/test_closed_forms.py",)
 FOUND, PASSED = 1, 0  # exit codes of pytest
 
@@ -98,6 +99,17 @@ MUTANTS = [
     Mutant("comm/collectives.py", "op=MPI.MAX", "op=MPI.SUM", ("mpi/test_comm.py",), "maximum"),
     Mutant("comm/kernels.py", "if mine != theirs:", "if False:", ("mpi/test_comm.py",), "named"),
     Mutant("modes/ledger.py", "and group in self.missing", "", ("modes/test_replicated.py",), "first_of_each"),
+    # Tables
+    Mutant("tables/spool.py", "in column.words] + [-1], np.int32)", "in column.words] + [0], np.int32)", TABLE, "parsed"),
+    Mutant("tables/spool.py", "known.setdefault(word, len(known))", "len(known)", TABLE, "parsed"),
+    Mutant("tables/arrow.py", "dtype(missing))[array.offset :]", "dtype(0))[array.offset :]", TABLE, "gaps"),
+    Mutant("tables/survey.py", "math.fsum(self.sums) / self.count", "math.fsum(self.sums) / (self.count + 1)", TABLE, "gaps"),
+    Mutant("tables/survey.py", "if drop else batch", "if not drop else batch", TABLE, "gaps"),
+    Mutant("tables/feature.py", "out[codes == -1] = np.nan", "pass", ("tables/test_recipe.py",)),
+    Mutant("tables/feature.py", "columns = codes - int(self.reference)", "columns = codes", ("tables/test_recipe.py",)),
+    Mutant("tables/convert.py", "if done < self.rows:", "if not done:", TABLE, "blank"),
+    Mutant("tables/records.py", "before + row + 1, None", "before + row, None", ("tables/test_bad.py",), "value"),
+    Mutant("tables/csv.py", "if tally.quotes % 2:", "if False:", ("tables/test_bad.py",), "quotation"),
     # Mistakes, and what is lost
     Mutant(
         "comm/world.py",

@@ -13,6 +13,7 @@ from mpi_pgd.tables.batch import Batch
 from mpi_pgd.tables.convert import foreign
 from mpi_pgd.tables.plan import Watch
 from mpi_pgd.tables.recipe import Recipe
+from mpi_pgd.tables.spool import Spool
 from mpi_pgd.tables.written import write
 
 
@@ -32,22 +33,26 @@ def convert_again(recipe: Recipe, paths: Sequence[str], out: str, targets: bool,
     """
     table = open_tables(paths, recipe.reading)
     recipe.check(table, targets)
-    file, rows = Path(os.path.realpath(out)), table.rows
-    if rows is None:
-        rows = sum(batch.rows for batch in watch("counting rows of", table.batches(recipe.columns[:1])))
-
-    def written(path: Path, room: int) -> int:
-        def batches(columns: tuple[str, ...]) -> Iterator[Batch]:
-            return watch("reading", table.batches(columns))
-
-        return write(path, table, batches, recipe, room, targets, source, _unnoted)
+    file = Path(os.path.realpath(out))
 
     def whole(path: Path) -> None:
-        done = written(path, rows)
-        if not done:
-            raise InputError(f"{table.path} has no rows")
-        if done < rows:  # of a table of text there are fewer than lines
-            written(path, done)
+        with Spool(file.parent) as spool:
+            rows = table.rows
+            if rows is None:
+                first = spool.first(table, recipe.columns[:1], recipe.needed(targets))
+                rows = sum(batch.rows for batch in watch("counting rows of", first))
+
+            def written(room: int) -> int:
+                def batches(columns: tuple[str, ...]) -> Iterator[Batch]:
+                    return watch("reading", spool.again(table, columns))
+
+                return write(path, table, batches, recipe, room, targets, source, _unnoted)
+
+            done = written(rows)
+            if not done:
+                raise InputError(f"{table.path} has no rows")
+            if done < rows:  # of a table of text there are fewer than lines
+                written(done)
 
     with Claim(out, file.parent, [file.name], f".{file.name}.lock") as claim:
         conflicts.spare(out, {file: foreign}, force=False)

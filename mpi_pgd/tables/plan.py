@@ -90,8 +90,7 @@ def plan(paths: Sequence[str], chosen: Choices, weights: str, offset: str, watch
     rows = table.rows
     if found or rows is None:
         found = found or {wanted.target: Amount(wanted.target)}
-        columns = wanted.all if table.text else tuple(found)
-        rows = survey(watch("looking at", spool.first(table, columns)), found, chosen.missing == DROP)
+        rows = survey(watch("looking at", spool.first(table, tuple(found), wanted.all)), found, chosen.missing == DROP)
     made = {name: _feature(name, kinds[name], found.get(name), name in words, chosen) for name in (*wanted.features, wanted.target)}
     target = replace(made[wanted.target], fill=None, indicator=False)
     recipe = Recipe(tuple(made[name] for name in wanted.features), target, weights, offset, reading)

@@ -51,14 +51,18 @@ class Recipe:
 
     def check(self, table: Table, targets: bool) -> None:
         """Refuse a table without a column that is needed; ``targets``: also those of y and weights."""
-        needed = (*self.columns, *(feature.column for feature in self.columns_beside(targets).values()))
         known = {*table.names}
-        absent = [name for name in needed if name not in known]
+        absent = [name for name in self.needed(targets) if name not in known]
         if absent:
             raise InputError(
                 f"{table.path} has no column {printable(absent[0])}{nearest(absent[0], table.names)}: the recipe needs "
                 f"{listed([printable(name) for name in absent])}"
             )
+
+    def needed(self, targets: bool) -> tuple[str, ...]:
+        """Columns of the table, each once; ``targets``: also those of y and weights."""
+        beside = (feature.column for feature in self.columns_beside(targets).values())
+        return tuple(dict.fromkeys((*self.columns, *beside)))
 
     def apply(self, batch: Batch) -> Vector:
         """X of some rows, float64 (rows, p).

@@ -53,18 +53,25 @@ class Spool:
         self._file = None
         self._kept.clear()
 
-    def first(self, table: Table, columns: tuple[str, ...]) -> Iterator[Batch]:
-        """All rows of a table, of these columns; those of text are kept, if this is read to its end."""
-        self._columns = columns
+    def first(self, table: Table, columns: tuple[str, ...], later: tuple[str, ...]) -> Iterator[Batch]:
+        """All rows of a table, to be read to their end.
+
+        Args:
+            table: if it is of text, they are kept.
+            columns: those that are wanted now; others may come, too.
+            later: those that ``again`` may be asked for, with these among them.
+        """
+        self._columns = later if table.text else columns
         if table.text:
-            self._file = TemporaryFile(buffering=BUFFER, dir=self._folder)  # noqa: SIM115  (closed by ``give_up``)
-        for batch in table.batches(columns):
+            with suppress(OSError):
+                self._file = TemporaryFile(buffering=BUFFER, dir=self._folder)  # noqa: SIM115  (closed by ``give_up``)
+        for batch in table.batches(self._columns):
             if self._file:
                 self._keep(self._file, batch)
             yield batch
 
     def again(self, table: Table, columns: tuple[str, ...]) -> Iterator[Batch]:
-        """All rows, of some of the columns of the first pass, if there was one: as they were kept, or else from the table."""
+        """All rows, of these columns: as they were kept, or else from the table."""
         if not self._file:
             yield from table.batches(columns)
             return

@@ -53,8 +53,7 @@ def write(
         beside = {name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False) for name in own}
         if targets:
             name_classes(beside["y"], recipe)
-        columns = (*recipe.columns, *(feature.column for feature in own.values()))
-        for batch in batches(tuple(dict.fromkeys(columns))):
+        for batch in batches(recipe.needed(targets)):
             if not batch.rows:
                 continue
             stop = done + batch.rows

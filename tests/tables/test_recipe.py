@@ -1,14 +1,17 @@
 """A recipe makes of another table the rows that it made of its own, and refuses what it can't."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.choices import Choices
 from mpi_pgd.tables import open_table
+from mpi_pgd.tables.again import convert_again
 from mpi_pgd.tables.plan import plan
 from mpi_pgd.tables.recipe import Recipe
 from mpi_pgd.tables.spool import Spool
@@ -26,6 +29,19 @@ def made(path: Path, **chosen: Any) -> Recipe:
         found = plan([str(path / "table.csv")], choices, "", "", lambda _, batches: batches, spool).recipe
     assert Recipe.of_text(found.to_text(), "there") == found
     return found
+
+
+def test_a_compressed_table(tmp_path: Path) -> None:
+    """Its rows are counted by a first pass, which keeps them."""
+    recipe, found = made(tmp_path), []
+    for name, content in (("new.csv", TABLE.encode()), ("new.csv.gz", gzip.compress(TABLE.encode()))):
+        (tmp_path / name).write_bytes(content)
+        out = tmp_path / f"{name}.h5"
+        convert_again(recipe, [str(tmp_path / name)], str(out), True, "", lambda _, batches: batches)
+        with h5py.File(out) as file:
+            found.append(np.column_stack([file["X"][()], file["y"][()]]).tolist())
+    assert found[0] == found[1]
+    assert [row[-1] for row in found[0]] == [0, 1, 0]
 
 
 def applied(recipe: Recipe, path: Path, content: str) -> Any:
