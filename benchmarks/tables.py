@@ -3,8 +3,8 @@
     python benchmarks/tables.py [--gigabytes G] [--repeats K] [--folder DIR]
 
 "numbers" is 50 columns of them, which one pass converts; "categories" are 40 of these, 8 of words and 2 with gaps that are
-filled, for which all is read twice, and pyarrow once. Each turn is a process of its own. Memory is the largest resident set of
-it. Other load on the machine shows: go by the ratios, and those of processor time.
+filled, for which all rows are looked at before one is written. Each turn is a process of its own. Memory is the largest
+resident set of it. Other load on the machine shows: go by the ratios, and those of processor time.
 """
 
 import argparse
