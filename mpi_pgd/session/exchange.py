@@ -89,17 +89,21 @@ def _of(part: "ArrayPart", start: int, some: Sequence[range]) -> Iterator[range]
 
 
 def _move(comm: MPI.Intracomm, outgoing: Sequence[tuple[int, Rows]], incoming: Sequence[tuple[int, Rows]]) -> None:
-    """Send arrays and fill others, which are contiguous: in the order in which each pair of ranks has them."""
-    requests = [comm.Irecv(each, rank) for rank, whole in incoming for each in _chunks(whole)]
+    """Send arrays and fill others, in the order in which each pair of ranks has them.
+
+    Raises:
+        TypeError: one to be filled does not lie in one piece: its own bytes are received into, never a copy.
+    """
+    rooms = [(rank, each.data.cast("B")) for rank, whole in incoming for each in _chunks(whole)]
+    requests = [comm.Irecv(room, rank) for rank, room in rooms]
     for rank, whole in outgoing:
         for each in _chunks(whole):
-            comm.Send(np.ascontiguousarray(each), rank)
+            comm.Send(np.ascontiguousarray(each, each.dtype.newbyteorder("=")).view(np.uint8), rank)
     MPI.Request.Waitall(requests)
 
 
 def _chunks(whole: Rows) -> Iterator[Rows]:
-    """The bytes of an array, in native order, some rows at a time."""
+    """An array, some rows at a time."""
     step = max(1, CHUNK // max(1, whole[:1].nbytes))
     for start in range(0, len(whole), step):
-        some = whole[start : start + step]
-        yield np.ascontiguousarray(some, some.dtype.newbyteorder("=")).view(np.uint8).reshape(-1)
+        yield whole[start : start + step]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.world import agreement
+from mpi_pgd.comm.world import agreement, rest
 from mpi_pgd.data.notes import Notes
 from mpi_pgd.data.outputs import Column, Output, Put, output_of
 from mpi_pgd.data.rooms import held
@@ -47,7 +47,8 @@ def run(world: MPI.Intracomm, given: Mapping[str, Any]) -> int:
         problem = looked(team, chosen, model, given["model"])
         say_warnings(problem)
         columns = columns_of(found, names_of(model), given["eta"])
-        write(problem, found, columns, output_of(given["out"]), given["out"])
+        served = "mode" in given["options"]
+        write(problem, found, columns, output_of(given["out"]), given["out"], served)
         return problem.rows
 
     with np.errstate(over="ignore", invalid="ignore"), one_thread():
@@ -76,11 +77,12 @@ def numbers(model: Predictor, columns: Sequence[Column], eta: Vector) -> list[Ve
     return [made[column.name]() for column in columns]
 
 
-def write(problem: Problem, model: Predictor, columns: Sequence[Column], kind: Output, out: str) -> None:
+def write(problem: Problem, model: Predictor, columns: Sequence[Column], kind: Output, out: str, served: bool) -> None:
     """Predict all rows of a problem, whose table has the model's features, into the file ``out``. Collective.
 
     Each rank reads its share of the rows of a window, computes, and gives what is to be written to rank 0, which alone writes:
     window after window, so that memory is bounded, and no rank needs to see the file. Bytes depend on the rows alone.
+    All ranks have a share; if ``served``, those alone that have rows in the mode of the settings.
 
     Raises:
         InputError: on all ranks alike: rows can't be read or used, or the file can't be written. It is then as it was.
@@ -93,8 +95,8 @@ def write(problem: Problem, model: Predictor, columns: Sequence[Column], kind: O
                 part = stack.enter_context(output.aside(Path(out)))
                 put = stack.enter_context(kind.open(part, columns, problem.rows))
         made: list[Any] = []
-        for numbered in _windows(problem, model, columns, kind):
-            with agreement(comm):
+        for numbered in _windows(problem, model, columns, kind, served):
+            with agreement(comm), _rested(comm):
                 with _told(out):
                     _put(put, made)
                 mine = numbered()
@@ -102,6 +104,17 @@ def write(problem: Problem, model: Predictor, columns: Sequence[Column], kind: O
         with agreement(comm), _told(out):
             _put(put, made)
             stack.close()
+
+
+@contextmanager
+def _rested(comm: MPI.Intracomm) -> Iterator[None]:
+    """Whoever is done sleeps until all are: threads that read rows for others need the core."""
+    try:
+        yield
+    except InputError:
+        rest(comm)
+        raise
+    rest(comm)
 
 
 def _put(put: Put | None, made: Sequence[Any]) -> None:
@@ -120,10 +133,12 @@ def _told(out: str) -> Iterator[None]:
         raise InputError(f"{out} can't be written ({output.reason(error)}): make room, or give another place") from None
 
 
-def _windows(problem: Problem, model: Predictor, columns: Sequence[Column], kind: Output) -> Iterator[Callable[[], Any]]:
+def _windows(
+    problem: Problem, model: Predictor, columns: Sequence[Column], kind: Output, served: bool
+) -> Iterator[Callable[[], Any]]:
     """Of each window what makes this rank's rows as they are to be written; None if it has none. As many on every rank."""
     comm, partition, facts = problem.comm, problem.partition, problem.facts
-    workers, worker = facts.workers(comm.size), facts.worker(comm.rank, comm.size)
+    workers, worker = (facts.workers(comm.size), facts.worker(comm.rank, comm.size)) if served else (comm.size, comm.rank)
     written = TEXT * sum(column.width for column in columns)
     rows = min(WINDOW // problem.table.bytes(1), GATHERED // (workers * written))
     step = max(1, rows // partition.block_rows)  # blocks of a rank in a window

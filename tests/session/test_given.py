@@ -13,6 +13,7 @@ from mpi4py import MPI
 
 from mpi_pgd import InputError, Rows, fit, kernel, load, mapreduce
 from mpi_pgd.data import memory
+from mpi_pgd.session import exchange
 
 ROWS, FEATURES = 1500, 5  # 24 blocks, the last one short
 ASKED: dict[str, Any] = {"solver": "nesterov", "rounds": 8, "tol": 0.0}
@@ -277,6 +278,12 @@ def test_rows_that_lie_well_are_not_copied(comm: MPI.Intracomm, monkeypatch: pyt
     assert np.array_equal(classes, y > 0)
     with pytest.raises(InputError, match=r"the rows need .* where --memory gives .*: use more ranks$"):
         fit(np.asfortranarray(x), y, comm=comm, memory="20KiB")
+
+
+@pytest.mark.ranks(1, others=())
+def test_what_comes_is_never_received_into_a_copy(comm: MPI.Intracomm) -> None:
+    with pytest.raises(TypeError, match="C-contiguous"):
+        exchange._move(comm, [], [(0, np.empty((4, 4))[:, ::2])])
 
 
 @pytest.mark.ranks(1, others=())
