@@ -3,9 +3,10 @@
     mpirun -n 1|2 python -m mpi4py benchmarks/reading.py [--rows N] [--features P] [--repeats K] [--folder DIR]
 
 Each rank reads its share. All contestants take turns; a turn starts at a barrier and lasts until the slowest rank is done. "load"
-is what a fit does, checks included; "stream" is the same into one room that is used again, without them. Cold: the file was dropped
-from the page cache before (a virtual machine's host may have it still). Other load on the machine shows: run it when nobody else
-does, or go by the ratios of processor time, which are what they are on a quiet machine, but for what the disk takes.
+is with the checks, which a fit leaves to its first pass over the rows; "stream" is the same into one room that is used again,
+without them. Cold: the file was dropped from the page cache before (a virtual machine's host may have it still). Other load on
+the machine shows: run it when nobody else does, or go by the ratios of processor time, which are what they are on a quiet
+machine, but for what the disk takes.
 """
 
 import argparse
@@ -70,7 +71,7 @@ def make(path: str, rows: int, features: int, how: dict[str, Any]) -> None:
 
 
 def warm(comm: Any, path: str) -> dict[str, Callable[[], None]]:
-    """A file read by h5py, which looks at nothing, and as a fit does."""
+    """A file read by h5py, which looks at nothing, and by the program, with all checks."""
     from mpi_pgd.data import hdf5
     from mpi_pgd.data.memory import MemoryShard
     from mpi_pgd.data.partition import Partition

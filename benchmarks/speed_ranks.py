@@ -174,7 +174,7 @@ def long(here: Here) -> list[Row]:
 
 
 def loading(here: Here) -> list[Row]:
-    """What a fit does with a file in the page cache, checks included, against h5py that reads it whole."""
+    """A file in the page cache read with all checks, against h5py that reads it whole."""
     found = []
     for layout in ("contiguous", "chunks"):
         path = str(here.folder / f"{layout}.h5")
@@ -202,7 +202,7 @@ def arrays(here: Here) -> list[Row]:
     ).tolist()
     held, once = (milliseconds(float(np.median(each[1:]))) for each in (loads, each_round))
     span = {"low": low, "high": high, "unit": "ms", "word": "at most", "goal": 50}
-    beside = f"{held} until rows are held and checked, then two passes for the columns' scales; a round takes {once}"
+    beside = f"{held} until rows are held, then a pass for checks and the columns' scales; a round takes {once}"
     return [{"case": f"fit(X, y), {here.ranks}: until the first round begins", "value": value, **span, "beside": beside}]
 
 

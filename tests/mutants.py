@@ -54,7 +54,7 @@ MUTANTS = [
     Mutant("drivers/objective.py", "centres[number] - kernel.dot(self._mean, weights)", "centres[number]", LETTER, "letter"),
     Mutant("drivers/fit.py", "query.point[: len(self.best.point)] = self.best.point", "pass", LETTER, "diverged"),
     Mutant("drivers/best.py", ">= IDLE and self.smallest <= self.figures.rounding", ">= IDLE", ("drivers/test_fit.py",)),
-    Mutant("drivers/moments.py", "if self._passes == 2:", "if self._passes == 1:", ("drivers/test_moments.py",)),
+    Mutant("drivers/moments.py", "self.weight - shift * shift, 0.0", "self.weight, 0.0", ("drivers/test_moments.py",)),
     Mutant("solvers/steps.py", "return 1.0 / self.lipschitz", "return 0.2 / self.lipschitz", LETTER, "inverse"),
     Mutant("solvers/steps.py", "found = max(found, (half + root) / apart)", "pass", ("solvers/test_steps.py",)),
     Mutant("solvers/momentum.py", "0.0 if steps.grown else self.momentum", "self.momentum * 0.9", LETTER, "letter"),

@@ -14,7 +14,7 @@ from tests.test_survival import KILL, ROUND, ULFM, at, ended, record
 
 pytestmark = pytest.mark.beside("jobs")
 
-PASSES = 3  # over the rows before the fit, and the round at its start
+PASSES = 2  # over the rows before the fit, and the round at its start
 EVERY = {(each.loss, each.penalty, each.solver): each for each in combinations() if not each.way}
 SERVER, PEERS, *_ = ALGORITHMS
 # Rows of the lost are read again by those that are left: in each round, once, as many of them as fit in each round, or, as they

@@ -52,7 +52,7 @@ runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 LOAD = ("mpi_pgd.data.memory", "MemoryShard.hold")
 MOMENTS = ("mpi_pgd.drivers.moments", "MomentsDriver.update")
-ROUND = ("mpi_pgd.engine.partial", "Partial.close")  # once a round, in the passes before the fit too
+ROUND = ("mpi_pgd.engine.partial", "Partial.close")  # once a round, in the pass before the fit too
 STOP = "os.kill(os.getpid(), signal.SIGUSR1)"
 TWICE = f"{STOP}; time.sleep(0.6); {STOP}"
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
@@ -287,7 +287,7 @@ def test_where_no_checkpoint_may_be_written(
 
 
 @pytest.mark.parametrize(
-    ("place", "call", "rank", "mode"), [(LOAD, 1, 1, "client-server"), (MOMENTS, 2, 0, "peer-to-peer")], ids=["load", "moments"]
+    ("place", "call", "rank", "mode"), [(LOAD, 1, 1, "client-server"), (MOMENTS, 1, 0, "peer-to-peer")], ids=["load", "moments"]
 )
 def test_a_signal_before_the_rounds_leaves_a_checkpoint_that_begins_anew(
     place: tuple[str, str], call: int, rank: int, mode: str, exact: str, tmp_path: Path

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from mpi_pgd.engine.arrays import Columns, Rows, Vector, aligned
-from mpi_pgd.engine.sparse import renumbered
+from mpi_pgd.engine.sparse import raise_peaks, renumbered
 
 NARROW = 1 << 16  # numbers that two bytes tell apart
 Array = Callable[[tuple[int, ...], DTypeLike], Rows]
@@ -109,14 +109,7 @@ class Csr(NamedTuple):
 
     def raise_peaks(self, peaks: Vector) -> None:
         """As of ``kernel.peaks``."""
-        with np.errstate(invalid="ignore"):
-            np.maximum.at(peaks, self.indices, np.abs(self.values.astype(np.float64)))
-
-    def row(self, number: int) -> Vector:
-        """One of them, (features,)."""
-        found, here = np.zeros(self.shape[1]), self.part(slice(number, number + 1))
-        found[here.indices] = here.values
-        return found
+        raise_peaks(self.values, self.indices, peaks)
 
     def again(self) -> tuple[int, int] | None:
         """A row and a column that is there twice."""

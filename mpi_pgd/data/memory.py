@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpi_pgd.data.batch import Room
-from mpi_pgd.data.notes import Notes
+from mpi_pgd.data.notes import Notes, bad_feature
 from mpi_pgd.data.partition import Owners, Partition, runs
 from mpi_pgd.data.piece import Piece
 from mpi_pgd.data.rooms import held, spare
@@ -21,6 +21,7 @@ from mpi_pgd.engine.arrays import Vector, aligned
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.narrow import widen
 from mpi_pgd.engine.query import Query
+from mpi_pgd.errors import InputError
 from mpi_pgd.losses.targets import Targets
 
 SLAB_BYTES = 32 << 20  # read and checked at a time; what is in the core's own cache meanwhile is less (data/stored.py)
@@ -31,14 +32,17 @@ class MemoryShard(Notes):
     """Blocks of rows in the file's own type; yields those that this rank holds, one by one, as float64.
 
     Those in memory come first, then those that are read from the files again in every pass; each in the order of the rows.
-    ``reading`` is told of the rows that are read, some MiB at a time, and of none where computing goes on.
+    ``reading`` is told of the rows that are read, some MiB at a time, and of none where computing goes on. ``looks`` is that of
+    ``Notes``.
 
     Rows of another type than float64 stay as small as they are in the file and are widened a block at a time, in cache. So the
     answer has the same bits as for the same numbers stored as float64.
     """
 
-    def __init__(self, table: Table, partition: Partition, reading: Callable[[range], None] = lambda _: None) -> None:
-        super().__init__(table)
+    def __init__(
+        self, table: Table, partition: Partition, reading: Callable[[range], None] = lambda _: None, looks: bool = True
+    ) -> None:
+        super().__init__(table, looks)
         self.partition, self.reading = partition, reading
         self.held = np.zeros(0, dtype=np.int64)  # the numbers of the blocks that it yields, ascending, in whole panels
         self.pieces: list[Piece] = []  # runs of neighbouring blocks that were read together
@@ -84,6 +88,17 @@ class MemoryShard(Notes):
             return each if self._same else self._widened(each, together)
         stored, wide = self._kept(together)
         return wide if self._same else _copied(stored, wide)
+
+    def first(self) -> Iterator[Block]:
+        """The first block of all rows, until the next is asked for; none on a rank that does not hold it."""
+        each = self.stored(self.held[self.held == 0])
+        return each if self._same else self._widened(each, 1)
+
+    def complain(self) -> None:
+        """Refuse the first feature that is not finite, of the rows that are held."""
+        for block in self.stored(self.held):
+            if found := block.unsound():
+                raise InputError(bad_feature(self.table, block.start, *found))
 
     def _kept(self, together: int) -> tuple[list[Block], list[Block]]:
         """Blocks or panels, all in memory: as they are stored, and as they are yielded."""
@@ -143,7 +158,7 @@ class MemoryShard(Notes):
         kept = self._fitting(missing, room - beside * (keep and LITTLE < beside < room))
         for run in self._stretches(missing[:kept]):
             self._fill(run)
-        self.stream.survey(missing[kept:], self.note, keep)
+        self.stream.survey(missing[kept:], self.note, keep, self.looks)
         self.rows_read += sum(len(self.partition.span(run)) for run in runs(missing[kept:]))
         self._streamed |= {*missing[kept:].tolist()}
         self.held = blocks
@@ -171,7 +186,7 @@ class MemoryShard(Notes):
         if self.targets is None and targets.classes:
             self._classes = np.array(targets.classes)
             self.peaks[self.partition.features :] = len(targets.classes) - 1
-            for piece in (*self.pieces, *self.stream.kept.values(), *filter(None, [self._first])):
+            for piece in (*self.pieces, *self.stream.kept.values()):
                 piece.encode(self._classes)
         self.targets = targets
 
@@ -232,7 +247,7 @@ class MemoryShard(Notes):
         for slab in self.table.slabs(rows, SLAB_BYTES):
             self.reading(slab)
             here = slice(slab.start - rows.start, slab.stop - rows.start)
-            part, peaks = piece.part(here), np.zeros(self.table.features)
+            part, peaks = piece.part(here), np.zeros(self.table.features) if self.looks else None
             (raw or piece).part(here).read(self.table, slab, peaks)
             if raw:
                 part.fill_beside(raw.part(here))  # its features are there
@@ -243,8 +258,9 @@ class MemoryShard(Notes):
     def _hold(self, run: range, piece: Piece) -> None:
         start, step = self.partition.span(run).start, self.partition.block_rows
         self.pieces.append(piece)
+        together = {1: self._read, self.partition.panel: self._panels}
         for place, block in enumerate(run):
-            for size, found in {1: self._read, self.partition.panel: self._panels}.items():
+            for size, found in together.items():
                 if block % size == 0:
                     here = slice(place * step, (place + size) * step)
                     found[block] = piece.part(here).block(start + here.start)

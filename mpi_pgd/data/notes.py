@@ -1,5 +1,7 @@
 """What is known of the rows that a rank has read, when each of them is read for the first time."""
 
+from typing import Any
+
 import numpy as np
 
 from mpi_pgd import kernel
@@ -17,6 +19,7 @@ class Notes:
     """Of all rows that were read: how large values are, what the targets are, and how they are to be read.
 
     Attributes:
+        looks: whether features are looked at, too; else that is up to whoever takes their moments.
         peaks: (p + k,) the largest magnitudes, targets last.
         heaviest: the largest weight of a row.
         farthest: the largest magnitude of an offset.
@@ -25,23 +28,15 @@ class Notes:
         tried: (rows,) or (k, rows), the targets of a few rows; None if there are none.
     """
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
+    def __init__(self, table: Table, looks: bool = True) -> None:
+        self.table, self.looks = table, looks
         self.peaks = np.zeros(table.features + table.targets)
         self.heaviest = 0.0 if table.weighted else 1.0
         self.farthest = 0.0
         self.labels = Labels(table.targets)
         self.targets: Targets | None = None
         self.tried: Vector | None = None
-        self._first: Piece | None = None  # row 0, if this rank has read it
         self._classes, self._factors = np.zeros(0), np.zeros(0)  # by number: the target in the files; what weights are times
-
-    def first_row(self) -> Vector:
-        """Row 0 as (features + targets,) float64, targets last; -inf everywhere on a rank that has not read it."""
-        row, features = np.full(len(self.peaks), -np.inf), self.table.features
-        if self._first:
-            row[:features], row[features:] = self._first.row(0), self._first.y[..., 0]
-        return row
 
     @property
     def factors(self) -> Vector | None:
@@ -55,10 +50,10 @@ class Notes:
         """
         features = self.table.features
         peaks = np.zeros_like(self.peaks)
-        if found is None:
-            part.raise_peaks(peaks[:features])
-        else:
+        if found is not None:
             peaks[:features] = found
+        elif self.looks:
+            part.raise_peaks(peaks[:features])
         for line, most in zip(part.y.reshape(-1, part.rows), peaks[features:].reshape(-1, 1), strict=True):
             kernel.peaks(line[:, None], most)
         if not np.isfinite(peaks).all():
@@ -76,8 +71,6 @@ class Notes:
             heaviest = float(part.weights.max())
         self.heaviest = max(self.heaviest, heaviest)
         np.maximum(self.peaks, peaks, out=self.peaks)
-        if first == 0:
-            self._first = part.part(slice(1)).copy()
 
     def settle(self, _: int, part: Piece) -> None:
         """Have rows as they are in the files read as it was settled."""
@@ -92,13 +85,19 @@ def _first_bad(table: Table, first: int, part: Piece) -> str:
     good = np.isfinite(y)
     row = int(np.argmin(good.all(axis=0)))
     if found and (good[:, row].all() or found[0] < row):
-        row, column, value = found
-        place = f"column {column} of {table.x}" + f", as --store {table.x_type} has it," * table.lossy
-    else:
-        column = int(np.argmin(good[:, row]))
-        value, place = y[column, row], f"column {column} of {table.y}" if table.targets > 1 else table.y
+        return bad_feature(table, first, *found)
+    column = int(np.argmin(good[:, row]))
+    return _bad(first + row, f"column {column} of {table.y}" if table.targets > 1 else table.y, y[column, row])
+
+
+def bad_feature(table: Table, first: int, row: int, column: int, value: Any) -> str:
+    """What is said of one that is not finite, in a row from row ``first`` of the table on."""
+    return _bad(first + row, f"column {column} of {table.x}" + f", as --store {table.x_type} has it," * table.lossy, value)
+
+
+def _bad(row: int, place: str, value: Any) -> str:
     return (
-        f"row {first + row}, {place} is {value}: every value must be a finite number "
+        f"row {row}, {place} is {value}: every value must be a finite number "
         f"(counted from 0 over all rows); drop or mend such rows first"
     )
 

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.arrays import Rows, Vector, aligned
 from mpi_pgd.engine.block import Block
-from mpi_pgd.engine.narrow import raise_peaks, widen, widened
+from mpi_pgd.engine.narrow import raise_peaks, unsound, widen
 from mpi_pgd.errors import InputError
 
 Array = Callable[[tuple[int, ...], DTypeLike], Rows]
@@ -120,17 +120,9 @@ class Piece(NamedTuple):
         """Raise ``peaks`` (p,) to the largest magnitudes of the features, as of ``narrow.raise_peaks``."""
         raise_peaks(self.x, peaks)
 
-    def row(self, number: int) -> Rows:
-        """The features of one row, (p,)."""
-        return widened(self.x[number])
-
     def unsound(self) -> tuple[int, int, Any] | None:
         """The first row with a feature that is not finite, that feature, and what it is; None if there is none."""
-        x = widened(self.x)
-        good = np.isfinite(x)
-        row = int(np.argmin(good.all(axis=1)))
-        column = int(np.argmin(good[row]))
-        return None if good[row, column] else (row, column, x[row, column])
+        return unsound(self.x)
 
     def block(self, start: int) -> Block:
         """These rows as a block, of which ``start`` is the global number of the first."""

@@ -62,11 +62,6 @@ class SparsePiece(Piece):
         """See ``Piece``."""
         self.x.raise_peaks(peaks)
 
-    def row(self, number: int) -> Vector:
-        """See ``Piece``."""
-        found: Vector = self.x.row(number)
-        return found
-
     def unsound(self) -> tuple[int, int, Any] | None:
         """See ``Piece``."""
         bad = np.flatnonzero(~np.isfinite(self.x.values))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpi_pgd.data.partition import Partition, runs
-from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.piece import GivenPiece, Piece
 from mpi_pgd.data.rooms import spare
 from mpi_pgd.data.table import Table
 from mpi_pgd.engine.block import Block
@@ -63,8 +63,11 @@ class Stream:
             for _ in ahead:
                 pass
 
-    def survey(self, numbers: NDArray[np.int64], note: Take, keep: bool) -> None:
-        """Read blocks for the first time. If ``keep``, what belongs to the rows, as ``note`` left it, stays in memory."""
+    def survey(self, numbers: NDArray[np.int64], note: Take, keep: bool, looks: bool) -> None:
+        """Read blocks for the first time; if not ``looks``, what belongs to the rows alone, which stays in memory if ``keep``.
+
+        It stays as ``note`` left it.
+        """
         found: list[tuple[int, Piece]] = []
 
         def noted(first: int, part: Piece) -> None:
@@ -72,7 +75,15 @@ class Stream:
             if keep:
                 found.append((first, part.beside()))
 
-        self.read(numbers, noted)
+        if looks:
+            self.read(numbers, noted)
+        else:
+            for slab in (slab for run in runs(numbers) for slab in self.slabs(self.partition.span(run))):
+                self.reading(slab)
+                part = GivenPiece.of(self.table, np.empty((len(slab), 0)))  # nothing has to be read of features
+                part.read(self.table, slab)
+                noted(slab.start, part)
+            self.reading(range(0))
         self.kept |= dict(found)
 
     def slabs(self, rows: range) -> Iterator[range]:

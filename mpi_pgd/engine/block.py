@@ -7,7 +7,7 @@ import numpy as np
 
 from mpi_pgd import kernel
 from mpi_pgd.engine.arrays import Columns, Rows, Vector
-from mpi_pgd.engine.narrow import as_bits, widened
+from mpi_pgd.engine.narrow import as_bits, unsound, widened
 
 if TYPE_CHECKING:
     from mpi_pgd.engine.query import Query
@@ -70,20 +70,28 @@ class Block:
         """Those of some columns with others: see ``kernel.cross``."""
         kernel.cross(widened(self.x), left, right, mean, inverse, curvature, out)
 
-    def moments(self, weights: Vector, unit: Vector, about: Vector, room: Room, sums: Vector, squares: Vector) -> None:
+    def moments(
+        self, weights: Vector, unit: Vector, about: Vector, room: Room, sums: Vector, squares: Vector, peaks: Vector
+    ) -> None:
         """Sums over the rows, which count by ``weights`` (rows,), of X in ``unit`` less ``about``, and of its squares.
 
-        All others are (features,). ``room`` makes an array that the features of rows fit into, if one is needed.
+        ``peaks`` are raised to the largest magnitudes of X, as of ``kernel.peaks``. They and all others are (features,). ``room``
+        makes an array that the features of rows fit into, if one is needed.
         """
         if kernel.STORED:
-            self.handle.moments(weights, unit, about, sums, squares)
+            self.handle.moments(weights, unit, about, sums, squares, peaks)
             return
+        kernel.peaks(self.x, peaks)
         less = room(self.rows)
         np.multiply(widened(self.x), unit, out=less)  # first: a difference of large values may overflow
         less -= about
         kernel.vecmat(weights, less, sums)
         np.multiply(less, less, out=less)
         kernel.vecmat(weights, less, squares)
+
+    def unsound(self) -> tuple[int, int, Any] | None:
+        """The first row with a feature that is not finite, that feature, and what it is; None if there is none."""
+        return unsound(self.x)
 
     def ranges(self, counts: Rows, groups: Rows, highest: Vector, lowest: Vector) -> None:
         """The largest of X, and of -X, in each column, over the rows of each group (groups, features), of those that there are.

@@ -17,6 +17,9 @@ class MomentsTask:
     there can be; and ``shares`` (k,), the sums of the weights of each class, where targets are numbers of ``classes`` classes.
 
     ``shifted``: the targets are taken less their rows' offsets.
+
+    Attributes:
+        peaks: (p,) the largest magnitudes of the features that this rank has mapped; NaN or infinite where one of them is.
     """
 
     uneven = True  # about the means sums may be far smaller, in one column and not in others: each is to have all its digits
@@ -28,7 +31,7 @@ class MomentsTask:
     ) -> None:
         self.width, self.features, self.classes, self.shifted, self.loss = len(unit), features, classes, shifted, loss
         self.layout = Layout({"sums": (self.width,), "squares": (self.width,), "weight": (), "floor": (), "shares": (classes,)})
-        self.unit = unit
+        self.unit, self.peaks = unit, np.zeros(features)
         self._rows = block_rows
         self._targets = np.empty((self.width - features, block_rows))
         self._room = np.empty((loss.rooms + 1, block_rows))
@@ -36,22 +39,21 @@ class MomentsTask:
 
     def bind(self, point: Vector) -> BlockMap:
         """About ``point``."""
-        p, unit, about = self.features, self.unit, point[: self.width] * self.unit
+        p, width, about = self.features, self.width, point[: self.width] * self.unit
+        unit, beside = self.unit[:p], self.unit[p:, None]
 
         def mapped(block: Block, out: Vector) -> None:
-            rows, parts = block.rows, self.layout.split(out)
-            ones, targets = self._ones[:rows], self._targets[:, :rows]
-            weights = ones if block.weights is None else block.weights
-            sums, squares = parts["sums"], parts["squares"]
-            block.moments(weights, unit[:p], about[:p], self._room_of, sums[:p], squares[:p])
-            np.multiply(block.y, unit[p:, None], out=targets)
+            sums, squares, weights = out[:width], out[width : 2 * width], block.weights
+            counts = self._ones[: block.rows] if weights is None else weights
+            block.moments(counts, unit, about[:p], self._room_of, sums[:p], squares[:p], self.peaks)
+            targets = np.multiply(block.y, beside, out=self._targets[:, : block.rows])
             if self.shifted and block.offset is not None:
-                targets -= block.offset * unit[p:, None]
+                targets -= block.offset * beside
             targets -= about[p:, None]
             for place, target in enumerate(targets, p):
-                sums[place] = kernel.dot(weights, target)
-                squares[place] = kernel.dot(target if block.weights is None else weights * target, target)
-            self._rest(block, weights, out[2 * self.width :])
+                sums[place] = kernel.dot(counts, target)
+                squares[place] = kernel.dot(target if weights is None else weights * target, target)
+            self._rest(block, counts, out[2 * width :])
 
         return mapped
 

@@ -3,6 +3,8 @@
 A bfloat16 is the first half of a float32. Here it is a field of that name, so that nobody takes its bits for a whole number.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -59,6 +61,17 @@ def raise_peaks(x: Rows, out: Vector) -> None:
         return
     most = np.max(_bits(x) & np.uint16(0x7FFF), axis=0)  # without signs, bits have the order of the numbers
     np.maximum(out, _single(most), out=out)
+
+
+def unsound(x: Rows) -> tuple[int, int, Any] | None:
+    """The first row with a number that is not finite, its column, and what it is; None if there is none."""
+    wide = widened(x)
+    good = np.isfinite(wide)
+    if good.all():
+        return None
+    row = int(np.argmin(good.all(axis=1)))
+    column = int(np.argmin(good[row]))
+    return row, column, wide[row, column]
 
 
 def _bits(x: Rows) -> NDArray[np.uint16]:

@@ -112,8 +112,13 @@ class SparseBlock(Block):
         kept = np.append(wanted, p)
         return found[:, :-1], [np.searchsorted(wanted, each) for each in some], mean[kept], inverse[kept]
 
-    def moments(self, weights: Vector, unit: Vector, about: Vector, room: Room, sums: Vector, squares: Vector) -> None:
+    def moments(
+        self, weights: Vector, unit: Vector, about: Vector, room: Room, sums: Vector, squares: Vector, peaks: Vector
+    ) -> None:
         """See ``Block``: what is not stored counts as it is, without being written down."""
+        most = peaks[self.columns]
+        raise_peaks(self.values, self.indices, most)
+        peaks[self.columns] = most
         scale, centre, size = unit[self.columns], about[self.columns], len(self.columns)
         owners = np.repeat(weights, np.diff(self.starts))
         away = self.values * scale[self.indices] - centre[self.indices]
@@ -124,6 +129,14 @@ class SparseBlock(Block):
         np.multiply(about, about * whole, out=squares)
         sums[self.columns] = np.bincount(self.indices, owners * away, size) - centre * absent
         squares[self.columns] = np.bincount(self.indices, owners * away * away, size) + centre * (centre * absent)
+
+    def unsound(self) -> tuple[int, int, Any] | None:
+        """See ``Block``."""
+        bad = np.flatnonzero(~np.isfinite(self.values))
+        if not len(bad):
+            return None
+        row = int(np.searchsorted(self.starts, bad[0], side="right")) - 1
+        return row, int(self.columns[self.indices[bad[0]]]), self.values[bad[0]]
 
     def ranges(self, counts: Rows, groups: Rows, highest: Vector, lowest: Vector) -> None:
         """See ``Block``."""
@@ -171,6 +184,12 @@ class SparseBlock(Block):
         """The numbers of some rows, and the row of each, from 0."""
         starts = self.starts[min(rows.start, self.rows) : rows.stop + 1]
         return slice(int(starts[0]), int(starts[-1])), np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+
+
+def raise_peaks(values: Rows, indices: Rows, peaks: Vector) -> None:
+    """``kernel.peaks`` of ``values`` (numbers,), which are in columns ``indices`` (numbers,)."""
+    with np.errstate(invalid="ignore"):
+        np.maximum.at(peaks, indices, np.abs(values.astype(np.float64)))
 
 
 def renumbered(indices: Rows, out: Rows, features: int) -> Rows:

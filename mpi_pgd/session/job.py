@@ -188,7 +188,7 @@ class Job:
 
     def load(self, problem: Problem, mode: Mode) -> MemoryShard:
         """This rank's rows, of which those are read that nobody holds. Collective."""
-        self.shard = load_rows(problem, mode, self.shard)
+        self.shard = load_rows(problem, mode, self.shard, looks=False)
         return self.shard
 
     def setup(self, problem: Problem, mode: Mode, shard: MemoryShard, flags: StopFlags) -> Moments:

@@ -41,7 +41,9 @@ def choose_mode(problem: Problem, group: int = NOBODY) -> Mode:
 Settle = Callable[[Problem, Mode, MemoryShard], None]
 
 
-def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None, settled: Settle = settle) -> MemoryShard:
+def load_rows(
+    problem: Problem, mode: Mode, shard: MemoryShard | None = None, settled: Settle = settle, looks: bool = True
+) -> MemoryShard:
     """This rank's rows. Collective.
 
     Args:
@@ -50,6 +52,7 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None, se
         shard: what this rank holds already; what then nobody holds is shared out, so that little is read. At first there is none,
             on no rank.
         settled: has all ranks read their targets alike, once all have been seen. Collective.
+        looks: values that are not finite are refused, of features, too; else whoever takes their moments does so.
 
     Raises:
         InputError: they don't fit into the memory, and may not stream, or can't be read, or the targets are none of the loss.
@@ -58,7 +61,7 @@ def load_rows(problem: Problem, mode: Mode, shard: MemoryShard | None = None, se
     def told(rows: range) -> None:
         problem.pulse.enter(f"reading rows {rows.start} to {rows.stop - 1}" if rows else COMPUTING)
 
-    shard = shard or MemoryShard(problem.table, problem.partition, told)
+    shard = shard or MemoryShard(problem.table, problem.partition, told, looks)
     owners = np.full(problem.partition.blocks, NOBODY, dtype=np.int32)
     if mode.worker >= 0:
         owners[shard.held] = mode.worker

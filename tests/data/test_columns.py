@@ -179,7 +179,6 @@ def test_several_targets_a_row(tmp_path: Path) -> None:
     same(shard.pieces[0].y, Y.T)
     assert shard.pieces[0].nbytes == shard.table.bytes(ROWS) == ROWS * 8 * (FEATURES + 2)
     same(shard.peaks, np.concatenate([np.abs(X).max(axis=0), np.abs(Y).max(axis=0)]))
-    same(shard.first_row(), np.concatenate([X[0], Y[0]]))
     assert shard.labels.facts() == (-9.0, 8.0, True, tuple(np.unique(Y).tolist()), 2)
     y = Y.copy()
     y[[40, 41], [1, 0]] = np.nan

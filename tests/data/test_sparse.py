@@ -101,7 +101,6 @@ def test_rows_are_those_of_the_dense_data_set(tmp_path: Path, monkeypatch: pytes
     np.testing.assert_array_equal(np.sort(order), np.arange(ROWS))
     np.testing.assert_array_equal(dense(found), X[order])
     np.testing.assert_array_equal(found.peaks[:FEATURES], X.max(axis=0))
-    np.testing.assert_array_equal(found.first_row()[:FEATURES], X[0])
 
 
 def test_files_are_one_table_and_columns_are_matched_by_their_names(tmp_path: Path) -> None:

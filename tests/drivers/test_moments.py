@@ -1,9 +1,12 @@
 """The passes before the fit."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range
+from mpi_pgd.drivers.moments import Moments, MomentsDriver, check_range, look
 from mpi_pgd.engine.block import Block, Blocks
 from mpi_pgd.engine.loop import rounds
 from mpi_pgd.engine.query import Query
@@ -17,16 +20,28 @@ ROWS, BLOCK = 90, 40
 
 def moments(x: np.ndarray, y: np.ndarray, order_free: bool = True) -> Moments:
     """As the program finds them, in blocks."""
-    table = np.c_[x, y]
-    driver = MomentsDriver(table[0], np.abs(table).max(axis=0), BLOCK, x.shape[1], Squared())
-    query = Query([driver.task])
-    sums = Sums(query, -(-len(x) // BLOCK), order_free)
-    sums.peaks[:] = driver.bound
-    sums.rebound()
-    blocks = Blocks(Block(x[start : start + BLOCK], y[start : start + BLOCK]) for start in range(0, len(x), BLOCK))
-    rounds(Alone(), blocks, sums, driver, query)
-    assert query.round == 2
-    return driver.moments()
+    return found(x, y, order_free)[0]
+
+
+def found(x: np.ndarray, y: np.ndarray, order_free: bool = True, weights: np.ndarray | None = None) -> tuple[Moments, int]:
+    """With how often the rows were passed over for them."""
+    blocks, passes = Blocks(), 0
+    for start in range(0, len(x), BLOCK):
+        rows = slice(start, start + BLOCK)
+        blocks.append(Block(x[rows], y[rows], None if weights is None else weights[rows], start=start))
+    more = BLOCK, x.shape[1], Squared(), 0, False
+    start = look(blocks[0], np.array([np.abs(y).max()]), *more)
+    driver: MomentsDriver | None = MomentsDriver(start, 1.0 if weights is None else float(weights.max()), *more)
+    while driver:
+        query = Query([driver.task])
+        sums = Sums(query, len(blocks), order_free)
+        sums.expect(driver.bound)
+        with np.errstate(over="ignore", invalid="ignore"):  # as in a fit
+            rounds(Alone(), blocks, sums, driver, query)
+        passes += query.round
+        moments = driver.moments()
+        driver = driver.after(moments)
+    return moments, passes
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -46,14 +61,55 @@ def test_moments_of_any_magnitude(size: float, order_free: bool) -> None:
     assert (found.deviation[:3] / size).tolist() == plain.deviation[:3].tolist()
 
 
-def test_an_outlier_in_the_first_row_costs_no_digits() -> None:
-    x, y = data()
-    x[0] = 1e9
-    found = moments(x, y)
-    wide = x.astype(np.longdouble)
-    np.testing.assert_allclose(found.deviation[:3], wide.std(axis=0).astype(float), rtol=1e-12)
-    y[0], x[0] = -1e12, 1.0
-    assert moments(x, y).deviation[3] == pytest.approx(y.astype(np.longdouble).std().astype(float), rel=1e-12)
+DRAW = np.random.default_rng(4)
+NOISE = DRAW.normal(size=ROWS)
+LATER = np.arange(ROWS) >= BLOCK
+COLUMNS = {
+    "in no order": (NOISE, 1),
+    "far from 0": (1e8 + NOISE, 1),
+    "sorted": (np.sort(NOISE), 1),
+    "ones in later blocks alone": (1.0 * LATER, 1),
+    "an outlier in the first block": (np.where(np.arange(ROWS) == 3, 1e9, NOISE), 1),
+    "an outlier in a later block": (np.where(np.arange(ROWS) == ROWS - 1, 1e9, NOISE), 2),
+    "sorted by magnitude": (np.exp(10 * np.sort(NOISE)), 2),
+    "constant in the first block": (np.where(LATER, NOISE, 7.7), 2),
+    "zeros, then little": (1e-9 * LATER * NOISE, 3),
+    "zeros, then hardly anything": (1e-200 * LATER * NOISE, 3),
+    "hardly anything, then much": (NOISE * np.where(LATER, 1e150, 1e-150), 3),
+    "as large as can be": (1e300 * (NOISE + LATER), 1),
+}
+
+
+def exactly(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation, rounded once."""
+    pairs = [(Fraction(weight), Fraction(value)) for weight, value in zip(weights.tolist(), values.tolist(), strict=True)]
+    whole = sum(weight for weight, _ in pairs)
+    mean = sum(weight * value for weight, value in pairs) / whole
+    unit = max(abs(value) for _, value in pairs)
+    return float(mean), float(unit) * math.sqrt(sum(weight * ((value - mean) / unit) ** 2 for weight, value in pairs) / whole)
+
+
+@pytest.mark.parametrize("order_free", [True, False])
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_one_pass_has_all_digits_and_others_follow_where_it_has_not(kind: str, order_free: bool) -> None:
+    values, passes = COLUMNS[kind]
+    mean, deviation = exactly(values, np.ones(ROWS))
+    moments, made = found(values[:, None], NOISE, order_free)
+    assert made == passes if order_free else made <= passes
+    assert moments.mean[0] == pytest.approx(mean, rel=1e-15, abs=4e-16 * deviation)
+    assert moments.deviation[0] == pytest.approx(deviation, rel=1e-14)
+    assert moments.peak[0] == np.abs(values).max()
+
+
+def test_a_first_block_of_hardly_any_weight_costs_a_pass_and_no_digits() -> None:
+    values, weights = np.where(LATER, NOISE, 1e9 + NOISE), np.where(LATER, 1.0, 1e-30)
+    mean, deviation = exactly(values, weights)
+    moments, made = found(values[:, None], NOISE, weights=weights)
+    assert made > 1
+    assert moments.mean[0] == pytest.approx(mean, rel=1e-14)
+    assert moments.deviation[0] == pytest.approx(deviation, rel=1e-13)
+    weights[~LATER] = 0.0
+    assert found(values[:, None], NOISE, weights=weights)[0].mean[0] == pytest.approx(exactly(values, weights)[0], rel=1e-14)
 
 
 @pytest.mark.parametrize("order_free", [True, False])
@@ -78,6 +134,7 @@ def test_a_vector_of_moments_comes_back() -> None:
     [
         (1e300, 1.0, True, "column 0 of X has values up to"),
         (1e-300, 1.0, True, "column 0 of X has values up to"),
+        (1e-318, 1.0, True, "column 0 of X has values up to"),
         (1.0, 1e200, True, "y has values up to"),
         (1.0, 1e-200, True, "y has values up to"),
         (1e-180, 1e130, True, "its weight"),

@@ -144,8 +144,11 @@ static void dense(const char *name, enum stored stored, char letter, size_t elem
     told_numbers(name, features, eta, 2 * ROWS);
     kernel->tdots(&rows, &out, &turned);
     told_numbers(name, features, back, 2 * features);
-    kernel->moments(&rows, weights, w, w + features + 1, back, back + features);
+    double *peaks = calloc(features + 1, sizeof *peaks);
+    kernel->moments(&rows, weights, w, w + features + 1, back, back + features, peaks);
     told_numbers(name, features, back, 2 * features);
+    told_numbers(name, features, peaks, features);
+    free(peaks);
     memset(back, 0, 2 * features * sizeof *back);
     if (letter && !kernel->peaks(letter, x, ROWS, features, back)) exit(3);
     told_numbers(name, features, back, features);

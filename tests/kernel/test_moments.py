@@ -38,12 +38,12 @@ def every(request: pytest.FixtureRequest) -> Iterator[None]:
     native.use(native.names()[0])
 
 
-def expected(x: Rows, weights: Rows, unit: Rows, about: Rows) -> tuple[Rows, Rows]:
+def expected(x: Rows, weights: Rows, unit: Rows, about: Rows, peaks: Rows) -> tuple[Rows, Rows, Rows]:
     less = widened(x) * unit - about
     sums = squares = np.zeros(x.shape[1])
     for weight, row in zip(weights, less, strict=True):
         sums, squares = sums + weight * row, squares + weight * (row * row)
-    return sums, squares
+    return sums, squares, np.maximum(peaks, np.abs(widened(x).astype(np.float64)).max(axis=0, initial=0.0))
 
 
 @pytest.mark.usefixtures("every")
@@ -53,10 +53,10 @@ def test_moments(kind: str) -> None:
         draw = np.random.default_rng(rows)
         wide = draw.standard_normal((rows, features)) * 50
         x = narrowed(np.abs(wide) if kind.startswith("u") else wide, type_of(kind))
-        weights, (unit, about) = draw.random(rows), draw.standard_normal((2, features))
-        found = np.full((2, features), np.nan)
+        weights, (unit, about), peaks = draw.random(rows), draw.standard_normal((2, features)), 100 * draw.random(features)
+        found = np.stack([*np.full((2, features), np.nan), peaks])
         handle = native.Handle(as_bits(x)[0], np.zeros(rows), None, None, as_bits(x)[1])
         handle.moments(weights, unit, about, *found)
-        assert np.array_equal(found, expected(x, weights, unit, about))
+        assert np.array_equal(found, expected(x, weights, unit, about, peaks))
     with pytest.raises(ValueError, match="the arrays do not fit the rows"):
         handle.moments(weights, unit[1:], about, *found)

@@ -9,7 +9,7 @@ from mpi_pgd.drivers import precise
 from mpi_pgd.drivers.certificate import Certificate
 from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
-from mpi_pgd.drivers.moments import Moments, MomentsDriver
+from mpi_pgd.drivers.moments import Moments, MomentsDriver, look
 from mpi_pgd.drivers.objective import Aims, Objective, Scaling
 from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.block import Block, Blocks
@@ -92,10 +92,13 @@ def cut(x: np.ndarray, y: np.ndarray, model: Model) -> Blocks:
 def moments_of(x: np.ndarray, y: np.ndarray, blocks: Blocks, model: Model) -> Moments:
     columns = np.column_stack([x, np.atleast_2d(y).T])
     heaviest = 1.0 if model.weights is None else float(model.weights.max())
-    driver = MomentsDriver(columns[0], np.abs(columns).max(axis=0), model.block_rows, x.shape[1], Squared(), heaviest)
-    query = Query([driver.task])
-    sums = Sums(query, len(blocks))
-    sums.peaks[:] = driver.bound
-    sums.rebound()
-    rounds(Alone(), blocks, sums, driver, query)
-    return driver.moments()
+    more = model.block_rows, x.shape[1], Squared(), 0, False
+    driver: MomentsDriver | None = MomentsDriver(look(blocks[0], np.abs(columns).max(axis=0)[x.shape[1] :], *more), heaviest, *more)
+    while driver:
+        query = Query([driver.task])
+        sums = Sums(query, len(blocks))
+        sums.expect(driver.bound)
+        rounds(Alone(), blocks, sums, driver, query)
+        found = driver.moments()
+        driver = driver.after(found)
+    return found
