@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mpi_pgd import InputError
+from mpi_pgd.cli.slurm import main
 from tests.launch import ROOT, Library
 from tests.study.synthetic import record
 
@@ -95,10 +97,22 @@ def test_submit_prints_the_number_alone(tmp_path: Path) -> None:
         (["scaling", DATA, "--repeats", "0"], "--repeats was given '0'"),
     ],
 )
-def test_what_is_wrong_is_said_now_and_not_in_the_queue(tmp_path: Path, words: list[str], answer: str) -> None:
-    found = slurm(tmp_path, *words)
+def test_what_is_wrong_is_said_now_and_not_in_the_queue(
+    tmp_path: Path, words: list[str], answer: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as raised:
+        main(words)
+    assert answer in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_wrong_ends_the_command(tmp_path: Path) -> None:
+    found = slurm(tmp_path, "fit", DATA, "--time", "soon")
     assert (found.returncode, found.stdout) == (2, "")
-    assert answer in found.stderr
+    assert "none of SLURM's" in found.stderr
     assert found.stderr.count("\n") == 1
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ ASKED = Question(rows=1_000_000, features=200, last=4096, rounds=500)
 LINEAR, RING = ("client-server", "linear"), ("peer-to-peer", "ring")
 
 
+@cache
 def found(question: Question = ASKED, **compute: Any) -> dict[str, Any]:
     return plan(record(**compute), question)
 
