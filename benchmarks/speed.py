@@ -138,6 +138,10 @@ def sparse_file(asked: Asked) -> None:
     speed_data.sparse(asked.folder / "sparse.h5", asked.rows(1_000_000), asked.rows(100_000), 30)
 
 
+def wide_file(asked: Asked) -> None:
+    speed_data.sparse(asked.folder / "wide.h5", asked.rows(200_000), asked.rows(1_000_000), 30)
+
+
 def gram_files(asked: Asked) -> None:
     for features, rows in ((200, 200_000), (1000, 20_000)):
         speed_data.dense(asked.folder / f"gram{features}.h5", asked.rows(rows), features, "float64")
@@ -156,6 +160,7 @@ LINES = {
     "dense": Line(lambda asked: dense_file(asked, "float64"), (1, 2), 11),
     "storage": Line(lambda asked: dense_file(asked, "float64", "float32", "int8"), (2,), 11),
     "sparse": Line(sparse_file, (2,), 15, whole),
+    "wide": Line(wide_file, (1, 2), 15),
     "poisson": Line(lambda _: None, (), 3, poisson),
     "gram": Line(gram_files, (1,), 7),
     "long": Line(lambda _: None, (2,), 7, memory),

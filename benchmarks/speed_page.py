@@ -20,6 +20,7 @@ TITLES = {
     "dense": "Dense float64 rows, 1,000,000 x 200",
     "storage": "Smaller rows, and order-free sums, 1,000,000 x 200",
     "sparse": "Sparse rows, 1,000,000 x 100,000, 30 nonzeros each",
+    "wide": "Sparse rows, 200,000 x 1,000,000, 30 nonzeros each",
     "poisson": "A whole fit of one-hot columns",
     "gram": "X'X",
     "long": "Long vectors",
