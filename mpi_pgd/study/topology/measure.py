@@ -162,7 +162,8 @@ def _objective(problem: Problem, plan: Plan, whole: Mode, shard: MemoryShard, po
 
 
 def _sent(problem: Problem, done: Descent) -> tuple[int, int]:
-    ranks = problem.comm.size
+    """Bytes of a round, of all ranks and of the one that sends most. Within a node that adds in memory, nobody sends any."""
+    ranks = problem.speakers
     messages = problem.facts.messages(done.sums.bytes, done.query.buffer.nbytes, 0)
     each = [WAYS[problem.settings.way].sent(rank, ranks, messages) for rank in range(ranks)]
     return sum(each), max(each)
