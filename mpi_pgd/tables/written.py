@@ -1,6 +1,7 @@
 """Rows of a table as HDF5: in the layout that loads fastest, with the recipe that they are made by."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import h5py
@@ -9,6 +10,7 @@ from mpi_pgd.data.words import ATTRIBUTE
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
 from mpi_pgd.losses.targets import MOST
+from mpi_pgd.tables.ahead import ahead
 from mpi_pgd.tables.batch import Batch, Table
 from mpi_pgd.tables.recipe import Recipe
 
@@ -53,18 +55,23 @@ def write(
         beside = {name: file.create_dataset(name, (rows,), dtype="<f8", track_times=False) for name in own}
         if targets:
             name_classes(beside["y"], recipe)
-        for batch in batches(recipe.needed(targets)):
-            if not batch.rows:
-                continue
-            stop = done + batch.rows
-            if stop > rows:
-                raise InputError(f"{table.path} has changed while it was read: convert it again")
-            found = recipe.apply(batch)
-            note(found)
-            x[done:stop] = found
-            for name, feature in own.items():
-                beside[name][done:stop] = recipe.apply_beside(batch, feature)
-            done = stop
+
+        def made() -> Iterator[tuple[Vector, dict[str, Vector]]]:
+            for batch in batches(recipe.needed(targets)):
+                if batch.rows:
+                    found = recipe.apply(batch)
+                    note(found)
+                    yield found, {name: recipe.apply_beside(batch, feature) for name, feature in own.items()}
+
+        with closing(ahead(made())) as ready:  # while some rows are written
+            for found, others in ready:
+                stop = done + len(found)
+                if stop > rows:
+                    raise InputError(f"{table.path} has changed while it was read: convert it again")
+                x[done:stop] = found
+                for name, values in others.items():
+                    beside[name][done:stop] = values
+                done = stop
     return done
 
 
