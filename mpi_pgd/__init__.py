@@ -26,8 +26,12 @@ HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in HOMES:
-        if "mpi4py.MPI" not in sys.modules:  # else it is too late: this import starts MPI
-            import_module("mpi_pgd.comm.components").choose(os.environ)
+        components = import_module("mpi_pgd.comm.components")
+        if "mpi4py.MPI" in sys.modules:  # it is too late: that import starts MPI
+            components.mark(os.environ)
+        else:
+            components.apart(os.environ)
+            components.choose(os.environ)
         return getattr(import_module(f"mpi_pgd.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

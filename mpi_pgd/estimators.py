@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mpi_pgd import fit  # it alone may start MPI, and looks whether this is a rank before
 from mpi_pgd.comm.world import agreement, alone
 from mpi_pgd.drivers.status import Status
 from mpi_pgd.engine.arrays import Rows, Vector
@@ -21,7 +22,6 @@ from mpi_pgd.losses.targets import TargetFacts
 from mpi_pgd.model.model import Model
 from mpi_pgd.options import options_of
 from mpi_pgd.penalties import PENALTIES
-from mpi_pgd.session.run import fit
 from mpi_pgd.solvers import SOLVERS
 
 try:
@@ -120,6 +120,15 @@ class _Glm(_Options, BaseEstimator):  # type: ignore[misc]
         """As any other, but for the communicator, which can't be copied."""
         given = self.get_params(deep=False)
         return type(self)(**{name: value if name == "comm" else deepcopy(value) for name, value in given.items()})
+
+    def __getstate__(self) -> Any:
+        """As of any other, but where ranks share it: elsewhere it would be fitted to the rows of one of them, in silence."""
+        if self._shared:
+            raise InputError(
+                "an estimator with comm can't go to another process, as n_jobs has it do, or into a file: leave one out; "
+                "result_.save keeps the model"
+            )
+        return super().__getstate__()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -54,7 +54,7 @@ def test_weights_are_rows_given_so_often(comm: MPI.Intracomm) -> None:
     np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-5)
 
 
-@pytest.mark.ranks(1, 3, others=())
+@pytest.mark.ranks(1, 3, others=(3,))
 @pytest.mark.parametrize(
     ("estimator", "y"),
     [
@@ -83,6 +83,8 @@ def test_what_one_rank_refuses_all_do(comm: MPI.Intracomm) -> None:
         rows[3, 1] = np.nan
     with pytest.raises(InputError, match="rank 1: Input X contains NaN"):
         GLMRegressor(comm=comm).fit(rows, Y)
+    with pytest.raises(InputError, match="an estimator with comm can't go to another process"):
+        pickle.dumps(GLMRegressor(comm=comm))
 
 
 @pytest.mark.ranks(1, others=())
@@ -107,7 +109,8 @@ def test_it_is_what_scikit_learn_finds(comm: MPI.Intracomm) -> None:
 @pytest.mark.ranks(1, others=())
 def test_pipelines_searches_frames_and_files(comm: MPI.Intracomm) -> None:
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
-    search = GridSearchCV(make_pipeline(StandardScaler(), GLMClassifier(l2=0.01)), {"glmclassifier__l2": [0.01, 10.0]}, cv=3)
+    pipeline = make_pipeline(StandardScaler(), GLMClassifier(l2=0.01))
+    search = GridSearchCV(pipeline, {"glmclassifier__l2": [0.01, 10.0]}, cv=3, n_jobs=2)  # processes that a rank starts
     search.fit(X, WORDS)
     assert search.best_params_ == {"glmclassifier__l2": 0.01}
     assert search.score(X, WORDS) > 0.6

@@ -1,9 +1,12 @@
-"""Which collectives Open MPI may choose where ranks may be lost."""
+"""What the environment settles before MPI starts: who is a rank, and which collectives Open MPI may choose where one is lost."""
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
+from mpi_pgd.comm import components
 from mpi_pgd.comm.components import COLL, FILES, ULFM, choose, intolerant
 from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library
@@ -11,6 +14,25 @@ from tests.launch import ROOT, Library
 pytestmark = pytest.mark.beside("programs")
 
 ON = {ULFM: "1", "OPAL_PREFIX": "/nowhere"}
+
+
+def test_a_process_that_a_rank_has_started_is_none() -> None:
+    """A rank's wire is open, and its job new to it; what a rank starts has its variables, and neither."""
+    mine = {"PATH": "/bin", "OMPI_MCA_coll": "^han"}
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Path(os.devnull).open() as other:
+        for wire, left in ((ours.fileno(), True), (other.fileno(), False), ("x", False), (1 << 20, False)):
+            environment = mine | {"PMI_FD": str(wire), "PMI_RANK": "1"}
+            components.apart(environment)
+            assert ("PMI_RANK" in environment) == ("PMI_FD" in environment) == left
+    environment = mine | {"PMIX_NAMESPACE": "job@1", "OMPI_COMM_WORLD_RANK": "1"}
+    for name, left in (("job@1", True), ("job@1", True), ("job@2", True), ("job@2", True)):
+        environment["PMIX_NAMESPACE"] = name
+        components.apart(environment)
+        assert ("OMPI_COMM_WORLD_RANK" in environment) == left
+    environment["MPI_PGD_RANK"] = "job@2 0"
+    components.apart(environment)
+    assert environment == mine | {"MPI_PGD_RANK": "job@2 0"}
 
 
 def test_chosen_where_ranks_may_be_lost() -> None:
