@@ -17,7 +17,7 @@ from mpi_pgd.data.slabs import beside, slab, slab_rows, sparse_slab, truths
 from mpi_pgd.data.synthetic import ALL, BASIC, Synthetic, checked, whole_number
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import conflicts, output
-from mpi_pgd.system.claims import Claim
+from mpi_pgd.system.placed import of_file, told
 
 Watch = Callable[[Sequence[int]], Iterable[int]]
 
@@ -61,14 +61,10 @@ def make(
     target = Path(path)
     _check_target(target, rows, problem)
     file = Path(os.path.realpath(target))
-    with Claim(f"data make {target}", file.parent, [file.name], f".{file.name}.lock") as claim:
+    with of_file(f"data make {target}", target) as claim:
         conflicts.spare(f"data make {target}", {file: _foreign}, force)
-        try:
+        with told(target):
             claim.replace({file.name: lambda part: _write(part, rows, problem, watch)})
-        except (OSError, RuntimeError) as error:
-            if not output.number(error):
-                raise
-            raise InputError(f"{target} can't be written ({output.reason(error)}): make room, or choose another place") from error
 
 
 def _foreign(path: Path) -> str:

@@ -10,7 +10,7 @@ import h5py
 from mpi_pgd.data.rewritten import MADE
 from mpi_pgd.errors import InputError
 from mpi_pgd.system import conflicts, output
-from mpi_pgd.system.claims import Claim
+from mpi_pgd.system.placed import of_file, told
 
 
 def place(action: str, contents: Sequence[tuple[str, output.Content]], inputs: Iterable[str], force: bool) -> None:
@@ -31,15 +31,10 @@ def place(action: str, contents: Sequence[tuple[str, output.Content]], inputs: I
     conflicts.protect([(Path(path), f"{action} {path}") for path, _ in contents], inputs)
     with ExitStack() as claims:
         for file, (path, _) in files.items():
-            claims.enter_context(Claim(f"{action} {path}", file.parent, [file.name], f".{file.name}.lock"))
+            claims.enter_context(of_file(f"{action} {path}", path))
             conflicts.spare(f"{action} {path}", {file: lambda path: _foreign(path, action)}, force)
-        try:
+        with told(" and ".join(path for path, _ in contents)):
             output.replace({file: content for file, (_, content) in files.items()})
-        except (OSError, RuntimeError) as error:
-            if not output.number(error):
-                raise
-            named = " and ".join(path for path, _ in contents)
-            raise InputError(f"{named} can't be written ({output.reason(error)}): make room, or choose another place") from error
 
 
 def _check(path: str) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -134,6 +135,13 @@ class Claim:
             with suppress(OSError):  # the next beat may come through; others wait for some
                 if self._ours():
                     os.utime(self.lock)
+
+
+def abandoned(claim: Claim, pattern: str) -> list[Path]:
+    """The locks beside a claim's own, with names as the ``pattern``, of runs that are gone: no such process, or no heartbeat."""
+    others = [path for path in claim.folder.iterdir() if path != claim.lock and re.fullmatch(pattern, path.name)]
+    now = _beaten(claim.lock)  # by the clock of the same file system
+    return [path for path in others if _gone(output.says(path), claim.record, claim.again) or now - _beaten(path) > 1e9 * GRACE]
 
 
 def _self() -> dict[str, Any]:
