@@ -50,11 +50,14 @@ LINEAR = (
     "replicas",
     "validate",
 )
+TABLE = tuple(options_of([Choices]))  # settings of tables
 # Settings that mapreduce has, too: what the rows are, who adds up what comes of them, and where they are.
-MAPPED = ("x", "y", "mode", "algorithm", "memory", "cache")
+HELD = ("x", "y", "mode", "algorithm", "memory", "cache")
+MAPPED = (*HELD, *TABLE)
 OFTEN = 0.01  # seconds between two checkpoints, at least
 SHOWN = 300  # characters of a value in a sentence
-FILES = "HDF5 files or globs, one long table, or tables such as CSV; default: the shipped data"
+ROWS = "HDF5 files or globs, one long table, or tables such as CSV"
+FILES = f"{ROWS}; default: the shipped data"
 
 PLAIN = "plain"  # of --sums
 AS_IS = "as-is"  # of --store
@@ -221,7 +224,6 @@ class Settings(Choices, _Options):  # type: ignore[misc]
         return asdict(self)
 
 
-TABLE = tuple(options_of([Choices]))  # settings of tables
 # A member's options behind what chooses it, and those of tables behind those of HDF5.
 _FIELDS = sorted(fields(Settings), key=lambda item: (item.name in _MEMBERS) + (item.name in (*TABLE, *_MEMBERS)))
 OPTIONS = {item.name: item for item in _FIELDS if item.name != "data"}

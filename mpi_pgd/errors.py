@@ -16,15 +16,31 @@ class InputError(ValueError):
     Args:
         sentence: says all, or ends with a colon before ``lines``.
         lines: of a program, to be copied, each below the other.
+
+    Attributes:
+        code: that the program ends with.
     """
+
+    code = 2
 
     def __init__(self, sentence: str, *lines: str) -> None:
         super().__init__(f"\n{INDENT}".join(map(_shown, (sentence, *lines))))
 
     @classmethod
-    def again(cls, text: str) -> "InputError":
-        """The error whose text this is, on another rank."""
-        return cls(*text.split(f"\n{INDENT}"))
+    def again(cls, text: str, code: int = code) -> "InputError":
+        """The error whose text and code these are, on another rank."""
+        made = cls(*text.split(f"\n{INDENT}"))
+        made.code = code
+        return made
+
+
+class Stopped(InputError):
+    """A signal came while nothing was written yet, and nothing will be."""
+
+    code = 75  # try again
+
+    def __init__(self) -> None:
+        super().__init__("stopped by a signal: nothing was written")
 
 
 def printable(name: object) -> str:

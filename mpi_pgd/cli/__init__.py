@@ -89,7 +89,7 @@ def _alone(work: Work, words: Sequence[str]) -> int:
         code = work(words)
     except InputError as error:
         LOG.error(error)
-        return 2
+        return error.code
     sys.stdout.flush()
     return code or (2 if getattr(sys.stdout, "failure", None) else 0)  # what it prints is all that it does
 
@@ -126,4 +126,4 @@ def _on_ranks(command: Command, work: Work, words: Sequence[str], start: float, 
                 return world.leave(comm, STOPPED)
             return world.leave(comm, work(comm, words, start))
         except InputError as error:
-            return world.leave(comm, 2, str(error))
+            return world.leave(comm, error.code, str(error))

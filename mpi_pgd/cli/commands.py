@@ -24,7 +24,7 @@ def _typed(word: str) -> Command:
 STUDYING = tuple(dict.fromkeys(command.under or name for name, command in STUDIES.items()))
 COMMANDS = {
     "fit": Command("fit a model (what is done if no command is given)"),
-    "predict": Command("what a fitted model says of rows, as a file", deaf=True),
+    "predict": Command("what a fitted model says of rows, as a file"),
     **{word: _typed(word) for word in STUDYING},
     "mapreduce": Command("a function of yours on every block of rows, and its results reduced", deaf=True),
     "slurm": Command("a batch script for this problem, with the right srun; or submit it", False),

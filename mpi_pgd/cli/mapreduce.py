@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ LONGEST = 12  # parts of a result that are printed
 def parser() -> "Parser":
     """Its own flags, and the settings that say what the rows are, and who adds them up."""
     from mpi_pgd.cli.arguments import Parser
-    from mpi_pgd.config import MAPPED
+    from mpi_pgd.config import FILES, MAPPED
     from mpi_pgd.drivers.reductions import REDUCTIONS
 
     made = Parser(
@@ -27,7 +28,7 @@ def parser() -> "Parser":
         "lists and tuples of them. The result has the same bits for any number of ranks, in every mode.",
     )
     made.add_argument("function", metavar="FILE.py:function", help="or package.module:function")
-    made.add_argument("data", nargs="*", metavar="DATA", help="HDF5 files or globs, one long table; default: the shipped data")
+    made.add_argument("data", nargs="*", metavar="DATA", help=FILES)
     text = "what becomes of the blocks' results; mean: their sum over the number of rows (default: sum)"
     made.add_argument("--reduce", metavar="|".join(REDUCTIONS), default="sum", help=text)
     for name in MAPPED:
@@ -60,6 +61,7 @@ def read(words: Sequence[str]) -> dict[str, Any]:
     from mpi_pgd import config
     from mpi_pgd.cli.arguments import shipped
     from mpi_pgd.data import files
+    from mpi_pgd.session.rows import heard
     from mpi_pgd.system import conflicts
 
     given = vars(parser().read(words))
@@ -72,8 +74,8 @@ def read(words: Sequence[str]) -> dict[str, Any]:
         conflicts.protect([(Path(out), flag)], [*data, given["function"].rpartition(":")[0]])
         conflicts.spare(flag, {Path(out): lambda _: "is there already"}, given["force"])
     options = {name: given[name] for name in config.MAPPED if given[name] is not None}
-    config.settings(options, config.flag)
-    return {**given, "data": data, "options": options}
+    chosen = heard(replace(config.settings(options, config.flag), data=tuple(data), quiet=given["quiet"]))
+    return {**given, "data": chosen.data, "options": {name: getattr(chosen, name) for name in config.HELD}}
 
 
 def shown(result: Any) -> str:

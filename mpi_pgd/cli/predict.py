@@ -24,7 +24,7 @@ def parser() -> "Parser":
         "and the probability of each. OUT has the same bytes for any number of ranks, in every mode. Memory is bounded: rows are\n"
         "read once, and written as they are done. Columns are matched with the model's features by name, if both have names.",
     )
-    text = "a run bundle or its model.h5; HDF5 files or globs, which need no targets; the file to write, .h5, .csv or .parquet"
+    text = "a run bundle or its model.h5; HDF5 files, globs or tables such as CSV; the file to write, .h5, .csv or .parquet"
     made.add_argument("files", nargs="*", metavar="MODEL DATA OUT", help=text)
     made.add_argument("--eta", action="store_true", help="write the linear predictors, too")
     for name in SETTINGS:
@@ -37,10 +37,12 @@ def parser() -> "Parser":
 def main(comm: "MPI.Intracomm", words: Sequence[str], start: float) -> int:
     """Predict, and say where it is. Collective."""
     from mpi_pgd.comm.world import once
+    from mpi_pgd.recovery.signals import SignalFlag
     from mpi_pgd.session.predict import run
 
-    given = once(comm, None, lambda: read(words))
-    rows = run(comm, given)
+    with SignalFlag() as flag:
+        given = once(comm, None, lambda: read(words))
+        rows = run(comm, given, lambda: flag.came)
     if comm.rank == 0 and not given["quiet"]:
         from mpi_pgd.report import units
 

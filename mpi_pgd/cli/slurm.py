@@ -98,11 +98,12 @@ def _theirs(words: Sequence[str]) -> Iterator[str]:
 
 def _batch(program: str, arguments: Any, theirs: list[str]) -> Batch:
     """Look at the data and the site, and settle everything."""
-    from mpi_pgd.data import files, hdf5  # not above: help needs no h5py
+    from mpi_pgd.data import hdf5  # not above: help needs no h5py
+    from mpi_pgd.session.rows import heard
 
     _check(program, arguments)
-    chosen = _settings(program, theirs)
-    table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
+    chosen = heard(_settings(program, theirs))
+    table = hdf5.inspect(chosen.data, chosen.x, chosen.y, chosen.weights, chosen.offset, chosen.class_weight != "")
     if chosen.store != config.AS_IS:
         table = table.stored(chosen.store)
     kind = script.KINDS[program]

@@ -21,7 +21,7 @@ from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
 
 Held = TypeVar("Held")
-PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep
+PAUSE = 1e-3  # seconds between two looks of a rank that waits asleep, at most
 FORWARD = 0.2  # seconds for the launcher to pass on what was written, or to see the others end, before this rank ends the job
 ENDING = 2  # seconds in which this rank ends the job, or is gone itself
 
@@ -123,7 +123,7 @@ def agreement(comm: MPI.Intracomm) -> Iterator[None]:
     first = np.array(comm.rank if error else comm.size)
     comm.Allreduce(MPI.IN_PLACE, first, MPI.MIN)
     if first < comm.size:
-        raise InputError.again(comm.bcast(str(error), int(first)))
+        raise InputError.again(*comm.bcast((str(error), error.code) if error else None, int(first)))
 
 
 @contextmanager
@@ -140,7 +140,8 @@ def freed(comm: MPI.Intracomm) -> Iterator[None]:
 def once(comm: MPI.Intracomm, held: Held | None, make: Callable[[], Held]) -> Held:
     """What a rank holds already, or else what rank 0 makes now, on every rank: so it is made once, whoever is lost. Collective.
 
-    Where every rank holds something, that is left as it is. What ``make`` refuses, every rank does.
+    Where every rank holds something, that is left as it is. What ``make`` refuses, every rank does. It may take long, as where a
+    table is converted: the others sleep meanwhile.
     """
     holders = comm.allgather(held is not None)
     if held is not None and all(holders):
@@ -148,8 +149,11 @@ def once(comm: MPI.Intracomm, held: Held | None, make: Callable[[], Held]) -> He
     if not any(holders):
         holders[0] = True
         with agreement(comm):
-            if comm.rank == 0:
-                held = make()
+            try:
+                if comm.rank == 0:
+                    held = make()
+            finally:
+                rest(comm)
     return cast(Held, comm.bcast(held, holders.index(True)))
 
 
@@ -206,9 +210,10 @@ def anyone(comm: MPI.Intracomm, flag: bool) -> bool:
 
 def rest(comm: MPI.Intracomm) -> None:
     """A barrier whose waiting ranks sleep: those that still work may need their cores. Collective."""
-    request = comm.Ibarrier()
+    request, pause = comm.Ibarrier(), PAUSE / 32
     while not request.Test():
-        sleep(PAUSE)
+        sleep(pause)
+        pause = min(2 * pause, PAUSE)
 
 
 def node_total(comm: MPI.Intracomm, names: Sequence[str], number: int) -> int:

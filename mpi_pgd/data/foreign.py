@@ -21,7 +21,7 @@ TABLES = (
         "np.asarray(pd.read_pickle({}), float)",
     ),
 )
-CONVERTED = ("Parquet", "Feather", "NumPy's .npy", "NumPy's .npz", "text (CSV)")  # by a command
+CONVERTED = ("Parquet", "Feather", "NumPy's .npy", "NumPy's .npz", "text (CSV)")  # by a fit
 
 
 def recipe(path: str) -> tuple[str, tuple[str, ...]]:

@@ -55,9 +55,9 @@ def _why_not_opened(path: str, error: Exception) -> InputError:
 
         kind, lines = foreign.recipe(path)
         if lines:
-            command = "`python -m mpi_pgd data convert` makes one of it, or else " * (kind in foreign.CONVERTED)
+            taken = "a fit takes it (--target) if its name ends as such a table's does, or else " * (kind in foreign.CONVERTED)
             return InputError(
-                f"{path} is not an HDF5 file but {kind}: {command}these three lines of Python make an HDF5 file of it:", *lines
+                f"{path} is not an HDF5 file but {kind}: {taken}these three lines of Python make an HDF5 file of it:", *lines
             )
         return InputError(f"{path} is not an HDF5 file: give one, for example made with h5py or `python -m mpi_pgd data make`")
     if "Too many open files" in message:

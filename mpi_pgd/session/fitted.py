@@ -1,6 +1,7 @@
 """A fitted model and other rows than it was fitted to: both looked at, and matched by the features' names, before anyone works."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,8 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.model.coefficients import spelled
 from mpi_pgd.model.model import Model, load
 from mpi_pgd.recovery.attempts import Team
-from mpi_pgd.session.inspect import Problem, inspect_files, tables_named
+from mpi_pgd.session.inspect import Problem, inspect_files
+from mpi_pgd.session.rows import tables_named
 
 OF_ROWS = ("x", "y", "weights", "offset")  # of these, what a model's rows were called is the default
 
@@ -60,16 +62,29 @@ def names_of(model: Model) -> list[str]:
     return spelled(model.classes or range(model.coef.shape[1] if model.coef.ndim == 2 else 1))
 
 
-def looked(team: Team, chosen: Settings, model: Model, path: str) -> Problem:
+def looked(
+    team: Team,
+    chosen: Settings,
+    model: Model,
+    path: str,
+    stopped: Callable[[], bool],
+    stack: ExitStack,
+) -> Problem:
     """Files that ``chosen`` names, with their columns in the order of the features of the model in ``path``. Collective.
 
+    Args:
+        team, chosen, model, path: see above.
+        stopped: whether a signal came.
+        stack: until this ends there are the rows that are made of tables.
+
     Raises:
-        InputError: files can't be used, or are of other features.
+        InputError: files can't be used, or are of other features; ``Stopped`` after a signal.
     """
     if tables_named(chosen.as_dict()):
         from mpi_pgd.session.tables import by_recipe  # a rank that reads HDF5 needs none of it
 
-        data = once(team.comm, None, lambda: by_recipe(chosen.data, path, model.recipe, bool(chosen.y), not chosen.quiet))
+        wanted = bool(chosen.y), not chosen.quiet, stopped, stack
+        data = once(team.comm, None, lambda: by_recipe(chosen.data, path, model.recipe, *wanted))
         chosen = replace(chosen, data=tuple(data))
     problem = inspect_files(team.comm, chosen, ids=team.ids, shrunk=bool(team.lost))
     with agreement(team.comm):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd import config, kernel, modes
+from mpi_pgd import kernel, modes
 from mpi_pgd.comm.kernels import check_kernels
 from mpi_pgd.comm.world import agreement, end, everyone, nodes, once
 from mpi_pgd.config import AS_IS, Settings
@@ -22,6 +22,7 @@ from mpi_pgd.data.table import Table
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes.facts import Facts
 from mpi_pgd.observers.heartbeat import Heartbeat
+from mpi_pgd.session.rows import named_by
 from mpi_pgd.session.settings import SIDES
 from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
@@ -113,6 +114,7 @@ def inspect_files(
     pulse: Heartbeat | None = None,
     start: Init | None = None,
     given: "Given | None" = None,
+    by_recipe: bool = False,
 ) -> Problem:
     """One rank looks at the files, and all find out whether they compute alike, before anyone works. Collective.
 
@@ -123,6 +125,7 @@ def inspect_files(
         ids, shrunk, pulse: of the problem; by default of one that all ranks begin together.
         start: the model that the settings name, where it need not be read, as a checkpoint has it.
         given: what the ranks of a program have, if that is agreed on.
+        by_recipe: rows that were made of a table have the weights and the offset that they were made with, unless others are named.
 
     Raises:
         InputError: the files can't be used, or the ranks don't fit the settings or each other.
@@ -137,7 +140,7 @@ def inspect_files(
         timer.daemon = True
         timer.start()
         try:
-            return look(chosen, start, rows, arrays.sides() if arrays else {})
+            return look(chosen, start, rows, arrays.sides() if arrays else {}, by_recipe)
         finally:
             timer.cancel()
             pulse.enter("waiting for the start")
@@ -145,6 +148,7 @@ def inspect_files(
     seen = once(comm, known, seen_now)
     table, parts = arrays.here(seen.table) if arrays else (seen.table, ())
     seen = seen._replace(table=table)
+    chosen = replace(chosen, weights=table.weights, offset=table.offset)
     problem = Problem(comm, chosen, seen, table.rows, nodes(comm), ids, shrunk, pulse=pulse, arrays=parts)
     if not shrunk and comm.size == everyone().size:
         warn(comm, problem.nodes, chosen.threads)
@@ -155,7 +159,9 @@ def inspect_files(
     return replace(problem, kernels=check_kernels(comm, problem.partition.block_rows, table.features))
 
 
-def look(chosen: Settings, init: Init | None = None, table: Table | None = None, beside: Beside = NOTHING) -> Seen:
+def look(
+    chosen: Settings, init: Init | None = None, table: Table | None = None, beside: Beside = NOTHING, by_recipe: bool = False
+) -> Seen:
     """At the files, on one rank, which alone imports what that takes.
 
     Args:
@@ -163,6 +169,7 @@ def look(chosen: Settings, init: Init | None = None, table: Table | None = None,
         init: as of ``inspect_files``.
         table: what need not be looked for, as ranks have the rows.
         beside: of what there is for each feature that which is given as an array, by the setting's name.
+        by_recipe: as of ``inspect_files``.
 
     Raises:
         InputError: they can't be used, as far as it can be known without reading all rows.
@@ -176,6 +183,8 @@ def look(chosen: Settings, init: Init | None = None, table: Table | None = None,
         from mpi_pgd.data import hdf5
 
         table = hdf5.inspect(files.find(chosen.data), chosen.x, chosen.y, chosen.weights, chosen.offset, weighted)
+        if by_recipe and (more := named_by(table, chosen)):
+            return look(replace(chosen, **more), init, None, beside)
     if chosen.store != AS_IS:
         table = table.stored(chosen.store)
     sides, class_weights = Sides(), None
@@ -193,18 +202,6 @@ def look(chosen: Settings, init: Init | None = None, table: Table | None = None,
 
         class_weights = read_weights(chosen.class_weight)
     return Seen(table, sides, init, class_weights)
-
-
-def tables_named(settings: Mapping[str, Any]) -> bool:
-    """Whether data may be tables, such as CSV: some are not HDF5 by their names, or settings speak of tables."""
-    return any(settings[name] != config.OPTIONS[name].default for name in config.TABLE) or not all(
-        map(hdf5_named, settings["data"])
-    )
-
-
-def hdf5_named(path: str) -> bool:
-    """Whether a file is HDF5 by its name."""
-    return path.endswith((".h5", ".hdf5"))
 
 
 def dense_only(problem: Problem) -> None:

@@ -17,7 +17,6 @@ from mpi_pgd import config
 from mpi_pgd.comm.graphs import GRAPHS
 from mpi_pgd.comm.world import agreement, anyone, once
 from mpi_pgd.config import Settings, period
-from mpi_pgd.data import files
 from mpi_pgd.data.labels import BALANCED
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import NOBODY
@@ -36,9 +35,10 @@ from mpi_pgd.recovery.hang_timeout import AUTO
 from mpi_pgd.recovery.resume import About, Start, check
 from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.recovery.watcher import Watcher
-from mpi_pgd.session.inspect import Problem, Seen, inspect_files, tables_named
+from mpi_pgd.session.inspect import Problem, Seen, inspect_files
 from mpi_pgd.session.load import choose_mode, load_rows
 from mpi_pgd.session.prepare import take_moments, verify_rows
+from mpi_pgd.session.rows import rows_of
 from mpi_pgd.session.saving import Saving
 from mpi_pgd.session.settings import jsonable
 from mpi_pgd.system import scheduler
@@ -121,12 +121,7 @@ class Job:
         def read() -> Start:
             self.pulse.enter("reading the settings")
             found = self.choose()
-            settings = found.settings | {"data": files.find(found.settings["data"])} | _absolute(found.settings)
-            if tables_named(settings):
-                from mpi_pgd.session.tables import as_rows  # a rank that reads HDF5 needs none of it
-
-                self.pulse.enter("converting a table")
-                settings = as_rows(settings, self.signalled)
+            settings = rows_of(found.settings | _absolute(found.settings), self.signalled)
             self.pulse.enter(BEGINNING)
             return found._replace(settings=settings, key=os.urandom(32))
 
@@ -174,7 +169,7 @@ class Job:
             endless = ENDLESS in origin.data
             if len(origin.init):
                 init = Init.of(origin.init, origin.data["features"], str(origin.data.get("init")))
-        problem = inspect_files(team.comm, self.settings, self.seen, team.ids, bool(team.lost), self.pulse, init, self.given)
+        problem = inspect_files(team.comm, self.settings, self.seen, team.ids, bool(team.lost), self.pulse, init, self.given, True)
         self.seen = problem.seen
         return replace(problem, began_endless=endless)
 

@@ -1,14 +1,15 @@
 """A fit judged in its end: on its own rows, for the report, and on those that --validate names, which it has not seen."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mpi_pgd.comm.world import anyone, once
-from mpi_pgd.config import MAPPED, Settings
+from mpi_pgd.config import HELD, Settings
 from mpi_pgd.data import files
 from mpi_pgd.data.match import check_words, matched
 from mpi_pgd.data.memory import MemoryShard
@@ -23,25 +24,29 @@ from mpi_pgd.report.evaluation import OWN
 from mpi_pgd.session.areas import Rows
 from mpi_pgd.session.descend import Descent
 from mpi_pgd.session.evaluate import evaluation, held
-from mpi_pgd.session.inspect import Problem, Seen, hdf5_named, look
+from mpi_pgd.session.inspect import Problem, Seen, look
+from mpi_pgd.session.rows import hdf5_named
 from mpi_pgd.system.log import LOG
 
 # Settings of the fit that other rows have, too: what is of features, classes and weights is in the model by now.
-SHARED = (*MAPPED, "weights", "offset", "graph", "replicas", "threads")
+SHARED = (*HELD, "weights", "offset", "graph", "replicas", "threads")
 
 
-def holdouts(problem: Problem) -> list[Problem]:
+def holdouts(problem: Problem, stopped: Callable[[], bool]) -> list[Problem]:
     """The rows of each file or glob that --validate names, with their columns in the order of the fit's. Collective.
 
+    ``stopped`` tells whether a signal came.
+
     Raises:
-        InputError: they can't be used, or are of other features.
+        InputError: they can't be used, or are of other features; ``Stopped`` after a signal.
     """
     names, fitted = files.named(problem.settings.validate), problem.table
     shared: dict[str, Any] = {name: getattr(problem.settings, name) for name in SHARED}
     chosen = replace(Settings(), **shared)
 
     def looked() -> list[Table]:
-        tables = [look(replace(chosen, data=tuple(_rows(files.find([name]), fitted.recipe)))).table for name in names]
+        rows = partial(_rows, recipe=fitted.recipe, shown=not problem.settings.quiet, stopped=stopped)
+        tables = [look(replace(chosen, data=tuple(rows(files.find([name]))))).table for name in names]
         for table in tables:
             check_words(table, range(len(fitted.words)), fitted.words, "the fit")
         return [matched(table, fitted.names, fitted.features, "the fit") for table in tables]
@@ -50,13 +55,13 @@ def holdouts(problem: Problem) -> list[Problem]:
     return [replace(problem, settings=chosen, seen=Seen(table, problem.sides), rows=table.rows, arrays=()) for table in tables]
 
 
-def _rows(paths: list[str], recipe: str) -> list[str]:
+def _rows(paths: list[str], recipe: str, shown: bool, stopped: Callable[[], bool]) -> list[str]:
     """Files of rows; of tables those that the fit's recipe makes of them."""
     if all(map(hdf5_named, paths)):
         return paths
     from mpi_pgd.session.tables import by_recipe  # a rank that reads HDF5 needs none of it
 
-    return by_recipe(paths, "the fit", recipe, targets=True, shown=False)
+    return by_recipe(paths, "the fit", recipe, targets=True, shown=shown, stopped=stopped)
 
 
 def judged(

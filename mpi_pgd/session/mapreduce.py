@@ -24,6 +24,7 @@ from mpi_pgd.session.given import Given
 from mpi_pgd.session.inspect import dense_only, inspect_files, say_warnings
 from mpi_pgd.session.load import check_room, choose_mode, load_rows
 from mpi_pgd.session.passes import make_rounds
+from mpi_pgd.session.rows import rows_of
 from mpi_pgd.session.run import one_thread, ranks_of
 from mpi_pgd.user import load
 
@@ -36,8 +37,8 @@ def mapreduce(
     """One function on every block of rows, in parallel, and its results reduced to one. Collective over ``comm``.
 
     Args:
-        data: a file of HDF5, a glob, or several of them, as text or paths; or X, with ``y`` as an option, the rows that this rank
-            has, as of ``fit``.
+        data: a file, a glob, or several of them, as text or paths; or X, with ``y`` as an option, the rows that this rank has, as
+            of ``fit``.
         map: ``map(X, y)``, or ``map(broadcast, X, y)`` if there is a ``broadcast``: from X (rows, features) and y (rows,) of some
             rows, or (rows, k) where each has k targets, float64 and read-only, to a number, an array, or dicts, lists and tuples of
             them, of the same shapes always. Or where it is, as text: ``package.module:function`` or ``FILE.py:function``.
@@ -46,7 +47,7 @@ def mapreduce(
         broadcast: a number, an array, or dicts, lists and tuples of them; the numbers of the first rank go to all. Arrays arrive as
             float64 or int64, read-only.
         comm: the ranks that take part; all of the world if not given.
-        options: ``x``, ``y``, ``mode``, ``algorithm``, ``memory`` and ``cache``, as of ``fit``.
+        options: ``x``, ``y``, ``mode``, ``algorithm``, ``memory`` and ``cache``, and those of tables, as of ``fit``.
 
     Returns:
         The reduced result, on every rank, to the same bits for any number of ranks, in every mode. Sums of floats are float64, sums
@@ -203,7 +204,8 @@ def _settings(given: Given) -> Settings:
             raise InputError(
                 f"mapreduce has no option {name}{nearest(name, config.MAPPED)}: expected one of {', '.join(config.MAPPED)}"
             )
-    return config.settings(given.start().settings)
+    settings = given.start().settings
+    return config.settings(settings if given.names else rows_of(settings))
 
 
 def _asked(map: Map, reduce: str, broadcast: Any) -> tuple[MapTask, Vector]:

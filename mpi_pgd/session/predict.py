@@ -18,41 +18,54 @@ from mpi_pgd.data.table import Table
 from mpi_pgd.drivers.predictor import Predictor
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Block
-from mpi_pgd.errors import InputError
+from mpi_pgd.errors import InputError, Stopped
 from mpi_pgd.recovery.attempts import Team, run_attempts
 from mpi_pgd.session.fitted import loaded, looked, names_of, predictor, settings
 from mpi_pgd.session.inspect import Problem, say_warnings
 from mpi_pgd.session.run import one_thread
 from mpi_pgd.system import output
+from mpi_pgd.system.placed import of_file
 
 WINDOW = 64 << 20  # bytes of rows that a rank reads between two messages: these cost some tenths of a millisecond
 GATHERED = 16 << 20  # bytes that all ranks write between two messages, at most
 TEXT = 24  # bytes of a number, if that is written as text
 
 
-def run(world: MPI.Intracomm, given: Mapping[str, Any]) -> int:
+def run(world: MPI.Intracomm, given: Mapping[str, Any], stopped: Callable[[], bool]) -> int:
     """``predict``, as the command line does it; gives how many rows there were. Collective.
 
     Args:
         world: all ranks.
         given: ``model``, ``data`` and ``out``, names of files; ``eta``; and ``options``, settings by name.
+        stopped: whether a signal came to this rank.
+
+    Raises:
+        InputError: it can't be done; ``Stopped`` after a signal. Nothing is left of it.
     """
 
     def attempt(team: Team) -> int:
-        comm = team.comm
-        model = loaded(comm, given["model"])
-        with agreement(comm):
-            chosen = settings(model, {**given["options"], "data": given["data"], "y": "", "weights": ""})
-            found = predictor(model)
-        problem = looked(team, chosen, model, given["model"])
-        say_warnings(problem)
-        columns = columns_of(found, names_of(model), given["eta"])
-        served = "mode" in given["options"]
-        write(problem, found, columns, output_of(given["out"]), given["out"], served)
-        return problem.rows
+        with ExitStack() as stack:
+            return _predict(team, given, stopped, stack)
 
     with np.errstate(over="ignore", invalid="ignore"), one_thread():
         return run_attempts(world, attempt)
+
+
+def _predict(team: Team, given: Mapping[str, Any], stopped: Callable[[], bool], stack: ExitStack) -> int:
+    comm = team.comm
+    model = loaded(comm, given["model"])
+    with agreement(comm):
+        chosen = settings(model, {**given["options"], **{name: given[name] for name in ("data", "quiet")}, "y": "", "weights": ""})
+        found = predictor(model)
+    problem = looked(team, chosen, model, given["model"], stopped, stack)
+    say_warnings(problem)
+    columns = columns_of(found, names_of(model), given["eta"])
+    with agreement(comm):
+        if comm.rank == 0:
+            stack.enter_context(of_file(f"predict ... {given['out']}", given["out"], again=bool(team.lost)))
+    served = "mode" in given["options"]
+    write(problem, found, columns, output_of(given["out"]), given["out"], served, stopped)
+    return problem.rows
 
 
 def columns_of(model: Predictor, names: Sequence[str], linear: bool) -> list[Column]:
@@ -77,7 +90,15 @@ def numbers(model: Predictor, columns: Sequence[Column], eta: Vector) -> list[Ve
     return [made[column.name]() for column in columns]
 
 
-def write(problem: Problem, model: Predictor, columns: Sequence[Column], kind: Output, out: str, served: bool) -> None:
+def write(
+    problem: Problem,
+    model: Predictor,
+    columns: Sequence[Column],
+    kind: Output,
+    out: str,
+    served: bool,
+    stopped: Callable[[], bool],
+) -> None:
     """Predict all rows of a problem, whose table has the model's features, into the file ``out``. Collective.
 
     Each rank reads its share of the rows of a window, computes, and gives what is to be written to rank 0, which alone writes:
@@ -85,7 +106,8 @@ def write(problem: Problem, model: Predictor, columns: Sequence[Column], kind: O
     All ranks have a share; if ``served``, those alone that have rows in the mode of the settings.
 
     Raises:
-        InputError: on all ranks alike: rows can't be read or used, or the file can't be written. It is then as it was.
+        InputError: on all ranks alike: rows can't be read or used, or the file can't be written; ``Stopped`` after a signal. It is
+            then as it was.
     """
     comm = problem.comm
     with ExitStack() as stack:
@@ -97,12 +119,12 @@ def write(problem: Problem, model: Predictor, columns: Sequence[Column], kind: O
         made: list[Any] = []
         for numbered in _windows(problem, model, columns, kind, served):
             with agreement(comm), _rested(comm):
-                with _told(out):
-                    _put(put, made)
+                _put(put, made, out, stopped)
                 mine = numbered()
             made = comm.gather(mine) or []
-        with agreement(comm), _told(out):
-            _put(put, made)
+        with agreement(comm):
+            _put(put, made, out, stopped)
+        with agreement(comm), _told(out):  # once all have come so far
             stack.close()
 
 
@@ -117,10 +139,13 @@ def _rested(comm: MPI.Intracomm) -> Iterator[None]:
     rest(comm)
 
 
-def _put(put: Put | None, made: Sequence[Any]) -> None:
-    for some in made if put else ():
-        if some is not None and put:
-            put(some)
+def _put(put: Put | None, made: Sequence[Any], out: str, stopped: Callable[[], bool]) -> None:
+    if stopped():
+        raise Stopped
+    with _told(out):
+        for some in made if put else ():
+            if some is not None and put:
+                put(some)
 
 
 @contextmanager

@@ -153,7 +153,7 @@ def _course(job: Job, team: Team, show: Show, callback: Callback | None) -> Resu
     problem = job.inspect(team)
     mode = job.choose_mode(problem)
     judging = _judging(chosen)
-    others = judging.holdouts(problem) if judging else []
+    others = judging.holdouts(problem, job.signalled) if judging else []
     check_room(problem, mode)  # the rehearsal makes what is as long as the features
     with agreement(comm):
         if first:  # the other ranks import no more than the rounds take

@@ -36,7 +36,7 @@ STUDIES = {
     "network": Command("latency and bandwidth of this network, for plan", deaf=True),
     "plan": Command("predicted rounds for 1 to 4096 workers, from what network measured", ranks=False),
     "diagram": Command("a round of each algorithm as messages between ranks, simulated", ranks=False),
-    "evaluate": Command("how good a fitted model is on other rows", deaf=True),
+    "evaluate": Command("how good a fitted model is on other rows"),
     "doctor": Command("what is wrong with this set-up, in seconds", deaf=True, alone=True),
 }
 

@@ -13,7 +13,7 @@ from mpi_pgd.study.study import Flag, Study
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-SETTINGS = (*config.MAPPED, "weights", "offset")
+SETTINGS = (*config.HELD, "weights", "offset")
 
 
 class Evaluate(Study):
@@ -27,7 +27,7 @@ class Evaluate(Study):
         "errors; of classes log loss, accuracy, area under the ROC curve, Brier score, confusion, figures of each; calibration.\n"
         "The same bits for any number of ranks, in every mode. Columns are matched with the model's features by name."
     )
-    files = "MODEL DATA", "a run bundle or its model.h5; HDF5 files or globs"
+    files = "MODEL DATA", "a run bundle or its model.h5; HDF5 files or globs, or tables such as CSV"
     settings: ClassVar[Sequence[str]] = ()
     flags: ClassVar[Sequence[Flag]] = (
         Flag("json", None, "", "print the record as JSON in place of tables", bool),
@@ -37,9 +37,11 @@ class Evaluate(Study):
 
     def run(self, comm: "MPI.Intracomm", given: Mapping[str, Any], start: float) -> int:
         """Evaluate, print and write what was typed. Collective."""
+        from mpi_pgd.recovery.signals import SignalFlag
         from mpi_pgd.study.evaluating import run
 
-        run(self, comm, given)
+        with SignalFlag() as flag:
+            run(self, comm, given, lambda: flag.came)
         return 0
 
     def given(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.report.bundle import Source
 from mpi_pgd.session.descend import stop_flags
 from mpi_pgd.session.inspect import inspect_files, say_warnings
+from mpi_pgd.session.rows import rows_of
 from mpi_pgd.session.run import one_thread
 from mpi_pgd.study import record
 from mpi_pgd.system.claims import Claim
@@ -26,7 +27,8 @@ def on_problem(study: "Study", comm: MPI.Intracomm, given: Mapping[str, Any], st
     """Inspect, measure, print on rank 0, and write. Collective."""
     with claimed(study, comm, given) as claim:
         with SignalFlag() as signal, one_thread():
-            problem = inspect_files(comm, config.settings(given["settings"]))
+            settings = world.once(comm, None, lambda: rows_of(given["settings"], lambda: signal.came))
+            problem = inspect_files(comm, config.settings(settings), by_recipe=True)
             with world.agreement(comm):
                 if claim:
                     record.spare(given["out"], study.name, given["force"], Source.of(problem.table))

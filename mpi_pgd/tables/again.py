@@ -1,42 +1,37 @@
 """Another table, as the rows that a recipe makes of it."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
-from mpi_pgd.system import conflicts, output
-from mpi_pgd.system.claims import Claim
+from mpi_pgd.system import output
 from mpi_pgd.tables import open_tables
 from mpi_pgd.tables.batch import Batch
-from mpi_pgd.tables.convert import foreign
 from mpi_pgd.tables.plan import Watch
 from mpi_pgd.tables.recipe import Recipe
 from mpi_pgd.tables.spool import Spool
 from mpi_pgd.tables.written import write
 
 
-def convert_again(recipe: Recipe, paths: Sequence[str], out: str, targets: bool, source: str, watch: Watch) -> None:
-    """Write rows for a model that was fitted to rows of this recipe; no row is left out.
+def again(recipe: Recipe, paths: Sequence[str], targets: bool, source: str, watch: Watch) -> output.Content:
+    """What writes rows for a model that was fitted to rows of this recipe; no row is left out.
 
     Args:
         recipe: how another table became rows.
         paths: files of this one.
-        out: the file to write.
         targets: y and the weights are wanted, too.
         source: what the file is to say of where it is from.
         watch: tells how far it is.
 
     Raises:
-        InputError: the table can't be read or does not fit the recipe, or the file can't be written.
+        InputError: here and there: the table can't be read, or does not fit the recipe.
     """
     table = open_tables(paths, recipe.reading)
     recipe.check(table, targets)
-    file = Path(os.path.realpath(out))
 
     def whole(path: Path) -> None:
-        with Spool(file.parent) as spool:
+        with Spool(path.parent) as spool:
             rows = table.rows
             if rows is None:
                 first = spool.first(table, recipe.columns[:1], recipe.needed(targets))
@@ -54,14 +49,7 @@ def convert_again(recipe: Recipe, paths: Sequence[str], out: str, targets: bool,
             if done < rows:  # of a table of text there are fewer than lines
                 written(done)
 
-    with Claim(out, file.parent, [file.name], f".{file.name}.lock") as claim:
-        conflicts.spare(out, {file: foreign}, force=False)
-        try:
-            claim.replace({file.name: whole})
-        except (OSError, RuntimeError) as error:
-            if not output.number(error):
-                raise
-            raise InputError(f"{out} can't be written ({output.reason(error)}): make room there") from error
+    return whole
 
 
 def _unnoted(_: Vector) -> None:

@@ -15,7 +15,7 @@ from mpi_pgd.data.rewritten import MADE
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError, listed, printable
 from mpi_pgd.system import conflicts, output
-from mpi_pgd.system.claims import Claim
+from mpi_pgd.system.placed import of_file, told
 from mpi_pgd.tables import sparse, sparse_rows
 from mpi_pgd.tables.batch import Batch, Kind
 from mpi_pgd.tables.plan import Plan, Watch, plan, reading_of
@@ -26,10 +26,6 @@ from mpi_pgd.tables.written import RECIPE, write
 
 WHOLE = 2.0**53  # float64 does not tell all whole numbers beyond apart
 SHOWN = 8  # classes
-
-
-class Stopped(InputError):
-    """By a signal; nothing was written."""
 
 
 class Made(NamedTuple):
@@ -74,26 +70,14 @@ def convert(
     Raises:
         InputError: the table can't be read or used, the file can't be written, or one of that name would be lost.
     """
-    target = Path(out)
-    if not os.path.isdir(target.parent):  # noqa: PTH112  (unlike Path.is_dir, no exception for names that are too long)
-        raise InputError(f"{target} can't be written, as there is no folder {target.parent}: make it, or choose another")
-    file = Path(os.path.realpath(target))
-    conflicts.protect([(target, f"data convert {target}")], paths)
-    with (
-        Claim(f"data convert {target}", file.parent, [file.name], f".{file.name}.lock") as claim,
-        Spool(file.parent) as spool,
-    ):
-        conflicts.spare(f"data convert {target}", {file: foreign}, force)
+    flag, file = f"data convert {out}", Path(os.path.realpath(out))
+    conflicts.protect([(Path(out), flag)], paths)
+    with of_file(flag, out) as claim, Spool(file.parent) as spool:
+        conflicts.spare(flag, {file: foreign}, force)
         writer = _writer(paths, chosen, (weights, offset), source, watch, spool)
         _check_room(file.parent, writer.rows, writer.bytes, spool)
-        try:
+        with told(out):
             claim.replace({file.name: writer.write})
-        except InputError:
-            raise
-        except (OSError, RuntimeError) as error:
-            if not output.number(error):
-                raise
-            raise InputError(f"{target} can't be written ({output.reason(error)}): make room, or choose another place") from error
     return Made(writer.recipe, writer.rows, tuple(writer.notes()), writer.summary())
 
 

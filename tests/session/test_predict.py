@@ -140,7 +140,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(comm: MPI.Intracomm, there:
         (("m", "rows.h5", "rows.h5"), ("would overwrite", "which this run reads")),
         (("m", "rows.h5", "o.xlsx"), ("OUT was given", "expected a name that ends with .h5, .csv, .parquet")),
         (("m", "rows.h5"), ("predict was given 2 names: expected the model, one file of rows or more, and the file to write",)),
-        (("m", "rows.h5", "no/folder/o.h5"), ("o.h5 can't be written (No such file or directory): make room",)),
+        (("m", "rows.h5", "no/folder/o.h5"), ("o.h5 can't be written, as there is no folder",)),
     ):
         refused(comm, ["predict", *(there / word for word in words)], told, capfd)
     assert sorted(path.name for path in there.iterdir()) == before

@@ -1,6 +1,10 @@
 """Tables given to fit, predict and evaluate: converted once, beside the file, and the same rows for any number of ranks."""
 
+import json
 import logging
+import os
+import pkgutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,10 @@ from mpi4py import MPI
 
 import mpi_pgd
 from mpi_pgd import InputError, fit
+from mpi_pgd.choices import Choices
+from mpi_pgd.cli import main
+from mpi_pgd.system.placed import passing
+from mpi_pgd.tables.convert import convert
 from tests.commands import command
 
 pytest.importorskip("pyarrow")
@@ -44,9 +52,12 @@ def test_a_table_is_fitted(comm: MPI.Intracomm, folder: Path, caplog: Any) -> No
     assert found[0].record["evaluations"][-1]["rows"] == 100
     if comm.rank == 0:
         said = [words for words in caplog.messages if "is a table" in words]
-        assert [" once, " in words for words in said] == [True, False]
+        assert [" once, " in words for words in said] == [True, True, False]  # also the one that it is judged on
+    there = sorted(path.name for path in folder.iterdir())
+    comm.Barrier()
     command(comm, "predict", folder / "run", folder / "new.csv", folder / "out.h5", "--quiet")
     if comm.rank == 0:
+        assert sorted(path.name for path in folder.iterdir() if path.name != "out.h5") == there
         features = np.column_stack([SIZE, COLOUR == "green", COLOUR == "red"])[300:]
         with h5py.File(folder / "out.h5") as file:
             assert np.array_equal(file["prediction"][()].ravel(), mpi_pgd.load(folder / "run").predict(features))
@@ -58,6 +69,116 @@ def test_a_table_is_fitted(comm: MPI.Intracomm, folder: Path, caplog: Any) -> No
     comm.Barrier()
     with pytest.raises(InputError, match="column size has 'x' in line 300 of "):
         fit(folder / "train.csv", target="price", comm=comm)
+
+
+@pytest.mark.ranks(2, others=())
+def test_what_else_takes_tables(comm: MPI.Intracomm, folder: Path) -> None:
+    """The rows that a fit has of them, by the same file; what is of a model alone leaves nothing beside the table."""
+    if comm.rank == 0:
+        table(folder / "train.csv", slice(0, 300))
+        table(folder / "new.csv", slice(300, 400))
+    comm.Barrier()
+    words, quiet = (folder / "train.csv", "--target", "price"), ("--quiet", "--out")
+    assert command(comm, "compare", *words, "--rounds", 2, "--repeats", 1, *quiet, folder / "study") == 0
+    made = json.loads((folder / "study" / "compare.json").read_text())
+    assert [Path(file["path"]).name for file in made["files"]] == ["train.mpi_pgd.h5"]
+    assert command(comm, "mapreduce", f"{__file__}:total", *words, *quiet, folder / "rows.json") == 0
+    assert json.loads((folder / "rows.json").read_text()) == {"result": 300}
+    assert mpi_pgd.mapreduce(folder / "train.csv", total, target="price", comm=comm) == 300
+    fit(folder / "train.csv", target="price", comm=comm, out=str(folder / "run"))
+    before = sorted(path.name for path in folder.iterdir())
+    comm.Barrier()
+    for _ in range(2):  # over what it has written itself
+        assert command(comm, "evaluate", folder / "run", folder / "new.csv", *quiet, folder / "run") == 0
+    made = json.loads((folder / "run" / "evaluate.json").read_text())
+    assert (made["rows"][0]["rows"], [file["path"] for file in made["files"]]) == (100, [str(folder / "new.csv")])
+    assert (
+        command(comm, "predict", folder / "run", folder / "train.csv", folder / "out.h5", "--quiet") == 0
+    )  # of the fit's own file
+    assert command(comm, "predict", folder / "run", folder / "new.csv", folder / "out.h5", "--quiet", "--force") == 0
+    assert sorted(path.name for path in folder.iterdir() if path.name != "out.h5") == before
+
+
+def total(x: Any, y: Any) -> int:
+    assert x.shape[1] == 3
+    return len(y)
+
+
+def test_commands_without_ranks_take_tables(tmp_path: Path, capsys: Any) -> None:
+    words = [table(tmp_path / "train.csv", slice(0, 300)), "--target", "price"]
+    assert main(["data", "info", *words]) == 0
+    assert "features: size, colour=green, colour=red" in capsys.readouterr().out
+    assert main(["data", "check", *words]) == 0
+    assert main(["data", "split", *words, str(tmp_path / "a.h5"), str(tmp_path / "b.h5")]) == 0
+    assert main(["slurm", "fit", *words, "--nodes", "1", "--setup", "module load mpi"]) == 0
+    assert "train.csv --target price" in capsys.readouterr().out  # the job finds what is there now
+    assert sorted(path.name for path in tmp_path.glob("*.h5")) == ["a.h5", "b.h5", "train.mpi_pgd.h5"]
+    assert main(["data", "info", words[0]]) == 2
+    assert "is a table, of which one column is the target" in capsys.readouterr().err
+
+
+@pytest.mark.ranks(2, others=())
+def test_rows_know_their_weights(comm: MPI.Intracomm, folder: Path, caplog: Any) -> None:
+    """And a fit, and what judges it, need not be told."""
+    caplog.set_level(logging.INFO, "mpi_pgd")
+    if comm.rank == 0:
+        (folder / "rows.csv").write_text("a,y,w,o\n" + "".join(f"{i % 7},{i % 5},{1 + i % 3},{i % 2}\n" for i in range(50)))
+        convert([str(folder / "rows.csv")], folder / "rows.h5", Choices(target="y"), "w", "o")
+    comm.Barrier()
+    found = [
+        fit(folder / "rows.h5", comm=comm, quiet=False, **more) for more in ({}, {"weights": "w"}, {"weights": "w", "offset": "o"})
+    ]
+    assert len({each.record["weights_sha256"] for each in found}) == 1
+    assert [found[0].record["config"][name] for name in ("weights", "offset")] == ["w", "o"]
+    told = [words.partition("converted with ")[2] for words in caplog.messages if "was converted with" in words]
+    uses = ", which the fit uses, too"
+    assert told == ([f"--weights w and --offset o{uses}", f"--offset o{uses}"] if comm.rank == 0 else [])
+
+
+@pytest.mark.ranks(2, others=())
+@pytest.mark.parametrize("place", ["a fit's table", "a table", "rows", "evaluate"])
+def test_a_signal_leaves_nothing(comm: MPI.Intracomm, folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While rank 0 converts, or after, to one rank alone: all end with the code 75."""
+    if comm.rank == 0:
+        table(folder / "train.csv", slice(0, 300))
+        table(folder / "new.csv", slice(300, 400))
+    comm.Barrier()
+    fit(folder / "train.csv", target="price", comm=comm, out=str(folder / "run"))
+
+    def hit(*given: Any, **more: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return whole(*given, **more)
+
+    where = {"rows": "mpi_pgd.session.predict.numbers", "evaluate": "mpi_pgd.study.evaluating.evaluation"}
+    target = where.get(place, "mpi_pgd.session.tables.parts")
+    whole = pkgutil.resolve_name(target)
+    if comm.rank == (1 if place == "rows" else 0):  # any may hear it
+        monkeypatch.setattr(target, hit)
+    words = {
+        "a fit's table": (folder / "new.csv", "--target", "price", "--quiet"),
+        "evaluate": ("evaluate", folder / "run", folder / "new.csv", "--quiet"),
+    }
+    before = sorted(path.name for path in folder.iterdir())
+    comm.Barrier()
+    with pytest.raises(InputError, match="stopped by a signal: nothing was written") as raised:
+        command(comm, *words.get(place, ("predict", folder / "run", folder / "new.csv", folder / "out.h5", "--quiet")))
+    assert raised.value.code == 75
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_what_killed_runs_left_goes(tmp_path: Path) -> None:
+    """But not what others still use."""
+    table = tmp_path / "new.csv"
+    with passing(str(table), ".h5") as first, passing(str(table), ".h5") as second:
+        for file in (first, second):
+            file.touch()
+        lock = next(tmp_path.glob(".new.csv.*.lock"))
+        dead = lock.with_name(f".new.csv.{'0' * 16}.lock")
+        dead.write_text(json.dumps({**json.loads(lock.read_text()), "started": "1"}))
+        dead.with_suffix(".h5").touch()
+        with passing(str(table), ".h5"):
+            assert {first, second} == {*tmp_path.glob(".*.h5")}
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.ranks(2, others=())

@@ -17,9 +17,10 @@ import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.choices import Choices
+from mpi_pgd.errors import Stopped
 from mpi_pgd.tables import spool
 from mpi_pgd.tables.batch import Batch
-from mpi_pgd.tables.convert import Stopped, convert
+from mpi_pgd.tables.convert import convert
 from mpi_pgd.tables.csv import Csv
 from tests.launch import ROOT
 
@@ -187,7 +188,7 @@ def test_a_stopped_conversion_leaves_nothing(tmp_path: Path) -> None:
 
     def stops(_: str, batches: Iterator[Batch]) -> Iterator[Batch]:
         next(batches)
-        raise Stopped("stopped")
+        raise Stopped
         yield
 
     with pytest.raises(Stopped):

@@ -11,7 +11,7 @@ import pytest
 from mpi_pgd import InputError
 from mpi_pgd.choices import Choices
 from mpi_pgd.tables import open_table
-from mpi_pgd.tables.again import convert_again
+from mpi_pgd.tables.again import again
 from mpi_pgd.tables.plan import plan
 from mpi_pgd.tables.recipe import Recipe
 from mpi_pgd.tables.spool import Spool
@@ -37,7 +37,7 @@ def test_a_compressed_table(tmp_path: Path) -> None:
     for name, content in (("new.csv", TABLE.encode()), ("new.csv.gz", gzip.compress(TABLE.encode()))):
         (tmp_path / name).write_bytes(content)
         out = tmp_path / f"{name}.h5"
-        convert_again(recipe, [str(tmp_path / name)], str(out), True, "", lambda _, batches: batches)
+        again(recipe, [str(tmp_path / name)], True, "", lambda _, batches: batches)(out)
         with h5py.File(out) as file:
             found.append(np.column_stack([file["X"][()], file["y"][()]]).tolist())
     assert found[0] == found[1]

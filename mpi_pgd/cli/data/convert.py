@@ -7,8 +7,6 @@ from mpi_pgd.cli.arguments import Parser
 from mpi_pgd.errors import InputError, printable
 from mpi_pgd.system.log import LOG
 
-STOPPED = 75  # the code where a signal came
-
 
 def parser() -> Parser:
     """Its flags."""
@@ -30,7 +28,7 @@ def run(arguments: Any) -> int:
     """Convert."""
     from mpi_pgd.recovery.signals import SignalFlag
     from mpi_pgd.session.tables import watch_of
-    from mpi_pgd.tables.convert import Stopped, convert
+    from mpi_pgd.tables.convert import convert
 
     *paths, out = arguments.files
     if not paths:
@@ -38,12 +36,8 @@ def run(arguments: Any) -> int:
     given = {name: value for name in config.TABLE if (value := getattr(arguments, name)) is not None}
     chosen = config.settings(given, config.flag)
     with SignalFlag() as flag:
-        try:
-            watch = watch_of(lambda: flag.came, not arguments.quiet)
-            made = convert(paths, out, chosen, arguments.weights, arguments.offset, arguments.force, watch=watch)
-        except Stopped as stopped:
-            LOG.error(stopped)
-            return STOPPED
+        watch = watch_of(lambda: flag.came, not arguments.quiet)
+        made = convert(paths, out, chosen, arguments.weights, arguments.offset, arguments.force, watch=watch)
     for words in made.notes:
         LOG.warning(words)
     if not arguments.quiet:

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from mpi_pgd.cli.arguments import Parser, number
-from mpi_pgd.config import OPTIONS
+from mpi_pgd.cli.data.rows import add_names, table_of
+from mpi_pgd.config import ROWS
 
 if TYPE_CHECKING:
     from mpi_pgd.data.table import Table
@@ -12,26 +13,23 @@ if TYPE_CHECKING:
 def parser() -> Parser:
     """Its flags."""
     made = Parser(
-        "python -m mpi_pgd data info FILE ... [--ranks N] [--x NAME] [--y NAME] [--weights NAME] [--offset NAME]",
+        "python -m mpi_pgd data info FILE ... [--ranks N] [options]",
         "Say what is in files, and what each rank would hold.",
     )
-    made.add_argument("files", nargs="+", metavar="FILE", help="files or globs, one long table")
+    made.add_argument("files", nargs="+", metavar="FILE", help=ROWS)
     made.add_argument("--ranks", default="4", metavar="N", help="show what each of so many ranks would hold")
-    for name in ("x", "y", "weights", "offset"):
-        made.add_argument(f"--{name}", default=OPTIONS[name].default, metavar="NAME", help=OPTIONS[name].metadata["text"])
-    made.add_quiet()
+    add_names(made)
     return made
 
 
 def run(arguments: Any) -> int:
     """Print it."""
-    from mpi_pgd.data import files, hdf5
     from mpi_pgd.data.partition import Partition
     from mpi_pgd.modes import MODES
     from mpi_pgd.report.tables import holdings
 
     ranks = number(arguments, "ranks", int, least=1)
-    table = hdf5.inspect(files.find(arguments.files), arguments.x, arguments.y, arguments.weights, arguments.offset)
+    table = table_of(arguments.files, arguments)
     partition = Partition(table.rows, table.features, table.density)
     print("\n".join(f"{part.path}: {part.rows:,} rows, {part.layout}" for part in table.parts))
     print(f"{table.x}: ({table.rows:,}, {table.features:,}) {table.x_type}   {_targets(table)}")

@@ -1,30 +1,38 @@
-"""Flags of the actions that read rows of one file and write them to others."""
+"""Flags of the actions that read rows: which are meant; and of those that write them to other files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mpi_pgd import config
 from mpi_pgd.cli.arguments import Parser
-from mpi_pgd.config import OPTIONS
 
 if TYPE_CHECKING:
     from mpi_pgd.data.rewritten import Watch
     from mpi_pgd.data.table import Table
 
+NAMES = ("x", "y", "weights", "offset", *config.TABLE)
+
 
 def add_names(made: Parser) -> None:
-    """Which data sets are meant, and what all of them share."""
-    for name in ("x", "y", "weights", "offset"):
-        made.add_argument(f"--{name}", default=OPTIONS[name].default, metavar="NAME", help=OPTIONS[name].metadata["text"])
-    made.add_argument("--force", action="store_true", help="overwrite what is there")
+    """Which data sets, or columns of a table, are meant."""
+    for name in NAMES:
+        made.add_setting(name)
     made.add_quiet()
 
 
-def table_of(path: str, arguments: Any) -> "Table":
-    """The checked description of one file."""
-    from mpi_pgd.data import files, hdf5
+def add_force(made: Parser) -> None:
+    """Of those that write."""
+    made.add_argument("--force", action="store_true", help="overwrite what is there")
 
-    (found,) = files.find([path])[:1]
-    return hdf5.inspect([found], arguments.x, arguments.y, arguments.weights, arguments.offset)
+
+def table_of(paths: Sequence[str], arguments: Any) -> "Table":
+    """The checked description of files, one long table."""
+    from mpi_pgd.data import hdf5
+    from mpi_pgd.session.rows import heard
+
+    given = {name: value for name in NAMES if (value := getattr(arguments, name)) is not None}
+    chosen = heard(config.settings({**given, "data": paths, "quiet": arguments.quiet}, config.flag))
+    return hdf5.inspect(chosen.data, chosen.x, chosen.y, chosen.weights, chosen.offset)
 
 
 def told(arguments: Any) -> "Watch":
