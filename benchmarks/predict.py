@@ -83,7 +83,13 @@ def main() -> None:
         if comm.rank == 0:
             made(folder, given.rows, given.features)
         for kind in KINDS:
-            asked = {"model": str(folder / "model.h5"), "data": [str(folder / "rows.h5")], "eta": False, "options": {}}
+            asked = {
+                "model": str(folder / "model.h5"),
+                "data": [str(folder / "rows.h5")],
+                "eta": False,
+                "quiet": True,
+                "options": {},
+            }
             asked["out"] = str(folder / f"out.{kind}")
             contestants = {
                 "h5py": (lambda kind=kind: bare(folder, kind), True),
