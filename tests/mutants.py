@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant(
         "drivers/objective.py", "self._mean, self.scaling.scale, by", "self._mean, 1.0 / self.scaling.scale, by", LETTER, "letter"
     ),
-    Mutant("drivers/objective.py", "centres[number] - kernel.dot(self._mean, weights)", "centres[number]", LETTER, "letter"),
+    Mutant("drivers/objective.py", "self._mean, centres, point)", "0.0 * self._mean, centres, point)", LETTER, "letter"),
     Mutant("drivers/fit.py", "query.point[: len(self.best.point)] = self.best.point", "pass", LETTER, "diverged"),
     Mutant("drivers/best.py", ">= IDLE and self.smallest <= self.figures.rounding", ">= IDLE", ("drivers/test_fit.py",)),
     Mutant("drivers/moments.py", "self.weight - shift * shift, 0.0", "self.weight, 0.0", ("drivers/test_moments.py",)),

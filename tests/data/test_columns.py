@@ -17,6 +17,7 @@ from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.data.piece import Piece
 from mpi_pgd.data.table import Table
+from mpi_pgd.losses.targets import TargetFacts
 
 DRAW = np.random.default_rng(3)
 ROWS, FEATURES = 300, 3
@@ -179,7 +180,7 @@ def test_several_targets_a_row(tmp_path: Path) -> None:
     same(shard.pieces[0].y, Y.T)
     assert shard.pieces[0].nbytes == shard.table.bytes(ROWS) == ROWS * 8 * (FEATURES + 2)
     same(shard.peaks, np.concatenate([np.abs(X).max(axis=0), np.abs(Y).max(axis=0)]))
-    assert shard.labels.facts() == (-9.0, 8.0, True, tuple(np.unique(Y).tolist()), 2)
+    assert shard.labels.facts() == TargetFacts(-9.0, 8.0, True, tuple(np.unique(Y).tolist()), 2)
     y = Y.copy()
     y[[40, 41], [1, 0]] = np.nan
     assert "row 40, column 1 of y is nan" in refused(stored(tmp_path / "a.h5", y=y))

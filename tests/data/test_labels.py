@@ -37,7 +37,7 @@ def test_more_than_some_values_are_not_told_apart(many: int) -> None:
     found = tuple(np.arange(float(many)).tolist()) if many == MOST else ()
     assert len(y) > 2 * PANEL
     for facts in (facts_of(y), facts_of(*halves), merged(map(facts_of, halves))):
-        assert facts == (0.0, many - 1.0, True, found, 1)
+        assert facts == TargetFacts(0.0, many - 1.0, True, found, 1)
 
 
 def test_few_of_each_part_may_be_too_many_together() -> None:
@@ -48,7 +48,7 @@ def test_few_of_each_part_may_be_too_many_together() -> None:
 def test_a_broken_number_far_behind_is_seen() -> None:
     y = np.arange(3.0 * PANEL)
     y[-1] = 0.5
-    assert facts_of(y) == (0.0, 3.0 * PANEL - 2, False, (), 1)
+    assert facts_of(y) == TargetFacts(0.0, 3.0 * PANEL - 2, False, (), 1)
 
 
 def test_zero_has_no_sign() -> None:
@@ -57,4 +57,4 @@ def test_zero_has_no_sign() -> None:
 
 
 def test_several_columns_are_looked_at_together() -> None:
-    assert facts_of(np.array([[1.0, 2.0], [-3.0, 2.5]]), columns=2) == (-3.0, 2.5, False, (-3.0, 1.0, 2.0, 2.5), 2)
+    assert facts_of(np.array([[1.0, 2.0], [-3.0, 2.5]]), columns=2) == TargetFacts(-3.0, 2.5, False, (-3.0, 1.0, 2.0, 2.5), 2)
