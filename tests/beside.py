@@ -1,8 +1,8 @@
 """Tests that wait for programs: those marked ``beside(NAME)`` run in a pytest of that name, and are reported last.
 
 They start real jobs and share nothing with the others but the machine: hosts and a SLURM are namespaces of their own. Those that
-mostly sleep begin at once, any others when the tests inside one mpirun are over, which fill the cores by themselves. Where all
-that are asked for are of this kind, they run as usual.
+mostly sleep begin at once, others when the tests inside the first library's mpirun are over, which fill the cores by themselves;
+those that measure when all such are. Where all that are asked for are of this kind, they run as usual.
 """
 
 import contextlib
@@ -17,10 +17,11 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.elsewhere import TESTS, Job, There, told
-from tests.inside import parallel
+from tests.inside import parallel, place
 from tests.launch import GRACE
 
-ASLEEP = ("chaos", "jobs", "slurm")  # those that mostly sleep; "hosts" measures, so it waits until there are fewer ranks
+ASLEEP = ("chaos", "jobs", "slurm")  # those that mostly sleep
+MEASURES = ("hosts",)  # so it waits until there are fewer ranks
 
 
 def there() -> bool:
@@ -38,7 +39,7 @@ class Beside:
     """pytest's own process: starts the others, and reports their tests behind its own."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.config, self.lanes = config, dict[str, Lane]()
+        self.config, self.lanes, self.first = config, dict[str, Lane](), ""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -54,8 +55,10 @@ class Beside:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        if not parallel(item):
-            for each in self.lanes.values():
+        among = place(item)[0] if parallel(item) else ""
+        self.first = self.first or among
+        for name, each in self.lanes.items():
+            if not among or (among != self.first and name not in MEASURES):
                 each.begin()
         if lane(item) not in self.lanes:
             return None
