@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
 from mpi_pgd.errors import InputError
@@ -18,6 +18,7 @@ BEAT = 5.0  # seconds between two heartbeats, each of which touches the file
 GRACE = 30.0  # seconds without one, after which a run on another node is taken for dead
 SETTLING = 3.0  # seconds for a run on this node to end: whoever was killed a moment ago may not have
 PAUSE = 0.1  # seconds between two looks
+LINKLESS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)  # what file systems without links say
 
 
 class Claim:
@@ -109,7 +110,7 @@ class Claim:
             except FileExistsError:
                 pass
             except OSError as error:
-                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                if error.errno not in LINKLESS:
                     raise
                 with suppress(FileExistsError):  # a file system without links
                     output.create(self.lock, content)
@@ -121,14 +122,31 @@ class Claim:
         return bool(output.says(self.lock).get("token") == self.record["token"])
 
     def _break(self, judged: dict[str, Any]) -> None:
-        """Remove the file of a run that is gone, but not that of one which was quicker to do so, and has it now."""
-        aside = self.lock.with_name(f".{self.lock.name}.{os.urandom(8).hex()}.part")
+        """Remove the file of a run that is gone: one of those who judged so, as the next file there is nobody's to remove."""
+        mine = self.lock.with_name(f".{self.lock.name}.{judged.get('token', '')}.gone.part")
+        try:
+            os.link(self.lock, mine)
+        except FileNotFoundError:
+            return
+        except FileExistsError:
+            self._after(mine)
+            return
+        except OSError as error:
+            if error.errno not in LINKLESS:
+                raise
+            mine = self.lock
         with suppress(FileNotFoundError):
-            self.lock.rename(aside)
-            if output.says(aside) != judged:
-                with suppress(FileExistsError):
-                    os.link(aside, self.lock)
-            aside.unlink()
+            if output.says(mine) == judged:
+                self.lock.unlink()
+        if mine != self.lock:
+            mine.unlink(missing_ok=True)
+
+    def _after(self, others: Path) -> None:
+        """Wait for whoever is removing the file, unless it has died at that."""
+        sleep(PAUSE)
+        with suppress(FileNotFoundError):
+            if time() - others.stat().st_ctime > GRACE:
+                others.unlink()
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
