@@ -17,7 +17,7 @@ KERNEL = setup.py $(wildcard mpi_pgd/kernel/source/*)
 help:
 	@echo 'make run    install into .venv and fit the shipped data on $(RANKS) ranks  (RANKS=N, ARGS="--mode peer-to-peer")'
 	@echo 'make kernel compile the kernel again, in mpi_pgd/kernel'
-	@echo 'make test   install beside MPICH and Open MPI, and run all tests  (ARGS="-k launch")'
+	@echo 'make test   install beside MPICH and Open MPI, and run the tests  (ARGS="-k launch", ARGS="-m thorough")'
 	@echo 'make chaos  kill ranks, jobs and nodes at random, fill disks, damage files  (ARGS="--kills 20")'
 	@echo 'make mutants make mistakes in a copy of the package, and see that the tests find each  (ARGS="solvers")'
 	@echo 'make lint   style, types, and which module may import which'

@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.dont_write_bytecode = False
     config.addinivalue_line("markers", "ranks(*sizes, others=(), libraries=[]): what a test which takes `comm` runs on")
     config.addinivalue_line("markers", "either: what a test which takes `library` asserts depends on none: one of them by turns")
+    config.addinivalue_line("markers", "thorough: takes long; runs if its file is named, by -m thorough, or with MPI_PGD_EVERY=1")
     config.addinivalue_line(
         "markers", "beside(name): a test that waits for programs: it runs in a pytest of this name, beside the others"
     )
@@ -35,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Alone() if there() else Beside(config), "beside")
         # As SIGINT, which may be ignored, as in what a shell starts with &: the jobs of the tests are ended first.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is thorough where all tests are asked for."""
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    if named or config.option.markexpr or "MPI_PGD_EVERY" in os.environ:
+        return
+    thorough = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=thorough)
+    items[:] = [item for item in items if item not in thorough]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -12,7 +12,7 @@ from tests.chaos.common import Ground, Tally, available
 from tests.hosts import unavailable
 from tests.launch import required
 
-pytestmark = pytest.mark.beside("chaos")
+pytestmark = [pytest.mark.beside("chaos"), pytest.mark.thorough]
 
 SEED = 4
 ROUNDS, FEW = 400, 200

@@ -28,6 +28,7 @@ SEED, CASES = 4, 8
 
 
 @pytest.mark.beside("slurm")  # which leaves more time than the others
+@pytest.mark.thorough
 def test_bad_files_are_answered_in_good_order(tmp_path: Path) -> None:
     """Both libraries take turns. Every part of the verdict is looked at: nothing hangs, and what is answered is right."""
     there = [libraries()[name] for name in ("mpich", "openmpi") if name in libraries()]

@@ -14,7 +14,7 @@ import pytest
 import mpi_pgd
 from tests.launch import ROOT, Library, launch
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = [pytest.mark.beside("programs"), pytest.mark.thorough]
 
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 

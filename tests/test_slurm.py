@@ -74,6 +74,7 @@ def test_fit(jobs: Jobs, data: Path, tmp_path: Path) -> None:
         assert jobs.log(number) == ""
 
 
+@pytest.mark.thorough
 def test_compare(jobs: Jobs, data: Path) -> None:
     jobs.submit(SRUN, "compare", data, "--rounds", 5, "--repeats", 1).ended()
     for way in SRUN:
@@ -82,6 +83,7 @@ def test_compare(jobs: Jobs, data: Path) -> None:
         assert len({row["weights_sha256"] for row in rows}) == 1
 
 
+@pytest.mark.thorough
 def test_array_and_its_report(jobs: Jobs, data: Path) -> None:
     jobs.submit(SRUN, "scaling", data, "--rounds", 5, "--repeats", 1, flags=("--nodes=1",))
     jobs.until(lambda: len(list(jobs.folder.glob("*/out/report.html"))) == len(SRUN), timeout=240)
@@ -102,6 +104,7 @@ def test_written_script(jobs: Jobs, data: Path, tmp_path: Path) -> None:
     assert [jobs.record(way)["hosts"] for way in SRUN] == [{f"node{k}": 2 for k in (1, 2, 3)}] * len(SRUN)
 
 
+@pytest.mark.thorough
 def test_warned_job_is_queued_again_and_goes_on_with_fewer_nodes(jobs: Jobs, data: Path, tmp_path: Path) -> None:
     jobs.submit(WAYS, "chain", data, "--rounds", ROUNDS, "--tol", 0, *SLOW).have_begun()
     for number in jobs.numbers.values():
@@ -161,6 +164,7 @@ def test_cancelled_job_leaves_a_checkpoint_and_nothing_else(jobs: Jobs, data: Pa
     assert min(jobs.checkpoints()) > 0
 
 
+@pytest.mark.thorough
 def test_fit_that_slurm_queues_again_goes_on(jobs: Jobs, data: Path, tmp_path: Path) -> None:
     jobs.submit(WAYS, "fit", data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW).have_begun()
     for number in jobs.numbers.values():
@@ -172,6 +176,7 @@ def test_fit_that_slurm_queues_again_goes_on(jobs: Jobs, data: Path, tmp_path: P
     assert jobs.checkpoints() == [0] * len(WAYS)  # it is done with
 
 
+@pytest.mark.thorough
 def test_lost_node(jobs: Jobs, data: Path, tmp_path: Path) -> None:
     """It is back before SLURM notices, which MPICH's srun never does, and keeps a socket on which the next start by PMIx fails."""
     words = (data, "--rounds", 2 * ROUNDS, "--tol", 0, *SLOW, "--patience", 5)

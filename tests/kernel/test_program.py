@@ -17,7 +17,7 @@ if NAME == NUMPY:
     pytest.skip("no compiled kernel here", allow_module_level=True)
 from mpi_pgd.kernel import native
 
-pytestmark = pytest.mark.beside("programs")
+pytestmark = [pytest.mark.beside("programs"), pytest.mark.thorough]
 
 SOURCE = ROOT / "mpi_pgd" / "kernel" / "source"
 FLAGS = ["-std=c11", "-Og", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"]

@@ -19,7 +19,7 @@ from tests.hosts import Hosts, unavailable
 from tests.launch import any_library
 from tests.traces import spans
 
-pytestmark = [pytest.mark.beside("hosts"), pytest.mark.skipif(unavailable() != "", reason=unavailable())]
+pytestmark = [pytest.mark.beside("hosts"), pytest.mark.thorough, pytest.mark.skipif(unavailable() != "", reason=unavailable())]
 
 RANKS, WAY, DELAY = 3, 0.03, 0.06  # a link's latency and the mean delay, seconds
 ROUNDS = 16

@@ -9,7 +9,7 @@ from mpi_pgd.data.make import make
 from tests.hosts import Hosts, unavailable
 from tests.launch import any_library
 
-pytestmark = [pytest.mark.beside("hosts"), pytest.mark.skipif(unavailable() != "", reason=unavailable())]
+pytestmark = [pytest.mark.beside("hosts"), pytest.mark.thorough, pytest.mark.skipif(unavailable() != "", reason=unavailable())]
 
 WAYS = [("client-server", "library"), ("client-server", "linear"), ("peer-to-peer", "ring"), ("peer-to-peer", "recursive-doubling")]
 NEAR = 1.1  # times as long: then either may win
