@@ -17,6 +17,7 @@ from mpi_pgd.system.log import LOG
 BEAT = 5.0  # seconds between two heartbeats, each of which touches the file
 GRACE = 30.0  # seconds without one, after which a run on another node is taken for dead
 SETTLING = 3.0  # seconds for a run on this node to end: whoever was killed a moment ago may not have
+ORPHANED = 20.0  # likewise one of the same job, whose launcher is gone: its ranks find that out by themselves
 PAUSE = 0.1  # seconds between two looks
 LINKLESS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)  # what file systems without links say
 
@@ -89,7 +90,8 @@ class Claim:
             if gone or waited > GRACE:
                 self._break(found)
                 continue
-            if (gone is False and waited > SETTLING) or (gone is None and seen and beat not in (seen, 0)):
+            settling = ORPHANED if found.get("job") and found["job"] == self.record["job"] else SETTLING
+            if (gone is False and waited > settling) or (gone is None and seen and beat not in (seen, 0)):
                 raise InputError(
                     f"{self.flag} is being written by {_who(found)}: wait until that has ended, or give another place "
                     f"({self.lock} tells of it)"
