@@ -204,6 +204,7 @@ def test_equal_values_have_one_hash() -> None:
         (["shuffle", "a.h5", "no/b.h5"], "there is no folder"),
         (["shuffle", "a.h5", "b.h5", "--seed", "-1"], "--seed was given '-1'"),
         (["shuffle", "a.h5", "b.h5", "--y", "other"], "has shape (7,)"),
+        (["shuffle", "*.h5", "b.h5"], "*.h5 stands for 2 files: expected one"),
     ],
 )
 def test_bad_words(

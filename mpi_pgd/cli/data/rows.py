@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpi_pgd import config
 from mpi_pgd.cli.arguments import Parser
+from mpi_pgd.errors import InputError
 
 if TYPE_CHECKING:
     from mpi_pgd.data.rewritten import Watch
@@ -33,6 +34,16 @@ def table_of(paths: Sequence[str], arguments: Any) -> "Table":
     given = {name: value for name in NAMES if (value := getattr(arguments, name)) is not None}
     chosen = heard(config.settings({**given, "data": paths, "quiet": arguments.quiet}, config.flag))
     return hdf5.inspect(chosen.data, chosen.x, chosen.y, chosen.weights, chosen.offset)
+
+
+def table_of_one(path: str, arguments: Any) -> "Table":
+    """The same of one file, whose names and attributes are kept. Refuses a glob of several."""
+    from mpi_pgd.data import files
+
+    found = files.find([path])
+    if len(found) > 1:
+        raise InputError(f"{path} stands for {len(found)} files: expected one, whose rows are written; give each by itself")
+    return table_of(found, arguments)
 
 
 def told(arguments: Any) -> "Watch":

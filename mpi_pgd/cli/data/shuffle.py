@@ -3,7 +3,7 @@
 from typing import Any
 
 from mpi_pgd.cli.arguments import Parser, number
-from mpi_pgd.cli.data.rows import add_force, add_names, table_of, told
+from mpi_pgd.cli.data.rows import add_force, add_names, table_of_one, told
 from mpi_pgd.errors import InputError
 
 
@@ -22,13 +22,12 @@ def parser() -> Parser:
 
 def run(arguments: Any) -> int:
     """Write the file."""
-    from mpi_pgd.data import files
     from mpi_pgd.data.shuffle import shuffle
 
     if len(arguments.files) != 2:
         raise InputError(f"data shuffle was given {len(arguments.files)} files: expected two, FILE and OUT.h5")
     file, out = arguments.files
-    seed, table = number(arguments, "seed", int, least=0), table_of(files.find([file])[:1], arguments)
+    seed, table = number(arguments, "seed", int, least=0), table_of_one(file, arguments)
     shuffle(table, out, seed, arguments.force, told(arguments))
     print(f"{out}: {table.rows:,} rows")
     return 0

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mpi_pgd.cli.arguments import Parser, number
-from mpi_pgd.cli.data.rows import add_force, add_names, table_of, told
+from mpi_pgd.cli.data.rows import add_force, add_names, table_of_one, told
 from mpi_pgd.errors import InputError
 
 
@@ -24,7 +24,6 @@ def parser() -> Parser:
 
 def run(arguments: Any) -> int:
     """Write both files, and say how many rows each has."""
-    from mpi_pgd.data import files
     from mpi_pgd.data.split import split
 
     if len(arguments.files) != 3:
@@ -33,9 +32,8 @@ def run(arguments: Any) -> int:
     if not 0 < share < 1:
         raise InputError(f"--test was given {arguments.test!r}: expected a share between 0 and 1, as 0.2")
     file, train, test = arguments.files
-    counts = split(
-        table_of(files.find([file])[:1], arguments), train, test, share, arguments.by, seed, arguments.force, told(arguments)
-    )
+    table = table_of_one(file, arguments)
+    counts = split(table, train, test, share, arguments.by, seed, arguments.force, told(arguments))
     for path, rows in zip((train, test), counts, strict=True):
         print(f"{path}: {rows:,} rows")
     return 0
