@@ -88,9 +88,9 @@ def tasks_of(problem: Problem, goal: Objective, solver: Solver) -> dict[Ask, Tas
     gradient = GradientTask(loss, p, partition.block_rows, goal.outputs)
     tasks: dict[Ask, Task] = {Ask.GRADIENT: gradient}
     rows, mean, scale = partition.block_rows * partition.panel, scaling.mean[:p], scaling.scale
-    bound = _first_bound(goal, rows)
-    if solver.needs or problem.settings.folding(gradient.layout.width) != 1:  # a bound that is loose costs one fold its digits
-        gradient.bound = bound
+    if not solver.needs and problem.settings.folding(gradient.layout.width) == 1:  # a bound that is loose costs one fold its digits
+        return tasks
+    gradient.bound = bound = _first_bound(goal, rows)
     largest = np.append(goal.reach, 1.0) * math.sqrt(goal.bend)
     free = goal.free > 0
     for ask in solver.needs & {Ask.HESSIAN, Ask.SAMPLE}:
