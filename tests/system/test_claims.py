@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -93,6 +94,16 @@ def test_the_place_of_a_run_that_is_gone_is_taken_at_once(tmp_path: Path, monkey
     with claimed(tmp_path) as claim:
         assert holder(tmp_path) == claim.record["token"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ranks_of_the_same_job_are_waited_for_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "GRACE", 60)
+    for name, value in HERE.items():
+        monkeypatch.setenv(name, value)
+    held = claimed(tmp_path)
+    Timer(10 * claims.SETTLING, held.release).start()
+    with claimed(tmp_path) as claim:
+        assert holder(tmp_path) == claim.record["token"] != held.record["token"]
 
 
 def test_a_process_of_which_only_the_name_is_left(tmp_path: Path, ended: int, monkeypatch: pytest.MonkeyPatch) -> None:
