@@ -21,7 +21,9 @@ if NAME == NUMPY:
 from mpi_pgd.kernel import native
 
 TYPES = ["f8", "f4", "f2", "i1", "u1", "?", "i2", "u2", "i4", "u4", "i8", "u8"]
-SHAPES = [(64, 1), (61, 7), (17, 8), (9, 23), (8, 200), (3, 299), (1, 130), (0, 5)]  # rows, features
+# Rows, features: so few that no loop over them is left, and more.
+SHORT = [(64, 1), (61, 7), (17, 8), (9, 23), (33, 31), (40, 33), (19, 45), (24, 51), (34, 63)]
+SHAPES = [*SHORT, (29, 64), (8, 200), (3, 299), (1, 130), (0, 5)]
 
 
 @pytest.fixture(params=native.names())
@@ -74,13 +76,14 @@ def test_one_pass_has_the_bits_of_several(name: str, options: dict[str, Any], we
         assert one == several, (rows, features)
 
 
-def test_several_targets(instructions: str) -> None:
+@pytest.mark.parametrize("targets", [3, 16, 17])  # as many as are added together, and one more
+def test_several_targets(targets: int, instructions: str) -> None:
     draw = np.random.default_rng(5)
     for rows, features in SHAPES:
-        block = Block(rows_of("f8", rows, features), draw.normal(size=(3, rows + 4))[:, :rows])
-        point = draw.normal(size=3 * (features + 1))
+        block = Block(rows_of("f8", rows, features), draw.normal(size=(targets, rows + 4))[:, :rows])
+        point = draw.normal(size=targets * (features + 1))
         losses = LOSSES["squared"](), Apart(LOSSES["squared"]())
-        one, several = (bits(GradientTask(each, features, max(rows, 1), 3), block, point) for each in losses)  # type: ignore[arg-type]
+        one, several = (bits(GradientTask(each, features, max(rows, 1), targets), block, point) for each in losses)  # type: ignore[arg-type]
         assert one == several, (rows, features)
 
 
