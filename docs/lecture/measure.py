@@ -11,6 +11,8 @@ each of its pictures as a piece of a page, which docs/figures.py puts into it.
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -100,11 +102,27 @@ def _doubts(record: Any, picture: Any) -> list[str]:
 
     found = list(record.get("doubts") or [])
     rows = record["rows"] if isinstance(record.get("rows"), list) else []  # of a run it is their number
-    found += [f"with {row['ranks']} ranks ({row['mode']}, {row['algorithm']}) {row['doubt']}" for row in rows if row.get("doubt")]
+    found += _rows(rows)
     worst = max((fit.get("rms_residual") or 0.0 for fit in record.get("fits") or []), default=0.0)
     found += [f"what is fitted is off by {worst:.0%}"] * (worst > RESIDUAL)
     said = [f"Not to be trusted: {'; '.join(found)}."] if found and picture.mark not in ("predicted", "simulated") else []
     return [*said, *(f"{note[:1].upper()}{note[1:]}." for note in record.get("notes") or [])]
+
+
+def _rows(rows: Sequence[Any]) -> list[str]:
+    """What makes rounds doubtful, with who took them; what is so with each mode is said once."""
+    from mpi_pgd.report import units
+
+    told: dict[tuple[int, str], list[str]] = {}
+    for row in rows:
+        for doubt in (row.get("doubt") or "").split(", "):
+            told.setdefault((row["ranks"], doubt), []).append(f"{row['mode']}, {row['algorithm']}")
+    all_of = Counter(row["ranks"] for row in rows)
+    return [
+        f"with {units.count(ranks, 'rank')} {doubt}" + f" ({'; '.join(dict.fromkeys(ways))})" * (len(ways) < all_of[ranks])
+        for (ranks, doubt), ways in told.items()
+        if doubt
+    ]
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from tests.launch import required
 from tests.report import samples
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
+pytestmark = pytest.mark.beside("pages")
 
 SECTIONS = [
     "run",
