@@ -49,6 +49,11 @@ def printable(name: object) -> str:
     return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
+def edged(name: str) -> str:
+    """A name in a sentence, where blanks around it would not be seen."""
+    return printable(name) if name == name.strip() else f"'{printable(name)}'"
+
+
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence: "a, b and c"; of many the first ones, and how many more there are."""
     more = len(names) - NAMED
@@ -74,7 +79,7 @@ def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, str] | None 
     also = [name for name, words in (synonyms or {}).items() if given in words.split()]
     same = [given, *also, *SYNONYMS.get(given, ()), *(f"no-{name}" for name in SYNONYMS.get(given.removeprefix("no-"), ()))]
     found = [name for name in same if name in names] or _alike(given, list(reversed(names)))
-    return f" (did you mean {names[found[0]]}?)" if found else ""
+    return f" (did you mean {edged(names[found[0]])}?)" if found else ""
 
 
 def _plain(word: str) -> str:

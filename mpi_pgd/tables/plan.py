@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from mpi_pgd.choices import DROP, FIRST, MEAN, ONE_HOT, REFUSE, Choices, split
 from mpi_pgd.data.names import LONGEST, repeated
-from mpi_pgd.errors import InputError, nearest, printable
+from mpi_pgd.errors import InputError, edged, nearest, printable
 from mpi_pgd.tables import open_tables
 from mpi_pgd.tables.batch import Batch, Kind, Reading, Table
 from mpi_pgd.tables.feature import Feature
@@ -83,7 +83,7 @@ def plan(paths: Sequence[str], chosen: Choices, weights: str, offset: str, watch
         if kinds[name] is Kind.WORDS:
             raise InputError(f"column {printable(name)} of {table.path} holds words: expected a number for each row")
     found: dict[str, Levels | Amount] = {
-        name: Levels(name, chosen.levels) if kind is Kind.WORDS else Amount(name)
+        name: Levels(name, chosen.levels, name in words) if kind is Kind.WORDS else Amount(name)
         for name, kind in kinds.items()
         if kind is Kind.WORDS or chosen.missing != REFUSE
     }
@@ -91,7 +91,7 @@ def plan(paths: Sequence[str], chosen: Choices, weights: str, offset: str, watch
     if found or rows is None:
         found = found or {wanted.target: Amount(wanted.target)}
         rows = survey(watch("looking at", spool.first(table, tuple(found), wanted.all)), found, chosen.missing == DROP)
-    made = {name: _feature(name, kinds[name], found.get(name), name in words, chosen) for name in (*wanted.features, wanted.target)}
+    made = {name: _feature(name, kinds[name], found.get(name), chosen) for name in (*wanted.features, wanted.target)}
     target = replace(made[wanted.target], fill=None, indicator=False)
     recipe = Recipe(tuple(made[name] for name in wanted.features), target, weights, offset, reading)
     _check(table, recipe, kinds, found, rows)
@@ -133,15 +133,15 @@ def _wanted(table: Table, chosen: Choices, weights: str, offset: str) -> _Wanted
 def _columns(table: Table) -> str:
     if len(table.names) == 1 and (mark := next((mark for mark in MARKS if mark in table.names[0]), "")):
         return f"its only column is {printable(table.names[0])}, so give --delimiter {MARKS[mark]}"
-    shown = ", ".join(map(printable, table.names[:20])) + ", ..." * (len(table.names) > 20)
+    shown = ", ".join(map(edged, table.names[:20])) + ", ..." * (len(table.names) > 20)
     return f"its columns are {shown}"
 
 
-def _feature(name: str, kind: Kind, found: Levels | Amount | None, as_they_are: bool, chosen: Choices) -> Feature:
+def _feature(name: str, kind: Kind, found: Levels | Amount | None, chosen: Choices) -> Feature:
     mean = chosen.missing == MEAN
     if isinstance(found, Levels):
-        levels = found.levels(as_they_are)
-        if found.truths and not as_they_are:
+        levels = found.levels()
+        if found.truths:
             return Feature(name, Kind.TRUTH)
         hot = chosen.categories == ONE_HOT
         fill = 0.0 if mean and found.missing else None

@@ -62,9 +62,9 @@ class Writer:
         kind = self._table.kinds([name])[name]
         if kind is not Kind.WORDS:
             return Feature(name, kind)
-        levels = Levels(name, chosen.levels)
+        levels = Levels(name, chosen.levels, as_they_are=True)
         survey(self._watch("looking at", self._table.beside((name,))), {name: levels}, drop=False)
-        return Feature(name, kind, levels.levels(as_they_are=True))
+        return Feature(name, kind, levels.levels())
 
     def write(self, path: Path) -> None:
         """The file."""

@@ -18,6 +18,10 @@ _TIME = r"\d{4}-\d\d-\d\d[ T]\d\d(:?\d\d(:?\d\d(\.\d{1,9})?)?)?"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)"
 # What another program, or another country, writes for a number.
 _FOREIGN = r"[+-]?[$€£]?\s?(0[xX][0-9a-fA-F]+|[.,']?\d[\d.,_' ]*([eEdD][+-]?\d+)?)\s?[%$€£]?"
+# Dates and times of a day in other spellings than those above.
+_CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[aApP][mM])?"
+_DATE = r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{1,2}/\d{1,2}/\d\d|\d{4}[/.-]\d{1,2}[/.-]\d{1,2}|\d{1,2}[ .-]+[a-zA-Z]{3,9}[ .,-]+\d{4}"
+_FOREIGN_DATE = rf"({_DATE})(,? {_CLOCK})?|{_CLOCK}"
 
 
 def missing(more: tuple[str, ...]) -> list[str]:
@@ -39,6 +43,11 @@ def is_number(text: str, decimal: str = ".") -> bool:
 def is_foreign(text: str) -> bool:
     """Whether it is meant as a number, and spelled otherwise."""
     return bool(re.fullmatch(_FOREIGN, text.strip(), re.ASCII))
+
+
+def is_foreign_date(text: str) -> bool:
+    """Whether it is meant as a date or as a time of day, and spelled otherwise."""
+    return bool(re.fullmatch(_FOREIGN_DATE, text.strip(), re.ASCII))
 
 
 def kind_of(text: str, decimal: str) -> Kind:

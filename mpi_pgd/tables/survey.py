@@ -1,7 +1,7 @@
 """What all rows say that has to be known before the first one is written: categories, means, and how many rows there are."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,10 +18,14 @@ Where = Callable[[], str]
 
 @dataclass
 class Levels:
-    """The words of a column, each with where it was first."""
+    """The words of a column, each with where it was first.
+
+    ``as_they_are``: they may look like numbers.
+    """
 
     name: str
     most: int
+    as_they_are: bool = False
     found: dict[str, Where] = field(default_factory=dict)
     missing: int = 0
 
@@ -33,17 +37,16 @@ class Levels:
                 self.found[word] = partial(batch.where, int(np.argmax(rows)))
         self.missing += int(np.count_nonzero(column.codes < 0))
         if len(self.found) > self.most:
+            if not self.as_they_are:
+                self._understood([*self.found])
             example = ", ".join(cited(word) for word in list(self.found)[:3])
             raise InputError(
                 f"column {printable(self.name)} has more than {self.most} categories ({example}, ...): leave it out with "
                 f"--drop {printable(self.name)}, or raise --levels"
             )
 
-    def levels(self, as_they_are: bool) -> tuple[str, ...]:
+    def levels(self) -> tuple[str, ...]:
         """In ascending order.
-
-        Args:
-            as_they_are: words may look like numbers.
 
         Raises:
             InputError: some are numbers, or all are, in another spelling.
@@ -52,7 +55,7 @@ class Levels:
         bad = next((word for word in found if "\0" in word), None)
         if bad is not None:
             raise InputError(f"column {printable(self.name)} has a byte 0 in {self.found[bad]()}: mend it, or make the table again")
-        if as_they_are or not found:
+        if self.as_they_are or not found:
             return found
         numbers = [word for word in found if spelling.is_number(word)]
         others = [word for word in found if word not in numbers]
@@ -62,17 +65,25 @@ class Levels:
                 f"column {printable(self.name)} has {cited(word)} in {self.found[word]()}, and numbers, as {cited(number)} in "
                 f"{self.found[number]()}: give --na {printable(word)} if that is no value, or --categorical {printable(self.name)}"
             )
-        if all(map(spelling.is_foreign, found)):
-            raise InputError(
-                f"column {printable(self.name)} has {cited(found[0])} in {self.found[found[0]]()}, which looks like a number "
-                f"and is none here: see --decimal, write it as in 1234.5, or as words with --categorical {printable(self.name)}"
-            )
+        self._understood(found)
         return found
+
+    def _understood(self, words: Sequence[str]) -> None:
+        """Refuse words that are all numbers, or all dates, in another spelling."""
+        for looks, what, form in (
+            (spelling.is_foreign, "a number", "see --decimal, write it as in 1234.5"),
+            (spelling.is_foreign_date, "a date or a time", "write it as in 2020-02-28 or 2020-02-28T10:30"),
+        ):
+            if all(map(looks, words)):
+                raise InputError(
+                    f"column {printable(self.name)} has {cited(words[0])} in {self.found[words[0]]()}, which looks like {what} "
+                    f"and is none here: {form}, or take it as words with --categorical {printable(self.name)}"
+                )
 
     @property
     def truths(self) -> bool:
         """Whether all words are true and false, in some spelling."""
-        return bool(self.found) and not any(math.isnan(truth(word)) for word in self.found)
+        return bool(self.found) and not self.as_they_are and not any(math.isnan(truth(word)) for word in self.found)
 
 
 @dataclass

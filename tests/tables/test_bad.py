@@ -44,6 +44,19 @@ BAD: dict[str, tuple[str | bytes, str, dict[str, Any]]] = {
     "underscore": ("a,y\n1,2\n1_000,3\n", "column a has '1_000' in line 3", {}),
     "hex": ("a,y\n0x10,2\n0x11,3\n", "which looks like a number and is none here", {}),
     "decimal comma": ('a,y\n"1,5",2\n"2,5",3\n', "column a has '1,5' in line 2 of FILE, which looks like a number", {}),
+    "thousands": (
+        "a,y\n" + "".join(f'"{each:,}",1\n' for each in range(1_000, 1_300)),
+        "'1,000' in line 2 of FILE, which",
+        {},
+    ),
+    "another country's day": ("a,y\n03/11/2024,2\n3/12/2024,3\n", "'03/11/2024' in line 2 of FILE, which looks like a date", {}),
+    "a day in words": ("a,y\n11-Mar-2024 10:30,2\n11-Mar-2024 11:15,3\n", "which looks like a date or a time and is none", {}),
+    "a time of day": (
+        "a,y\n10:30,2\n11:15:30 pm,3\n",
+        "which looks like a date or a time and is none here: write it as in 2020-02-28",
+        {},
+    ),
+    "a blank in front": ("a, y\n1,2\n", "no column y: its columns are a, ' y'; see --target", {}),
     "a day that is none": ("a,y\n2020-02-28,2\n2020-02-30,3\n", "column a has '2020-02-30' in line 3 of FILE", {}),
     "nanoseconds": (
         "a,y\n2020-02-28T10:00:00.123456,2\n2020-02-28T10:00:00.123456789,3\n",
