@@ -1,8 +1,6 @@
 """The settings of a fit: one field each, from which come the flags, the TOML keys, the checks, and the help."""
 
 import math
-import operator
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
@@ -32,8 +30,8 @@ from mpi_pgd.options import (
 )
 from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.solvers import SOLVERS
+from mpi_pgd.values import checked, names, period, size
 
-LONGEST = 4096  # characters of a text: of a path, by Linux
 # Settings of linear models alone, which other models can't have.
 LINEAR = (
     "loss",
@@ -55,7 +53,6 @@ TABLE = tuple(options_of([Choices]))  # settings of tables
 HELD = ("x", "y", "mode", "algorithm", "memory", "cache")
 MAPPED = (*HELD, *TABLE)
 OFTEN = 0.01  # seconds between two checkpoints, at least
-SHOWN = 300  # characters of a value in a sentence
 ROWS = "HDF5 files or globs, one long table, or tables such as CSV"
 FILES = f"{ROWS}; default: the shipped data"
 
@@ -260,13 +257,13 @@ def settings(values: Mapping[str, Any], label: Callable[[str], str] = str) -> Se
         InputError: an unknown name, a value of another type, or out of range.
     """
     known = [*OPTIONS, "data"]
-    checked: dict[str, Any] = {}
+    typed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
             hint = nearest(name, known)
             raise InputError(f"unknown setting {label(name)}{hint}: expected one of {', '.join(known)}")
-        checked[name] = _data(value) if name == "data" else _checked(name, value, label)
-    chosen = Settings(**checked)
+        typed[name] = names(value) if name == "data" else checked(OPTIONS[name], value, label(name), SYNONYMS)
+    chosen = Settings(**typed)
     if MODES[chosen.mode].neighbours:
         _check_neighbours(chosen, label)
     elif chosen.graph != GRAPH:
@@ -316,76 +313,3 @@ def _own(chosen: Settings, label: Callable[[str], str]) -> Settings:
             f"{' and '.join(linear)} {verb} of linear models, and {label('model')} was given: expected one or the other"
         )
     return replace(chosen, intercept=False, standardize=False)
-
-
-def period(every: str) -> tuple[float, int]:
-    """Seconds and rounds of ``--every``; one of them is inf or 0, for never."""
-    return (math.inf, int(every.removesuffix("rounds"))) if every.endswith("rounds") else (float(every.removesuffix("s")), 0)
-
-
-def size(text: str) -> float:
-    """Bytes of ``--memory``; inf for what there is. Raises ValueError: it is no size."""
-    if text == "auto":
-        return math.inf
-    found = re.fullmatch(r"(\d+|\d*\.\d+)\s*([KMGT]?)(iB)?", text, re.ASCII)
-    if not found:
-        raise ValueError
-    return float(found[1]) * 2.0 ** (10 * " KMGT".index(found[2] or " "))
-
-
-def plain(value: Any) -> Any:
-    """Numpy's scalars as Python's own, and paths as text; what else there is, unchanged."""
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():
-        value = value.item()
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    return str(value) if isinstance(value, str) else value  # numpy's text is a class of its own
-
-
-def _data(value: Any) -> tuple[str, ...]:
-    given = plain(value)
-    files = [given] if isinstance(given, str) else given.tolist() if hasattr(given, "tolist") else given
-    names: list[Any] = [plain(file) for file in files] if isinstance(files, list | tuple) else [None]
-    if not all(isinstance(name, str) for name in names):
-        raise InputError(f"data was given {_brief(value)}: expected the name of an HDF5 file, or several")
-    if any("\0" in name or len(name) > LONGEST for name in names):
-        raise InputError(f"data was given {_brief(value)}: expected names of at most {LONGEST} characters, and NUL is none of them")
-    return tuple(names)
-
-
-def _brief(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-
-
-def _checked(name: str, value: Any, label: Callable[[str], str]) -> Any:
-    option = OPTIONS[name]
-    try:
-        typed = _typed(option.type, plain(value))
-        good = option.metadata["check"](typed)
-    except (TypeError, ValueError, OverflowError):
-        good = False
-    if not good:
-        hint = nearest(value, option.metadata["choices"], SYNONYMS) if isinstance(value, str) else ""
-        raise InputError(f"{label(name)} was given {_brief(value)}{hint}: expected {option.metadata['expected']}")
-    return typed
-
-
-def _typed(wanted: Any, value: Any) -> Any:
-    """``value`` as the type of a field; text is read as the type, another type is refused, but a whole number is a number.
-
-    Where both text and numbers are taken, it is a number if it can be read as one.
-    """
-    if isinstance(value, bool) != (wanted is bool) or (wanted is str and not isinstance(value, str)):
-        raise TypeError
-    if isinstance(value, str) and ("\0" in value or len(value) > LONGEST):  # no name of a file or a data set
-        raise ValueError
-    if wanted is bool or wanted is str:
-        return value
-    whole = wanted in (int, str | int)
-    try:
-        return float(value) if not whole else int(value) if isinstance(value, str) else operator.index(value)
-    except ValueError:
-        if wanted in (int, float):
-            raise
-        return value

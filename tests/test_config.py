@@ -7,11 +7,12 @@ import pytest
 
 from mpi_pgd import InputError
 from mpi_pgd.cli import arguments, fit
-from mpi_pgd.config import OPTIONS, Settings, having, period, settings
+from mpi_pgd.config import OPTIONS, Settings, having, settings
 from mpi_pgd.losses import LOSSES
 from mpi_pgd.options import options_of
 from mpi_pgd.penalties import PENALTIES
 from mpi_pgd.solvers import SOLVERS
+from mpi_pgd.values import period
 
 
 def read(*words: str) -> Settings:

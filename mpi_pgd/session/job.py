@@ -16,7 +16,7 @@ from mpi4py import MPI
 from mpi_pgd import config
 from mpi_pgd.comm.graphs import GRAPHS
 from mpi_pgd.comm.world import agreement, anyone, once
-from mpi_pgd.config import Settings, period
+from mpi_pgd.config import Settings
 from mpi_pgd.data.labels import BALANCED
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import NOBODY
@@ -43,6 +43,7 @@ from mpi_pgd.session.saving import Saving
 from mpi_pgd.session.settings import jsonable
 from mpi_pgd.system import scheduler
 from mpi_pgd.system.log import LOG
+from mpi_pgd.values import period
 
 if TYPE_CHECKING:
     from mpi_pgd.session.given import Given

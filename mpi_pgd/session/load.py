@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mpi_pgd import modes
 from mpi_pgd.comm.world import agreement, anyone, node_total
-from mpi_pgd.config import MEMORY, NONE, size
+from mpi_pgd.config import MEMORY, NONE
 from mpi_pgd.data.budget import available_bytes, granted_bytes, held_bytes
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import NOBODY, Owners, runs
@@ -22,6 +22,7 @@ from mpi_pgd.observers.heartbeat import COMPUTING
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.session.share import share, unseen
 from mpi_pgd.session.targets import settle
+from mpi_pgd.values import size
 
 SPARE = 0.95  # of the memory that the node can give
 
