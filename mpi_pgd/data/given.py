@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from mpi_pgd.data import words
-from mpi_pgd.data.arrays import Facts, Held, Stored
+from mpi_pgd.data.arrays import Facts
 from mpi_pgd.data.frames import array_of, is_frame, names_of
+from mpi_pgd.data.held import Held, Stored
 from mpi_pgd.data.names import Names
 from mpi_pgd.engine.arrays import Rows
 from mpi_pgd.errors import InputError

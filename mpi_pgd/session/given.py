@@ -16,7 +16,8 @@ from mpi_pgd.recovery.resume import Start, begun
 from mpi_pgd.session.settings import SIDES, is_array, read_options
 
 if TYPE_CHECKING:
-    from mpi_pgd.data.arrays import ArrayPart, Held
+    from mpi_pgd.data.arrays import ArrayPart
+    from mpi_pgd.data.held import Held
 
 ROWS = ("X", "y", "weights", "offset")
 FIT = "fit"

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from mpi_pgd import InputError
-from mpi_pgd.data.arrays import Facts, Held, table_of
+from mpi_pgd.data.arrays import Facts, table_of
 from mpi_pgd.data.frames import names_of
 from mpi_pgd.data.given import taken
+from mpi_pgd.data.held import Held
 from mpi_pgd.engine.arrays import Rows
 from mpi_pgd.session.settings import is_array
 
