@@ -25,8 +25,7 @@ TERMS = ("alpha", "overhead", "beta")
 LEVEL = 0.3  # what it counts that all ranks' times are off alike, beside that they are off from each other: rms of logarithms
 WIDE = 64  # times the smallest size that the largest is, at least, so that both together tell a beta
 LEAST = 0.1  # of a time, that is no byte's
-FEW = 3  # points of a piece, at least: with fewer, alpha and beta have no interval
-SWITCH = 0.15  # likewise: by so much two pieces have to be better than one, over all sizes
+SWITCH = 0.15  # as LEVEL: by so much two pieces have to be better than one, over all sizes
 
 # What may be measured, and what shapes that may have.
 SHAPES: dict[tuple[str | None, str], tuple[Shape, ...]] = {
@@ -118,15 +117,10 @@ def _pieces(
         (Split(sum(errors[first][:place]) + sum(errors[second][place:]) + (SWITCH if place else 0.0), place, first, second))
         for first, second in product(range(len(shapes)), repeat=2)
         for place in range(len(sizes))
-        if place == 0 or min(_count(rows, sizes[:place]), _count(rows, sizes[place:])) >= FEW
     )
     for shape, some in ((split.first, sizes[: split.place]), (split.second, sizes[split.place :])):
         if some:
             yield shapes[shape], [row for row in rows if some[0] <= row["bytes"] <= some[-1]]
-
-
-def _count(rows: Sequence[Row], sizes: Sequence[int]) -> int:
-    return sum(row["bytes"] in sizes for row in rows)
 
 
 class Split(NamedTuple):

@@ -70,7 +70,7 @@ def measure(
     """
     names = world.nodes(comm)
     nodes = [names.index(name) for name in names]
-    those = [count for count in ranks or counts(comm.size, quick) if count > 1]
+    those = sorted(count for count in ranks or counts(comm.size, quick) if count > 1)
     found: dict[str, Any] = {"fits": []}
     found["nodes"] = {names[node]: nodes.count(node) for node in dict.fromkeys(nodes)}
     found["compute"] = compute.measure(comm, nodes, those, quick)
@@ -222,7 +222,9 @@ def _wrong(comm: MPI.Intracomm, expected: float, collective: Collective, vector:
     for part in parts if expected else ():
         wrong += int(np.count_nonzero(part != PATTERN[: part.shape[1]] * expected))
     vector[:] = 0.0
-    return int(comm.allreduce(wrong))
+    everywhere = np.array(wrong)
+    comm.Allreduce(MPI.IN_PLACE, everywhere)
+    return int(everywhere)
 
 
 def _ping_pong(comm: MPI.Intracomm, size: int) -> Prepared:
