@@ -238,7 +238,8 @@ def compared(cells: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
                 model = models.get((one["network"], one["library"], hosts))
                 if model and model.fill == 1:
                     guess = model.round(*known[-1], one["hosts"], *PROBLEMS[one["problem"]], ranks_per_node=1)
-                    why = "extrapolated" if guess.extrapolated else marked(row, one)
+                    wide = max(guess.high / guess.total, guess.total / max(guess.low, 1e-9 * guess.total)) > 1 + FAR
+                    why = "extrapolated" if guess.extrapolated else "a wide interval" if wide else marked(row, one)
                     yield Line(*known, f"plan, {hosts} hosts", guess.total / taken - 1, why)
 
 

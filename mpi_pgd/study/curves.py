@@ -110,7 +110,7 @@ class Curve(NamedTuple):
         each = [factor * count for factor, count in zip(piece.factors, path, strict=True)]
         scale = share * (_between(piece.ratios, ranks, size, piece.shape.folds) if piece.ratios else 1.0)
         beyond = ranks > self.most or size > self._reach(ranks)
-        spread = max(SURE, WIDE * self.noise)
+        spread = max(SURE, WIDE * self.noise, _apart(piece.ratios, ranks, size))
         if beyond or ranks not in piece.ratios:
             spread = max(spread, WIDE * math.hypot(piece.rms, _scatter(piece.ratios, size)))
         if beyond:
@@ -147,6 +147,16 @@ def _at(points: Sequence[tuple[int, float]], size: int) -> float:
 def _scatter(points: Points, size: int) -> float:
     """How far the numbers of ranks are from each other."""
     return pstdev([_at(some, size) for some in points.values()]) if points else 0.0
+
+
+def _apart(points: Points, ranks: int, size: int) -> float:
+    """Half of how far the measured sizes around one are apart: from any size between, messages may be sent in another way."""
+    if not points:
+        return 0.0
+    some = points[min(points, key=lambda count: abs(math.log(count / ranks)))]
+    below = [math.log(ratio) for there, ratio in some if there <= size]
+    above = [math.log(ratio) for there, ratio in some if there >= size]
+    return abs(above[0] - below[-1]) / 2 if below and above else 0.0
 
 
 def _doublings(value: int, known: int) -> float:
