@@ -108,7 +108,7 @@ class Curve(NamedTuple):
         piece = self.piece(size)
         path = piece.shape(ranks, size, size)
         each = [factor * count for factor, count in zip(piece.factors, path, strict=True)]
-        scale = share * (_between(piece.ratios, ranks, size, piece.shape.folds) if piece.ratios else 1.0)
+        scale = share * (_between(piece.ratios, ranks, size, piece) if piece.ratios else 1.0)
         beyond = ranks > self.most or size > self._reach(ranks)
         spread = max(SURE, WIDE * self.noise, _apart(piece.ratios, ranks, size))
         if beyond or ranks not in piece.ratios:
@@ -125,22 +125,23 @@ class Curve(NamedTuple):
         return min((ratios[count][-1][0] for count in near if count), default=0)
 
 
-def _between(points: Points, ranks: int, size: int, folds: bool = True) -> float:
+def _between(points: Points, ranks: int, size: int, piece: Piece | None = None) -> float:
     """Interpolated in the logarithms of the size, then of the ranks of the same case.
 
-    At the ends, the median of the last sizes holds; beyond the ranks that were measured, that over all of them.
+    At the ends, the median of the last sizes of the ``piece`` holds; beyond the ranks that were measured, that over all of them.
     """
-    logs = {count: _at(points[count], size) for count in sorted(points)}
+    logs = {count: _at(points[count], size, piece.first if piece else 0) for count in sorted(points)}
+    folds = piece is None or piece.shape.folds
     if ranks > max(logs):
         return math.exp(median(logs.values()))
     alike = {count: log for count, log in logs.items() if not folds or _power(count) == _power(ranks) or count == ranks} or logs
     return float(math.exp(np.interp(math.log(ranks), list(map(math.log, alike)), list(alike.values()))))
 
 
-def _at(points: Sequence[tuple[int, float]], size: int) -> float:
+def _at(points: Sequence[tuple[int, float]], size: int, first: int = 0) -> float:
     sizes, logs = _logs(points)
     if size > points[-1][0]:
-        return median(logs[-LAST:])
+        return median([log for (there, _), log in zip(points, logs, strict=True) if there >= first][-LAST:] or logs[-LAST:])
     return float(np.interp(math.log(max(size, 1)), sizes, logs))
 
 

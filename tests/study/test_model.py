@@ -107,6 +107,34 @@ def test_a_library_that_changes_its_way_is_fitted_in_pieces(counts: tuple[int, .
             assert found.extrapolated == (ranks > counts[-1] or size > SIZES[-1])
 
 
+def test_one_size_is_enough_to_tell_another_way_by() -> None:
+    """As with MPICH, whose sums of 8 bytes take half the latencies of all others; two ranks, of which little was measured."""
+    data = record(counts=(2,))
+    ways = [SHAPES["peer-to-peer", name][0] for name in ("recursive-doubling", "rabenseifner")]
+    rows = [row for row in data["rows"] if (row["mode"], row["algorithm"]) == ("peer-to-peer", "library")]
+    for row in rows:
+        row["seconds"] = seconds(ways[row["bytes"] > 8], 2, row["bytes"], row["bytes"])
+    data["rows"] = [row for row in data["rows"] if row not in rows[2:]]
+    model = Model.from_record(fitted(data))
+    for size in (64, 8_000, 80_000):
+        found = model.curve("peer-to-peer", "library", 2, 1).wire(2, size, size)
+        assert found.seconds == pytest.approx(seconds(ways[1], 2, size, size), rel=0.1)
+
+
+def test_between_two_sizes_that_are_far_apart_the_interval_reaches_both() -> None:
+    bent = record()
+    for row in bent["rows"]:
+        row["seconds"] *= 3.0 if row["bytes"] > 1e5 and row["algorithm"] == "ring" else 1.0
+    model, plain = Model.from_record(bent), Model.from_record(record())
+    for size in (SIZES[4] + 8, 100_000, SIZES[5] - 8):
+        curves = [each.curve("peer-to-peer", "ring", 4, 1).wire(4, size, size) for each in (model, plain)]
+        low, high = (curves[0].seconds * math.exp(sign * curves[0].spread) for sign in (-1, 1))
+        assert high / low >= 2.9
+        assert low <= 1.8 * curves[1].seconds  # of once and three times, the middle is 1.7
+        assert high >= 1.7 * curves[1].seconds
+    assert model.curve("peer-to-peer", "ring", 4, 1).wire(4, SIZES[3], SIZES[3]).spread < 0.1
+
+
 def test_a_round_that_was_measured_itself_is_predicted_as_measured() -> None:
     data = record()
     partial, order = sizes(300)
