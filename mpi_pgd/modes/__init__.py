@@ -31,8 +31,16 @@ def settings(mode: str, algorithm: str) -> dict[str, str]:
 
 
 def differing(ways: Iterable[tuple[str, str]], nodes: Sequence[str], per_node: int = 0) -> list[tuple[str, str]]:
-    """Those modes and algorithms that differ on ranks of these nodes: where one rank alone passes messages, it passes none."""
-    kept = {(mode, name if MODES[mode].speaks(nodes, per_node) else ""): (mode, name) for mode, name in reversed([*ways])}
+    """Those modes and algorithms that differ on ranks of these nodes.
+
+    Where one rank alone passes messages, it passes none; where all do, as each node has one, a mode that tells nodes apart is
+    another one.
+    """
+    kept = {
+        (mode, name if MODES[mode].speaks(nodes, per_node) else ""): (mode, name)
+        for mode, name in reversed([*ways])
+        if not MODES[mode].nodewise or MODES[mode].speakers(nodes, per_node) < len(nodes) or len(nodes) == 1
+    }
     return [*reversed(kept.values())]
 
 
