@@ -70,7 +70,7 @@ def measure(
     """
     names = world.nodes(comm)
     nodes = [names.index(name) for name in names]
-    those = sorted(count for count in ranks or counts(comm.size, quick) if count > 1)
+    those = [count for count in ranks or counts(comm.size, quick) if count > 1]
     found: dict[str, Any] = {"fits": []}
     found["nodes"] = {names[node]: nodes.count(node) for node in dict.fromkeys(nodes)}
     found["compute"] = compute.measure(comm, nodes, those, quick)

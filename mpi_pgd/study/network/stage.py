@@ -16,8 +16,7 @@ from mpi_pgd.report.progress import steps
 BATCH_SECONDS, BATCH_CALLS = 1e-3, 8  # at least, if there is time
 LEAST_CALLS, LEAST_BATCHES = 2, 2  # in any case: one batch may be disturbed
 DEAREST = 2 + 1 + LEAST_CALLS  # calls, of a measurement that takes as little as can be
-# Shares of the time left: for every other size of ping-pongs, of most ranks, and of fewer; and for the sizes between.
-PASSES = (0.25, 0.4, 0.5, 1.0)
+PASSES = (0.25, 0.5, 1.0)  # shares of the time left, for every other size of ping-pongs, of all others, and for those between
 GREEDY = 4.0  # times its share of the time left that a measurement may take: the large ones need more than the small ones
 ALL, SUM_ONLY, OWN = "all", "sum", "own"
 SHARED = 1024  # bytes: of smaller ones a reduce and a broadcast are taken to cost the same
@@ -68,13 +67,12 @@ class Stage:
         """Size by size all contests, a problem's own rounds before; ranks that are not in a group wait idle. Collective.
 
         Every other size comes first, in half of the time, so that little time means few sizes and not small ones; and first of
-        all those of the ``pairs`` groups that have ping-pongs, which tell most of the link, then those of the last group, which
-        has the most ranks. What would take too much of the time left has another chance at the end, the smallest size first.
+        all those of the ``pairs`` groups that have ping-pongs, which tell most of the link. What would take too much of the time
+        left has another chance at the end, the smallest size first.
         """
         yield from self._own(comm, groups, own)
         done: set[tuple[int, int]] = set()
-        most, fewer = groups[pairs:][-1:], groups[pairs:][:-1]
-        turns = ((sizes[::2], groups[:pairs]), (sizes[::2], most), (sizes[::2], fewer), (sizes[1::2], groups))
+        turns = ((sizes[::2], groups[:pairs]), (sizes[::2], groups[pairs:]), (sizes[1::2], groups))
         passes = [list(product(*turn)) for turn in turns]
         now = -1
         for place, size, group in steps("set of messages", _numbered(passes), self.shown, until=self.end):

@@ -58,28 +58,6 @@ def test_every_collective_is_measured_at_every_size(comm: Any) -> None:
 
 
 @pytest.mark.ranks(3, others=())
-def test_little_time_is_spent_on_most_ranks_first(comm: Any) -> None:
-    """A clock in place of the real one: each look at it takes a second of the ten that there are."""
-    from mpi_pgd.study.network import stage
-
-    class Clock:
-        now = 0.0
-
-        def __call__(self) -> float:
-            self.now += 0.25
-            return self.now
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "perf_counter", Clock())
-        found = measured(comm, sizes=[8, 64, 512, 4096, 32768], repeats=2, quick=True, seconds=30.0)
-    most, fewer = (
-        {row["bytes"] for row in found["rows"] if row["mode"] == "peer-to-peer" and row["ranks"] == ranks} for ranks in (3, 2)
-    )
-    assert {8, 512, 32768} <= most
-    assert fewer < most
-
-
-@pytest.mark.ranks(3, others=())
 def test_a_problems_own_rounds_are_measured_first_and_however_long_they_take(comm: Any) -> None:
     found = measured(comm, sizes=SIZES, quick=True, seconds=0.0, own=(560, 320), ranks=[3])
     rounds = {(row["mode"], row["algorithm"], row["ranks"], row["bytes"], row["broadcast"]) for row in found["rounds"]}
