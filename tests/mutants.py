@@ -43,7 +43,13 @@ class Mutant(NamedTuple):
 
 MUTANTS = [
     # The numbers
-    Mutant("losses/squared.py", "np.multiply(value, 0.5, value)", "np.multiply(value, 5.0, value)", LETTER, "minimum"),
+    Mutant(
+        "losses/squared.py",
+        "np.multiply(value, 0.5, value)",
+        "np.multiply(value, 5.0, value)",
+        ("kernel/test_dense.py",),
+        "one_pass",
+    ),
     Mutant("losses/squared.py", "1.0 - value / null", "1.0 - 3 * value / null", LETTER, "letter"),
     Mutant("drivers/objective.py", "self.aims.floor + penalty", "self.aims.floor + 10 * penalty", LETTER, "minimum"),
     Mutant("drivers/objective.py", "self.penalty.curvature, unknowns", "0.0 * self.penalty.curvature, unknowns", LETTER, "minimum"),
@@ -118,7 +124,7 @@ MUTANTS = [
         ("mpi/test_world.py",),
         "lowest",
     ),
-    Mutant("data/notes.py", "if not np.isfinite(peaks).all():", "if False:", ("test_errors.py",), "one_sentence and NaN"),
+    Mutant("data/notes.py", "if not np.isfinite(peaks).all():", "if False:", ("test_errors.py",), "one_sentence and inf"),
     Mutant(
         "recovery/checkpoint.py",
         'if hashlib.file_digest(stream, "sha256").hexdigest().encode() + b"\\n" != digest:',
