@@ -1,12 +1,33 @@
 """What setup.cfg can't say: the compiled kernel. Where there is no compiler, the package is installed without it."""
 
+import os
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 SOURCE = Path("mpi_pgd/kernel/source")
 
+
+class BuildAtOnce(build_ext):
+    """Compiles files side by side: the three of the instruction sets take long."""
+
+    def build_extensions(self):
+        alone = self.compiler.compile
+
+        def compile_all(sources, **options):
+            *others, first = sources
+            made = alone([first], **options)  # it makes the folder for all
+            with ThreadPool(os.cpu_count()) as pool:
+                return [*made, *(name for some in pool.map(lambda one: alone([one], **options), others, 1) for name in some)]
+
+        self.compiler.compile = compile_all
+        super().build_extensions()
+
+
 setup(
+    cmdclass={"build_ext": BuildAtOnce},
     ext_modules=[
         Extension(
             "mpi_pgd.kernel.native",
@@ -27,5 +48,5 @@ setup(
             py_limited_api=True,
             optional=True,
         )
-    ]
+    ],
 )
