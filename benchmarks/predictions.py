@@ -6,7 +6,7 @@
 On hosts made of network namespaces, one rank each: `compare` predicts and measures every mode and algorithm; a loop without our
 clock times the same rounds; and `plan` predicts them from `network` files of 2, 3 and 4 hosts. Each cell's numbers are left in
 FOLDER (default: predictions), so that the whole may be made in parts; --show only prints the table of what is there. Needs root;
-a cell takes 10 to 60 s on two cores, all of it more than an hour.
+a cell takes 10 to 150 s on two cores, all of it more than two hours.
 """
 
 import argparse
