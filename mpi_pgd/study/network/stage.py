@@ -16,7 +16,7 @@ from mpi_pgd.report.progress import steps
 BATCH_SECONDS, BATCH_CALLS = 1e-3, 8  # at least, if there is time
 LEAST_CALLS, LEAST_BATCHES = 2, 2  # in any case: one batch may be disturbed
 DEAREST = 2 + 1 + LEAST_CALLS  # calls, of a measurement that takes as little as can be
-PASSES = (0.25, 0.5, 1.0)  # shares of the time left, for every other size of ping-pongs, of all others, and for those between
+FIRST = (0.25, 0.5, 1.0)  # shares of the time left, for every other size of ping-pongs, of all others, and for those between
 GREEDY = 4.0  # times its share of the time left that a measurement may take: the large ones need more than the small ones
 ALL, SUM_ONLY, OWN = "all", "sum", "own"
 SHARED = 1024  # bytes: of smaller ones a reduce and a broadcast are taken to cost the same
@@ -74,10 +74,9 @@ class Stage:
         done: set[tuple[int, int]] = set()
         turns = ((sizes[::2], groups[:pairs]), (sizes[::2], groups[pairs:]), (sizes[1::2], groups))
         passes = [list(product(*turn)) for turn in turns]
-        now = -1
         for place, size, group in steps("set of messages", _numbered(passes), self.shown, until=self.end):
-            if place != now:
-                now, self.part, self.left = place, PASSES[place], _count(passes[place])
+            if self.part != FIRST[place]:
+                self.part, self.left = FIRST[place], _count(passes[place])
             yield from self._some(comm, group, size, done)
         todo = sorted((one for some in passes for one in some), key=itemgetter(0))
         missing = [[(id(contest), size) for contest in group if _worth(contest, size)] for size, group in todo]
@@ -97,29 +96,27 @@ class Stage:
         self.end = max(self.end, perf_counter() + self.limit / 2)
 
     def _some(self, comm: MPI.Intracomm, group: list[Contest], size: int, done: set[tuple[int, int]]) -> Iterator[dict[str, Any]]:
-        todo = [contest for contest in group if _worth(contest, size) and (id(contest), size) not in done]
-        for contest, limit in zip(todo, self._shares(todo, size), strict=True):
-            if limit > 0:
-                done.add((id(contest), size))
-                yield self._point(contest, size, limit)
-        self.left -= len(todo)
+        for contest in group:
+            if _worth(contest, size) and (id(contest), size) not in done:
+                limit = self._share(contest, size)
+                if limit > 0:
+                    done.add((id(contest), size))
+                    yield self._point(contest, size, limit)
+                self.left -= 1
         rest(comm)
 
-    def _shares(self, contests: Sequence[Contest], size: int) -> list[float]:
-        """Seconds that these measurements may take, each, or 0 if one would take much more; rank 0's, on all their ranks.
+    def _share(self, contest: Contest, size: int) -> float:
+        """Seconds that this measurement may take, or 0 if it would take much more; rank 0's, on all ranks of the contest.
 
         The first size is always measured, so that every algorithm has a point.
         """
-        fair = self.part * max(0.0, self.end - perf_counter()) / max(1, self.left)
-        shares = np.full(len(contests), fair)
-        for place, known in enumerate(self.known.get(id(contest)) for contest in contests):
-            if not known:
-                shares[place] = max(fair, BATCH_SECONDS)
-            elif DEAREST * _guessed(known, size) > GREEDY * fair:
-                shares[place] = 0.0
-        if contests:
-            contests[0].comm.Bcast(shares)
-        return [float(share) for share in shares]
+        fair = np.array(self.part * max(0.0, self.end - perf_counter()) / max(1, self.left))
+        if id(contest) not in self.known:
+            fair[()] = max(float(fair), BATCH_SECONDS)
+        elif DEAREST * _guessed(self.known[id(contest)], size) > GREEDY * fair:
+            fair[()] = 0.0
+        contest.comm.Bcast(fair)
+        return float(fair)
 
     def _point(self, contest: Contest, size: int, limit: float) -> dict[str, Any]:
         call, wrong = contest.prepare(size)
