@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Some machines set it. Hundreds of processes start from here, and each would compile all that it imports, and these tests.
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         sys.dont_write_bytecode = False
-    config.addinivalue_line("markers", "ranks(*sizes, others=(), libraries=[]): what a test which takes `comm` runs on")
+    config.addinivalue_line("markers", "ranks(*sizes, others=(), libraries=[], rarely=()): what a test which takes `comm` runs on")
     config.addinivalue_line("markers", "either: what a test which takes `library` asserts depends on none: one of them by turns")
     config.addinivalue_line("markers", "thorough: takes long; runs if its file is named, by -m thorough, or with MPI_PGD_EVERY=1")
     config.addinivalue_line(
@@ -57,8 +57,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = [one] if metafunc.definition.get_closest_marker("either") else names
         metafunc.parametrize("library", chosen, indirect=True, scope="session")
     if "comm" in metafunc.fixturenames:
-        cases = places(metafunc, names, there)
-        metafunc.parametrize("comm", cases, ids=[f"{name}-{ranks}" for name, ranks in cases], indirect=True)
+        metafunc.parametrize("comm", places(metafunc, names, there), indirect=True)
 
 
 def known(config: pytest.Config) -> list[str]:

@@ -23,6 +23,7 @@ from tests.meeting import meet
 WORLD = 8  # ranks of the mpirun
 SIZES = (1, 2, 3)  # ranks of a test that does not say: odd ones give uneven shards
 OTHERS = (5,)  # of such a test with all libraries but the first, as numbers know nothing of the library: more than there are cores
+RARELY = (2,)  # those of them that the plain command leaves out
 ALONE = 10  # seconds that a rank which has failed waits for the others, who may wait for it in a collective
 
 
@@ -31,20 +32,23 @@ def inside() -> bool:
     return any(name in os.environ for name in RANK_VARIABLES)
 
 
-def places(metafunc: pytest.Metafunc, names: Sequence[str], there: Sequence[str]) -> list[tuple[str, int]]:
+def places(metafunc: pytest.Metafunc, names: Sequence[str], there: Sequence[str]) -> list[Any]:
     """The libraries with which a test runs, and on how many ranks: ``@pytest.mark.ranks(1, 7)``.
 
     With all but the first that is ``there`` it may be others, ``@pytest.mark.ranks(1, 7, others=(5,))``, or none, ``others=()``:
     where the library changes nothing. One that is there alone has all. ``@pytest.mark.ranks(1, libraries=["mpich"])`` is for what
-    only one has.
+    only one has. With ``rarely=(7,)`` the plain command leaves these out.
     """
     marker = metafunc.definition.get_closest_marker("ranks")
-    kinds, more = (marker.args, marker.kwargs) if marker else (SIZES, {"others": OTHERS})
+    kinds, more = (marker.args, marker.kwargs) if marker else (SIZES, {"others": OTHERS, "rarely": RARELY})
     others = more.get("others", kinds)
     every = dict.fromkeys([*kinds, *others])  # a rank does not know which library is the first, and is told what to run
     first = kinds if len(there) > 1 else every
     asked = {name: every if inside() else first if name == there[0] else others for name in more.get("libraries", names)}
-    return [(name, ranks) for name in names for ranks in asked.get(name, ())]
+    rarely = more.get("rarely", ())
+    cases = [(name, ranks) for name in names for ranks in asked.get(name, ())]
+    marks: dict[bool, Any] = {True: pytest.mark.thorough, False: ()}
+    return [pytest.param(case, id=f"{case[0]}-{case[1]}", marks=marks[case[1] in rarely]) for case in cases]
 
 
 def parallel(item: pytest.Item) -> bool:

@@ -21,6 +21,7 @@ import pytest
 from mpi_pgd.cli import main
 from mpi_pgd.cli.commands import COMMANDS
 from tests.launch import ROOT, Library, any_library, launch
+from tests.thorough import thorough
 
 pytestmark = pytest.mark.beside("commands")
 
@@ -176,7 +177,7 @@ def test_quiet_studies_say_nothing(words: list[str], tmp_path: Path) -> None:
     assert (tmp_path / f"{words[1 if words[0] == 'study' else 0]}.json").exists()
 
 
-@pytest.mark.parametrize(("mode", "rank"), [("client-server", 0), ("peer-to-peer", 1)])
+@pytest.mark.parametrize(("mode", "rank"), [thorough("client-server", 0), ("peer-to-peer", 1)])
 def test_a_signal_to_one_rank_stops_all_in_the_same_round(mode: str, rank: int, tmp_path: Path) -> None:
     library = any_library(rank)
     script = tmp_path / "signalled.py"
@@ -220,7 +221,7 @@ def test_model_holds_the_weights(tmp_path: Path) -> None:
         assert file.attrs["rounds"] == 5
 
 
-@pytest.mark.parametrize(("words", "code"), [((), 0), (("--step", 1e6), 4), (("--stepp", 1), 2)])
+@pytest.mark.parametrize(("words", "code"), [thorough((), 0), (("--step", 1e6), 4), (("--stepp", 1), 2)])
 @pytest.mark.either
 def test_the_exit_code_is_noted(library: Library, words: tuple[object, ...], code: int, tmp_path: Path) -> None:
     noted = tmp_path / "code"
@@ -228,7 +229,7 @@ def test_the_exit_code_is_noted(library: Library, words: tuple[object, ...], cod
     assert noted.read_text() == f"{code}\n"
 
 
-@pytest.mark.parametrize(("words", "code"), [((), 0), (("--step", 1e6), 4)])
+@pytest.mark.parametrize(("words", "code"), [((), 0), thorough(("--step", 1e6), 4)])
 def test_an_exit_code_that_can_not_be_noted_is_said(words: tuple[object, ...], code: int, tmp_path: Path) -> None:
     result = launch(any_library(code > 0), 3, "--rounds", 5, "--quiet", *words, env={"MPI_PGD_EXIT": tmp_path})
     assert result.returncode == code, result

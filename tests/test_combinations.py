@@ -13,6 +13,7 @@ from mpi_pgd import InputError, fit
 from mpi_pgd.modes import ALGORITHMS
 from tests.combinations import ROUNDS, Combination, combinations, cover, forms, pairs, ways, write
 from tests.meeting import meet
+from tests.thorough import plainly
 
 EVERY = list(combinations())
 # A run makes a part of them, with MPICH fewer, as numbers know nothing of the library, and MPICH takes twice the time where ranks
@@ -79,7 +80,7 @@ def test_one_fingerprint(comm: Any, rows: str, every: list[Combination]) -> None
 
 
 @pytest.mark.ranks(7, libraries=["mpich"])
-@pytest.mark.parametrize("every", problems(FEWER).values(), ids=problems(FEWER))
+@pytest.mark.parametrize("every", plainly([*problems(FEWER).values()][::3], problems(FEWER).values()), ids=problems(FEWER))
 def test_one_fingerprint_with_another_library(comm: Any, rows: str, every: list[Combination]) -> None:
     same_on_all_ranks(comm, rows, every, TEAMS)
 
@@ -109,12 +110,12 @@ def goes_on(comm: Any, rows: str, folder: Path, combination: Combination) -> Non
 
 
 @pytest.mark.ranks(5, libraries=["mpich"])
-@pytest.mark.parametrize("combination", RESUMED[::2], ids=str)
+@pytest.mark.parametrize("combination", plainly(RESUMED[::4], RESUMED[::2]), ids=str)
 def test_one_fingerprint_for_who_goes_on(comm: Any, rows: str, folder: Path, combination: Combination) -> None:
     goes_on(comm, rows, folder, combination)
 
 
 @pytest.mark.ranks(5, libraries=["openmpi"])
-@pytest.mark.parametrize("combination", RESUMED[1::2], ids=str)
+@pytest.mark.parametrize("combination", plainly(RESUMED[1::4], RESUMED[1::2]), ids=str)
 def test_one_fingerprint_for_who_goes_on_with_another_library(comm: Any, rows: str, folder: Path, combination: Combination) -> None:
     goes_on(comm, rows, folder, combination)

@@ -17,6 +17,7 @@ from mpi_pgd.comm.world import lonely
 from mpi_pgd.errors import InputError
 from mpi_pgd.slurm.script import KINDS
 from tests.launch import ROOT, Library, launch, libraries
+from tests.thorough import plainly
 
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 FIRST = [README, *(DOCS / f"{name}.md" for name in ("install", "data", "maps", "api", "faults"))]
@@ -38,7 +39,7 @@ def typed(text: str) -> Iterator[str]:
 
 
 @pytest.mark.beside("slurm")  # which leaves more time than the others
-@pytest.mark.parametrize("page", FIRST, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", plainly([README], FIRST), ids=lambda page: page.stem)
 def test_what_a_page_says_works(page: Path, tmp_path: Path) -> None:
     """In one folder, in its order: what a line needs, lines before it have made."""
     text = page.read_text()

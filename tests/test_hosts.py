@@ -14,6 +14,7 @@ import pytest
 
 from tests.hosts import Hosts, unavailable
 from tests.launch import GRACE, ROOT, Library, Result, _until, any_library, launch
+from tests.thorough import thorough
 
 pytestmark = [pytest.mark.beside("hosts"), pytest.mark.skipif(unavailable() != "", reason=unavailable())]
 
@@ -65,7 +66,7 @@ def inside(spaces: Iterable[str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("ranks", "nodes"), [(2, (1, 1)), (3, (2, 1, 2))])
+@pytest.mark.parametrize(("ranks", "nodes"), [thorough(2, (1, 1)), (3, (2, 1, 2))])
 def test_each_host_is_a_node(library: Library, script: Script, ranks: int, nodes: tuple[int, ...]) -> None:
     with Hosts(2) as hosts:
         result = hosts.mpirun(library, ranks, script=script(NODES))
@@ -89,7 +90,7 @@ def on_one_host(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(fitted(partial(launch, any_library(0), 3), tmp_path_factory.mktemp("one"))["weights_sha256"])
 
 
-@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+@pytest.mark.parametrize("mode", ["client-server", thorough("peer-to-peer")])
 def test_same_fingerprint_as_on_one_host(library: Library, mode: str, on_one_host: str, tmp_path: Path) -> None:
     with Hosts(3) as hosts:
         three = fitted(partial(hosts.mpirun, library, 3), tmp_path, "--mode", mode)
@@ -105,6 +106,7 @@ def fitted(start: Callable[..., Result], out: Path, *words: object) -> dict[str,
     return found
 
 
+@pytest.mark.either
 def test_packets_are_not_lost(library: Library, script: Script) -> None:
     body = "world.Alltoall(bytearray(300_000 * world.size), bytearray(300_000 * world.size))"
     with Hosts(3) as hosts:
@@ -114,6 +116,7 @@ def test_packets_are_not_lost(library: Library, script: Script) -> None:
     assert dict(zip(names, values, strict=True))["RetransSegs"] == "0"
 
 
+@pytest.mark.either
 def test_hung_job_is_killed_and_nothing_is_left(library: Library, script: Script) -> None:
     hung = pytest.raises(pytest.fail.Exception, match="hung, killed after 3 s")
     with Hosts(2) as hosts, hung as failure:

@@ -24,6 +24,7 @@ def script(tmp_path: Path) -> Script:
     return write
 
 
+@pytest.mark.either
 def test_hung_job_is_killed_and_tells_where_it_stood(library: Library, script: Script) -> None:
     body = "print('before', flush=True)\nif world.rank == 1:\n    time.sleep(600)\nworld.Barrier()"
     start = time.monotonic()
@@ -36,6 +37,7 @@ def test_hung_job_is_killed_and_tells_where_it_stood(library: Library, script: S
     assert "line 7" in text, "the ranks that waited do not say so"
 
 
+@pytest.mark.thorough
 def test_failure_of_one_rank_that_hangs_the_others_is_killed_too(library: Library, script: Script) -> None:
     # Without mpi4py.run, an exception waits in MPI_Finalize for the ranks that are still in the collective.
     with pytest.raises(pytest.fail.Exception, match="hung") as failure:
@@ -43,11 +45,13 @@ def test_failure_of_one_rank_that_hangs_the_others_is_killed_too(library: Librar
     assert "ZeroDivisionError" in str(failure.value)
 
 
+@pytest.mark.thorough  # as many a test would see
 def test_exit_code_comes_through(library: Library, script: Script) -> None:
     assert launch(library, 3, script=script("sys.exit(2)")).returncode == 2
     assert launch(library, 3, script=script("")).returncode == 0
 
 
+@pytest.mark.thorough
 def test_stdout_and_stderr_are_kept_apart(library: Library, script: Script) -> None:
     result = launch(library, 2, script=script("print('to out')\nprint('to err', file=sys.stderr)"))
     assert (result.stdout.count("to out"), result.stderr.count("to err")) == (2, 2), result
@@ -55,6 +59,7 @@ def test_stdout_and_stderr_are_kept_apart(library: Library, script: Script) -> N
     assert "to out" not in result.stderr
 
 
+@pytest.mark.either
 def test_process_left_behind_is_found_and_killed(library: Library, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "GRACE", 1.0)
     body = """
@@ -66,6 +71,7 @@ if world.rank == 0:
         launch(library, 2, script=script(body))
 
 
+@pytest.mark.thorough
 def test_launcher_around_pytest_is_not_seen(library: Library, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PMI_SIZE", "PMI_RANK", "OMPI_COMM_WORLD_SIZE", "SLURM_NTASKS", "SLURM_JOB_ID"):
         monkeypatch.setenv(name, "7")

@@ -14,6 +14,7 @@ from mpi_pgd import fit
 from mpi_pgd.modes import ALGORITHMS
 from tests.chaos.common import ULFM, started
 from tests.launch import LEFT_OUT, ROOT, Library, Running, any_library, launch, libraries
+from tests.thorough import thorough
 
 pytestmark = pytest.mark.beside("jobs")
 
@@ -37,7 +38,7 @@ def alone(rounds: int = LONG) -> str:
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
-@pytest.mark.ranks(1, 2, 3, 5, others=(4, 7))
+@pytest.mark.ranks(1, 2, 3, 5, others=(4, 7), rarely=(2, 4))
 @pytest.mark.parametrize("mode", MODES)
 def test_one_fingerprint(comm: Any, mode: str) -> None:
     record = fit(DIAMONDS, mode=mode, comm=comm, rounds=SHORT, **SOLVER).record
@@ -46,7 +47,7 @@ def test_one_fingerprint(comm: Any, mode: str) -> None:
     assert record["weights_sha256"] == comm.bcast(alone(SHORT) if comm.rank == 0 else None)
 
 
-@pytest.mark.ranks(2, 3, others=(5,))
+@pytest.mark.ranks(2, 3, others=(5,), rarely=(2,))
 @pytest.mark.parametrize(("mode", "algorithm"), [(mode, name) for mode, names in ALGORITHMS.items() for name in names[1:]])
 def test_one_fingerprint_for_every_algorithm(comm: Any, mode: str, algorithm: str) -> None:
     record = fit(DIAMONDS, mode=mode, algorithm=algorithm, comm=comm, rounds=SHORT, **SOLVER).record
@@ -63,7 +64,13 @@ def test_one_fingerprint_for_a_job_of_its_own(mode: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("mode", "victims"),
-    [(MODES[0], [2]), (MODES[0], [0, 1]), (MODES[1], [1]), (MODES[1], [3, 0]), (MODES[2], [0, 3])],
+    [
+        thorough(MODES[0], [2]),
+        (MODES[0], [0, 1]),
+        (MODES[1], [1]),
+        thorough(MODES[1], [3, 0]),
+        (MODES[2], [0, 3]),
+    ],
 )
 def test_one_fingerprint_for_who_is_left(library: Library, mode: str, victims: list[int], tmp_path: Path) -> None:
     """A worker, the server with another, a peer, two of them, and a node's leader with another node's other rank are killed."""
@@ -98,7 +105,7 @@ def test_one_fingerprint_for_who_is_left(library: Library, mode: str, victims: l
     assert record["weights_sha256"] == alone()
 
 
-@pytest.mark.parametrize(("ranks", "mode"), [(1, MODES[0]), (2, MODES[1]), (5, MODES[0])])
+@pytest.mark.parametrize(("ranks", "mode"), [thorough(1, MODES[0]), (2, MODES[1]), thorough(5, MODES[0])])
 def test_one_fingerprint_for_who_goes_on(ranks: int, mode: str, tmp_path: Path) -> None:
     """The whole job is killed in the middle of the rounds; another library goes on."""
     library = any_library(ranks)

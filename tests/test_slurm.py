@@ -16,6 +16,7 @@ from mpi_pgd.data.make import make
 from tests.launch import launch, libraries, required
 from tests.private_slurm import Slurm, unavailable
 from tests.slurm_jobs import SLOW, SRUN, ULFM, WAYS, Jobs, Way
+from tests.thorough import thorough
 
 pytestmark = pytest.mark.beside("slurm")
 
@@ -116,7 +117,7 @@ def test_warned_job_is_queued_again_and_goes_on_with_fewer_nodes(jobs: Jobs, dat
         assert (record["ranks"], len(record["hosts"]), record["scheduler"]["restarts"]) == (3, 3, 1)
 
 
-@pytest.mark.parametrize(("code", "words"), [(2, ("--stepp", 1)), (4, ("--step", 1e6))])
+@pytest.mark.parametrize(("code", "words"), [(2, ("--stepp", 1)), thorough(4, ("--step", 1e6))])
 def test_exit_codes_come_through(jobs: Jobs, data: Path, code: int, words: tuple[object, ...]) -> None:
     jobs.submit(WAYS, "fit", data, "--quiet", *words).ended("FAILED", code)
     for number in jobs.numbers.values():
@@ -155,6 +156,7 @@ def test_lost_rank_where_open_mpi_goes_on(jobs: Jobs, data: Path, tmp_path: Path
     assert [loss["nodes"] for loss in jobs.record(ULFM)["losses"]] == [["node3"]]
 
 
+@pytest.mark.thorough
 def test_cancelled_job_leaves_a_checkpoint_and_nothing_else(jobs: Jobs, data: Path) -> None:
     jobs.submit(WAYS, "chain", data, *ENDLESS).have_begun()
     jobs.slurm.run("scancel", *jobs.numbers.values())

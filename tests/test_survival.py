@@ -19,6 +19,7 @@ from mpi_pgd.recovery.checkpoint import Checkpoint, read
 from tests.commands import command, refused
 from tests.hosts import Hosts, unavailable
 from tests.launch import Library, Result, any_library, launch, libraries
+from tests.thorough import plainly, thorough
 
 pytestmark = pytest.mark.beside("jobs")
 
@@ -132,8 +133,8 @@ def other(library: Library) -> Library:
 @pytest.mark.parametrize(
     ("solver", "before", "after"),
     [
-        ("gd", (3, "peer-to-peer"), (2, "client-server")),
-        ("momentum", (2, "client-server"), (5, "client-server")),
+        thorough("gd", (3, "peer-to-peer"), (2, "client-server")),
+        thorough("momentum", (2, "client-server"), (5, "client-server")),
         ("nesterov", (4, "client-server"), (3, "peer-to-peer")),
     ],
 )
@@ -287,7 +288,9 @@ def test_where_no_checkpoint_may_be_written(
 
 
 @pytest.mark.parametrize(
-    ("place", "call", "rank", "mode"), [(LOAD, 1, 1, "client-server"), (MOMENTS, 1, 0, "peer-to-peer")], ids=["load", "moments"]
+    ("place", "call", "rank", "mode"),
+    [(LOAD, 1, 1, "client-server"), thorough(MOMENTS, 1, 0, "peer-to-peer")],
+    ids=["load", "moments"],
 )
 def test_a_signal_before_the_rounds_leaves_a_checkpoint_that_begins_anew(
     place: tuple[str, str], call: int, rank: int, mode: str, exact: str, tmp_path: Path
@@ -313,7 +316,7 @@ def rest(found: Checkpoint) -> tuple[object, ...]:
     return found.rounds, found.setup.tobytes(), found.state.tobytes(), found.history[0].tobytes(), found.history[1].tobytes()
 
 
-@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+@pytest.mark.parametrize("mode", ["client-server", thorough("peer-to-peer")])
 def test_a_signal_stops_all_in_one_round(mode: str, exact: str, tmp_path: Path) -> None:
     library = any_library(mode == "peer-to-peer")
     path, out = tmp_path / "fit.ckpt", tmp_path / "out"
@@ -334,7 +337,11 @@ QUARTER = ("--memory", f"{ROWS * (FEATURES + 1) * 8 / 4 / 2 / 1024}K")  # of wha
 
 @pytest.mark.parametrize(
     ("every", "act", "rank", "more"),
-    [("20rounds", KILL, 1, QUARTER), ("0.02s", KILL, 0, ()), ("1rounds", TWICE, 1, ("--cache", "none"))],
+    [
+        ("20rounds", KILL, 1, QUARTER),
+        thorough("0.02s", KILL, 0, ()),
+        thorough("1rounds", TWICE, 1, ("--cache", "none")),
+    ],
     ids=str,
 )
 def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(
@@ -363,7 +370,7 @@ def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(
 @pytest.mark.parametrize(
     ("ranks", "words"),
     [
-        (3, ("--balance", "--mode", "peer-to-peer")),
+        thorough(3, ("--balance", "--mode", "peer-to-peer")),
         (4, ("--balance", "--mode", "client-server")),
         (5, ("--replicas", 2)),
     ],
@@ -424,7 +431,7 @@ HARM = {
 }
 
 
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("harm", plainly(["removed"], HARM))
 def test_data_that_are_not_what_they_were_are_not_read_again(library: Library, harm: str, exact: str, tmp_path: Path) -> None:
     if library.name != "openmpi":
         pytest.skip("only Open MPI survives a loss")
@@ -446,7 +453,7 @@ SETTINGS_FILE = {
 }
 
 
-@pytest.mark.parametrize("harm", SETTINGS_FILE)
+@pytest.mark.parametrize("harm", plainly(["removed"], SETTINGS_FILE))
 def test_settings_are_read_once_whoever_is_lost(library: Library, harm: str, exact: str, tmp_path: Path) -> None:
     if library.name != "openmpi":
         pytest.skip("only Open MPI survives a loss")
@@ -471,7 +478,7 @@ def test_a_checkpoint_is_read_once_whoever_is_lost(library: Library, stopped: Pa
 GOSSIP = ("--mode", "gossip", "--l2", 0.1, "--tol", 1e-10)
 
 
-@pytest.mark.parametrize(("graph", "victim"), [("ring", 0), ("hypercube", 3)])
+@pytest.mark.parametrize(("graph", "victim"), [thorough("ring", 0), ("hypercube", 3)])
 def test_peers_that_are_left_have_other_neighbours(library: Library, exact: str, tmp_path: Path, graph: str, victim: int) -> None:
     if library.name != "openmpi":
         pytest.skip("only Open MPI survives a loss")

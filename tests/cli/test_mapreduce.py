@@ -13,6 +13,7 @@ from mpi_pgd.cli.mapreduce import shown
 from mpi_pgd.modes import ALGORITHMS
 from tests.commands import command, refused
 from tests.launch import Library, launch, libraries
+from tests.thorough import plainly, thorough
 
 pytestmark = pytest.mark.beside("commands")
 
@@ -98,7 +99,7 @@ def test_mistakes(comm: MPI.Intracomm, folder: Path, capfd: pytest.CaptureFixtur
 OWN = {"fails": ["mapreduce"], "model": ["fit", "--model"], "loss": ["fit", "--loss"]}
 
 
-@pytest.mark.parametrize("function", OWN)
+@pytest.mark.parametrize("function", plainly(["fails"], OWN))
 def test_an_exception_on_one_rank_ends_all(library: Library, place: Path, function: str) -> None:
     """In one mode with one library, in the other with the other."""
     mode = list(ALGORITHMS)[(list(OWN).index(function) + list(libraries()).index(library.name)) % len(ALGORITHMS)]
@@ -132,7 +133,7 @@ with mpi_pgd.Rows(sys.argv[1], mode=sys.argv[2]) as rows:
 """
 
 
-@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+@pytest.mark.parametrize("mode", ["client-server", thorough("peer-to-peer")])
 @pytest.mark.either
 def test_an_exception_between_two_maps_ends_all(library: Library, place: Path, mode: str) -> None:
     (place / "script.py").write_text(SCRIPT)
@@ -153,7 +154,7 @@ def count(X, y):
 """
 
 
-@pytest.mark.parametrize("mode", ["client-server", "peer-to-peer"])
+@pytest.mark.parametrize("mode", ["client-server", thorough("peer-to-peer")])
 def test_it_goes_on_without_a_lost_rank(place: Path, mode: str, tmp_path: Path) -> None:
     library = libraries().get("openmpi") or pytest.skip("no Open MPI here")
     (tmp_path / "mine.py").write_text(LOST)

@@ -37,12 +37,13 @@ def saved(folder: Path) -> Path:
 def test_last_words_are_passed_on_by_a_launcher_that_is_slow(library: Library, tmp_path: Path) -> None:
     # MPICH's drops them, every third time or so, if it finds them together with the end.
     script = saved(tmp_path)
-    for _ in range(4):
+    for _ in range(4 if library.name == "mpich" else 1):
         result = launch(library, 3, script=script)
         assert result.returncode == 75, result
         assert "last words\n" in result.stderr, result
 
 
+@pytest.mark.either
 def test_a_disk_that_hangs_does_not_keep_a_job_that_ends(library: Library, tmp_path: Path) -> None:
     exit_code = tmp_path / "code"
     os.mkfifo(exit_code)  # nobody reads it, so to open it waits for ever
@@ -52,6 +53,7 @@ def test_a_disk_that_hangs_does_not_keep_a_job_that_ends(library: Library, tmp_p
     assert result.seconds < SOON, result
 
 
+@pytest.mark.either
 def test_the_code_of_an_earlier_run_is_not_that_of_one_which_was_cut_off(library: Library, tmp_path: Path) -> None:
     code = tmp_path / "code"
     code.write_text("0\n")

@@ -2,7 +2,7 @@
 
 Those of the compiled kernel are one number for every processor; those of the one in numpy are of one numpy, one OpenBLAS and its
 Haswell kernels. See values.py for how to write them anew. Two MPI libraries share the fits, but for those whose sums are theirs,
-and numpy makes a third of them; MPI_PGD_EVERY=1 makes every fit with each.
+the plain command makes half of them, and numpy makes a third; MPI_PGD_EVERY=1 makes every fit with each.
 """
 
 import json
@@ -18,6 +18,7 @@ from tests.golden.cases import MAKES, fits
 from tests.golden.script import came
 from tests.golden.values import GOLDEN, digest, found, named, place
 from tests.launch import NAMES, Library
+from tests.thorough import thorough
 
 EVERY = "MPI_PGD_EVERY" in os.environ
 
@@ -55,12 +56,16 @@ def check(golden: dict[str, Any], kernel: str, library: str, given: dict[str, An
 
 
 @pytest.mark.ranks(5)
-def test_every_fit_gives_its_golden_bits(comm: Any, folder: Path, golden: dict[str, Any], request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("half", [0, thorough(1)])
+def test_every_fit_gives_its_golden_bits(
+    comm: Any, folder: Path, golden: dict[str, Any], half: int, request: pytest.FixtureRequest
+) -> None:
     library, kernel = request.node.callspec.params["comm"][0], "native"
-    share = () if EVERY else ([*NAMES.values()].index(library) % 2, 2)
+    share = (half, 2) if EVERY else (2 * half + [*NAMES.values()].index(library) % 2, 4)
     check(golden, kernel, library, came(comm, folder, golden["kernels"][kernel]["setting"], fits(*share)))
 
 
+@pytest.mark.thorough
 @pytest.mark.either
 def test_fits_of_numpy_give_their_golden_bits(library: Library, golden: dict[str, Any], tmp_path: Path) -> None:
     if " avx2 " not in Path("/proc/cpuinfo").read_text().replace("\n", " "):

@@ -6,6 +6,7 @@ from mpi4py import MPI
 from mpi_pgd import Result, fit, kernel
 from mpi_pgd.kernel import NAME, NUMPY
 from tests.launch import ROOT, any_library, launch
+from tests.thorough import thorough
 
 DATA = str(ROOT / "data" / "diamonds.h5")
 if NAME == NUMPY:
@@ -13,7 +14,7 @@ if NAME == NUMPY:
 
 
 @pytest.mark.ranks(2, others=())
-@pytest.mark.parametrize("options", [{}, {"sums": "plain"}, {"loss": "huber"}, {"memory": "4MiB"}], ids=str)
+@pytest.mark.parametrize("options", [{}, thorough({"sums": "plain"}), {"loss": "huber"}, thorough({"memory": "4MiB"})], ids=str)
 def test_threads_change_no_bit(comm: MPI.Intracomm, options: dict[str, object]) -> None:
     options = {"solver": "nesterov", "rounds": 12, "quiet": True} | options
     found: list[Result] = [fit(DATA, comm=comm, threads=threads, **options) for threads in (1, 2, 3, 7)]

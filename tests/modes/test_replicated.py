@@ -12,6 +12,7 @@ from mpi_pgd.modes import replicated
 from mpi_pgd.modes.ledger import Ledger
 from mpi_pgd.modes.replicas import share_out
 from tests.modes.late_workers import race
+from tests.thorough import plainly
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_a_late_worker_gets_the_newest_order_while_it_can_still_be_first() -> No
 # Fits whose workers are late
 
 
-@pytest.mark.ranks(7, others=(3,))
+@pytest.mark.ranks(7, others=(3,), rarely=(7,))
 def test_late_workers_change_no_bit(comm: Any, exact: str) -> None:
     ranks, replicas = comm.size, [1, 2] if comm.size == 3 else [2, 3]
     found = race(comm, replicas, data=comm.bcast(exact), rounds=200, solver="nesterov")
@@ -121,7 +122,7 @@ def test_late_workers_change_no_bit(comm: Any, exact: str) -> None:
 
 
 @pytest.mark.ranks(5, others=())
-@pytest.mark.parametrize("name", SEVERAL)
+@pytest.mark.parametrize("name", plainly(["refined", "bent lasso"], SEVERAL))
 def test_late_workers_answer_several_tasks(comm: Any, counts: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A late partial is of another length than what is expected by then, and its worker has not seen the tasks between.
 

@@ -16,6 +16,7 @@ from mpi_pgd import InputError, Result, fit
 from mpi_pgd.observers.heartbeat import WAITING
 from mpi_pgd.session import descend, job
 from mpi_pgd.session.job import Job
+from tests.thorough import thorough
 
 DIAMONDS = str(Path(__file__).parents[2] / "data/diamonds.h5")
 MODES = ("client-server", "peer-to-peer")
@@ -58,8 +59,7 @@ def test_diamonds_agree_with_lstsq(comm: MPI.Intracomm, mode: str) -> None:
 
 @pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("intercept", [True, False])
-@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize(("intercept", "standardize"), [(True, True), (False, False), thorough(True, False), thorough(False, True)])
 def test_every_solver_finds_the_minimum(comm: MPI.Intracomm, folder: Path, solver: str, intercept: bool, standardize: bool) -> None:
     """Each mode has its turn with each solver: they give the same bits."""
     x, y, mode = *problem(), MODES[intercept == standardize]
@@ -323,7 +323,7 @@ def test_a_large_penalty_leaves_the_intercept_alone(comm: MPI.Intracomm, folder:
 @pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("sums", ["order-free", "plain"])
-@pytest.mark.parametrize(("away", "digits"), [(1e6, 8), (1e9, 5)])
+@pytest.mark.parametrize(("away", "digits"), [thorough(1e6, 8), (1e9, 5)])
 def test_a_fit_ends_where_rounding_begins(
     comm: MPI.Intracomm, folder: Path, mode: str, sums: str, away: float, digits: int
 ) -> None:

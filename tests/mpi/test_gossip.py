@@ -50,7 +50,7 @@ def test_what_is_longer_than_a_message_changes_no_bit(comm: MPI.Intracomm, folde
     assert fitted(comm, folder, mode=MODE, rounds=20).record["weights_sha256"] == whole.record["weights_sha256"]
 
 
-@pytest.mark.ranks(2, 4, others=(3, 5, 8))
+@pytest.mark.ranks(2, 4, others=(3, 5, 8), rarely=(2, 3, 8))
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_graph_comes_to_the_optimum_of_sorted_rows(comm: MPI.Intracomm, folder: Path, name: str) -> None:
     if not GRAPHS[name].admits(comm.size):
@@ -70,7 +70,7 @@ def test_every_graph_comes_to_the_optimum_of_sorted_rows(comm: MPI.Intracomm, fo
     assert there["bytes"] == gossip.FACTS.sent_by_worker(name, comm.size, gossip.FACTS.messages(0, query, 0))
 
 
-@pytest.mark.ranks(2, 5, others=(3, 8))
+@pytest.mark.ranks(2, 5, others=(3, 8), rarely=(2, 3, 8))
 def test_every_graph_comes_to_the_optimum_of_the_shipped_rows(comm: MPI.Intracomm) -> None:
     best = fit(DIAMONDS, comm=comm, l2=4.0, tol=1e-20, quiet=True, **AMONG_PEERS)
     for name, *_ in alike(comm.size):
@@ -80,7 +80,8 @@ def test_every_graph_comes_to_the_optimum_of_the_shipped_rows(comm: MPI.Intracom
         assert np.abs(found.coef - best.coef).max() <= 1e-7 * np.abs(best.coef).max()
 
 
-# Thousands of rounds: on two peers in each run, with MPI_PGD_EVERY on all.
+# Thousands of rounds: on two peers, and with MPI_PGD_EVERY on more.
+@pytest.mark.thorough
 @pytest.mark.ranks(2, *([3, 4, 5, 8] if "MPI_PGD_EVERY" in os.environ else []), others=())
 @pytest.mark.parametrize("name", GRAPHS)
 def test_columns_that_are_nearly_collinear_take_many_rounds(comm: MPI.Intracomm, name: str) -> None:

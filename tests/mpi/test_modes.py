@@ -16,6 +16,7 @@ from mpi_pgd.data.make import make
 from mpi_pgd.engine import cut
 from mpi_pgd.modes import ALGORITHMS, ALIKE, MEMBERS, MODES
 from mpi_pgd.modes.facts import Facts, Team
+from tests.thorough import thorough
 
 REPLICAS = 2
 EVERY = [pytest.param(facts, name, id=f"{facts.name}-{name}") for facts in MEMBERS if not facts.neighbours for name in facts.names]
@@ -52,7 +53,7 @@ def fitted(comm: MPI.Intracomm, folder: Path, **options: Any) -> Result:
 
 
 @pytest.mark.ranks(1, 3, others=(5,))
-@pytest.mark.parametrize(("folds", "long"), [(1, 100), (1, 8), (2, 8)])
+@pytest.mark.parametrize(("folds", "long"), [thorough(1, 100), (1, 8), (2, 8)])
 def test_fewer_folds_and_bounds_give_the_same_bits(
     comm: MPI.Intracomm, folder: Path, monkeypatch: pytest.MonkeyPatch, folds: int, long: int
 ) -> None:
@@ -80,7 +81,7 @@ def alone() -> Result:
         return fitted(MPI.COMM_SELF, Path(folder))
 
 
-@pytest.mark.ranks(1, 2, 3, others=(5,))
+@pytest.mark.ranks(1, 2, 3, others=(5,), rarely=(1, 2))
 @pytest.mark.parametrize(("facts", "algorithm"), EVERY)
 def test_a_fit_has_the_bits_of_one_rank(comm: MPI.Intracomm, folder: Path, facts: Facts, algorithm: str) -> None:
     replicas = REPLICAS if facts.replicates else 1
@@ -113,7 +114,7 @@ def test_ranks_have_the_places_of_the_facts(comm: MPI.Intracomm, facts: Facts, a
     assert vector.tolist() == [comm.size - 1, 0, 7]
 
 
-@pytest.mark.ranks(1, 2, 3, 4, 5)
+@pytest.mark.ranks(1, 2, 3, 4, 5, rarely=(2, 4))
 @pytest.mark.parametrize("way", ALIKE)
 def test_collectives_do_what_they_are_called(comm: MPI.Intracomm, way: tuple[str, str]) -> None:
     mode, algorithm = way

@@ -15,6 +15,7 @@ from mpi_pgd.drivers.fit import History
 from mpi_pgd.observers.snapshot import RankState
 from mpi_pgd.recovery.checkpoint import read
 from mpi_pgd.recovery.resume import About, Writer
+from tests.thorough import thorough
 
 MODES = ("client-server", "peer-to-peer")
 
@@ -28,7 +29,7 @@ def data(comm: MPI.Intracomm, folder: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("solver", "turn"), [("gd", 0), ("momentum", 1), ("nesterov", 2)])
+@pytest.mark.parametrize(("solver", "turn"), [thorough("gd", 0), ("momentum", 1), ("nesterov", 2)])
 def test_a_fit_goes_on_where_another_ended(comm: MPI.Intracomm, data: str, solver: str, turn: int) -> None:
     """From one mode to the other."""
     path, mode = str(Path(data).with_name("fit.ckpt")), MODES[(turn + comm.size // 2) % 2]

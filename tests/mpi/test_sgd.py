@@ -110,7 +110,7 @@ def told(result: Any) -> tuple[Any, ...]:
     return result.record["weights_sha256"], result.record["objective"], result.history["objective"], result.history["gradient_norm"]
 
 
-@pytest.mark.ranks(2, 3, others=(5,))
+@pytest.mark.ranks(2, 3, others=(5,), rarely=(2,))
 @pytest.mark.parametrize("options", LAW, ids=str)
 def test_one_fingerprint(comm: MPI.Intracomm, data: str, options: dict[str, Any]) -> None:
     if "model" in options:

@@ -1,12 +1,13 @@
 """A checkpoint reads back as it was written, is refused in one sentence if it was not, and is never half a file."""
 
 import hashlib
+import itertools
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,7 +19,7 @@ from mpi_pgd import InputError
 from mpi_pgd.recovery import checkpoint
 from mpi_pgd.recovery.checkpoint import Checkpoint
 from mpi_pgd.recovery.differences import differences
-from tests.launch import ROOT
+from tests.killed import killed
 
 pytestmark = pytest.mark.beside("programs")
 
@@ -333,30 +334,19 @@ def test_differences_are_phrases() -> None:
     ]
 
 
-LOOP = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from mpi_pgd.recovery import checkpoint
-from tests.recovery.test_checkpoint import made
-rounds = 0
-while True:
-    rounds = (rounds + 1) % 2000
-    checkpoint.write({path!r}, made(rounds))
-    print(flush=True)
-"""
+def write_again_and_again(path: Path, written: Connection) -> None:
+    for rounds in itertools.count(1):
+        checkpoint.write(path, made(rounds % 2000))
+        written.send_bytes(b"written")
 
 
 def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
     """25 times, at moments that the seed chooses: between, before and within writes of 1 to 50 KB."""
     path, draw = tmp_path / "run.ckpt", Random(0)
-    script = LOOP.format(root=str(ROOT), path=str(path))
     for _ in range(25):
-        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT) as writer:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == b"\n"  # it writes now
+        with killed(write_again_and_again, path) as written:
+            assert written.recv_bytes()  # it writes now
             time.sleep(draw.uniform(0, 0.02))
-            writer.kill()
         found = checkpoint.read(path)
         assert same(found, made(found.rounds))
     prepared(str(path))

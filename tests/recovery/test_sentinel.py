@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.launch import ROOT, Library, launch
+from tests.thorough import thorough
 
 pytestmark = pytest.mark.beside("jobs")
 
@@ -76,7 +77,7 @@ def test_after_a_bug_it_says_how_to_go_on() -> None:
     assert not alive(pid)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [0, thorough(1)])
 def test_under_mpirun_it_outlives_the_job(library: Library, rank: int, tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(

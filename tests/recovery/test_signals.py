@@ -13,6 +13,7 @@ import pytest
 
 from mpi_pgd.recovery.signals import ECHO, SIGNALS, SignalFlag
 from tests.launch import LEFT_OUT, ROOT, Library
+from tests.thorough import plainly, thorough
 
 pytestmark = pytest.mark.beside("jobs")
 
@@ -37,7 +38,7 @@ def waiting(library: Library, saved: Path, when: str) -> Iterator[subprocess.Pop
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "when"), [("USR1", "USR1", "first"), ("TERM", "INT", "first"), ("INT", "TERM", "late")]
+    ("first", "second", "when"), [("USR1", "USR1", "first"), thorough("TERM", "INT", "first"), ("INT", "TERM", "late")]
 )
 def test_in_a_blocked_collective_one_saves_echoes_do_nothing_and_a_later_one_ends(
     library: Library, first: str, second: str, when: str, tmp_path: Path
@@ -112,7 +113,7 @@ def caught(pid: int) -> int:
     return next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt")), -1)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", plainly([signal.SIGUSR1], SIGNALS))
 def test_a_signal_before_anything_is_imported_ends_a_fit_in_good_order(number: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mpi_pgd", "--quiet", "--out", str(tmp_path / "out")]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}

@@ -280,6 +280,7 @@ def test_a_node_that_is_cut_off(library: Library) -> None:
 
 @pytest.mark.parametrize(("rank", "how"), [(0, "stop"), (1, "busy")])
 def test_a_frozen_rank_ends_the_run(library: Library, rank: int, how: str) -> None:
+    in_turn(library, rank)
     result = freeze(library, "end", rank, how, 0, 1)
     assert result.returncode == 75, result
     speaker = 1 if rank == 0 else 0

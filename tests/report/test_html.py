@@ -20,6 +20,7 @@ from mpi_pgd.study import every
 from tests.commands import command
 from tests.launch import required
 from tests.report import samples
+from tests.thorough import thorough
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
 pytestmark = pytest.mark.beside("pages")
@@ -288,7 +289,7 @@ def _missing(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="module", params=[1, 64])
+@pytest.fixture(scope="module", params=[1, thorough(64)])
 def other_page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of other numbers of ranks, with names that are too long for their place: what shows the ranks, and of the rounds' diagrams
     those with the fewest messages, the most, and one between.

@@ -17,6 +17,7 @@ from mpi_pgd.study.plan.pictures import crossings
 from tests.report import samples
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
+pytestmark = pytest.mark.beside("pages")  # which draws the same
 
 
 def drawn(folder: Path, **files: Any) -> dict[str, Drawn]:

@@ -13,6 +13,7 @@ from mpi_pgd.engine import trees
 from mpi_pgd.session.own import begun
 from mpi_pgd.user import load
 from tests.commands import refused
+from tests.thorough import thorough
 
 MODES = ("client-server", "peer-to-peer")
 ROWS, FEATURES = 700, 4  # 11 blocks
@@ -82,7 +83,7 @@ def trained(comm: MPI.Intracomm, data: Path, name: str, **options: Any) -> Any:
     return fit(data / "d.h5", model=f"{data / 'mine.py'}:{name}", comm=comm, **{"tol": 0.0, "rounds": 12, **options})
 
 
-@pytest.mark.parametrize("solver", ["gd", "nesterov", "bb", "lbfgs", "auto"])
+@pytest.mark.parametrize("solver", ["gd", thorough("nesterov"), "bb", thorough("lbfgs"), "auto"])
 def test_the_same_bits_everywhere(comm: MPI.Intracomm, data: Path, solver: str) -> None:
     here = [trained(comm, data, "curved", solver=solver, l2=0.01, mode=mode) for mode in MODES]
     alone = trained(MPI.COMM_SELF, data, "curved", solver=solver, l2=0.01) if comm.rank == 0 else None

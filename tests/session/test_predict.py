@@ -11,6 +11,7 @@ from mpi4py import MPI
 import mpi_pgd
 from mpi_pgd.session import predict
 from tests.commands import command, refused
+from tests.thorough import plainly
 
 MODES = ("client-server", "peer-to-peer")
 ROWS, FEATURES = 1000, 5  # 16 blocks of 64 rows, the last one short
@@ -60,7 +61,7 @@ def fitted(comm: MPI.Intracomm, folder: Path, loss: str) -> mpi_pgd.Model:
     return mpi_pgd.fit(folder / "fit.h5", comm=comm, loss=loss, l2=0.01, out=str(folder / "m"), **offset)
 
 
-@pytest.mark.parametrize("loss", TARGETS)
+@pytest.mark.parametrize("loss", plainly(["squared", "softmax"], TARGETS))
 def test_files_hold_what_the_model_predicts(comm: MPI.Intracomm, there: Path, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the ranks and the mode, also in many windows: the same bytes."""
     model = fitted(comm, there, loss)

@@ -14,6 +14,7 @@ from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import Partition
 from mpi_pgd.engine.arrays import Rows
 from mpi_pgd.engine.narrow import narrowed, type_of, widened
+from tests.thorough import thorough
 
 ROWS, FEATURES = 1500, 5
 KINDS = ("f8", "f2", "i1", "u2", "?")
@@ -46,7 +47,8 @@ def as_stored(x: Rows, store: str) -> Rows:
 
 @pytest.mark.ranks(3, others=())
 @pytest.mark.parametrize(
-    ("kind", "store"), [("f8", "float32"), ("f8", "bfloat16"), *((kind, "as-is") for kind in KINDS[1:]), ("i1", "float64")]
+    ("kind", "store"),
+    [("f8", "float32"), ("f8", "bfloat16"), *(thorough(kind, "as-is") for kind in KINDS[1:]), ("i1", "float64")],
 )
 def test_the_law(comm: MPI.Intracomm, folder: Path, kind: str, store: str) -> None:
     """In every place and mode the bits of a file of float64 numbers that are the stored ones."""

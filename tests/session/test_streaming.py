@@ -13,6 +13,7 @@ from mpi4py import MPI
 from mpi_pgd import InputError, fit, mapreduce
 from mpi_pgd.data import stream
 from mpi_pgd.data.table import Table
+from tests.thorough import plainly
 
 ROWS, FEATURES = 3000, 4  # 47 blocks of 64 rows
 
@@ -60,7 +61,7 @@ ASKED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.ranks(3, others=())
-@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("asked", plainly(["panels", "batches", "columns"], ASKED))
 def test_what_streams_gives_the_same_bits(comm: MPI.Intracomm, data: str, asked: str) -> None:
     """Some of it in memory, where there is room beside what reading takes, and nothing."""
     whole = fit(data, comm=comm, quiet=True, cache="memory", **ASKED[asked])

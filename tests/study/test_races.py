@@ -12,6 +12,7 @@ from mpi_pgd.report import records
 from mpi_pgd.study import every
 from tests.commands import command, refused
 from tests.launch import Library, any_library, launch
+from tests.thorough import plainly, thorough
 
 pytestmark = pytest.mark.beside("commands")
 
@@ -105,7 +106,7 @@ def test_stragglers(comm: Any, folder: Path) -> None:
         assert row["measured_maximum"] > 0.9 * row["drawn"] > 0.001  # a rank can only be later than was drawn
 
 
-@pytest.mark.parametrize("words", STUDIES)
+@pytest.mark.parametrize("words", plainly(STUDIES[:1], STUDIES))
 def test_a_study_as_a_person_types_it(words: list[str], tmp_path: Path) -> None:
     library = any_library(STUDIES.index(words))
     result = launch(library, 3, *words, "--rounds", 3, "--out", tmp_path)
@@ -194,7 +195,7 @@ runpy.run_module("mpi_pgd", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.parametrize("command", STUDIES)
+@pytest.mark.parametrize("command", plainly(STUDIES[1:2], STUDIES))
 def test_a_signal_ends_a_study(command: list[str], tmp_path: Path) -> None:
     library = any_library(STUDIES.index(command) + 1)
     script = tmp_path / "usr1.py"  # not signal.py: that would be in the way of the module
@@ -204,7 +205,7 @@ def test_a_signal_ends_a_study(command: list[str], tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists(), "half a study was written"
 
 
-@pytest.mark.parametrize("command", ["compare", "scaling"])
+@pytest.mark.parametrize("command", ["compare", thorough("scaling")])
 def test_a_signal_leaves_what_is_measured(command: str, tmp_path: Path) -> None:
     library = any_library(command == "compare")
     script = tmp_path / "usr1.py"
@@ -220,7 +221,7 @@ def test_a_signal_leaves_what_is_measured(command: str, tmp_path: Path) -> None:
     assert records.read(str(tmp_path / "out"), every()).found[command]["rows"] == record["rows"]
 
 
-@pytest.mark.parametrize("command", STUDIES)
+@pytest.mark.parametrize("command", plainly(STUDIES[2:], STUDIES))
 def test_a_bug_on_one_rank_ends_a_study(command: list[str], tmp_path: Path) -> None:
     library = any_library(STUDIES.index(command))
     script = tmp_path / "bug.py"

@@ -1,11 +1,11 @@
 """What is written is whole or not there, and never in the place of what is not the program's own."""
 
+import itertools
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
@@ -23,7 +23,7 @@ from mpi_pgd.report import bundle
 from mpi_pgd.session import places
 from mpi_pgd.study import record as studies
 from mpi_pgd.system import output
-from tests.launch import ROOT
+from tests.killed import killed
 
 pytestmark = pytest.mark.beside("commands")
 
@@ -216,28 +216,19 @@ def test_an_exchange_that_fails_half_way_is_undone(tmp_path: Path, monkeypatch: 
     assert contents(out) == before
 
 
-KILLED = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from mpi_pgd.system import output
-number = 0
-while True:
-    number += 1
-    output.replace({{Path({folder!r}, name): output.text(str(number)) for name in "abcd"}})
-    print(flush=True)
-"""
+def exchange_again_and_again(folder: Path, done: Connection) -> None:
+    for number in itertools.count():
+        output.replace({folder / name: output.text(str(number)) for name in "abcd"})
+        done.send_bytes(b"done")
 
 
 def test_files_that_belong_together_are_so_after_a_kill(tmp_path: Path) -> None:
     """12 kills at moments that the seed chooses: before, within and after exchanges of four files."""
-    script, draw = KILLED.format(root=str(ROOT), folder=str(tmp_path)), Random(1)
+    draw = Random(1)
     for _ in range(12):
-        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT) as writer:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == b"\n"
+        with killed(exchange_again_and_again, tmp_path) as done:
+            assert done.recv_bytes()
             time.sleep(draw.uniform(0, 0.01))
-            writer.kill()
         output.tidy(tmp_path, "abcd")
         assert len({(tmp_path / name).read_text() for name in "abcd"}) == 1
         assert sorted(path.name for path in tmp_path.iterdir()) == list("abcd")

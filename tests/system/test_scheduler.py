@@ -194,6 +194,7 @@ def in_a_job(folder: Path, **more: str) -> Path:
     return script
 
 
+@pytest.mark.either
 def test_a_run_ends_before_its_job_and_goes_on_elsewhere(library: Library, tmp_path: Path) -> None:
     kept, out = tmp_path / "run.ckpt", tmp_path / "out"
     slow = ("--tol", 0, "--delay", "exponential:0.02", "--max-seconds", "auto", "--checkpoint", kept, "--out", out, "--quiet")
@@ -222,6 +223,7 @@ def test_rows_beyond_the_memory_that_was_granted(library: Library, tmp_path: Pat
     assert "SLURM granted 0.000977 GiB and is left with 0 GiB: ask for more (sbatch --mem=...)" in ours(result)[0], result
 
 
+@pytest.mark.either
 def test_a_rank_that_is_not_heard_of_ends_the_run(library: Library, tmp_path: Path) -> None:
     """Patience is on where a node may be lost, here a short one."""
     script = in_a_job(tmp_path)

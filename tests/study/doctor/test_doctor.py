@@ -19,6 +19,7 @@ from mpi_pgd.config import settings
 from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library, Result, any_library, launch, libraries
 from tests.sparse import hole
+from tests.thorough import thorough
 
 pytestmark = pytest.mark.beside("programs")
 
@@ -91,7 +92,7 @@ NAMESPACES = pytest.mark.skipif(not can("unshare", "-um", "true"), reason="needs
 TASKSET = pytest.mark.skipif(not can("taskset", "-c", "0", "true") or CORES < 2, reason="needs taskset, and two cores")
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [thorough(1), 2])
 def test_shipped_data(library: Library, tmp_path: Path, ranks: int) -> None:
     out = tmp_path / "out"
     rows, result = examined(tmp_path, library, ranks, DATA, out=out)
@@ -138,6 +139,7 @@ def test_all_on_one_core(library: Library, tmp_path: Path) -> None:
 
 
 @TASKSET
+@pytest.mark.thorough
 @pytest.mark.either
 def test_each_on_its_core(library: Library, tmp_path: Path) -> None:
     rows, result = examined(tmp_path, wrapped(library, tmp_path, 'taskset -c "$rank" {python}'), 2, DATA)
@@ -161,6 +163,7 @@ def test_other_kernels(library: Library, tmp_path: Path) -> None:
 
 
 @NAMESPACES
+@pytest.mark.either
 def test_two_nodes(library: Library, tmp_path: Path) -> None:
     """Two names make two nodes; and the second does not have the folder with the data."""
     folder = tmp_path / "data"
@@ -237,6 +240,7 @@ def test_mpirun_that_the_library_does_not_survive(tmp_path: Path) -> None:
     assert result.stdout.startswith("MPICH can't be started by Open MPI's mpirun: use the mpirun of the MPICH"), result
 
 
+@pytest.mark.either
 def test_launcher_that_tells_nothing(library: Library, tmp_path: Path) -> None:
     """Ranks that do not hear of each other, side by side, from one parent."""
     script, answers = tmp_path / "script.py", tmp_path / "answers"
