@@ -137,10 +137,13 @@ def one(comm: Any, most: Any, path: str, layout: str, repeats: int) -> None:
             turn()
             busy, start = process_time() - busy, perf_counter() - start
             turns[name].append([comm.allreduce(start, most), comm.allreduce(busy, most)])
-    rates = {name: table.rows * table.features * 8 / 1e9 / np.median(some, axis=0) for name, some in turns.items()}
-    if comm.rank:
-        return
-    print(f"\n{layout}, {comm.size} rank(s), {table.rows:,} x {table.features} float64, {size / 1e6:.0f} MB: GB/s of rows")
+    if comm.rank == 0:
+        print(f"\n{layout}, {comm.size} rank(s), {table.rows:,} x {table.features} float64, {size / 1e6:.0f} MB: GB/s of rows")
+        show({name: table.rows * table.features * 8 / 1e9 / np.median(some, axis=0) for name, some in turns.items()})
+
+
+def show(rates: dict[str, Any]) -> None:
+    """By wall and by processor time, GB/s, (2,) a contestant; and their ratios."""
     for state in ("", ", cold"):
         print("  " + "   ".join(f"{name} {rate[0]:.2f}" for name, rate in rates.items() if name.endswith(", cold") == bool(state)))
         for a, b in (("load", "h5py whole"), ("stream", "read()"), ("stream", "h5py whole")):

@@ -9,6 +9,7 @@ import numpy as np
 
 from mpi_pgd.data.names import called
 from mpi_pgd.data.words import meant
+from mpi_pgd.drivers.fit import FitDriver
 from mpi_pgd.drivers.history import History
 from mpi_pgd.model.file import digest
 from mpi_pgd.recovery.deadline import Deadline
@@ -40,8 +41,6 @@ def bundle_of(course: Course) -> Bundle:
 def _record(course: Course) -> dict[str, Any]:
     problem, descent = course.problem, course.descent
     driver, costs, table = descent.driver, descent.costs, problem.table
-    found, fallen = driver.certificate, driver.fallen
-    relative = found.gap / fallen if fallen > 0 else math.inf
     return {
         "status": str(driver.status),
         "mode": problem.settings.mode,
@@ -60,12 +59,7 @@ def _record(course: Course) -> dict[str, Any]:
         "penalty": _finite(driver.objective - driver.loss),
         "gradient_norm": _finite(driver.gradient_norm),
         "digits": driver.history.digits(max(driver.gradient_norm, driver.rounding)),
-        "certificate": {
-            "kind": str(driver.certificate.kind),
-            "gap": _finite(driver.certificate.gap),
-            "relative": _finite(relative),
-            "convex": driver.of.loss.convex,
-        },
+        "certificate": _certificate(driver),
         "separation": descent.separation,
         "diagnosis": _diagnosis(course),
         "step": driver.step,
@@ -88,6 +82,13 @@ def _record(course: Course) -> dict[str, Any]:
         "explains": "variance" if driver.of.loss.centred else "deviance",
         "r2": None if descent.null is None else driver.of.loss.explained(driver.loss, descent.null),
     }
+
+
+def _certificate(driver: FitDriver) -> dict[str, Any]:
+    """How far the objective is from its least, at most."""
+    (gap, kind), fallen = driver.certificate, driver.fallen
+    relative = gap / fallen if fallen > 0 else math.inf
+    return {"kind": str(kind), "gap": _finite(gap), "relative": _finite(relative), "convex": driver.of.loss.convex}
 
 
 def _diagnosis(course: Course) -> dict[str, Any] | None:
