@@ -8,19 +8,23 @@ there are rows, in the kind of file that the line names (CSV and Parquet by pyar
 """
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 
-import h5py
-import numpy as np
-from mpi4py import MPI
-from pyarrow import csv, parquet, table
+for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_variable] = "1"  # as the command line has it
 
-from mpi_pgd import Model
-from mpi_pgd.session.predict import run
+import h5py  # noqa: E402
+import numpy as np  # noqa: E402
+from mpi4py import MPI  # noqa: E402
+from pyarrow import csv, parquet, table  # noqa: E402
+
+from mpi_pgd import Model  # noqa: E402
+from mpi_pgd.session.predict import run  # noqa: E402
 
 SLAB = 8 << 20
 KINDS = ("h5", "csv", "parquet")

@@ -167,6 +167,10 @@ class ArrayPart:
                 f"first ({table.x}.sum_duplicates())"
             )
 
+    def there(self, _: Table, __: range) -> bool:
+        """See ``table.Part``: they may have to be converted."""
+        return False
+
     def given(self, table: Table, rows: range) -> Rows | None:
         """See ``table.Part``."""
         found = self._held(rows)

@@ -62,6 +62,12 @@ class Chunked:
                 out = lines[here.start - rows.start : here.stop - rows.start, left : left + self._across]
                 self._fill(band, column, here.start - top, out)
 
+    def there(self, rows: range) -> bool:
+        """Whether ``rows`` only have to be copied, as they are in the system's memory, and not packed."""
+        band, row = divmod(rows.stop - 1, self.together)
+        whole = not self._filters and self._width == self._across
+        return whole and self._handle.there(int(self._starts[band, 0]) + (row + 1) * self.row_bytes)
+
     def _fill(self, band: int, column: int, first: int, out: Rows) -> None:
         """Fill ``out`` with rows of one chunk, from its row ``first`` on."""
         start, size = int(self._starts[band, column]), int(self._sizes[band, column])

@@ -23,7 +23,7 @@ def read_features(
     """
     if stored is None or meaning.turned:
         return False
-    as_it_is = meaning.plain and not columns and x.dtype == stored.dtype and x.flags.c_contiguous
+    as_it_is = _as_it_is(stored, meaning, columns, x.dtype) and x.flags.c_contiguous
     if not as_it_is and stored.together * stored.row_bytes > STRIP:
         return False
     places = np.asarray(columns) if columns else slice(None)
@@ -39,6 +39,15 @@ def read_features(
         if peaks is not None:
             raise_peaks(here, peaks)
     return True
+
+
+def there(stored: Stored | None, meaning: Meaning, columns: Sequence[int], rows: range, dtype: np.dtype[np.generic]) -> bool:
+    """Whether features of that type only have to be copied from the system's memory, the other arguments being as above."""
+    return stored is not None and _as_it_is(stored, meaning, columns, dtype) and stored.there(rows)
+
+
+def _as_it_is(stored: Stored, meaning: Meaning, columns: Sequence[int], dtype: np.dtype[np.generic]) -> bool:
+    return meaning.plain and not columns and dtype == stored.dtype
 
 
 def read_column(stored: Stored | None, column: Column, rows: range) -> bool:

@@ -18,7 +18,7 @@ from mpi_pgd.data.decode import STRIP, Column, read_column, read_features
 from mpi_pgd.data.files import Span, Stamp, check_unchanged
 from mpi_pgd.data.meaning import PLAIN, Meaning
 from mpi_pgd.data.opening import opened, reading, search_as
-from mpi_pgd.data.stored import places
+from mpi_pgd.data.stored import Stored, places
 from mpi_pgd.engine.arrays import Rows, Vector
 from mpi_pgd.engine.narrow import raise_peaks
 from mpi_pgd.errors import InputError
@@ -90,11 +90,10 @@ class FilePart:
         self._check_unchanged(table, rows)
 
     def _read(self, table: "Table", rows: range, first: int, x: Rows | None, columns: list[Column], peaks: Vector | None) -> None:
-        names = "" if x is None else table.x, *(column.name for column in columns)
-        stored = places(self.path, self.files[:1], names, table.prefixes)
+        stored = self._stored(table)
         try:
-            features = x is None or direct.read_features(stored[0], self.x, self.columns, rows, x, peaks)
-            left = [column for column, its in zip(columns, stored[1:], strict=True) if not direct.read_column(its, column, rows)]
+            features = x is None or direct.read_features(stored[table.x], self.x, self.columns, rows, x, peaks)
+            left = [column for column in columns if not direct.read_column(stored[column.name], column, rows)]
         except (OSError, MemoryError):
             places.cache_clear()  # the next one looks again
             features, left = x is None, columns
@@ -113,6 +112,16 @@ class FilePart:
                     raise_peaks(x, peaks)
             for column in left:
                 read_column(file[column.name], column, rows, first)
+
+    def _stored(self, table: "Table") -> dict[str, Stored | None]:
+        """Of each data set: where its numbers are."""
+        return places(
+            self.path, self.files[:1], ("" if table.sparse else table.x, table.y, table.weights, table.offset), table.prefixes
+        )
+
+    def there(self, table: "Table", rows: range) -> bool:
+        """See ``table.Part``."""
+        return not table.sparse and direct.there(self._stored(table)[table.x], self.x, self.columns, rows, table.dtype)
 
     def _check_unchanged(self, table: "Table", rows: range) -> None:
         try:

@@ -91,11 +91,6 @@ class Piece(NamedTuple):
             if mine is not None and theirs is not None:
                 np.copyto(mine, theirs)
 
-    def beside(self) -> "Piece":
-        """A copy of what belongs to the rows, without their features."""
-        copied = self.apart()
-        return Piece(np.empty((self.rows, 0)), copied.y, copied.weights, copied.offset)
-
     def copy(self) -> Self:
         """The same rows, in memory of their own."""
         return self._beside(np.copy, self.x.copy())

@@ -66,7 +66,7 @@ def _unsorted(table: "Table", part: "FilePart", row: int) -> InputError:
 def _numbers(table: "Table", part: "FilePart", which: int, span: range, room: Rows | None = None) -> Rows:
     """Some of the numbers of a data set of the group, as they are stored, or in ``room``."""
     names = members(table.x)
-    stored = places(part.path, part.files[:1], names, table.prefixes)[which]
+    stored = places(part.path, part.files[:1], names, table.prefixes)[names[which]]
     if stored is not None:
         out = room if room is not None and room.dtype == stored.dtype else np.empty(len(span), stored.dtype)
         try:

@@ -41,6 +41,10 @@ class Contiguous:
         """Fill ``room`` (len(rows), *shape), of the stored type, C-contiguous, with ``rows``; an OSError if they aren't there."""
         self._handle.read(self._start + rows.start * self.row_bytes, room)
 
+    def there(self, rows: range) -> bool:
+        """Whether ``rows`` only have to be copied, as they are in the system's memory."""
+        return self._handle.there(self._start + rows.stop * self.row_bytes)
+
 
 Stored = Contiguous | Chunked
 
@@ -56,17 +60,17 @@ def pieces(stored: Stored, rows: range) -> Iterator[range]:
 
 
 @lru_cache(maxsize=PARTS)
-def places(path: str, stamps: tuple[Stamp, ...], names: tuple[str, ...], prefixes: tuple[str, ...]) -> tuple[Stored | None, ...]:
-    """Of each data set of a file: where its numbers are, or None where HDF5 has to read them.
+def places(path: str, stamps: tuple[Stamp, ...], names: tuple[str, ...], prefixes: tuple[str, ...]) -> dict[str, Stored | None]:
+    """Of each data set of a file by its name, unless that is empty: where its numbers are, or None where HDF5 has to read them.
 
     ``stamps`` tell one file from another that had its name before; ``prefixes`` are those of ``search_as``.
     """
     search_as(prefixes)
     try:
         with opened(path) as file:
-            return tuple(_stored(file[name]) if name else None for name in names)
+            return {name: _stored(file[name]) for name in names if name}
     except InputError:
-        return (None,) * len(names)  # HDF5 is asked again, and says why
+        return dict.fromkeys(names)  # HDF5 is asked again, and says why
 
 
 def _stored(data_set: h5py.Dataset) -> Stored | None:

@@ -1,6 +1,6 @@
-"""Rows that memory has no room for: read from their files in every pass, by a thread that is ahead of whoever computes."""
+"""Rows that memory has no room for: read from their files in every pass, ahead of whoever computes where they are waited for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter
@@ -16,10 +16,11 @@ from mpi_pgd.data.table import Table
 from mpi_pgd.engine.block import Block
 
 SLAB_BYTES = 8 << 20  # read at a time: large enough for the file system, small enough to be checked while still in cache
+COPIED = 2 << 20  # that is copied at a time, likewise: what asking for it takes is little then, and most is in the core's own cache
 SLOTS = 3  # one is computed with, one is read, one lies between them; two where they are as long as a large panel
 
 Take = Callable[[int, Piece], None]  # what is done with rows when they were read, from which row on
-Told = Callable[[range], None]
+Filled = tuple[Piece, int, int]  # room, its first row, and how many
 
 
 class Stream:
@@ -29,19 +30,17 @@ class Stream:
 
     Attributes:
         waited: seconds that were waited for rows.
-        kept: by the first row of a slab, what belongs to its rows, where that stays in memory.
+        kept: by the first of neighbouring rows, what belongs to them, where that stays in memory.
+        slots: the room.
     """
 
-    def __init__(self, table: Table, partition: Partition, reading: Told = lambda _: None) -> None:
+    def __init__(self, table: Table, partition: Partition, reading: Callable[[range], None] = lambda _: None) -> None:
         self.table, self.partition, self.reading = table, partition, reading
         self.waited = 0.0
         self.kept: dict[int, Piece] = {}
-        self._slots: list[Piece] = []
+        self.slots: list[Piece] = []
         self._cut: dict[tuple[int, int], dict[tuple[int, int], Block]] = {}  # by slot and rows of a block: by its rows
-        row = max(table.x_bytes, 8 * table.targets)  # bytes that slabs are counted in
-        rows, block = max(1, SLAB_BYTES // row), partition.block_rows
-        self._step = rows // block * block or rows  # rows of a slab: where it can be, whole blocks
-        self._size = self._step * row
+        self._row = max(table.x_bytes, 8 * table.targets)  # bytes that slabs are counted in
 
     def bytes(self, together: int = 0) -> int:
         """Memory that reading takes, of so many blocks together; at most, if that is not said."""
@@ -52,9 +51,9 @@ class Stream:
 
         Reading begins when what is returned is entered, in a ``with`` statement. ``take`` is called in the thread that reads.
         """
-        if len(numbers) and (not self._slots or self._slots[0].rows < self._rows(together)):
-            self._slots, self._cut = [], {}  # the old room goes before the new one comes
-            self._slots = [spare(self.table, self._rows(together)) for _ in range(self._count(together))]
+        if len(numbers) and (not self.slots or self.slots[0].rows < self._rows(together)):
+            self.slots, self._cut = [], {}  # the old room goes before the new one comes
+            self.slots = [spare(self.table, self._rows(together)) for _ in range(self._count(together))]
         return Ahead(self, numbers, together, take)
 
     def read(self, numbers: NDArray[np.int64], take: Take) -> None:
@@ -68,32 +67,35 @@ class Stream:
 
         It stays as ``note`` left it.
         """
-        found: list[tuple[int, Piece]] = []
+        found: dict[int, Piece] = {}
 
         def noted(first: int, part: Piece) -> None:
             note(first, part)
-            if keep:
-                found.append((first, part.beside()))
+            if kept := _within(found, range(first, first + part.rows)):
+                kept.fill_beside(part)
 
+        spans = [self.partition.span(run) for run in runs(numbers)]
+        if keep:  # nothing has to be read of features
+            found = {rows.start: GivenPiece.of(self.table, np.empty((len(rows), 0))) for rows in spans}
         if looks:
             self.read(numbers, noted)
         else:
-            for slab in (slab for run in runs(numbers) for slab in self.slabs(self.partition.span(run))):
+            for slab in (slab for rows in spans for slab in self.slabs(rows)):
                 self.reading(slab)
-                part = GivenPiece.of(self.table, np.empty((len(slab), 0)))  # nothing has to be read of features
+                part = GivenPiece.of(self.table, np.empty((len(slab), 0)))
                 part.read(self.table, slab)
                 noted(slab.start, part)
             self.reading(range(0))
-        self.kept |= dict(found)
+        self.kept |= found
 
-    def slabs(self, rows: range) -> Iterator[range]:
-        """``rows`` in runs that are read at a time."""
-        return self.table.slabs(rows, self._size)
+    def slabs(self, rows: range, size: int = 0) -> Iterator[range]:
+        """``rows`` in runs that are read at a time, of so many bytes, if that is said: where it can be, whole blocks."""
+        step, block = (size or SLAB_BYTES) // self._row, self.partition.block_rows
+        return self.table.slabs(rows, (step // block * block or step) * self._row)
 
     def load(self, slab: range, part: Piece, take: Take) -> None:
         """Read ``slab`` into room that may have had other rows before; ``take`` has it, unless what belongs to it is kept."""
-        kept = self.kept.get(slab.start)
-        if kept and kept.rows == len(slab):
+        if kept := _within(self.kept, slab):
             part.fill_beside(kept)
             part.read_features(self.table, slab)
             return
@@ -116,14 +118,9 @@ class Stream:
             block.start = first + start
             yield block
 
-    @property
-    def slots(self) -> list[Piece]:
-        """The room."""
-        return self._slots
-
     def _rows(self, together: int) -> int:
         """Rows of a slot: a slab, behind what was left over from the one before."""
-        longest = max(self._step, *(part.chunk_rows for part in self.table.parts))
+        longest = max(1, SLAB_BYTES // self._row, *(part.chunk_rows for part in self.table.parts))
         whole = -(-self.partition.rows // self.partition.block_rows) * self.partition.block_rows
         return min(together * self.partition.block_rows + longest, whole)
 
@@ -132,69 +129,94 @@ class Stream:
 
 
 class Ahead:
-    """Blocks that a thread reads while those before them are computed with, see ``Stream.blocks``."""
+    """Blocks that are read while those before them are computed with, see ``Stream.blocks``.
+
+    Rows that only have to be copied are read when they are asked for: computed with at once, they are still in a cache. From the
+    first on that have to be waited for, or decoded, a thread is ahead.
+    """
 
     def __init__(self, stream: Stream, numbers: NDArray[np.int64], together: int, take: Take) -> None:
         self.stream, self.numbers, self.take = stream, numbers, take
         self.unit = together * stream.partition.block_rows
         self._free: SimpleQueue[Piece] = SimpleQueue()
-        self._ready: SimpleQueue[tuple[Piece, int, int] | None] = SimpleQueue()  # room, its first row, and how many; the end
+        self._ready: SimpleQueue[Filled | tuple[()]] = SimpleQueue()  # the last is the end
         self._error: BaseException | None = None
         self._at, self._left = range(0), False
-        self._thread = Thread(target=self._read, name="read-ahead", daemon=True)
+        self._filled = self._read()
+        self._thread: Thread | None = None
 
     def __enter__(self) -> "Ahead":
         if len(self.numbers):
-            for slot in self.stream.slots:
-                self._free.put(slot)
-            self._thread.start()
+            self._free.put(self.stream.slots[0])
+            first = int(self.numbers[0])
+            if not self.stream.table.there(self.stream.partition.span(range(first, first + 1))):
+                self._go_ahead()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._left = True
-        if len(self.numbers):
+        if self._thread:
             self._free.put(self.stream.slots[0])  # wakes it, if it waits for room
             self._thread.join()
 
     def __iter__(self) -> Iterator[Block]:
-        while len(self.numbers):
-            found = self._next()
-            if not found:
-                return
+        while found := self._next():
             slot, first, rows = found
             yield from self.stream.cut(slot, first, rows, self.unit)
             self._free.put(slot)
 
-    def _next(self) -> tuple[Piece, int, int] | None:
-        """What was read next. Raises what reading it raised."""
+    def _next(self) -> Filled | tuple[()]:
+        """What was read next, or nothing. Raises what reading it raised."""
         begun = perf_counter()
+        found = None if self._thread else next(self._filled, ())
+        if found is None:
+            found = self._awaited()
+        self.stream.waited += perf_counter() - begun
+        return found
+
+    def _awaited(self) -> Filled | tuple[()]:
+        if not self._thread:
+            self._go_ahead()
         self.stream.reading(self._at)
         found = self._ready.get()
         self.stream.reading(range(0))
-        self.stream.waited += perf_counter() - begun
         if not found and self._error:
             raise self._error
         return found
 
-    def _read(self) -> None:
-        """In the thread: all rows, slab by slab."""
+    def _go_ahead(self) -> None:
+        for slot in self.stream.slots[1:]:
+            self._free.put(slot)
+        self._thread = Thread(target=self._fill, name="read-ahead", daemon=True)
+        self._thread.start()
+
+    def _fill(self) -> None:
+        """In the thread: all that is left."""
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # as in the thread that computes
-                for run in runs(self.numbers):
-                    if self._left:
-                        return
-                    self._read_run(self.stream.partition.span(run))
+                for found in self._filled:
+                    self._ready.put(found or ())
         except BaseException as error:  # is raised where the rows are waited for
             self._error = error
-        self._ready.put(None)
+        self._ready.put(())
 
-    def _read_run(self, rows: range) -> None:
+    def _read(self) -> Iterator[Filled | None]:
+        """All rows, slab by slab, as there is room; None where a thread is to go on."""
+        for run in runs(self.numbers):
+            if self._left:
+                return
+            yield from self._read_run(self.stream.partition.span(run))
+
+    def _read_run(self, rows: range) -> Iterator[Filled | None]:
         """Rows that follow each other. Chunks, which are read whole, don't end where blocks do: the rest stays for the next.
 
         What was handed out is only read until it comes back, so the rest may be copied from it meanwhile.
         """
         first, filled, slot = rows.start, 0, self._free.get()
-        for slab in self.stream.slabs(rows):
+        for slab in self._slabs(rows):
+            if not slab:
+                yield None
+                continue
             if self._left:
                 return
             self._at = slab
@@ -203,10 +225,26 @@ class Ahead:
             filled += len(slab)
             whole = filled if slab.stop == rows.stop else filled // self.unit * self.unit
             if whole:
-                self._ready.put((slot, first, whole))
+                yield slot, first, whole
                 rest, first = slot.part(slice(whole, filled)), first + whole
                 if slab.stop < rows.stop:
                     slot, filled = self._free.get(), filled - whole
                     if self._left:
                         return  # this slot may be what was handed out last
                     slot.part(slice(filled)).fill(rest)
+
+    def _slabs(self, rows: range) -> Iterator[range]:
+        """Runs of ``rows`` as they are to be read; an empty one where a thread is to go on."""
+        for slab in self.stream.slabs(rows):
+            if not self._thread and self.stream.table.there(slab):
+                yield from self.stream.slabs(slab, COPIED)
+            else:
+                yield from [slab] if self._thread else [range(0), slab]
+
+
+def _within(kept: Mapping[int, Piece], rows: range) -> Piece | None:
+    """What belongs to these rows, if all of it is in one of the pieces, of which the first rows are known."""
+    for first, piece in kept.items():
+        if first <= rows.start and rows.stop <= first + piece.rows:
+            return piece.part(slice(rows.start - first, rows.stop - first))
+    return None

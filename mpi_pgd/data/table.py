@@ -84,6 +84,9 @@ class Part(Protocol):
     def read_sparse(self, table: "Table", rows: range, first: int, x: Csr) -> None:
         """Sparse rows of its own, likewise. Refuses what are none."""
 
+    def there(self, table: "Table", rows: range) -> bool:
+        """Whether the features of these rows only have to be copied, so that reading them ahead gains nothing."""
+
     def given(self, table: "Table", rows: range) -> Rows | None:
         """The features of these rows, (rows, p), where they are in memory as the table wants them; else None."""
 
@@ -221,6 +224,10 @@ class Table:
     def count(self, rows: range) -> int:
         """How many numbers are stored of these rows, which are sparse."""
         return sum(part.count(self, here) for part, here in self.pieces(rows))
+
+    def there(self, rows: range) -> bool:
+        """Whether the features of these rows only have to be copied, so that reading them ahead gains nothing."""
+        return all(part.there(self, here) for part, here in self.pieces(rows))
 
     def given(self, rows: range) -> Rows | None:
         """The features of these rows, (rows, p), if they are in memory already, in one piece and as a shard has them."""

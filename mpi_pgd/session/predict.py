@@ -121,7 +121,8 @@ def write(
             with agreement(comm), _rested(comm):
                 _put(put, made, out, stopped)
                 mine = numbered()
-            made = comm.gather(mine) or []
+            others = comm.gather(mine if comm.rank else None)
+            made = [mine, *others[1:]] if others else []
         with agreement(comm):
             _put(put, made, out, stopped)
         with agreement(comm), _told(out):  # once all have come so far

@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread, main_thread
 from typing import Any
 
 import h5py
@@ -14,6 +14,8 @@ from mpi_pgd import InputError, kernel
 from mpi_pgd.data import hdf5, stream
 from mpi_pgd.data.memory import MemoryShard
 from mpi_pgd.data.partition import Partition
+from mpi_pgd.data.piece import Piece
+from mpi_pgd.data.table import Table
 from mpi_pgd.engine.batches import UNIT, rows_of, units
 from mpi_pgd.engine.batchtask import BatchTask
 from mpi_pgd.engine.query import Query
@@ -104,6 +106,59 @@ def test_a_block_that_streams_stays_as_it_was_read_where_nobody_asks_for_the_nex
     time.sleep(0.05)  # until it waits
     source.close()
     np.testing.assert_array_equal(first.x, x[: first.rows])
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slabs, and what is copied at a time, end where no block does."""
+    monkeypatch.setattr(stream, "SLAB_BYTES", 150 * 8 * FEATURES)
+    monkeypatch.setattr(stream, "COPIED", 40 * 8 * FEATURES)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("together", [1, 3])
+@pytest.mark.parametrize("cold", [0, 450, ROWS])
+def test_rows_that_need_not_be_waited_for_are_read_by_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cold: int, together: int
+) -> None:
+    """Up to the first slab that has to be: from there on a thread reads."""
+    monkeypatch.setattr(Table, "there", lambda _, rows: rows.stop <= cold)
+    path, read = tmp_path / "rows.h5", []
+    rows = stream.Stream(table(path), Partition(ROWS, FEATURES))
+    with h5py.File(path) as file:
+        x, y = file["X"][...], file["y"][...]
+
+    def take(first: int, part: Piece) -> None:
+        read.append((first, first + part.rows, current_thread() is main_thread()))
+
+    for numbers in (np.arange(16), blocks(0, 1, 2, 9, 10, 11)):
+        read.clear()
+        with rows.blocks(numbers, together, take) as ahead:
+            for block in ahead:
+                here = slice(block.start, block.start + block.rows)
+                np.testing.assert_array_equal(block.x, x[here])
+                np.testing.assert_array_equal(block.y, y[here])
+        assert sum(stop - first for first, stop, _ in read) == min(ROWS, 64 * len(numbers))
+        assert all(here == (stop <= cold) for _, stop, here in read)
+        assert max((stop - first for first, stop, here in read if here), default=40) == 40
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("first", [False, True])
+def test_what_is_kept_of_rows_that_stream_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool) -> None:
+    """Whether they have to be waited for, or not, the first time or later: the slabs differ."""
+    monkeypatch.setattr(Table, "there", lambda *_: first)
+    path, read, asked = tmp_path / "rows.h5", Table.read, []
+    shard = MemoryShard(table(path), Partition(ROWS, FEATURES))
+    with h5py.File(path) as file:
+        y = file["y"][...]
+    shard.hold(np.arange(3, 16), room=0)
+    monkeypatch.setattr(Table, "read", lambda table, *args: (asked.append(args[2]), read(table, *args)))
+    for now in (True, False):
+        monkeypatch.setattr(Table, "there", lambda *_, now=now: now)
+        np.testing.assert_array_equal(np.concatenate([block.y.copy() for block in shard.blocks(QUERY)]), y[3 * 64 :])
+    assert asked
+    assert all(each is None for each in asked)
 
 
 def test_bytes_are_known_before_they_are_taken(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,28 @@ def test_rows_are_converted_to_the_type_of_all_files_and_columns_are_put_in_orde
     assert np.array_equal(read(table)[0], np.concatenate([numbers("f4"), numbers("i8")]).astype("f8"))
 
 
+ALONE = {"contiguous", "whole rows"}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_lies_in_the_file_as_it_is_wanted_is_there_as_soon_as_the_system_has_it(
+    monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    table = hdf5.inspect([written(numbers("f4"), how=LAYOUTS[layout])], "X", "y")
+    has = Path("a.h5").stat().st_size
+    monkeypatch.setattr(os, "preadv", lambda _, rooms, start, flags: len(rooms[0]) if flags == os.RWF_NOWAIT and start < has else 0)
+    assert table.there(range(ROWS)) == (layout in ALONE)
+    assert not replace(table, x_type="float64").there(range(ROWS))
+    has = 0
+    assert not table.there(range(ROWS))
+
+    def wait(*_: object) -> None:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "preadv", wait)
+    assert not table.there(range(ROWS))
+
+
 def user_block(x: np.ndarray) -> None:
     written(x, userblock_size=512)
 
@@ -136,7 +159,7 @@ def test_what_is_not_simple_hdf5_reads(odd: str) -> None:
     x = numbers("f4")
     ODD[odd](x)
     table = hdf5.inspect(["a.h5"], "X", "y")
-    assert stored.places("a.h5", table.parts[0].files[:1], ("X",), ()) == (None,)
+    assert stored.places("a.h5", table.parts[0].files[:1], ("X",), ()) == {"X": None}
     its, _, peaks = read(table)
     assert np.array_equal(its, x)
     assert np.array_equal(peaks, np.abs(x).max(axis=0))
