@@ -7,23 +7,21 @@ the fit carries it on, and it is *extrapolated*.
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median, pstdev
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mpi_pgd.comm.paths import Path, Shape
 from mpi_pgd.modes import MODES, WAYS
+from mpi_pgd.study.messages import Messages
 from mpi_pgd.study.pieces import SHAPES, TERMS, Key, Row, by_key
+from mpi_pgd.study.points import Points, apart, between, doublings, power, scatter, smooth
 
-ENOUGH = 8  # points over sizes to tell a step from chance by their neighbours: fewer are too far apart
-LAST = 3  # points whose median holds beyond the last: one point's chance would be carried far
 ONE = 8  # bytes: the broadcast of one number after the sums whose share of a round is measured
 SURE = 0.03  # relative: nothing is known better, as a machine is never twice the same
 WIDE = 2.0  # standard deviations to the ends of an interval
 RANKS_ON, BYTES_ON = 0.1, 0.05  # relative: what each doubling beyond what was measured adds to it, as a guess
-
-Points = dict[int, list[tuple[int, float]]]  # by ranks: bytes and a ratio
 
 
 class Wire(NamedTuple):
@@ -59,6 +57,7 @@ class Piece(NamedTuple):
     factors: Path  # alpha, overhead, beta
     spreads: Path  # half the widths of their logarithms' intervals
     rms: float
+    messages: Messages  # of its link: how far they are off alpha + n beta, which the fit is held against
     ratios: Points  # measured / fitted
 
 
@@ -92,7 +91,7 @@ class Curve(NamedTuple):
             row = self.rounds[ranks, reduced, broadcast]
             scale, noise = row["seconds"] / found.seconds, math.log(row["high"] / row["low"]) / 2
             return Wire(found.latency * scale, found.bandwidth * scale, max(SURE, WIDE * noise), False)
-        if self.piece(reduced).shape.folds and not _power(ranks):  # at least what the power of two below takes
+        if self.piece(reduced).shape.folds and not power(ranks):  # at least what the power of two below takes
             below = self._parts(1 << (ranks.bit_length() - 1), reduced, broadcast)
             return max(found, below._replace(extrapolated=found.extrapolated), key=lambda wire: wire.seconds)
         return found
@@ -100,22 +99,25 @@ class Curve(NamedTuple):
     def _parts(self, ranks: int, reduced: int, broadcast: int) -> Wire:
         if not self.pieces[0].shape.broadcast:
             return self._alike(ranks, reduced, 1.0)
-        share = _between(self.shares, ranks, reduced) if self.shares else 0.5
-        rest = 1.0 - (_between(self.shares, ranks, broadcast) if self.shares else 0.5)
+        share = between(self.shares, ranks, reduced) if self.shares else 0.5
+        rest = 1.0 - (between(self.shares, ranks, broadcast) if self.shares else 0.5)
         return both(self._alike(ranks, reduced, share), self._alike(ranks, broadcast, rest))
 
     def _alike(self, ranks: int, size: int, share: float) -> Wire:
         piece = self.piece(size)
         path = piece.shape(ranks, size, size)
         each = [factor * count for factor, count in zip(piece.factors, path, strict=True)]
-        scale = share * (_between(piece.ratios, ranks, size, piece) if piece.ratios else 1.0)
+        scale = share * piece.messages.off(path)
+        if piece.ratios:
+            scale *= between(piece.ratios, ranks, size, piece.first, piece.shape.folds)
         beyond = ranks > self.most or size > self._reach(ranks)
-        spread = max(SURE, WIDE * self.noise, _apart(piece.ratios, ranks, size))
+        spread = max(SURE, WIDE * self.noise, apart(piece.ratios, ranks, size))
         if beyond or ranks not in piece.ratios:
-            spread = max(spread, WIDE * math.hypot(piece.rms, _scatter(piece.ratios, size)))
+            spread = max(spread, WIDE * math.hypot(piece.rms, scatter(piece.ratios, size)))
         if beyond:
-            spread += math.fsum(share * half for share, half in zip(each, piece.spreads, strict=True)) / math.fsum(each)
-            spread += RANKS_ON * _doublings(ranks, self.most) + BYTES_ON * _doublings(size, self._reach(ranks))
+            fitted = math.fsum(share * half for share, half in zip(each, piece.spreads, strict=True)) / math.fsum(each)
+            spread += fitted + piece.messages.unsure(path)
+            spread += RANKS_ON * doublings(ranks, self.most) + BYTES_ON * doublings(size, self._reach(ranks))
         return Wire(scale * (each[0] + each[1]), scale * each[2], spread, beyond)
 
     def _reach(self, ranks: int) -> int:
@@ -125,64 +127,21 @@ class Curve(NamedTuple):
         return min((ratios[count][-1][0] for count in near if count), default=0)
 
 
-def _between(points: Points, ranks: int, size: int, piece: Piece | None = None) -> float:
-    """Interpolated in the logarithms of the size, then of the ranks of the same case.
-
-    At the ends, the median of the last sizes of the ``piece`` holds; beyond the ranks that were measured, that over all of them.
-    """
-    logs = {count: _at(points[count], size, piece.first if piece else 0) for count in sorted(points)}
-    folds = piece is None or piece.shape.folds
-    if ranks > max(logs):
-        return math.exp(median(logs.values()))
-    alike = {count: log for count, log in logs.items() if not folds or _power(count) == _power(ranks) or count == ranks} or logs
-    return float(math.exp(np.interp(math.log(ranks), list(map(math.log, alike)), list(alike.values()))))
-
-
-def _at(points: Sequence[tuple[int, float]], size: int, first: int = 0) -> float:
-    sizes, logs = _logs(points)
-    if size > points[-1][0]:
-        return median([log for (there, _), log in zip(points, logs, strict=True) if there >= first][-LAST:] or logs[-LAST:])
-    return float(np.interp(math.log(max(size, 1)), sizes, logs))
-
-
-def _scatter(points: Points, size: int) -> float:
-    """How far the numbers of ranks are from each other."""
-    return pstdev([_at(some, size) for some in points.values()]) if points else 0.0
-
-
-def _apart(points: Points, ranks: int, size: int) -> float:
-    """Half of how far the measured sizes around one are apart: from any size between, messages may be sent in another way."""
-    if not points:
-        return 0.0
-    some = points[min(points, key=lambda count: abs(math.log(count / ranks)))]
-    below = [math.log(ratio) for there, ratio in some if there <= size]
-    above = [math.log(ratio) for there, ratio in some if there >= size]
-    return abs(above[0] - below[-1]) / 2 if below and above else 0.0
-
-
-def _doublings(value: int, known: int) -> float:
-    return max(0.0, math.log2(value / known)) if known else 0.0
-
-
-def _power(count: int) -> bool:
-    return count & (count - 1) == 0
-
-
-def _logs(points: Sequence[tuple[int, float]]) -> tuple[list[float], list[float]]:
-    return [math.log(size) for size, _ in points], [math.log(value) for _, value in points]
-
-
 # From a record
 
 
 def curves(record: Mapping[str, Any]) -> dict[Key, Curve]:
     """Of every collective with a fit in a network record."""
     rows, sums, rounds = (by_key(record.get(name, [])) for name in ("rows", "sums", "rounds"))
-    messages = {entry["link"]: entry["beta"] for entry in record["fits"] if entry["mode"] is None}
+    messages = {
+        entry["link"]: Messages.of(entry["alpha"], entry["beta"], rows[entry["link"], None, entry["algorithm"]])
+        for entry in record["fits"]
+        if entry["mode"] is None
+    }
     pieces: dict[Key, list[Piece]] = {}
     for entry in sorted(record["fits"], key=lambda entry: float(entry.get("from_bytes", 0))):
         key = (entry["link"], entry["mode"], entry["algorithm"])
-        pieces.setdefault(key, []).append(_piece(entry, rows.get(key, []), messages.get(entry["link"], 0.0)))
+        pieces.setdefault(key, []).append(_piece(entry, rows.get(key, []), messages.get(entry["link"], Messages(0.0, 0.0, []))))
     found = {
         key: Curve(
             some,
@@ -210,12 +169,13 @@ def _exchanges(found: Mapping[Key, Curve]) -> dict[Key, Curve]:
     return exchanges
 
 
-def _piece(entry: Row, rows: Sequence[Row], beta: float) -> Piece:
+def _piece(entry: Row, rows: Sequence[Row], messages: Messages) -> Piece:
     shape = next(shape for shape in SHAPES[entry["mode"], entry["algorithm"]] if shape.name == entry["form"])
     # Where only small vectors could be measured, no beta may have been found; but no byte comes for nothing.
-    factors = Path(entry["alpha"], entry["overhead"], entry["beta"] or beta)
+    factors = Path(entry["alpha"], entry["overhead"], entry["beta"] or messages.beta)
     spreads = Path(*(_half(entry.get(f"{term}_low"), entry.get(f"{term}_high")) for term in TERMS))
-    return Piece(entry.get("from_bytes", 0), shape, factors, spreads, entry.get("rms_residual", 0.0), _ratios(shape, factors, rows))
+    rms, ratios = entry.get("rms_residual", 0.0), _ratios(shape, factors, messages, rows)
+    return Piece(entry.get("from_bytes", 0), shape, factors, spreads, rms, messages, ratios)
 
 
 def _half(low: float | None, high: float | None) -> float:
@@ -226,28 +186,14 @@ def _noise(row: Row) -> float:
     return _half(row.get("low"), row.get("high"))
 
 
-def _ratios(shape: Shape, factors: Sequence[float], rows: Sequence[Row]) -> Points:
+def _ratios(shape: Shape, factors: Sequence[float], messages: Messages, rows: Sequence[Row]) -> Points:
     found: Points = {}
     for row in sorted(rows, key=lambda row: int(row["bytes"])):
-        seconds = float(np.dot(factors, shape(row["ranks"], row["bytes"], row["bytes"])))
+        path = shape(row["ranks"], row["bytes"], row["bytes"])
+        seconds = float(np.dot(factors, path)) * messages.off(path)
         if seconds > 0:
             found.setdefault(row["ranks"], []).append((row["bytes"], row["seconds"] / seconds))
-    return {ranks: _smooth(points) for ranks, points in found.items()}
-
-
-def _smooth(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Each but the ends replaced by the median with its neighbours: steps stay, a single point that something disturbed goes.
-
-    The ends: by the median with their neighbour and where it and the next point to (J. W. Tukey, "Exploratory Data Analysis",
-    1977, chapter 7: running medians of three, and his rule for the ends).
-    """
-    if len(points) < ENOUGH:
-        return points
-    logs = [math.log(ratio) for _, ratio in points]
-    inner = [median(logs[place - 1 : place + 2]) for place in range(1, len(logs) - 1)]
-    first = median([logs[0], inner[0], 3 * inner[0] - 2 * inner[min(1, len(inner) - 1)]])
-    last = median([logs[-1], inner[-1], 3 * inner[-1] - 2 * inner[max(-2, -len(inner))]])
-    return [(size, math.exp(log)) for (size, _), log in zip(points, [first, *inner, last], strict=True)]
+    return {ranks: smooth(points) for ranks, points in found.items()}
 
 
 def _shares(rows: Sequence[Row], sums: Sequence[Row]) -> Points:

@@ -19,8 +19,10 @@ from mpi_pgd.comm.graphs import alike
 from mpi_pgd.comm.paths import Path, Shape
 from mpi_pgd.modes import MODES, WAYS
 from mpi_pgd.study.fitting import Fit, fit
+from mpi_pgd.study.messages import Messages, message
 
 LINKS = NODE, NETWORK = "node", "network"  # within a node, and between nodes
+MESSAGE = "message"
 TERMS = ("alpha", "overhead", "beta")
 LEVEL = 0.3  # what it counts that all ranks' times are off alike, beside that they are off from each other: rms of logarithms
 WIDE = 64  # times the smallest size that the largest is, at least, so that both together tell a beta
@@ -29,7 +31,7 @@ SWITCH = 0.15  # as LEVEL: by so much two pieces have to be better than one, ove
 
 # What may be measured, and what shapes that may have.
 SHAPES: dict[tuple[str | None, str], tuple[Shape, ...]] = {
-    (None, "ping-pong"): (Shape("message", "alpha + n beta", lambda ranks, size: Path(1, 0, size)),),
+    (None, "ping-pong"): (Shape(MESSAGE, "alpha + n beta", lambda ranks, size: Path(1, 0, size)),),
     **{way: algorithm.shapes for way, algorithm in WAYS.items()},
 }
 Key = tuple[str, str | None, str]  # link, mode, algorithm
@@ -39,7 +41,7 @@ Row = Mapping[str, Any]
 def fitted(record: dict[str, Any]) -> dict[str, Any]:
     """Add "fits" to a network record, and to its rows what was fitted and how far that is off."""
     record["fits"] = []
-    messages: dict[str, Sequence[float]] = {}
+    messages: dict[str, Messages] = {}
     groups = sorted(by_key(record["rows"]).items(), key=lambda item: item[0][1] is not None)  # ping-pongs first
     bytewise = _bytewise(groups)
     for key, rows in groups:
@@ -48,10 +50,10 @@ def fitted(record: dict[str, Any]) -> dict[str, Any]:
             found = _fit(shape, part, near, bytewise.get(key[0], 0.0))
             record["fits"].append(_entry(key, shape, found, min(row["bytes"] for row in part)))
             for row in (row for row in part if row["algorithm"] == key[2]):
-                seconds = found(_terms(shape, row))
+                seconds = found(_terms(shape, row)) * (near.off(_terms(shape, row)) if near else 1.0)
                 row["fitted_seconds"], row["residual"] = seconds, seconds / row["seconds"] - 1
             if key[1] is None:
-                messages[key[0]] = [found.values[0], math.nan, found.values[2] or math.nan]
+                messages[key[0]] = Messages.of(found.values[0], found.values[2], rows)
     return record
 
 
@@ -70,14 +72,20 @@ def _wide(rows: Sequence[Row]) -> bool:
     return bool(max(sizes) >= WIDE * min(sizes))
 
 
-def _fit(shape: Shape, rows: Sequence[Row], near: Sequence[float] | None, beta: float) -> Fit:
+def _fit(shape: Shape, rows: Sequence[Row], near: Messages | None, beta: float) -> Fit:
     """With ``beta`` in place of one of its own where the sizes are alike: in a few bytes more or less it is all noise."""
-    terms, seconds = np.array([_terms(shape, row) for row in rows]), np.array([row["seconds"] for row in rows])
+    if shape.name == MESSAGE and _wide(rows):
+        return message(rows)
+    paths = [_terms(shape, row) for row in rows]
+    terms, seconds = np.array(paths), np.array([row["seconds"] for row in rows])
+    known = near and [near.alpha, math.nan, near.beta or math.nan]
+    if near:
+        seconds = seconds / [near.off(path) for path in paths]
     if _wide(rows):
-        return fit(terms, seconds, near)
+        return fit(terms, seconds, known)
     seconds = np.maximum(seconds - beta * terms[:, 2], LEAST * seconds)
     terms[:, 2] = 0.0
-    found = fit(terms, seconds, None if near is None else [*near[:2], math.nan])
+    found = fit(terms, seconds, known and [*known[:2], math.nan])
     found.values[2] = beta
     return found
 
@@ -105,7 +113,7 @@ def admitted(row: Row) -> bool:
 
 
 def _pieces(
-    shapes: Sequence[Shape], rows: list[dict[str, Any]], near: Sequence[float] | None
+    shapes: Sequence[Shape], rows: list[dict[str, Any]], near: Messages | None
 ) -> Iterator[tuple[Shape, list[dict[str, Any]]]]:
     """One or two shapes, each with the rows of the sizes at which it is taken; the first shape where nothing tells them apart."""
     sizes = sorted({row["bytes"] for row in rows})
@@ -132,13 +140,12 @@ class Split(NamedTuple):
     second: int
 
 
-def _error(shape: Shape, rows: Sequence[Row], near: Sequence[float]) -> float:
+def _error(shape: Shape, rows: Sequence[Row], near: Messages) -> float:
     """Of one size's rows: how far they are from what the link's alpha and beta say, from each other and together."""
-    alpha, beta = near[0], 0.0 if math.isnan(near[2]) else near[2]
     logs = []
     for row in rows:
         path = _terms(shape, row)
-        logs.append(math.log(row["seconds"] / (alpha * path.latencies + beta * path.bytes)))
+        logs.append(math.log(row["seconds"] / (near.alpha * path.latencies + near.beta * path.bytes) / near.off(path)))
     middle = median(logs)
     return round(math.fsum(abs(log - middle) for log in logs) / len(logs) + LEVEL * abs(middle), 9)
 

@@ -23,12 +23,13 @@ from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.query import Agreed
 from mpi_pgd.modes import ALIKE, MODES, WAYS, differing
 from mpi_pgd.study.network import compute
-from mpi_pgd.study.network.stage import ALL, OWN, SUM_ONLY, Contest, Prepared, Stage
+from mpi_pgd.study.network.stage import ALL, OWN, SUM_ONLY, Contest, Groups, Prepared, Stage
 from mpi_pgd.study.pieces import NETWORK, NODE, fitted
 
 SMALLEST, LARGEST = 8, 64 << 20  # bytes
 QUICK_LARGEST = 4 << 20
 FACTOR, QUICK_FACTOR = 4, 32  # from one size to the next
+FEWEST = 8  # bytes a rank of what peers sum: with fewer, some send nothing, as never in a fit of fewer ranks than features
 BENDS = range(32 << 10, 1 << 20)  # bytes: where libraries change how they send; there, a factor of 2
 SECONDS = {NODE: 15.0, NETWORK: 90.0}  # for all the messages
 QUICK_SECONDS = {NODE: 1.0, NETWORK: 5.0}
@@ -79,10 +80,10 @@ def measure(
     wanted = sizes or list(_sizes(largest or (QUICK_LARGEST if quick else LARGEST), QUICK_FACTOR if quick else FACTOR))
     room = _room(comm, nodes)
     fitting = [size for size in wanted if size <= room]
-    groups = list(_groups(comm, names, those, own, per_node, room))
+    kinds = _kinds(comm, names, those, own, per_node, room)
     stage = Stage(limit, repeats or (QUICK_BATCHES if quick else BATCHES), shown)
-    points = sorted(stage.points(comm, groups, fitting, own[0] if own else 0, len(_partners(nodes))), key=itemgetter("bytes"))
-    for group in filter(None, groups):
+    points = sorted(stage.points(comm, kinds, fitting, own[0] if own else 0), key=itemgetter("bytes"))
+    for group in filter(None, [*kinds[0], *kinds[1]]):  # exchanges are on the collectives' communicators
         group[0].comm.Free()
     if comm.rank:
         return {}
@@ -120,17 +121,20 @@ def counts(ranks: int, quick: bool = False) -> list[int]:
     return sorted({count for count in (*powers, 2 if quick else 3, ranks) if 2 <= count <= ranks})
 
 
-def _groups(
+def _kinds(
     comm: MPI.Intracomm, names: Sequence[str], those: Sequence[int], own: tuple[int, int] | None, per_node: int, room: int
-) -> Iterator[list[Contest]]:
-    """Contests of the same ranks; none for a rank that is not among them. Collective."""
+) -> tuple[Groups, Groups, Groups]:
+    """Ping-pongs, collectives and exchanges. Collective."""
+    kinds: tuple[Groups, Groups, Groups] = ([], [], [])
     for link, other in _partners([names.index(name) for name in names]).items():
         pair = _part(comm, comm.rank in (0, other))
-        yield [Contest(pair, link, None, "ping-pong", ALL, partial(_ping_pong, pair), "ping-pong", 2)] if pair else []
+        kinds[0].append([Contest(pair, link, None, "ping-pong", ALL, partial(_ping_pong, pair), "ping-pong", 2)] if pair else [])
     for count in those:
         part = _part(comm, comm.rank < count)
-        exchanges = [] if own or not part else _exchanges(part, names[:count], room)  # a problem's own rounds are of the others
-        yield [*_collectives(part, names[:count], own, per_node), *exchanges] if part else []
+        kinds[1].append([*_collectives(part, names[:count], own, per_node)] if part else [])
+        if not own:  # a problem's own rounds are of the others
+            kinds[2].append([*_exchanges(part, names[:count], room)] if part else [])
+    return kinds
 
 
 def _partners(nodes: list[int]) -> dict[str, int]:
@@ -153,7 +157,8 @@ def _collectives(comm: MPI.Intracomm, names: Sequence[str], own: tuple[int, int]
         kinds = [OWN, ALL] if own else [ALL, SUM_ONLY][: len(collectives)]
         for what in kinds:
             back = own[1] if own and what == OWN else 8 if what == SUM_ONLY else 0
-            yield Contest(comm, link, mode, name, what, partial(_round, comm, MODES[mode].collectives, collectives, back))
+            call = partial(_round, comm, MODES[mode].collectives, collectives, back)
+            yield Contest(comm, link, mode, name, what, call, smallest=0 if len(collectives) > 1 else FEWEST * comm.size)
 
 
 def _exchanges(comm: MPI.Intracomm, names: Sequence[str], room: int) -> Iterator[Contest]:
