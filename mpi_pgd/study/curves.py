@@ -107,7 +107,7 @@ class Curve(NamedTuple):
         piece = self.piece(size)
         path = piece.shape(ranks, size, size)
         each = [factor * count for factor, count in zip(piece.factors, path, strict=True)]
-        scale = share * piece.messages.off(path)
+        scale = share * piece.messages.off(path, size)
         if piece.ratios:
             scale *= between(piece.ratios, ranks, size, piece.first, piece.shape.folds)
         beyond = ranks > self.most or size > self._reach(ranks)
@@ -116,7 +116,7 @@ class Curve(NamedTuple):
             spread = max(spread, WIDE * math.hypot(piece.rms, scatter(piece.ratios, size)))
         if beyond:
             fitted = math.fsum(share * half for share, half in zip(each, piece.spreads, strict=True)) / math.fsum(each)
-            spread += fitted + piece.messages.unsure(path)
+            spread += fitted + piece.messages.unsure(path, size)
             spread += RANKS_ON * doublings(ranks, self.most) + BYTES_ON * doublings(size, self._reach(ranks))
         return Wire(scale * (each[0] + each[1]), scale * each[2], spread, beyond)
 
@@ -190,7 +190,7 @@ def _ratios(shape: Shape, factors: Sequence[float], messages: Messages, rows: Se
     found: Points = {}
     for row in sorted(rows, key=lambda row: int(row["bytes"])):
         path = shape(row["ranks"], row["bytes"], row["bytes"])
-        seconds = float(np.dot(factors, path)) * messages.off(path)
+        seconds = float(np.dot(factors, path)) * messages.off(path, row["bytes"])
         if seconds > 0:
             found.setdefault(row["ranks"], []).append((row["bytes"], row["seconds"] / seconds))
     return {ranks: smooth(points) for ranks, points in found.items()}

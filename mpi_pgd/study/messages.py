@@ -18,7 +18,8 @@ from mpi_pgd.study.points import Series, at, smooth
 Row = Mapping[str, Any]
 
 ASKED = 0.5  # of alpha, at least, that a step adds to all longer messages
-BETTER = 0.5  # times the residuals without a step, at most, that those with one are
+BETTER = 0.7  # times the residuals without a step, at most, that those with one are
+ALIKE = 2.0  # times the least residuals, at most, of those that may be it as well
 SURE = 0.03  # relative: smaller residuals need no step
 NEXT = 2  # times a measured size that the next one is, at most, so that a step is at the larger one if it is a power of two
 STEP = 1.5  # times, at least
@@ -42,19 +43,20 @@ class Messages(NamedTuple):
         found = sorted((row["bytes"], row["seconds"] / (alpha + beta * row["bytes"])) for row in rows)
         return cls(alpha, beta, smooth(found))
 
-    def off(self, path: Path) -> float:
-        """What the messages on a path take over alpha + n beta; they are taken for alike."""
+    def off(self, path: Path, vector: int) -> float:
+        """What the messages on a path take over alpha + n beta; they are taken for alike, none longer than the vector's bytes."""
         if not self.points:
             return 1.0
-        size, (below, above) = _size(path), self._around(_size(path))
+        size = _size(path, vector)
+        below, above = self._around(size)
         step = below[0] < size < above[0] <= NEXT * below[0] and max(above[1] / below[1], below[1] / above[1]) >= STEP
         return below[1] if step else math.exp(at(self.points, size))
 
-    def unsure(self, path: Path) -> float:
+    def unsure(self, path: Path, vector: int) -> float:
         """By what factor's logarithm that may be off, as the sizes that were measured are apart."""
         if not self.points:
             return 0.0
-        middle, sizes = math.log(self.off(path)), self._around(_size(path))
+        middle, sizes = math.log(self.off(path, vector)), self._around(_size(path, vector))
         return max(abs(math.log(ratio) - middle) for _, ratio in sizes)
 
     def _around(self, size: float) -> tuple[tuple[int, float], tuple[int, float]]:
@@ -64,8 +66,8 @@ class Messages(NamedTuple):
         return below[-1], above[0]
 
 
-def _size(path: Path) -> float:
-    return path.bytes / max(1.0, path.latencies + path.behind)
+def _size(path: Path, vector: int) -> float:
+    return min(vector, path.bytes / max(1.0, path.latencies + path.behind))
 
 
 def message(rows: Sequence[Row]) -> Fit:
@@ -77,6 +79,8 @@ def message(rows: Sequence[Row]) -> Fit:
         steps = [fit(np.column_stack([one, sizes >= first, sizes]), seconds) for first in np.unique(sizes)[2:]]
         best = min(steps, key=lambda each: each.rms, default=found)
         if best.rms <= BETTER * found.rms and best.values[1] >= ASKED * best.values[0]:
-            ends = [np.array([each[0], np.nan, each[2]]) for each in (best.low, best.high)]
-            return best._replace(values=best.values * [1, 0, 1], low=ends[0], high=ends[1])
+            alike = [each for each in steps if each.rms <= ALIKE * best.rms]  # where the step is, is not sure either
+            low = np.min([each.low for each in alike], axis=0)
+            high = np.max([each.high for each in alike], axis=0)
+            return best._replace(values=best.values * [1, 0, 1], low=low, high=high)
     return found

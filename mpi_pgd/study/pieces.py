@@ -50,7 +50,7 @@ def fitted(record: dict[str, Any]) -> dict[str, Any]:
             found = _fit(shape, part, near, bytewise.get(key[0], 0.0))
             record["fits"].append(_entry(key, shape, found, min(row["bytes"] for row in part)))
             for row in (row for row in part if row["algorithm"] == key[2]):
-                seconds = found(_terms(shape, row)) * (near.off(_terms(shape, row)) if near else 1.0)
+                seconds = found(_terms(shape, row)) * (near.off(_terms(shape, row), row["bytes"]) if near else 1.0)
                 row["fitted_seconds"], row["residual"] = seconds, seconds / row["seconds"] - 1
             if key[1] is None:
                 messages[key[0]] = Messages.of(found.values[0], found.values[2], rows)
@@ -80,7 +80,7 @@ def _fit(shape: Shape, rows: Sequence[Row], near: Messages | None, beta: float) 
     terms, seconds = np.array(paths), np.array([row["seconds"] for row in rows])
     known = near and [near.alpha, math.nan, near.beta or math.nan]
     if near:
-        seconds = seconds / [near.off(path) for path in paths]
+        seconds = seconds / [near.off(path, row["bytes"]) for path, row in zip(paths, rows, strict=True)]
     if _wide(rows):
         return fit(terms, seconds, known)
     seconds = np.maximum(seconds - beta * terms[:, 2], LEAST * seconds)
@@ -145,7 +145,9 @@ def _error(shape: Shape, rows: Sequence[Row], near: Messages) -> float:
     logs = []
     for row in rows:
         path = _terms(shape, row)
-        logs.append(math.log(row["seconds"] / (near.alpha * path.latencies + near.beta * path.bytes) / near.off(path)))
+        logs.append(
+            math.log(row["seconds"] / (near.alpha * path.latencies + near.beta * path.bytes) / near.off(path, row["bytes"]))
+        )
     middle = median(logs)
     return round(math.fsum(abs(log - middle) for log in logs) / len(logs) + LEVEL * abs(middle), 9)
 
