@@ -147,6 +147,23 @@ INLINE Lanes abs_lanes(Lanes a) {
     return a;
 }
 
+/* The size of a where it is larger than b, which has no sign; what is not a number stays. Without signs, bits are ordered as numbers. */
+INLINE Lanes larger(Lanes a, Lanes b) {
+#if WIDTH == 4 /* where whole numbers of 64 bits are slower to compare */
+    return maximum(abs_lanes(a), b);
+#else
+    EACH {
+        Mask size = (Mask)abs_part(a.part[i]), known = (Mask)b.part[i];
+#if WIDTH == 8
+        a.part[i] = (Part)_mm512_max_epi64((__m512i)size, (__m512i)known);
+#else
+        a.part[i] = select_part(size > known, (Part)size, (Part)known);
+#endif
+    }
+    return a;
+#endif
+}
+
 /* The size of a, the sign of b. */
 INLINE Lanes copysign_lanes(Lanes a, Lanes b) {
     EACH a.part[i] = (Part)(((Bits)a.part[i] & UINT64_C(0x7fffffffffffffff)) | ((Bits)b.part[i] & UINT64_C(0x8000000000000000)));
@@ -178,6 +195,10 @@ INLINE Lanes load_some(const double *x, size_t count) {
 
 /* The first count (0 to 8) of them. */
 INLINE void store_some(double *x, Lanes a, size_t count) {
+    if (LIKELY(count == 8)) {
+        store(x, a);
+        return;
+    }
 #if WIDTH == 8
     _mm512_mask_storeu_pd(x, (__mmask8)((1u << count) - 1), (__m512d)a.part[0]);
 #elif WIDTH == 4
