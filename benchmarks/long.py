@@ -1,7 +1,7 @@
 """One reduce of a long gradient beside the bare MPI calls on a vector of as many numbers, turn by turn; and its memory.
 
 A reduce lasts from a block's vector until the next query is on the worker: cut, sum, broadcast; peers broadcast nothing. *Wire* is
-what of it is sums and broadcasts. Memory is what the process has grown by at its peak, in vectors.
+what of it is sums and broadcasts, with what is cut as it is sent. Memory is what the process has grown by at its peak, in vectors.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,8 +58,8 @@ class Reduces(Observer):
         query.stop = self.repeats < 0
 
     def mapped(self, query: Any) -> None:
-        """The partial is cut."""
-        self.cut = perf_counter()
+        """All is to be sent."""
+        self.sent = perf_counter()
 
     def asked(self, query: Any) -> None:
         """The next query is here."""
@@ -67,7 +67,7 @@ class Reduces(Observer):
         self.comm.Barrier()
         begun = perf_counter()
         self.bare()
-        self.seconds.append((now - self.task.there, now - self.cut, perf_counter() - begun))
+        self.seconds.append((now - self.task.there, now - self.sent, perf_counter() - begun))
         self.comm.Barrier()
 
 

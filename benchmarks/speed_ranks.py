@@ -174,7 +174,7 @@ def long(here: Here) -> list[Row]:
         low, value, high = np.quantile(call / whole, (0.25, 0.5, 0.75)).tolist()
         told = [milliseconds(float(np.median(each))) for each in (whole, wire, call)]
         case, span = f"p = {here.features:,}, {mode}", {"low": low, "high": high, "unit": "times", "word": "at least", "goal": 0.9}
-        beside = "{} with the cut, {} on the wire; MPI {}".format(*told)
+        beside = "{}, of which {} on the wire, where it is cut; MPI {}".format(*told)
         found.append({"case": f"{case}: one reduce, rate against the bare MPI calls'", "value": value, **span, "beside": beside})
         limit = {"unit": "vectors", "word": "at most", "goal": 5, "beside": "the largest rank"}
         found.append({"case": f"{case}: memory of the rounds, beside the rows", "value": vectors, **limit})

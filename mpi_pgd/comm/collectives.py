@@ -7,6 +7,7 @@ and no message has more elements than 2^31 - 1, which is all that some libraries
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import zip_longest
+from typing import Protocol
 
 import numpy as np
 from mpi4py import MPI
@@ -14,7 +15,18 @@ from mpi4py import MPI
 from mpi_pgd.comm.schedules import EMPTY, Schedule, Step
 from mpi_pgd.engine.arrays import Vector
 
-Collective = Callable[[Vector], None]  # in place, on every rank
+Reach = Callable[[int], object]  # have the first so many numbers of a vector there
+
+
+class Collective(Protocol):
+    """In place, on every rank."""
+
+    def __call__(self, vector: Vector, reach: Reach = ...) -> None:
+        """Before numbers of ``vector`` are read, those up to them are asked for by ``reach``: they need not be there yet."""
+
+
+def there(end: int) -> None:
+    """All are."""
 
 
 MOST = 2**31 - 1  # elements of a message
@@ -28,11 +40,13 @@ def pieces(whole: range) -> Iterator[range]:
 
 
 def _pieced(call: Callable[[Vector], object]) -> Collective:
-    def pieced(vector: Vector) -> None:
+    def pieced(vector: Vector, reach: Reach = there) -> None:
         if len(vector) <= PIECE:
+            reach(len(vector))
             call(vector)
             return
         for piece in pieces(range(len(vector))):
+            reach(piece.stop)
             call(vector[piece.start : piece.stop])
 
     return pieced
@@ -64,7 +78,8 @@ class _ByHand:
         self._vector = np.empty(0)
         self._moves: list[Callable[[], object]] = []
 
-    def __call__(self, vector: Vector) -> None:
+    def __call__(self, vector: Vector, reach: Reach = there) -> None:
+        reach(len(vector))
         if vector is not self._vector:
             self._bind(vector)
         for move in self._moves:

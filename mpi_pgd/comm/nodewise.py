@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from mpi4py import MPI
 
-from mpi_pgd.comm.collectives import Collective
+from mpi_pgd.comm.collectives import Collective, Reach, there
 from mpi_pgd.comm.window import Node
 from mpi_pgd.engine.arrays import Vector
 
@@ -41,8 +41,9 @@ class NodeWise:
         """Whether it lies there."""
         return vector is self._vector or len(vector) <= self._short or bool(self.node.lent(vector))
 
-    def __call__(self, vector: Vector) -> None:
+    def __call__(self, vector: Vector, reach: Reach = there) -> None:
         """Sum it."""
+        reach(len(vector))
         if vector is not self._vector:
             self._bind(vector)
         self._move()

@@ -128,6 +128,9 @@ class Ring:
         for here in self._segments:
             self._cut(block[:, here], ones, here)
 
+    def reach(self, end: int) -> None:
+        """Nothing is left to add once it is closed."""
+
     def _cut(self, block: Vector, ones: Vector, here: slice) -> None:
         """Some columns of the ring, in parts that stay in the cache; of several rows all, as numpy copies what has gaps."""
         rows, columns = block.shape
@@ -154,6 +157,7 @@ class Ring:
 class Straight:
     """Long vectors, one after the other, with bounds in runs. The first one lies in the sums' own memory and is cut there.
 
+    The last vector's runs are added when ``reach`` comes to them: just before they are sent, while in the cache.
     What makes no run is cut by a ``Ring`` of its own. What it has is that of ``Ring``, for ``cutting``.
     """
 
@@ -167,6 +171,7 @@ class Straight:
         self._room: Vector = np.empty(0)  # where blocks but the first are written; many ranks have no other
         self._written: Vector | None = None
         self._fresh = True  # nothing was added to the sums yet
+        self._reached = self._head  # numbers in runs that have what was written last
 
     def lie_in(self, high: Vector, low: Vector, peaks: Vector) -> None:
         """Where the sums and the peaks are from now on."""
@@ -182,35 +187,46 @@ class Straight:
 
     def clear(self) -> None:
         """Begin with no block."""
-        self._written, self._fresh = None, True
+        self._written, self._fresh, self._reached = None, True, self._head
 
     def slot(self) -> Vector:
         """Where the next block writes its vector."""
-        self._add()
+        if self._written is not None:
+            self.close()
+            self.reach(self._head)
+            self._fresh = False
         if not self._fresh and not len(self._room):
             self._room = aligned((len(self.high),), np.float64)
         self._written = self.high if self._fresh else self._room
         return self._written
 
     def close(self) -> None:
-        """Add all that was written."""
-        self._add()
-        if self._fresh:
-            self.high[:] = self.low[:] = 0.0
-
-    def _add(self) -> None:
-        vector, fresh = self._written, self._fresh
+        """Add what was written, or begin with zeros where nothing was: the runs when ``reach`` comes to them."""
+        self._reached = 0
+        vector, fresh, head = self._written, self._fresh, self._head
         if vector is None:
-            return
-        self._written, self._fresh = None, False
-        if self._cutting.folds:
-            rest = vector[self._head :].copy()
+            self.high[head:] = self.low[self._lows :] = 0.0
+        elif self._cutting.folds:
+            rest = vector[head:].copy()
             if fresh:
                 self._rest.clear()
             self._rest.slot()[:] = rest
             self._rest.close()
-            x = vector[: self._head].reshape(-1, RUN)
-            high = x if fresh else self.high[: self._head].reshape(-1, RUN)
-            kernel.cut(x, self._first, self._second, self.peaks, high, self.low[: self._lows].reshape(-1, RUN))
         elif not fresh:
-            self.high += vector
+            self.high[head:] += vector[head:]
+
+    def reach(self, end: int) -> None:
+        """Add the runs of the first ``end`` numbers, once it is closed; those that were are not added again."""
+        here = slice(self._reached, min(-(-end // RUN) * RUN, self._head))
+        if here.start >= here.stop:
+            return
+        self._reached = here.stop
+        vector, fresh, high, low = self._written, self._fresh, self.high[here], self.low[: self._lows][here]
+        if vector is None:
+            high[:] = low[:] = 0.0
+        elif self._cutting.folds:
+            x, runs = vector[here].reshape(-1, RUN), slice(here.start // RUN, here.stop // RUN)
+            high = x if fresh else high.reshape(-1, RUN)
+            kernel.cut(x, self._first[runs], self._second[runs], self.peaks[runs], high, low.reshape(-1, RUN))
+        elif not fresh:
+            high += vector[here]

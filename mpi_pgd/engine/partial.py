@@ -52,6 +52,9 @@ class Vote(IntEnum):
 class Partial:
     """The sums of one rank's blocks: one float64 ``buffer``, [hi | lo | votes] or [sum | votes], to be summed over the ranks.
 
+    Long ones are cut as they are sent, each piece while it is in the cache: ``reach`` has the first numbers of ``message`` cut, and
+    the votes cast before the last ones. Who asks for ``buffer`` has all of it.
+
     ``width`` is the length of a block's vector, and ``blocks`` the number of them over all ranks. If ``order_free``, each is cut,
     so that the order of the sums does not matter, into as many ``folds`` as are sent of each number; else they are just added. Of
     those ``behind``, at the end, always two are sent. ``peaks`` (cutting.bounds,) are the largest magnitudes of each number, or of
@@ -75,16 +78,17 @@ class Partial:
         self.long = cutting.long
         self._bits = max(1, int(blocks - 1).bit_length()) + 1
         self._added = Straight(cutting) if self.long else Ring(width, cutting.folds, cutting.lows)
+        self._closed = True  # the votes are those of all that was added
         self._columned, self._few = columned[0] > 0, Few(cutting, columned)
         self._rows = 0
         self.peaks = self.all_peaks = np.zeros(cutting.bounds)
         self._bound, self._near = np.zeros(cutting.bounds), np.zeros(cutting.bounds)
         self._lie_in(aligned((width + cutting.lows + len(Vote),), np.float64))
-        self.buffer[:] = 0.0
+        self.message[:] = 0.0
         self.rebound()
 
     def _lie_in(self, buffer: Vector) -> None:
-        self.buffer, width = buffer, self.width
+        self.message, width = buffer, self.width
         self._high, self._low, self.votes = buffer[:width], buffer[width : -len(Vote)], buffer[-len(Vote) :]
         self._sizes = self.votes[Vote.BROKEN : Vote.NEAR + 1]  # what the peaks say
         self._numbers, self._counts = numbers(buffer), numbers(self.votes)
@@ -94,7 +98,7 @@ class Partial:
     def share(self, peaks: Vector, all_peaks: Vector) -> None:
         """Have its peaks there, which are some of all of them."""
         self.peaks, self.all_peaks = peaks, all_peaks
-        self._lie_in(self.buffer)
+        self._lie_in(self.message)
 
     def move(self, buffer: Vector) -> None:
         """Have what it holds in other memory from now on, as long as its own."""
@@ -124,6 +128,7 @@ class Partial:
         """Begin a round: no block, no votes."""
         self._added.clear()
         self._few.clear()
+        self._closed = True
         self.votes.fill(0.0)
         self.peaks.fill(0.0)
         self._rows = 0
@@ -152,14 +157,40 @@ class Partial:
         return self._added.slot() if columns is None or not self._columned else self._few.slot(columns)
 
     def close(self, late: bool, signalled: bool, unread: bool = False) -> None:
-        """End a round on this rank: add what is left and cast the votes. Where blocks are ``unread``, no count of rows is one."""
+        """End a round on this rank: add what is left and cast the votes. Where blocks are ``unread``, no count of rows is one.
+
+        What is long is added, and judged, when ``reach`` comes to it; but of plain sums this rank's own have to be looked at.
+        """
         (self._few if self._few.used else self._added).close()
         votes = self._counts
         votes[Vote.ROWS] = math.nan if unread else self._rows
         votes[Vote.LATE] = late
         votes[Vote.SIGNALLED] = signalled
+        self._closed = not self.long
+        if self._closed:
+            self._judge()
+        elif not self.order_free:
+            self.reach(len(self.message))
+
+    def reach(self, end: int) -> None:
+        """Have the first ``end`` numbers of ``message``, at least, as they are to be sent."""
+        if self._closed:
+            return
+        self._added.reach(end)
+        if end > len(self.message) - len(Vote):
+            self._closed = True
+            self._judge()
+
+    @property
+    def buffer(self) -> Vector:
+        """``message``, all of it as it is to be sent."""
+        self.reach(len(self.message))
+        return self.message
+
+    def _judge(self) -> None:
+        """Vote on the numbers."""
         if not self.order_free:
-            votes[Vote.BROKEN] = not np.isfinite(self._high).all()
+            self._counts[Vote.BROKEN] = not np.isfinite(self._high).all()
         else:
             # Broken: not finite, or so large that no bound can be set above it, and doing the round again would not help.
             kernel.votes(2.0 ** (LARGEST - self._bits), self.peaks, self._bound, self._near, self._sizes)

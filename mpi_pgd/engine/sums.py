@@ -31,7 +31,7 @@ class Sums:
         self.exchanged = np.zeros_like(self.peaks)  # over all blocks, as the bound was last taken from them
         for partial, view in zip(self._partials, np.split(self.peaks, self._places[1:-1]), strict=True):
             partial.share(view, self.peaks)
-        self.bytes = max(partial.buffer.nbytes for partial in self._partials)  # on the wire
+        self.bytes = max(partial.message.nbytes for partial in self._partials)  # on the wire
         self._version = self._number = 0  # of the bound; of the task that was answered last
         values = {
             number: task.layout.places["value"].start
@@ -115,6 +115,8 @@ class Sums:
         number = query.number
         partial, task = self._partials[number], self._tasks[number]
         query.round += 1
+        if partial.long:
+            partial.reach(len(partial.message))  # all has been, but where nothing is sent
         if partial.unread and not self.own:
             query.again, query.stop = Again.UNREAD, True
             return

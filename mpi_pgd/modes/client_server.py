@@ -47,7 +47,7 @@ class ClientServer:
 
     def step(self, partial: "Partial", update: "Update", query: "Query") -> None:
         """Reduce to the server, which updates and broadcasts the next query."""
-        self.reduce(partial.buffer)
+        self.reduce(partial.message, partial.reach)
         if self.updates:
             update()
         self.broadcast(query.buffer)

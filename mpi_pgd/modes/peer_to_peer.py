@@ -44,5 +44,5 @@ class PeerToPeer:
 
     def step(self, partial: "Partial", update: "Update", query: "Query") -> None:
         """Allreduce, then every peer updates."""
-        self.allreduce(partial.buffer)
+        self.allreduce(partial.message, partial.reach)
         update()

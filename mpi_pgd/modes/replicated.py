@@ -157,7 +157,7 @@ class _Server:
     def _collect(self, partial: Partial) -> None:
         """Add up one partial of each group."""
         # Plain sums depend on the order: then that of the groups, not that of arrival.
-        held: dict[int, Vector] = {}
+        held, total = dict[int, Vector](), partial.buffer
         while self.ledger.missing:
             worker, text = self._receive()
             if not self.ledger.take(worker):
@@ -165,14 +165,14 @@ class _Server:
                 if self.ledger.wanted(worker):
                     self._send(worker)
                 continue
-            peaks, sums = np.split(text, [-len(partial.buffer)])
+            peaks, sums = np.split(text, [-len(total)])
             if partial.order_free:
-                partial.buffer += sums
+                total += sums
                 np.maximum(partial.peaks, peaks, out=partial.peaks)
             else:
                 held[self.ledger.groups[worker]] = sums.copy()
         for group in sorted(held):
-            partial.buffer += held[group]
+            total += held[group]
         partial.votes += self.missed
         self.missed[:] = 0.0
 

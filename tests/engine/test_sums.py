@@ -41,8 +41,9 @@ def reduced(
             for row in share:
                 partial.slot(1)[:] = row
             partial.close(late=False, signalled=False)
-    for other in partials[1:]:
-        partials[0].buffer += other.buffer
+    total, *others = (partial.buffer for partial in partials)
+    for other in others:
+        total += other
     return partials[0].total(np.empty(width)), partials[0]
 
 
@@ -118,6 +119,33 @@ def test_a_long_vector_is_a_sum_of_its_blocks(order_free: bool) -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
+@pytest.mark.parametrize(("order_free", "folds"), [(True, 1), (True, 2), (False, 1)])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_long_vector_is_cut_as_it_is_sent(order_free: bool, folds: int, count: int) -> None:
+    """Piece by piece it has the bits that it has at once, not before it is asked for, and votes with the last piece."""
+    numbers = blocks(3, width=LONG)
+    found = []
+    for step in (1, 5, 2 * LONG):
+        partial = Partial(LONG, 4, order_free, folds=folds, behind=2)
+        partial.message[:] = 7.0  # of a round before
+        partial.expect(np.abs(numbers).max(axis=0) / 64)  # too small: it is to be seen
+        partial.rebound()
+        partial.clear()
+        for row in numbers[:count]:
+            partial.slot(1)[:] = row
+        partial.close(late=False, signalled=False)
+        assert partial.votes[1:4].tolist() == [0, 0, 0]
+        size, sent = len(partial.message), []
+        for end in [*range(step, size, step), size]:
+            partial.reach(end)
+            sent.append(partial.message[len(np.concatenate([*sent, []])) : end].copy())
+        assert np.array_equal(np.concatenate(sent), partial.buffer)
+        found.append(partial.buffer.tobytes() + partial.peaks.tobytes())
+        assert partial.redo == (order_free and count > 0)
+    assert len(set(found)) == 1
+
+
+@pytest.mark.usefixtures("short_runs")
 def test_one_number_above_the_bound_of_its_run_is_seen() -> None:
     for place in (0, 9, LONG - 1):
         partial = Partial(LONG, 4, folds=1)
@@ -130,6 +158,7 @@ def test_one_number_above_the_bound_of_its_run_is_seen() -> None:
             slot[place] = size
             with np.errstate(invalid="ignore"):
                 partial.close(late=False, signalled=False)
+                partial.reach(len(partial.message))
             assert (partial.redo, bool(partial.votes[Vote.BROKEN])) == (size == 100.0, math.isnan(size))
 
 

@@ -63,6 +63,25 @@ def test_long_ones_go_in_pieces(comm: MPI.Intracomm, schedule: schedules.Schedul
             assert vector.tolist() == total(comm, length)
 
 
+@pytest.mark.ranks(3, 5)
+@pytest.mark.parametrize("schedule", [None, schedules.ring], ids=["library", "ring"])
+def test_numbers_are_written_as_they_are_asked_for(
+    comm: MPI.Intracomm, schedule: schedules.Schedule | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways, "PIECE", 3)
+    (move,) = collectives(comm, ["allreduce"], [schedule] if schedule else [])
+    for length in (1, 3, 4, 31):
+        vector, ends = np.full(length, np.nan), [0]
+
+        def reach(end: int, vector: np.ndarray = vector, ends: list[int] = ends) -> None:
+            vector[ends[-1] : end] = mine(comm, len(vector))[ends[-1] : end]
+            ends.append(end)
+
+        move(vector, reach)
+        assert vector.tolist() == total(comm, length)
+        assert ends == ([0, length] if schedule else [*range(0, length, 3), length])
+
+
 def test_the_maximum(comm: MPI.Intracomm) -> None:
     vector = np.array([comm.rank, -comm.rank, 7.0])
     LIBRARY["maximum"](comm)(vector)

@@ -5,7 +5,7 @@ the slowest rank's mean, and the call before it is not timed: it brings the rank
 other. What is measured is here, how it is timed in ``stage.py``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -216,7 +216,7 @@ def _expected(comm: MPI.Intracomm, name: str) -> float:
     return 0.0 if name == "reduce" and comm.rank else comm.size * (comm.size + 1) / 2
 
 
-def _wrong(comm: MPI.Intracomm, expected: float, collective: Collective, vector: Vector) -> int:
+def _wrong(comm: MPI.Intracomm, expected: float, collective: Callable[[Vector], None], vector: Vector) -> int:
     """How many numbers come out wrong on any rank. Leaves zeros."""
     fill, wrong = comm.rank + 1.0, 0
     parts = [vector[: len(vector) // len(PATTERN) * len(PATTERN)].reshape(-1, len(PATTERN))]
