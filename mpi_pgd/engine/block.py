@@ -73,13 +73,13 @@ class Block:
     def moments(
         self, weights: Vector, unit: Vector, about: Vector, room: Room, sums: Vector, squares: Vector, peaks: Vector
     ) -> None:
-        """Sums over the rows, which count by ``weights`` (rows,), of X in ``unit`` less ``about``, and of its squares.
+        """Sums over the rows of X in ``unit`` less ``about``, and of its squares. ``weights`` (rows,) are its own, or ones.
 
         ``peaks`` are raised to the largest magnitudes of X, as of ``kernel.peaks``. They and all others are (features,). ``room``
         makes an array that the features of rows fit into, if one is needed.
         """
         if kernel.STORED:
-            self.handle.moments(weights, unit, about, sums, squares, peaks)
+            self.handle.moments(unit, about, sums, squares, peaks)
             return
         kernel.peaks(self.x, peaks)
         less = room(self.rows)

@@ -52,7 +52,7 @@ Attributes:
         against ``ratio`` times ``first``.
     totals: of lines (m, rows), which may lie apart, each one's product with the same weights (rows,), into (m,).
     Handle: of dense X, of real numbers of any type, with y, weights and offset, for products and gradients: what a ``Block`` has.
-        If ``STORED``, also for moments, ``(weights, unit, about, sums, squares, peaks)``, as of ``Block.moments``.
+        If ``STORED``, also for moments, ``(unit, about, sums, squares, peaks)``, as of ``Block.moments``.
     Gradient: what maps such rows in one pass, ``(loss, parameters, features, outputs, point)``, and ``over`` many; None if nothing.
     fold: vectors, a line each, into the sums of a ``Ring``; None if it has to do that itself.
     STORED: dense rows may be of other types than float64.

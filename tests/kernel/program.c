@@ -145,7 +145,7 @@ static void dense(const char *name, enum stored stored, char letter, size_t elem
     kernel->tdots(&rows, &out, &turned);
     told_numbers(name, features, back, 2 * features);
     double *peaks = calloc(features + 1, sizeof *peaks);
-    kernel->moments(&rows, weights, w, w + features + 1, back, back + features, peaks);
+    kernel->moments(&rows, w, w + features + 1, back, back + features, peaks);
     told_numbers(name, features, back, 2 * features);
     told_numbers(name, features, peaks, features);
     free(peaks);

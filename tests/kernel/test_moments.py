@@ -54,9 +54,10 @@ def test_moments(kind: str) -> None:
         wide = draw.standard_normal((rows, features)) * 50
         x = narrowed(np.abs(wide) if kind.startswith("u") else wide, type_of(kind))
         weights, (unit, about), peaks = draw.random(rows), draw.standard_normal((2, features)), 100 * draw.random(features)
-        found = np.stack([*np.full((2, features), np.nan), peaks])
-        handle = native.Handle(as_bits(x)[0], np.zeros(rows), None, None, as_bits(x)[1])
-        handle.moments(weights, unit, about, *found)
-        assert np.array_equal(found, expected(x, weights, unit, about, peaks))
+        for its in (weights, None):
+            found = np.stack([*np.full((2, features), np.nan), peaks])
+            handle = native.Handle(as_bits(x)[0], np.zeros(rows), its, None, as_bits(x)[1])
+            handle.moments(unit, about, *found)
+            assert np.array_equal(found, expected(x, np.ones(rows) if its is None else its, unit, about, peaks))
     with pytest.raises(ValueError, match="the arrays do not fit the rows"):
-        handle.moments(weights, unit[1:], about, *found)
+        handle.moments(unit[1:], about, *found)

@@ -127,18 +127,18 @@ static PyObject *call_tdot(PyObject *self, PyObject *const *arguments, Py_ssize_
 
 static PyObject *call_moments(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
     const struct block *rows = &((struct handle *)self)->rows;
-    Py_buffer views[6];
+    Py_buffer views[5];
     int fits = 1;
-    if (!counted("moments", count, 6)) return NULL;
-    for (int i = 0; i < 6; i++) {
-        if (!numbers(arguments[i], views + i, i > 2)) {
+    if (!counted("moments", count, 5)) return NULL;
+    for (int i = 0; i < 5; i++) {
+        if (!numbers(arguments[i], views + i, i > 1)) {
             release(views, i);
             return NULL;
         }
-        fits &= length(views + i) == (i ? rows->features : rows->count);
+        fits &= length(views + i) == rows->features;
     }
-    if (fits) kernel->moments(rows, views[0].buf, views[1].buf, views[2].buf, views[3].buf, views[4].buf, views[5].buf);
-    release(views, 6);
+    if (fits) kernel->moments(rows, views[0].buf, views[1].buf, views[2].buf, views[3].buf, views[4].buf);
+    release(views, 5);
     if (fits) return Py_NewRef(Py_None);
     PyErr_SetString(PyExc_ValueError, "the arrays do not fit the rows");
     return NULL;
@@ -150,7 +150,7 @@ static PyObject *call_moments(PyObject *self, PyObject *const *arguments, Py_ssi
 static PyMethodDef methods[] = {
     METHOD(dot, "X w, into out."),
     METHOD(tdot, "X'slopes, into out."),
-    METHOD(moments, "Sums of columns in a unit about a point, and of their squares, of rows with weights; raise the peaks."),
+    METHOD(moments, "Sums of columns in a unit about a point, and of their squares; raise the peaks."),
     METHOD(dots, "X w for each w, into the lines of out."),
     METHOD(tdots, "X'slopes for each line of slopes, into the lines of out."),
     {NULL, NULL, 0, NULL},

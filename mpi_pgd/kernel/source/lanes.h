@@ -142,6 +142,15 @@ INLINE Part abs_part(Part a) {
     return (Part)((Bits)a & UINT64_C(0x7fffffffffffffff));
 }
 
+/* The larger one of numbers that are not below 0; what is not a number is above all. */
+INLINE Part larger_part(Part a, Part b) {
+#if WIDTH == 8
+    return (Part)_mm512_max_epi64((__m512i)a, (__m512i)b);
+#else
+    return select_part((Mask)a > (Mask)b, a, b);
+#endif
+}
+
 INLINE Lanes abs_lanes(Lanes a) {
     EACH a.part[i] = abs_part(a.part[i]);
     return a;
