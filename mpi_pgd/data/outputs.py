@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import h5py
 import numpy as np
 
+from mpi_pgd import kernel
 from mpi_pgd.data.cells import inert
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError
@@ -108,14 +109,15 @@ class Csv:
 
     def encode(self, columns: Sequence[Column], numbers: Sequence[Vector]) -> bytes:
         """As ``Output``."""
+        if not any(column.words for column in columns):
+            return kernel.decimals(np.concatenate(numbers))
         cells = [
             list(map(list(map(_cell, column.words)).__getitem__, found[0].astype(np.intp).tolist()))
             if column.words
-            else _texts(found).split("\n")
+            else kernel.decimals(found).decode().splitlines()
             for column, found in zip(columns, numbers, strict=True)
         ]
-        lines = map(",".join, zip(*cells, strict=True)) if len(cells) > 1 else cells[0]
-        return ("\n".join(lines) + "\n").encode()
+        return ("\n".join(map(",".join, zip(*cells, strict=True))) + "\n").encode()
 
     @contextmanager
     def open(self, path: Path, columns: Sequence[Column], rows: int) -> Iterator[Put]:
@@ -123,13 +125,6 @@ class Csv:
         with path.open("wb") as file:
             file.write((",".join(_cell(head) for column in columns for head in column.heads) + "\n").encode())
             yield file.write
-
-
-def _texts(found: Vector) -> str:
-    """Numbers (width, rows), a line a row, by commas: Python writes a whole list of them in less time than one by one."""
-    if len(found) == 1:
-        return repr(found[0].tolist())[1:-1].replace(", ", "\n")
-    return repr(found.T.tolist())[2:-2].replace("], [", "\n").replace(", ", ",")
 
 
 def _cell(text: str) -> str:

@@ -42,6 +42,8 @@ Attributes:
     hypot: (x^2 + y^2)^(1/2) of each two numbers of two contiguous arrays, into a third one.
     peaks: raise ``out`` (k,) to the largest magnitudes in the columns of ``x`` (n, k), n > 0, contiguous, of real numbers of any
         type; NaN where a number is NaN: so whether all are finite needs no pass of its own.
+    decimals: numbers (lines, rows), contiguous, as text: of each row a line, with commas between its numbers. They are the shortest
+        that are read back to the bit, as Python spells them.
     sparse_dot: X w into ``out`` (rows,), of rows as of ``engine.sparse.SparseBlock``: (values, indices, starts, columns, w, out).
     sparse_tdot: X'slopes of its columns into ``out``: (values, indices, starts, slopes, out).
     sparse_gram: what ``gram`` gives of all columns of such rows, for one h (rows,), which may be negative, into ``out``
@@ -131,6 +133,7 @@ spans: Callable[[Vector, Vector, Vector, Vector], tuple[float, float, float, flo
 moves: Callable[[Vector, Vector, Vector, Vector, Vector, Vector], tuple[float, float, float, float]] = _functions.moves
 hypot: Callable[[Vector, Vector, Vector], None] = _functions.hypot
 peaks: Callable[[NDArray[Any], Vector], None] = _functions.peaks
+decimals: Callable[[Vector], bytes] = _functions.decimals
 totals: Callable[[Vector, Vector, Vector], None] = _functions.totals
 Handle: Callable[..., Any] = _functions.Handle
 Gradient: Callable[..., Any] | None = _functions.Gradient

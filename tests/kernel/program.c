@@ -8,6 +8,7 @@ under the sanitizers. Given the name of an instruction set it takes that one. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimals.h"
 #include "kernel.h"
 
 extern const struct kernel kernel_baseline;
@@ -212,6 +213,15 @@ static void sparse(const char *name, char kind, size_t element, int narrow) {
     free(vector), free(first), free(sums), free(triangle), free(mean);
 }
 
+/* Of any bits. */
+static void text(size_t rows) {
+    double *x = malloc(2 * rows * sizeof *x + 1);
+    for (size_t i = 0; i < 2 * rows; i++) number(), memcpy(x + i, &state, sizeof state);
+    char *out = malloc(2 * rows * (LONGEST + 1) + 1);
+    told("decimals", rows, out, decimals(x, 2, rows, out));
+    free(x), free(out);
+}
+
 int main(int count, char **words) {
     if (count > 1) {
         const struct kernel *chosen = strcmp(words[1], "baseline") ? NULL : &kernel_baseline;
@@ -229,6 +239,7 @@ int main(int count, char **words) {
         rounds(sizes[i]);
         products(sizes[i]);
         squares(sizes[i]);
+        text(100 * sizes[i]);
         elementary("exp", kernel->exp_of, sizes[i]);
         elementary("expm1", kernel->expm1_of, sizes[i]);
         elementary("log", kernel->log_of, sizes[i]);

@@ -24,6 +24,7 @@ FLAGS = ["-std=c11", "-Og", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-W
 # What looks at addresses is called, not put into every place, which takes less time to compile.
 SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "--param=asan-instrumentation-with-call-threshold=0"]
 SETS = ["baseline", "avx2", "avx512"]
+ALIKE = "decimals"  # compiled once, as it is whole numbers alone
 
 Build = Callable[..., Path]
 
@@ -39,7 +40,10 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         key = (compiler, *flags, *sets)
         if key not in made:
             folder = tmp_path_factory.mktemp("kernel")
-            files = {Path(__file__).with_name("program.c"): (), **{SOURCE / f"{name}.c": sets.get(name, ()) for name in SETS}}
+            files = {
+                Path(__file__).with_name("program.c"): (),
+                **{SOURCE / f"{name}.c": sets.get(name, ()) for name in (*SETS, ALIKE)},
+            }
             files = {file: more for file, more in files.items() if file.stem not in {part.stem for part in there}}
             start = [compiler, *FLAGS, *flags, f"-I{SOURCE}"]
             parts = [([*start, *more, "-c", str(file), "-o"], folder / f"{file.stem}.o") for file, more in files.items()]
@@ -87,5 +91,5 @@ def test_sanitizers(build: Build) -> None:
     """Of one instruction set: the sources are the same for all, and so are the places that they read."""
     plain = build("gcc")
     others = [plain.with_name(f"{name}.o") for name in SETS[1:]]
-    program = build("gcc", sets={"baseline": SANITIZED}, there=others)
+    program = build("gcc", sets={"baseline": SANITIZED, ALIKE: SANITIZED}, there=others)
     assert output(program, "baseline") == output(plain, "baseline")

@@ -60,6 +60,6 @@ int add_gradient(PyObject *module);
 
 /* The functions of each file of glue, ended by a NULL. */
 extern PyMethodDef cut_methods[], elementary_methods[], gradient_methods[], matrix_methods[], peak_methods[], round_methods[], sparse_methods[],
-    sum_methods[], vector_methods[];
+    sum_methods[], text_methods[], vector_methods[];
 
 #endif

@@ -94,7 +94,7 @@ static PyMethodDef methods[] = {
 static int filled(PyObject *module) {
     PyMethodDef *files[] = {cut_methods,  elementary_methods, gradient_methods, matrix_methods,
                             peak_methods, round_methods,      sparse_methods,   sum_methods,
-                            vector_methods};
+                            text_methods, vector_methods};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (PyModule_AddFunctions(module, files[i])) return -1;
     if (add_rows(module) || add_gradient(module)) return -1;
