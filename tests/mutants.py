@@ -111,7 +111,7 @@ MUTANTS = [
     Mutant("tables/arrow.py", "dtype(missing))[array.offset :]", "dtype(0))[array.offset :]", TABLE, "gaps"),
     Mutant("tables/survey.py", "math.fsum(self.sums) / self.count", "math.fsum(self.sums) / (self.count + 1)", TABLE, "gaps"),
     Mutant("tables/survey.py", "if drop else batch", "if not drop else batch", TABLE, "gaps"),
-    Mutant("tables/feature.py", "out[codes == -1] = np.nan", "pass", ("tables/test_recipe.py",)),
+    Mutant("tables/feature.py", "x[codes == -1, place:end] = np.nan", "pass", ("tables/test_recipe.py",)),
     Mutant("tables/feature.py", "columns = codes - int(self.reference)", "columns = codes", ("tables/test_recipe.py",)),
     Mutant("tables/convert.py", "if done < self.rows:", "if not done:", TABLE, "blank"),
     Mutant("tables/records.py", "before + row + 1, None", "before + row, None", ("tables/test_bad.py",), "value"),

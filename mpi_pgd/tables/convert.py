@@ -118,8 +118,8 @@ class _Writer:
     def __init__(self, found: Plan, spool: Spool, source: str, watch: Watch) -> None:
         self._plan, self._spool, self._source, self._watch = found, spool, source, watch
         self.rows, self.recipe = found.rows, found.recipe
-        width = len(found.recipe.names)
-        self._least, self._most = np.full(width, np.inf), np.full(width, -np.inf)
+        self._first = np.empty((0, len(found.recipe.names)))
+        self._same = np.arange(len(found.recipe.names))  # columns that have one value so far
         self._large: dict[int, int] = {}
 
     @property
@@ -146,10 +146,10 @@ class _Writer:
             yield only(batch, complete(batch)) if self._plan.drop else batch
 
     def _note(self, rows: Vector) -> None:
-        least, most = rows.min(axis=0), rows.max(axis=0)
-        np.minimum(self._least, least, out=self._least)
-        np.maximum(self._most, most, out=self._most)
-        for place in np.flatnonzero(np.maximum(-least, most) >= WHOLE).tolist():
+        self._first = self._first if len(self._first) else rows[:1].copy()
+        self._same = self._same[(rows[:, self._same] == self._first[:, self._same]).all(axis=0)]
+        large = max(-rows.min(), rows.max()) >= WHOLE
+        for place in np.flatnonzero((np.abs(rows) >= WHOLE).any(axis=0) if large else ()).tolist():
             column = rows[:, place]
             if (np.rint(column) == column).all():
                 self._large[place] = self._large.get(place, 0) + int(np.count_nonzero(np.abs(column) >= WHOLE))
@@ -161,7 +161,7 @@ class _Writer:
             f"{count:,} whole numbers of {printable(names[place])} are 2^53 or more, where float64 has not all: some may be rounded"
             for place, count in self._large.items()
         ]
-        same = [printable(names[place]) for place in np.flatnonzero(self._least == self._most).tolist()]
+        same = [printable(names[place]) for place in self._same.tolist()]
         if same:
             found.append(f"{listed(same)} {'has' if len(same) == 1 else 'have'} one value in all rows: no fit can use that")
         return found

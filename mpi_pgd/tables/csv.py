@@ -7,6 +7,8 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mpi_pgd.errors import InputError, printable
 from mpi_pgd.tables import spelling
 from mpi_pgd.tables.ahead import ahead
@@ -135,7 +137,7 @@ class Csv:
         ends, quoted, last = 0, False, b"\n"
         with unpacked(self.path) as file:
             while piece := file.read(BLOCK):
-                ends += piece.count(b"\n") - (last == b"\r" and piece.startswith(b"\n"))
+                ends += np.count_nonzero(np.frombuffer(piece, np.uint8) == ord("\n")) - (last == b"\r" and piece.startswith(b"\n"))
                 if b"\r" in piece:
                     ends += piece.count(b"\r") - piece.count(b"\r\n")
                 quoted = quoted or b'"' in piece

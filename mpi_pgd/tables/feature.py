@@ -44,8 +44,13 @@ class Feature:
             own = [self.column]
         return (*own, *([f"{self.column} is missing"] if self.indicator else []))
 
-    def write(self, batch: Batch, out: Vector) -> None:
-        """Some rows into ``out`` (rows, columns of X); what is missing, and not to be filled, is NaN.
+    def write(self, batch: Batch, x: Vector, place: int) -> None:
+        """Some rows into their columns of ``x`` (rows, p), which are 0; what is missing, and not to be filled, is NaN.
+
+        Args:
+            batch: has the column.
+            x: contiguous.
+            place: of the first of the columns of X.
 
         Raises:
             InputError: the column is of another kind, or has a word that is no level.
@@ -54,18 +59,17 @@ class Feature:
         if self.kind is Kind.WORDS:
             codes = self.codes(batch, column)
             if self.coding != CODES:
-                self._one_hot(codes, out)
+                self._one_hot(codes, x, place)
                 return
             values = np.where(codes < 0, np.nan, codes)
         else:
             values = column.values
-        out[:, 0] = values
-        if self.fill is not None:
+        x[:, place] = values
+        if self.fill is not None and np.isnan(np.dot(values, values)):  # infinite ones don't cancel there
             missing = np.isnan(values)
-            if missing.any():
-                out[missing, 0] = self.fill
+            x[missing, place] = self.fill
             if self.indicator:
-                out[:, 1] = missing
+                x[:, place + 1] = missing
 
     def codes(self, batch: Batch, column: Column) -> Codes:
         """Places in the levels, int32 (rows,); -1 where there is no value."""
@@ -80,15 +84,15 @@ class Feature:
             )
         return codes
 
-    def _one_hot(self, codes: Codes, out: Vector) -> None:
+    def _one_hot(self, codes: Codes, x: Vector, place: int) -> None:
         columns = codes - int(self.reference)
         rows = np.flatnonzero(columns >= 0)
-        out[:] = 0.0
-        out[rows, columns[rows]] = 1.0
+        x.reshape(-1)[rows * x.shape[1] + (columns[rows] + place)] = 1.0  # a place is found faster than a row and a column
+        end = place + len(self.names)
         if self.indicator:
-            out[:, -1] = codes == -1
+            x[:, end - 1] = codes == -1
         elif self.fill is None:
-            out[codes == -1] = np.nan
+            x[codes == -1, place:end] = np.nan
 
 
 def checked(batch: Batch, name: str, kind: Kind) -> Column:

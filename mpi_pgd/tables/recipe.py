@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,11 @@ class Recipe:
         """Of the columns of X."""
         return tuple(name for feature in self.features for name in feature.names)
 
+    @cached_property
+    def _places(self) -> tuple[int, ...]:
+        """Of the first column of X that each feature becomes; behind the last one p."""
+        return tuple(accumulate((len(feature.names) for feature in self.features), initial=0))
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Those of the table that X is made of."""
@@ -70,12 +76,9 @@ class Recipe:
         Raises:
             InputError: a value is missing, infinite, of another kind, or a category that is not in the recipe.
         """
-        out = np.empty((batch.rows, len(self.names)))
-        place = 0
-        for feature in self.features:
-            width = len(feature.names)
-            feature.write(batch, out[:, place : place + width])
-            place += width
+        out = np.zeros((batch.rows, len(self.names)))
+        for feature, place in zip(self.features, self._places, strict=False):
+            feature.write(batch, out, place)
         good = np.isfinite(out)
         if not good.all():
             row, place = map(int, np.argwhere(~good)[0])

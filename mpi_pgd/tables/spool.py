@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from mmap import ALLOCATIONGRANULARITY, MADV_REMOVE, mmap
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from mpi_pgd.tables.batch import Batch, Codes, Column, Kind, Table, numbers, words
 
 BUFFER = 1 << 20  # bytes
+DONE = 8 << 20  # bytes that are read before they are let go
 
 
 class _Kept(NamedTuple):
@@ -71,20 +73,24 @@ class Spool:
             yield batch
 
     def again(self, table: Table, columns: tuple[str, ...]) -> Iterator[Batch]:
-        """All rows, of these columns: as they were kept, or else from the table."""
+        """All rows, of these columns: as they were kept, which goes once, or else from the table."""
         if not self._file:
             yield from table.batches(columns)
             return
-        self._file.seek(0)
-        known = {name: tuple(codes) for name, codes in self._words.items()}
-        for kept in self._kept:
-            made = {}
-            for name, kind in zip(self._columns, kept.kinds, strict=True):
-                if kind is Kind.WORDS:
-                    made[name] = words(np.frombuffer(self._file.read(4 * kept.rows), np.int32), known[name])
-                else:
-                    made[name] = numbers(np.frombuffer(self._file.read(8 * kept.rows)), kind)
-            yield Batch(kept.rows, {name: made[name] for name in columns}, kept.where, kept.share)
+        file, self._file = self._file, None
+        with file:
+            gone = file.seek(0)
+            known = {name: tuple(codes) for name, codes in self._words.items()}
+            for kept in self._kept:
+                made = {}
+                for name, kind in zip(self._columns, kept.kinds, strict=True):
+                    if kind is Kind.WORDS:
+                        made[name] = words(np.frombuffer(file.read(4 * kept.rows), np.int32), known[name])
+                    else:
+                        made[name] = numbers(np.frombuffer(file.read(8 * kept.rows)), kind)
+                if file.tell() - gone >= DONE:
+                    gone = _let_go(file, gone)
+                yield Batch(kept.rows, {name: made[name] for name in columns}, kept.where, kept.share)
 
     def _keep(self, file: IO[bytes], batch: Batch) -> None:
         kinds = tuple(batch.columns[name].kind for name in self._columns)
@@ -108,3 +114,11 @@ class Spool:
         """Words have the same codes in all batches."""
         known = self._words.setdefault(name, {})
         return np.array([known.setdefault(word, len(known)) for word in column.words] + [-1], np.int32)[column.codes]
+
+
+def _let_go(file: IO[bytes], start: int) -> int:
+    """Give back what was read from ``start`` on: rows that are written meanwhile take its pages, and its room. Where it ends."""
+    stop = file.tell() // ALLOCATIONGRANULARITY * ALLOCATIONGRANULARITY
+    with suppress(OSError), mmap(file.fileno(), stop - start, offset=start) as read:  # not every file system can do that
+        read.madvise(MADV_REMOVE)
+    return stop

@@ -100,7 +100,7 @@ class Amount:
         there = column.values
         with np.errstate(over="ignore", invalid="ignore"):
             found = np.add.reduce(there)
-            if np.isnan(found):
+            if math.isnan(found):
                 there = there[~np.isnan(there)]
                 found = np.add.reduce(there)
         self.sums.append(float(found))
