@@ -24,6 +24,13 @@ class Kind(StrEnum):
     NOTHING = "gap"
 
 
+def squares(values: Vector) -> float:
+    """Their sum: NaN if any value is; else infinite if any is, or where it is beyond float64; never below the largest one."""
+    flat = values.reshape(-1)
+    with np.errstate(over="ignore"):
+        return float(np.dot(flat, flat))
+
+
 @dataclass(frozen=True, eq=False)
 class Column:
     """Some rows of one column.

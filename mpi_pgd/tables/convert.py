@@ -17,7 +17,7 @@ from mpi_pgd.errors import InputError, listed, printable
 from mpi_pgd.system import conflicts, output
 from mpi_pgd.system.placed import of_file, told
 from mpi_pgd.tables import sparse, sparse_rows
-from mpi_pgd.tables.batch import Batch, Kind
+from mpi_pgd.tables.batch import Batch, Kind, squares
 from mpi_pgd.tables.plan import Plan, Watch, plan, reading_of
 from mpi_pgd.tables.recipe import UNITS, Recipe
 from mpi_pgd.tables.spool import Spool
@@ -148,7 +148,7 @@ class _Writer:
     def _note(self, rows: Vector) -> None:
         self._first = self._first if len(self._first) else rows[:1].copy()
         self._same = self._same[(rows[:, self._same] == self._first[:, self._same]).all(axis=0)]
-        large = max(-rows.min(), rows.max()) >= WHOLE
+        large = squares(rows) >= WHOLE**2
         for place in np.flatnonzero((np.abs(rows) >= WHOLE).any(axis=0) if large else ()).tolist():
             column = rows[:, place]
             if (np.rint(column) == column).all():

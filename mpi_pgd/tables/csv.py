@@ -20,6 +20,7 @@ from mpi_pgd.tables.records import Records
 
 BLOCK = 1 << 20  # bytes that are parsed together, at least
 WIDE = 1 << 9  # bytes that are parsed together for each column
+PIECE = 1 << 18  # bytes that are scanned together: they stay in a core's own cache
 MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK\x03\x04": "a zip archive or a spreadsheet", b"\x89HDF": "HDF5"}
 
 
@@ -136,8 +137,9 @@ class Csv:
             return _Scan(None, True)
         ends, quoted, last = 0, False, b"\n"
         with unpacked(self.path) as file:
-            while piece := file.read(BLOCK):
-                ends += np.count_nonzero(np.frombuffer(piece, np.uint8) == ord("\n")) - (last == b"\r" and piece.startswith(b"\n"))
+            while piece := file.read(PIECE):
+                ends += int(np.count_nonzero(np.frombuffer(piece, np.uint8) == ord("\n")))
+                ends -= last == b"\r" and piece.startswith(b"\n")
                 if b"\r" in piece:
                     ends += piece.count(b"\r") - piece.count(b"\r\n")
                 quoted = quoted or b'"' in piece

@@ -8,7 +8,7 @@ from mpi_pgd.choices import CODES
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError, printable
 from mpi_pgd.tables import spelling
-from mpi_pgd.tables.batch import Batch, Codes, Column, Kind
+from mpi_pgd.tables.batch import Batch, Codes, Column, Kind, squares
 
 UNSEEN = -2  # the place of a word that is none of the levels
 
@@ -65,7 +65,7 @@ class Feature:
         else:
             values = column.values
         x[:, place] = values
-        if self.fill is not None and np.isnan(np.dot(values, values)):  # infinite ones don't cancel there
+        if self.fill is not None and np.isnan(squares(values)):
             missing = np.isnan(values)
             x[missing, place] = self.fill
             if self.indicator:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.errors import InputError, listed, nearest, printable
-from mpi_pgd.tables.batch import Batch, Kind, Reading, Table
+from mpi_pgd.tables.batch import Batch, Kind, Reading, Table, squares
 from mpi_pgd.tables.feature import Feature, checked
 
 VERSION = 1
@@ -79,8 +79,7 @@ class Recipe:
         out = np.zeros((batch.rows, len(self.names)))
         for feature, place in zip(self.features, self._places, strict=False):
             feature.write(batch, out, place)
-        good = np.isfinite(out)
-        if not good.all():
+        if not (squares(out) < np.inf or (good := np.isfinite(out)).all()):
             row, place = map(int, np.argwhere(~good)[0])
             raise self._bad(batch, next(self._sources(place)), row, np.isnan(out[row, place]))
         return out

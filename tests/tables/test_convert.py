@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -19,7 +19,7 @@ from mpi_pgd import InputError
 from mpi_pgd.choices import Choices
 from mpi_pgd.errors import Stopped
 from mpi_pgd.tables import spool
-from mpi_pgd.tables.batch import Batch
+from mpi_pgd.tables.batch import Batch, Reading
 from mpi_pgd.tables.convert import convert
 from mpi_pgd.tables.csv import Csv
 from tests.launch import ROOT
@@ -181,6 +181,39 @@ def test_a_table_of_text_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(parsed) == 3
     assert all(np.array_equal(once[name], twice[name]) for name in ("X", "y", "feature_names"))
     assert sorted(each.name for each in tmp_path.iterdir()) == ["out.h5", "table.csv"]
+
+
+def test_what_was_kept_goes_as_it_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    survey(2, 30_000).to_csv(tmp_path / "table.csv", index=False)  # of two blocks
+    files, opened = list[IO[bytes]](), spool.TemporaryFile
+
+    def noted(**how: Any) -> IO[bytes]:
+        files.append(opened(**how))
+        return files[-1]
+
+    monkeypatch.setattr(spool, "TemporaryFile", noted)
+    monkeypatch.setattr(spool, "DONE", 1 << 16)
+    table = Csv(str(tmp_path / "table.csv"), Reading())
+    with spool.Spool(tmp_path) as kept:
+        first = [batch.rows for batch in kept.first(table, table.names, table.names)]
+        whole = os.fstat(files[0].fileno()).st_blocks
+        left = [os.fstat(files[0].fileno()).st_blocks for _ in kept.again(table, table.names)]
+        assert len(first) == len(left) == 2
+        assert whole > left[0] > left[1]
+        assert files[0].closed
+        assert [batch.rows for batch in kept.again(table, table.names)] == first  # parsed
+
+
+def test_notes_are_of_all_rows(tmp_path: Path) -> None:
+    """A column that has one value in each block, and large numbers in the last one alone."""
+    lines = [f"{row >= 150_000:d},7,{2**53 if row == 199_999 else 1},-1e200,{row}" for row in range(200_000)]
+    (tmp_path / "table.csv").write_text("\n".join(["late,same,large,huge,y", *lines]))
+    notes = convert([str(tmp_path / "table.csv")], tmp_path / "out.h5", Choices(target="y")).notes
+    assert [note.partition(", where")[0] for note in notes] == [
+        "200,000 whole numbers of huge are 2^53 or more",
+        "1 whole numbers of large are 2^53 or more",
+        "same and huge have one value in all rows: no fit can use that",
+    ]
 
 
 def test_a_stopped_conversion_leaves_nothing(tmp_path: Path) -> None:
