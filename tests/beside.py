@@ -1,8 +1,9 @@
 """Tests that wait for programs: those marked ``beside(NAME)`` run in a pytest of that name, and are reported last.
 
-They start real jobs and share nothing with the others but the machine: hosts and a SLURM are namespaces of their own. Those that
-mostly sleep begin at once, others when the tests inside the first library's mpirun are over, which fill the cores by themselves;
-those that measure when all such are. Where all that are asked for are of this kind, they run as usual.
+They start real jobs and share nothing with the others but the machine: hosts and a SLURM are namespaces of their own. Others
+compute in one process: in the end one core would be idle. Those that mostly sleep begin at once, others when the tests inside the
+first library's mpirun are over, which fill the cores by themselves; those that measure when all such are. Where all that are asked
+for are of this kind, they run as usual.
 """
 
 import contextlib

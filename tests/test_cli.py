@@ -164,10 +164,10 @@ def test_a_study_says_how_far_it_is() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["compare", "--rounds", "9"],
+        thorough(["compare", "--rounds", "9"]),
         ["study", "straggler", "--rounds", "9"],
-        ["study", "solvers", "--rounds", "9"],
-        ["network"],
+        thorough(["study", "solvers", "--rounds", "9"]),
+        thorough(["network"]),
         ["doctor"],
     ],
 )

@@ -23,6 +23,9 @@ from tests.chaos import assembled, compressed, forgeries, valid
 from tests.chaos.fuzz import FAILED, KINDS, Base, fuzz
 from tests.launch import libraries
 from tests.report import samples
+from tests.thorough import thorough
+
+pytestmark = pytest.mark.beside("numbers")
 
 SEED, CASES = 4, 8
 
@@ -57,16 +60,18 @@ def looked_at(folder: Path) -> str:
     sorted({*forgeries.HDF5} - {forgeries.chunks, forgeries.assembled, forgeries.sparse, forgeries.sizes}, key=str),
     ids=lambda forge: forge.__name__,
 )
-def test_a_forged_table_is_read_or_refused(tmp_path: Path, forge: forgeries.Forge) -> None:
-    for seed in range(12):
+@pytest.mark.parametrize("seeds", [range(3), thorough(range(3, 12))], ids=str)
+def test_a_forged_table_is_read_or_refused(tmp_path: Path, forge: forgeries.Forge, seeds: range) -> None:
+    for seed in seeds:
         with h5py.File(tmp_path / "data.h5", "w") as file:
             forge(file, Random(seed))
         looked_at(tmp_path)
 
 
-def test_assembled_tables_are_read_rightly_or_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seeds", [range(40), thorough(range(40, 150))], ids=str)
+def test_assembled_tables_are_read_rightly_or_refused(tmp_path: Path, seeds: range) -> None:
     """All rows are read, in slabs that begin anywhere; a table with something wrong is refused, one without is not."""
-    for seed in range(150):
+    for seed in seeds:
         folder = tmp_path / str(seed)
         folder.mkdir()
         draw = Random(seed)
@@ -86,9 +91,10 @@ def test_assembled_tables_are_read_rightly_or_refused(tmp_path: Path) -> None:
         assert bool(said) == bool(wrong), (seed, wrong, said)
 
 
-def test_sparse_rows_are_read_rightly_or_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seeds", [range(80), thorough(range(80, 300))], ids=str)
+def test_sparse_rows_are_read_rightly_or_refused(tmp_path: Path, seeds: range) -> None:
     """By the definition: what are no rows is refused in a sentence, and what are some is read as these."""
-    for seed in range(300):
+    for seed in seeds:
         draw = Random(seed)
         given = compressed.damaged(draw)
         expected, path = compressed.meant(given), tmp_path / f"{seed}.h5"

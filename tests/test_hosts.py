@@ -75,6 +75,7 @@ def test_each_host_is_a_node(library: Library, script: Script, ranks: int, nodes
     assert sorted(result.stdout.splitlines()) == expected, result
 
 
+@pytest.mark.either
 def test_message_is_never_faster_than_the_link(library: Library, script: Script) -> None:
     delay, bandwidth = 3e-3, 50e6
     with Hosts(2, delay, bandwidth) as hosts:

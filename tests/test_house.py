@@ -18,6 +18,8 @@ from mpi_pgd.modes import MEMBERS, WAYS
 from mpi_pgd.study import STUDIES
 from tests.launch import ROOT
 
+pytestmark = pytest.mark.beside("numbers")
+
 PACKAGE = Path(mpi_pgd.__file__).parent
 # A name: where the only file of the package is that may have it as a literal. A key in brackets, row["scaling"], does not count.
 HOMES = {

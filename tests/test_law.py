@@ -14,7 +14,7 @@ from mpi_pgd import fit
 from mpi_pgd.modes import ALGORITHMS
 from tests.chaos.common import ULFM, started
 from tests.launch import LEFT_OUT, ROOT, Library, Running, any_library, launch, libraries
-from tests.thorough import thorough
+from tests.thorough import plainly, thorough
 
 pytestmark = pytest.mark.beside("jobs")
 
@@ -55,7 +55,7 @@ def test_one_fingerprint_for_every_algorithm(comm: Any, mode: str, algorithm: st
     assert record["weights_sha256"] == comm.bcast(alone(SHORT) if comm.rank == 0 else None)
 
 
-@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("mode", plainly(MODES[1:2], MODES[:2]))
 def test_one_fingerprint_for_a_job_of_its_own(mode: str, tmp_path: Path) -> None:
     result = launch(any_library(MODES.index(mode)), 3, "--mode", mode, *FLAGS, "--quiet", "--out", tmp_path, timeout=120)
     assert (result.returncode, result.stdout) == (0, ""), result
@@ -67,7 +67,7 @@ def test_one_fingerprint_for_a_job_of_its_own(mode: str, tmp_path: Path) -> None
     [
         thorough(MODES[0], [2]),
         (MODES[0], [0, 1]),
-        (MODES[1], [1]),
+        thorough(MODES[1], [1]),
         thorough(MODES[1], [3, 0]),
         (MODES[2], [0, 3]),
     ],

@@ -47,8 +47,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def limited(slurm: Slurm, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
-    """Jobs that will meet their time limit, on nodes of their own, as that takes SLURM a minute."""
+def limited(request: pytest.FixtureRequest, slurm: Slurm, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Jobs | None:
+    """Jobs that will meet their time limit, on nodes of their own, as that takes SLURM a minute: none if nobody asks."""
+    if not any(item.name == "test_real_limit" for item in request.session.items):
+        return None
     jobs = Jobs(slurm, tmp_path_factory.mktemp("limited"))
     flags = ("--partition=aside", "--nodes=2", "--time=2", "--signal=B:USR1@60")
     return jobs.submit(SRUN, "chain", data, "--rounds", MANY, "--tol", 0, *SLOW, flags=flags)
@@ -147,6 +149,7 @@ def test_wrong_plugin_is_refused_and_the_right_one_named(jobs: Jobs, data: Path)
         assert not jobs.out(way).exists()
 
 
+@pytest.mark.thorough
 def test_lost_rank_where_open_mpi_goes_on(jobs: Jobs, data: Path, tmp_path: Path) -> None:
     jobs.submit((ULFM,), "chain", data, "--rounds", ROUNDS, "--tol", 0, *SLOW).have_begun()
     for pid in ranks(jobs.slurm, "node3"):
@@ -193,6 +196,7 @@ def test_lost_node(jobs: Jobs, data: Path, tmp_path: Path) -> None:
     assert "launch failed" in jobs.log(jobs.numbers[SRUN[1]])
 
 
+@pytest.mark.thorough
 def test_real_limit(limited: Jobs, data: Path, tmp_path: Path) -> None:
     limited.ended(timeout=150)
     assert limited.fingerprints() == {undisturbed(data, tmp_path, MANY)}

@@ -157,6 +157,7 @@ def test_elsewhere_it_goes_on_as_if_it_had_never_stopped(
     assert read(path).rounds == LONG
 
 
+@pytest.mark.thorough
 def test_plain_sums_go_on_to_the_same_bits_on_as_many_ranks_only(exact: str, tmp_path: Path) -> None:
     library = any_library(1)
     words = ("--sums", "plain", "--mode", "peer-to-peer")
@@ -371,7 +372,7 @@ def test_a_job_that_dies_names_the_checkpoint_to_go_on_from(
     ("ranks", "words"),
     [
         thorough(3, ("--balance", "--mode", "peer-to-peer")),
-        (4, ("--balance", "--mode", "client-server")),
+        thorough(4, ("--balance", "--mode", "client-server")),
         (5, ("--replicas", 2)),
     ],
     ids=["balance, peers", "balance, server", "replicas"],

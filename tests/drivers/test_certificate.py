@@ -11,6 +11,8 @@ from mpi_pgd.penalties.total import NoSides, Penalty
 from tests.drivers.reference import LOSSES, Problem, descent, problem
 from tests.penalties.samples import SAMPLES, Sample
 
+pytestmark = pytest.mark.beside("numbers")
+
 ROUNDS, ENOUGH = 120, 1e-5
 KINDS = [
     (loss, name, outputs, intercept)

@@ -22,6 +22,7 @@ from mpi_pgd.recovery.signals import SignalFlag
 from mpi_pgd.recovery.watcher import Watcher
 from tests.hosts import Hosts, unavailable
 from tests.launch import ROOT, Library, Result, launch
+from tests.thorough import thorough
 
 pytestmark = pytest.mark.beside("chaos")
 
@@ -301,7 +302,7 @@ def test_who_is_slow_or_was_stopped_for_a_while_is_left_alone(library: Library, 
     assert result.stdout.count("did 30 rounds") == 3, result
 
 
-@pytest.mark.parametrize(("rank", "how"), [(0, "stop"), (2, "busy")])
+@pytest.mark.parametrize(("rank", "how"), [(0, "stop"), thorough(2, "busy")])
 def test_with_ulfm_a_frozen_rank_is_dropped(library: Library, rank: int, how: str) -> None:
     if library.name != "openmpi":
         pytest.skip("only Open MPI survives a loss")

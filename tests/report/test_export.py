@@ -16,6 +16,8 @@ from mpi_pgd.study import every
 from mpi_pgd.study.rounds import predictions
 from tests.report import samples
 
+pytestmark = pytest.mark.beside("pages")
+
 NASTY = "a|b & c_d <script> 100 % {x} \\ ~^#$\n`end`"
 TABLE = Table(
     "t",

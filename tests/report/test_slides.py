@@ -12,6 +12,8 @@ from tests.report import samples
 
 pytest.importorskip("matplotlib", reason="no matplotlib here: pip install 'mpi_pgd[report]'")
 
+pytestmark = pytest.mark.beside("pages")
+
 
 def test_the_files(tmp_path: Path) -> None:
     folder, out = samples.folder(tmp_path / "study", straggler=samples.straggler([1, 2, 4, 8])), tmp_path / "new" / "slides"

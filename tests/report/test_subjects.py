@@ -16,6 +16,8 @@ from mpi_pgd.study import every
 from tests.report import samples
 from tests.report.test_records import fitted
 
+pytestmark = pytest.mark.beside("pages")
+
 LOSS = {"ranks": [3, 4], "nodes": ["n1", "n1"], "seconds": 12.3, "round": 120, "cost": 0.21, "rows_read": 120000}
 
 

@@ -13,7 +13,7 @@ from mpi4py import MPI
 from mpi_pgd import InputError, fit, mapreduce
 from mpi_pgd.data import stream
 from mpi_pgd.data.table import Table
-from tests.thorough import plainly
+from tests.thorough import plainly, thorough
 
 ROWS, FEATURES = 3000, 4  # 47 blocks of 64 rows
 
@@ -102,7 +102,7 @@ def cut(path: str) -> None:
 
 
 @pytest.mark.ranks(3, others=())
-@pytest.mark.parametrize(("harm", "mode"), [(touched, "peer-to-peer"), (cut, "client-server")])
+@pytest.mark.parametrize(("harm", "mode"), [(touched, "peer-to-peer"), thorough(cut, "client-server")])
 def test_a_file_that_can_not_be_read_any_more_ends_all_ranks(
     comm: MPI.Intracomm, data: str, folder: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[str], None], mode: str
 ) -> None:

@@ -14,6 +14,8 @@ from mpi_pgd.solvers.refine import Refine
 from tests.nist import REFERENCES, eliminated, exact, held
 from tests.solvers.exactly import Fitted, Model, fit
 
+pytestmark = pytest.mark.beside("numbers")
+
 LAST = Fraction(1, 2**53)  # relative error of the nearest float64
 
 

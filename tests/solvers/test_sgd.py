@@ -13,6 +13,8 @@ from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.sgd import SCHEDULES, Epochs, StochasticGradient
 from tests.smooth import COLUMNS, ROWS, Problem, problem
 
+pytestmark = pytest.mark.beside("numbers")
+
 
 def evaluated(of: Problem, state: Epochs, seed: int = 0) -> Evaluation:
     """What a round finds: of all rows, or of those of the batch that is asked for."""

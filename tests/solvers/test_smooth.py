@@ -17,6 +17,8 @@ from mpi_pgd.solvers.nesterov import Nesterov
 from mpi_pgd.solvers.newton import Newton
 from tests.smooth import LOSSES, Problem, problem, rare
 
+pytestmark = pytest.mark.beside("numbers")
+
 SOLVERS: dict[str, Solver] = {"lbfgs": LBFGS(), "newton": Newton(), "bb": BarzilaiBorwein()}
 
 

@@ -17,6 +17,8 @@ from mpi_pgd.solvers.evaluation import Curvature, Evaluation
 from mpi_pgd.solvers.working import Working
 from mpi_pgd.solvers.working_set import WorkingSet
 
+pytestmark = pytest.mark.beside("numbers")
+
 ROWS, FEATURES = 400, 300
 INFINITE = np.full(FEATURES, np.inf)
 Rows = Callable[

@@ -12,6 +12,8 @@ from mpi_pgd import InputError
 from mpi_pgd.choices import Choices
 from mpi_pgd.tables.convert import convert
 
+pytestmark = pytest.mark.beside("numbers")
+
 pa = pytest.importorskip("pyarrow")
 
 from pyarrow import parquet  # noqa: E402

@@ -20,6 +20,8 @@ from mpi_pgd.data import hdf5
 from mpi_pgd.tables import format_of, grid, npy, turned
 from mpi_pgd.tables.convert import convert
 
+pytestmark = pytest.mark.beside("numbers")
+
 DRAW = np.random.default_rng(0)
 X, Y = DRAW.standard_normal((50, 3)), DRAW.standard_normal(50)
 TOWNS = np.where(Y > 0, "Bé", "A")

@@ -21,6 +21,8 @@ from mpi_pgd.study.plan.mixing import condition, times
 from mpi_pgd.study.plan.planner import Planner, Question, plan, workers_range
 from tests.study.synthetic import record
 
+pytestmark = pytest.mark.beside("numbers")
+
 ASKED = Question(rows=1_000_000, features=200, last=4096, rounds=500)
 LINEAR, RING = ("client-server", "linear"), ("peer-to-peer", "ring")
 

@@ -12,6 +12,8 @@ from mpi_pgd.study.scaling.merge import merge
 from tests.launch import launch, libraries
 from tests.report import samples
 
+pytestmark = pytest.mark.beside("numbers")
+
 MADE = {"data": {"rows": 1_000_000, "features": 200}, "rounds": 100, "repeats": 3, "sums": "order-free", "largest": 8}
 
 
