@@ -20,7 +20,7 @@ from mpi_pgd.data.opening import data_sets, linked, opened, prefixes
 from mpi_pgd.data.orientation import creator, of_rows, turned, unclear
 from mpi_pgd.data.sources import Source, with_names, with_sources
 from mpi_pgd.data.sparsefile import members
-from mpi_pgd.data.storage import raw_files
+from mpi_pgd.data.storage import raw_files, stored_layout
 from mpi_pgd.data.table import Table
 from mpi_pgd.data.twice import Origin, Taken, check_once
 from mpi_pgd.data.words import ATTRIBUTE, Words, of_file
@@ -37,24 +37,7 @@ def inspect(paths: Sequence[str], x: str, y: str, weights: str = "", offset: str
     """
     found = [_inspect_one(path, x, y, weights, offset) for path in paths]
     first = found[0]
-    for other in found[1:]:
-        if (other.part.numbers < 0) != (first.part.numbers < 0):
-            raise InputError(
-                f"one of {first.part.path} and {other.part.path} has sparse rows and the other one dense ones: files read as one "
-                f"table need the same"
-            )
-        for what, its, that in (("features", other.features, first.features), ("targets a row", other.targets, first.targets)):
-            if its != that:
-                raise InputError(
-                    f"{other.part.path} has {its} {what} and {first.part.path} has {that}: "
-                    f"files read as one table need the same number"
-                )
-    for other in found[1:]:
-        if other.words and first.words and other.words != first.words:
-            raise InputError(
-                f"{y} has other classes in {other.part.path} than in {first.part.path}, by its attribute {ATTRIBUTE}, so that its "
-                f"numbers mean others: make both files at once, with data convert"
-            )
+    _check_alike(found, y)
     check_once([taken._replace(part=number) for number, one in enumerate(found) for taken in one.taken])
     parts = [_in_order(one, first) for one in found]
     for name, meant in (
@@ -102,6 +85,28 @@ class _Seen(NamedTuple):
     recipe: str = ""
 
 
+def _check_alike(found: Sequence[_Seen], y: str) -> None:
+    """Refuse files that are no parts of one table."""
+    first = found[0]
+    for other in found[1:]:
+        if (other.part.numbers < 0) != (first.part.numbers < 0):
+            raise InputError(
+                f"one of {first.part.path} and {other.part.path} has sparse rows and the other one dense ones: files read as one "
+                f"table need the same"
+            )
+        for what, its, that in (("features", other.features, first.features), ("targets a row", other.targets, first.targets)):
+            if its != that:
+                raise InputError(
+                    f"{other.part.path} has {its} {what} and {first.part.path} has {that}: "
+                    f"files read as one table need the same number"
+                )
+        if other.words and first.words and other.words != first.words:
+            raise InputError(
+                f"{y} has other classes in {other.part.path} than in {first.part.path}, by its attribute {ATTRIBUTE}, so that its "
+                f"numbers mean others: make both files at once, with data convert"
+            )
+
+
 def _warnings(found: Sequence[_Seen]) -> Iterator[str]:
     """Each once, however many files it is about."""
     first = found[0]
@@ -147,7 +152,7 @@ def _inspect_one(path: str, x: str, y: str, weights: str, offset: str) -> _Seen:
             path=path,
             rows=rows,
             chunk_rows=features.chunks[int(across)] if features.chunks else 1,
-            layout=", ".join(filter(None, (_layout(features), "read transposed" * across, means.words()))),
+            layout=", ".join(filter(None, (stored_layout(features), "read transposed" * across, means.words()))),
             files=tuple(behind.files),
             spans=tuple(span._replace(first=0, stop=rows) if across else span for span in behind.files.values()),
             chunk_bytes=behind.chunk_bytes,
@@ -185,7 +190,7 @@ def _inspect_sparse(
         if column is not None:
             of_rows(column.shape, its.rows, across=False, what=f"{name} in {path}", name=x)
         meant.append(PLAIN if column is None else _column(behind, column, path, name, across=False))
-    layouts = ", ".join(dict.fromkeys(map(_layout, its.sets)))
+    layouts = ", ".join(dict.fromkeys(map(stored_layout, its.sets)))
     part = FilePart(
         path=path,
         rows=its.rows,
@@ -248,13 +253,3 @@ def _data_set(behind: Behind, file: h5py.File, path: str, name: str, flag: str) 
     raise InputError(
         f"{path} has no data set {name}{nearest(name, there)}; its data sets are: {listed}; name the right one with {flag}"
     )
-
-
-def _layout(data_set: h5py.Dataset) -> str:
-    if data_set.is_virtual:
-        return f"virtual, {data_set.id.get_create_plist().get_virtual_count()} sources"
-    if data_set.chunks is None:
-        return "contiguous"
-    filters = data_set.id.get_create_plist()
-    names = [filters.get_filter(i)[3].decode() or str(filters.get_filter(i)[0]) for i in range(filters.get_nfilters())]
-    return f"chunks {data_set.chunks}" + (f", {' + '.join(names)}" if names else "")

@@ -1,4 +1,4 @@
-"""What is stored of a data set that holds its own values: its filters, raw files beside it, and chunks that were never written."""
+"""What is stored of a data set with values of its own: its layout, filters, raw files beside it, and chunks never written."""
 
 import os
 from array import array
@@ -11,6 +11,17 @@ import numpy as np
 from mpi_pgd.data.opening import RAW
 from mpi_pgd.data.virtual import some_rows
 from mpi_pgd.errors import InputError
+
+
+def stored_layout(data_set: h5py.Dataset) -> str:
+    """In words: in one piece, in chunks of which size with which filters, or of how many others."""
+    if data_set.is_virtual:
+        return f"virtual, {data_set.id.get_create_plist().get_virtual_count()} sources"
+    if data_set.chunks is None:
+        return "contiguous"
+    filters = data_set.id.get_create_plist()
+    names = [filters.get_filter(i)[3].decode() or str(filters.get_filter(i)[0]) for i in range(filters.get_nfilters())]
+    return f"chunks {data_set.chunks}" + (f", {' + '.join(names)}" if names else "")
 
 
 def needs_plugin(data_set: h5py.Dataset, path: str) -> bool:
