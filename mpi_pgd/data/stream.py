@@ -49,7 +49,7 @@ class Stream:
     def blocks(self, numbers: NDArray[np.int64], together: int, take: Take) -> "Ahead":
         """The blocks, or panels of so many, of these ascending ``numbers``; each until the next is asked for.
 
-        Reading begins when what is returned is entered, in a ``with`` statement. ``take`` is called in the thread that reads.
+        Reading begins when what is returned is entered, in a ``with`` statement. ``take`` is called by whoever reads.
         """
         if len(numbers) and (not self.slots or self.slots[0].rows < self._rows(together)):
             self.slots, self._cut = [], {}  # the old room goes before the new one comes
