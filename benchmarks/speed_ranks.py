@@ -188,6 +188,8 @@ def loading(here: Here) -> list[Row]:
         path = str(here.folder / f"{layout}.h5")
         turns = Turns(here.comm, reading.warm(here.comm, path), here.repeats)
         found.append(turns.row(f"{layout}, {here.ranks}, warm: rate against h5py's", "h5py whole", "load", "at least", 0.9))
+        case = f"{layout}, {here.ranks}, warm: likewise, as a fit does, which checks features in its first pass over them"
+        found.append(turns.row(case, "h5py whole", "load of a fit", "at least", None))
     return found
 
 
