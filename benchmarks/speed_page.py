@@ -35,6 +35,7 @@ FASTER = {  # what the README says, by the case that it comes from
     "torch": "squared, 2 ranks, as fast as PyTorch DDP (gloo)",
     "floor": "squared, 2 ranks, against the floor",
 }
+BESIDE = ("floor", "products", "products and MPI", "MPI")  # a profile's parts, what was measured in the same run
 
 Row = dict[str, Any]
 
@@ -82,7 +83,7 @@ def _profile(row: Row) -> str:
     """Where the time of a round goes, by the program's own clock; what it is held against was measured in the same run."""
     parts = row["profile"]
     told = ", ".join(f"{name} {_milliseconds(seconds)}" for name, seconds in parts.items() if name != "input")
-    beside = ", ".join(f"{name} {_milliseconds(row[name])}" for name in ("floor", "products", "MPI") if name in row)
+    beside = ", ".join(f"{name} {_milliseconds(row[name])}" for name in BESIDE if name in row)
     return f"A round by its parts: {told}; in the same run: {beside}.\n"
 
 

@@ -217,7 +217,10 @@ def arrays(here: Here) -> list[Row]:
 
 
 def small(here: Here) -> list[Row]:
-    """A round of the shipped data: what is neither its products nor the bare MPI call."""
+    """A round of the shipped data: what is neither its products nor the bare MPI call.
+
+    A bare round is products, then the call, as in ours: so in both, who has made its products waits for who has not.
+    """
     path = ROOT / "data" / "diamonds.h5"
     program = Program(here.comm, path)
     x, y = here.share(path)
@@ -226,6 +229,13 @@ def small(here: Here) -> list[Row]:
     ours = program.turn(w, sums="plain")
     ours()
     eta, message = np.empty(len(y)), np.zeros(program.turn(w).kept.bytes // 8)
+
+    def round_of(made: Callable[[], object]) -> float:
+        def once() -> None:
+            made()
+            call()
+
+        return each(once)
 
     def products(step: int) -> float:
         pieces = [slice(start, start + step) for start in range(0, len(y), step)]
@@ -240,24 +250,24 @@ def small(here: Here) -> list[Row]:
                 np.dot(columns, line, out=out[0])
                 np.add(out[1], out[0], out=out[1])
 
-        return each(once)
+        return round_of(once)
 
     def call() -> None:
         here.comm.Allreduce(MPI.IN_PLACE, message)
 
     ways: dict[str, Turn] = {f"products {step}": partial(products, step) for step in (SMALL_PIECE, len(y))}
-    ways["products"] = partial(each, ours.products())
+    ways["products"] = partial(round_of, ours.products())
     contestants: dict[str, Turn] = {"mpi_pgd": partial(program.descent, ROUNDS), **ways, "MPI": partial(each, call)}
     turns = Turns(here.comm, contestants, here.repeats)
     fastest = min(ways, key=turns.median)
-    rest = 1e6 * (turns.seconds["mpi_pgd"] - turns.seconds[fastest] - turns.seconds["MPI"])
+    rest = 1e6 * (turns.seconds["mpi_pgd"] - turns.seconds[fastest])
     low, value, high = np.quantile(rest, (0.25, 0.5, 0.75)).tolist()
     whole, made, sent = (milliseconds(turns.median(name)) for name in ("mpi_pgd", fastest, "MPI"))
     case = f"a round of the shipped data, {here.ranks}: beside its products and the MPI call"
     span = {"low": low, "high": high, "unit": "us", "word": "at most", "goal": 30}
     parts = program.turn(w).parts(ROUNDS)
-    profile = {"profile": parts, "products": turns.median(fastest), "MPI": turns.median("MPI"), "of": "small"}
-    return [{"case": case, "value": value, **span, "beside": f"{whole}: products {made}, MPI {sent}"}, profile]
+    profile = {"profile": parts, "products and MPI": turns.median(fastest), "MPI": turns.median("MPI"), "of": "small"}
+    return [{"case": case, "value": value, **span, "beside": f"{whole}: products and MPI {made}; MPI alone {sent}"}, profile]
 
 
 def each(once: Callable[[], object]) -> float:

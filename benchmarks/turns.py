@@ -108,10 +108,10 @@ class Program:
         return Round(self, self.problem.on(self.comm, **changes), point, ask)
 
     def descent(self, count: int) -> float:
-        """The seconds of a round of so many that a fit makes, by the program's own clock; on rank 0."""
+        """The seconds of a round of so many that a fit makes, from one evaluation to the next, with all that lies between."""
         one = self.problem.on(self.comm, rounds=count)
-        costs = descend(one, self.mode, self.shard, self.setup, quiet, lambda *_: None).costs
-        return sum(costs.mean(opening=False).values()) if self.comm.rank == 0 else 0.0
+        _, begin, *_, end = descend(one, self.mode, self.shard, self.setup, quiet, lambda *_: None).driver.history.seconds
+        return (end - begin) / (count - 1)
 
 
 class Round:
