@@ -219,7 +219,7 @@ class FitDriver:
         if self.refines:
             solver: Any = self.solver
             return float(solver.decrement(self.state, self.gradient))
-        return decrement(hessian if ask == Ask.HESSIAN else None, self.gradient)
+        return decrement(hessian, self.gradient) if ask == Ask.HESSIAN else math.nan
 
     def _judge(self, value: float, votes: Sequence[float], whole: bool) -> Status | None:
         """Why the fit ends, if it does; batches, which are not the ``whole``, say nothing of the optimum."""

@@ -96,10 +96,11 @@ class Objective:
         self.bend = min(loss.curvature, self.aims.curvature)  # the losses' curvature, in order of magnitude
         p = self.features
         self.reach = (np.abs(scaling.mean[:p]) + scaling.peak[:p]) / scaling.scale  # (p,) the largest magnitudes of scaled features
-        self._mean, self._peak = scaling.mean[:p], scaling.peak[:p]
+        lasting = kernel.lasting
+        self._mean, self._scale, self._peak = lasting(scaling.mean[:p]), lasting(scaling.scale), lasting(scaling.peak[:p])
         self._largest = float(scaling.peak[p:].max())  # of the targets
         self._centres = scaling.mean[p : p + self.outputs] if intercept and not free else np.zeros(self.outputs)
-        self._scratch = np.empty(self.weights)
+        self._scratch, self._curvature = lasting(np.empty(self.weights)), lasting(self.penalty.curvature)
         self._spread = np.append(np.tile(scaling.spread, self.outputs), np.ones(self.free))
         self.unit = np.where(self._spread > 0, self._spread, 1.0)  # (size,) of the gradient, as if features were standardised
         away = np.append(np.tile(EPSILON * scaling.peak[:p] / scaling.scale, self.outputs), np.zeros(self.free))
@@ -116,7 +117,7 @@ class Objective:
     def to_user(self, unknowns: Vector, point: Vector) -> None:
         """Write ``unknowns`` (size,) in the user's units into ``point`` [w (k, p) | c (k,)]."""
         centres = unknowns[self.weights :] if self.free else self._centres
-        kernel.to_user(unknowns, self.scaling.scale, self._mean, centres, point)
+        kernel.to_user(unknowns, self._scale, self._mean, centres, point)
 
     def from_user(self, point: Vector) -> Vector:
         """The unknowns (size,) of ``point``; an intercept that the loss knows is not taken over."""
@@ -134,8 +135,8 @@ class Objective:
 
         ``part`` is the weight of the rows that were summed, if these were not all.
         """
-        weight, by, own = part or self.aims.weight, self.penalty.curvature, unknowns[: self.weights]
-        given = self._mean, self.scaling.scale, by, sums["gradient"], sums["slopes"], own
+        weight, own = part or self.aims.weight, unknowns[: self.weights]
+        given = self._mean, self._scale, self._curvature, sums["gradient"], sums["slopes"], own
         penalty = kernel.descent(weight, *given, self._scratch, gradient)
         return sums["value"].item() / weight - self.aims.floor + penalty
 

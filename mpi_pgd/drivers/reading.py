@@ -25,6 +25,7 @@ class Reading:
     def __init__(self, objective: Objective, tasks: Sequence[Task]) -> None:
         self.of = objective
         self.gradient, self._least = np.empty(objective.size), np.empty(objective.size)
+        self._sized = tuple(map(kernel.lasting, (self.gradient, objective.unit, self._least)))
         self.left = np.inf
         self._rooms = [_room(task) for task in tasks]
         self._known, self._off = (0, 0), 0.0  # for which bound it is known what the sums are off by, and how much that is
@@ -59,7 +60,7 @@ class Reading:
         """
         rough, least = self.of.penalty.nonsmooth, self._least
         if rough is None:
-            squares, left = kernel.sizes(self.gradient, self.of.unit, least)
+            squares, left = kernel.sizes(*self._sized)
             self.left = math.sqrt(left)
             return smooth, math.sqrt(squares)
         norm = rough.distance(weights, self.gradient, least)

@@ -1,6 +1,6 @@
 """How blocks' vectors are cut and added up; what for, and against which bound, is in ``partial.py``."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,8 +68,11 @@ class Cutting(NamedTuple):
 class Ring:
     """Some blocks' vectors (width,), each number with a bound of its own, until there are enough of them to be cut together.
 
-    ``lows`` as of ``Cutting``. Has ``high`` (width,) and ``low`` (lows,) to add to, and ``peaks`` (width,) to raise.
+    ``lows`` as of ``Cutting``. Has ``high`` (width,) and ``low`` (lows,) to add to, and ``peaks`` (width,) to raise; ``sums`` are
+    what the kernel works in, what it folds vectors into, and what it cuts them against.
     """
+
+    sums: tuple[Any, ...]
 
     def __init__(self, width: int, folds: int, lows: int) -> None:
         self.width, self._folds, self._lows = width, folds, lows
@@ -88,6 +91,7 @@ class Ring:
     def lie_in(self, high: Vector, low: Vector, peaks: Vector) -> None:
         """Where the sums and the peaks are from now on."""
         self.high, self.low, self.peaks = high, low, peaks
+        self.sums = tuple(map(kernel.lasting, (self._ring, high, low, peaks, self._first[:1], self._second[:1])))
 
     def rebound(self, first: Vector, second: Vector) -> None:
         """Cut against these (width,) from now on."""
@@ -98,11 +102,6 @@ class Ring:
         self.high.fill(0.0)
         self.low.fill(0.0)
         self._used = 0
-
-    @property
-    def sums(self) -> tuple[Vector, ...]:
-        """What the kernel works in, what it folds vectors into, and what it cuts them against."""
-        return self._ring, self.high, self.low, self.peaks, self._first[:1], self._second[:1]
 
     def slot(self) -> Vector:
         """Where the next block writes its vector."""
@@ -161,7 +160,7 @@ class Straight:
     What makes no run is cut by a ``Ring`` of its own. What it has is that of ``Ring``, for ``cutting``.
     """
 
-    sums = ()  # vectors are too long for room beside them
+    sums: tuple[Any, ...] = ()  # vectors are too long for room beside them
 
     def __init__(self, cutting: Cutting) -> None:
         self._head, self._cutting = cutting.head, cutting

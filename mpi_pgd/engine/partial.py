@@ -92,6 +92,8 @@ class Partial:
         self._high, self._low, self.votes = buffer[:width], buffer[width : -len(Vote)], buffer[-len(Vote) :]
         self._sizes = self.votes[Vote.BROKEN : Vote.NEAR + 1]  # what the peaks say
         self._numbers, self._counts = numbers(buffer), numbers(self.votes)
+        self._folds = kernel.lasting(self._high), kernel.lasting(self._low)
+        self._judged = tuple(map(kernel.lasting, (self.peaks, self._bound, self._near, self._sizes)))
         for added in (self._added, self._few):
             added.lie_in(self._high, self._low, self.peaks)
 
@@ -193,11 +195,11 @@ class Partial:
             self._counts[Vote.BROKEN] = not np.isfinite(self._high).all()
         else:
             # Broken: not finite, or so large that no bound can be set above it, and doing the round again would not help.
-            kernel.votes(2.0 ** (LARGEST - self._bits), self.peaks, self._bound, self._near, self._sizes)
+            kernel.votes(2.0 ** (LARGEST - self._bits), *self._judged)
 
     def total(self, out: Vector) -> Vector:
         """The sums over all ranks, once the buffer has been reduced: (width,) float64, rounded once."""
-        kernel.rounded(self._high, self._low, out)
+        kernel.rounded(*self._folds, out)
         return out
 
     def settle(self) -> Vector:

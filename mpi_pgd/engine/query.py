@@ -71,4 +71,4 @@ class Query:
     @property
     def task(self) -> Task:
         """What is asked."""
-        return self.tasks[self.number]
+        return self.tasks[int(self.header[0])]

@@ -150,6 +150,7 @@ class GradientTask:
         self._lines: Vector = aligned((outputs + 1, block_rows), np.float64)  # eta, then slopes, of each output; values
         self._room: Vector = aligned((loss.rooms, block_rows), np.float64)
         self._ones = np.ones(block_rows)
+        self._bound: tuple[Vector, Once] | None = None  # the last point, and what maps there: it reads what is written to it
 
     def bind(self, point: Vector) -> BlockMap:
         """Nothing is allocated for a block.
@@ -160,7 +161,10 @@ class GradientTask:
         """
         if not kernel.Gradient or not self.loss.compiled:
             return self._single(point) if self.outputs == 1 else self._several(point)
-        return Once(kernel.Gradient(*self.loss.compiled, self.width // self.outputs - 1, self.outputs, point))
+        if self._bound is None or self._bound[0] is not point:
+            once = Once(kernel.Gradient(*self.loss.compiled, self.width // self.outputs - 1, self.outputs, point))
+            self._bound = point, once
+        return self._bound[1]
 
     def _single(self, point: Vector) -> BlockMap:
         loss, lines, full, all_ones, all_room = self.loss, self._lines, self._lines.shape[1], self._ones, self._room

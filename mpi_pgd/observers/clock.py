@@ -50,7 +50,7 @@ class Clock(Observer):
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
         self.skips, self.numbers = skips, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
-        self.now = numbers(self.stamps[0])
+        self.all, self.now = numbers(self.stamps.reshape(-1)), 0  # all stamps, and where those of this round begin
         self.busy, self.waited, self.before = 0.0, waited, 0.0
         self.processor = thread_time if crowded else float  # a call of the kernel, which is needed there alone
         self._alignment = None
@@ -60,29 +60,29 @@ class Clock(Observer):
     def began(self, query: Query) -> None:
         """A round starts."""
         self.busy, self.before = self.processor(), self.waited()
-        self.now[START] = perf_counter()
+        self.all[self.now + START] = perf_counter()
 
     def mapped(self, query: Query) -> None:
         """This rank arrives. What it waited for rows is booked before the start: they might have been read then."""
-        now, late = self.now, self.waited() - self.before
-        now[ARRIVE] = perf_counter()
+        stamps, now, late = self.all, self.now, self.waited() - self.before
+        stamps[now + ARRIVE] = perf_counter()
         if late:
-            now[START] += late
-            now[READ] += late
-        now[BUSY] = self.processor() - self.busy
-        now[UPDATE] = now[UPDATED] = 0.0
+            stamps[now + START] += late
+            stamps[now + READ] += late
+        stamps[now + BUSY] = self.processor() - self.busy
+        stamps[now + UPDATE] = stamps[now + UPDATED] = 0.0
 
     def reduced(self, query: Query) -> None:
         """The update begins."""
-        self.now[UPDATE] = perf_counter()
+        self.all[self.now + UPDATE] = perf_counter()
 
     def updated(self, query: Query) -> None:
         """The update ends."""
-        self.now[UPDATED] = perf_counter()
+        self.all[self.now + UPDATED] = perf_counter()
 
     def asked(self, query: Query) -> None:
         """The round ends."""
-        self.now[END] = perf_counter()
+        self.all[self.now + END] = perf_counter()
 
     def between(self, query: Query) -> None:
         """Say where the stamps of the next round go; gather those of a window. Collective then."""
@@ -93,12 +93,12 @@ class Clock(Observer):
             self.count += 1
             if self.count >= self.limit:
                 self._gather()
-        self.now = numbers(self.stamps[self.count % self.window])
-        self.now[READ] = 0.0
+        self.now = self.count % self.window * STAMPS
+        self.all[self.now + READ] = 0.0
 
     def read(self, seconds: float) -> None:
         """Rows were read for so long since the last round."""
-        self.now[READ] += seconds
+        self.all[self.now + READ] += seconds
 
     def close(self) -> None:
         """The rest, after the last round. Collective."""

@@ -27,20 +27,22 @@ class Heartbeat(Observer):
     def beat(self, round: int) -> None:
         """A round has finished."""
         now = perf_counter()
-        if round > self.round:
-            self.longest = max(self.longest, now - self.finished)
+        if round > self.round and now - self.finished > self.longest:
+            self.longest = now - self.finished
         self.round = round
         self.finished = now
 
     def began(self, query: Query) -> None:
         """The map begins."""
-        self.enter(COMPUTING)
+        self.since = perf_counter()
+        self.step = COMPUTING
 
     def mapped(self, query: Query) -> None:
         """The sums begin, for which the others may have to be waited for."""
-        self.enter(SUMMING)
+        self.since = perf_counter()
+        self.step = SUMMING
 
     def asked(self, query: Query) -> None:
         """A round has finished; what follows until the next one may be a wait as well."""
         self.beat(self.round + 1)
-        self.enter(SUMMING)
+        self.since, self.step = self.finished, SUMMING
