@@ -131,10 +131,12 @@ def test_hung_job_is_killed_and_nothing_is_left(library: Library, script: Script
 def test_hosts_end_with_who_made_them() -> None:
     maker = subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     with maker:
-        assert maker.stdout is not None
-        folder, *spaces = maker.stdout.readline().split()
-        assert len(inside(spaces)) >= 4
-        maker.kill()
+        try:
+            assert maker.stdout is not None
+            folder, *spaces = maker.stdout.readline().split()
+            assert _until(lambda: len(inside(spaces)) >= 4, GRACE)
+        finally:
+            maker.kill()  # else its end would be waited for
     assert _until(lambda: not inside(spaces) and not Path(folder).exists(), GRACE)
 
 
