@@ -4,7 +4,7 @@
 
 Rows are float64, in the page cache; each turn of each contestant follows one of the others, and medians of turns, and of
 their ratios, are printed. "h5py" is one rank, the others sleep: slabs of 8 MiB into one array, then as many predictions as
-there are rows, in the kind of file that the line names (CSV and Parquet by pyarrow).
+there are rows, in the kind of file that the line names (CSV and Parquet by pyarrow), until they are on the disk.
 """
 
 import argparse
@@ -61,6 +61,8 @@ def bare(folder: Path, kind: str) -> None:
         csv.write_csv(table({"prediction": found}), out)
     else:
         parquet.write_table(table({"prediction": found}), out)
+    with out.open("rb") as file:
+        os.fsync(file.fileno())  # as a file that is said to be written has to be
 
 
 def turn(comm: World, work: Callable[[], object], alone: bool) -> float:

@@ -16,7 +16,7 @@ from mpi_pgd.data.table import Table
 from mpi_pgd.engine.block import Block
 
 SLAB_BYTES = 8 << 20  # read at a time: large enough for the file system, small enough to be checked while still in cache
-COPIED = 2 << 20  # that is copied at a time, likewise: what asking for it takes is little then, and most is in the core's own cache
+COPIED = 4 << 20  # that is copied at a time, likewise: what asking for it takes is little then, and most is in the core's own cache
 SLOTS = 3  # one is computed with, one is read, one lies between them; two where they are as long as a large panel
 
 Take = Callable[[int, Piece], None]  # what is done with rows when they were read, from which row on
@@ -87,6 +87,11 @@ class Stream:
                 noted(slab.start, part)
             self.reading(range(0))
         self.kept |= found
+
+    @property
+    def copied(self) -> int:
+        """Blocks that are copied at a time, about."""
+        return max(1, COPIED // (self._row * self.partition.block_rows))
 
     def slabs(self, rows: range, size: int = 0) -> Iterator[range]:
         """``rows`` in runs that are read at a time, of so many bytes, if that is said: where it can be, whole blocks."""
@@ -235,11 +240,12 @@ class Ahead:
 
     def _slabs(self, rows: range) -> Iterator[range]:
         """Runs of ``rows`` as they are to be read; an empty one where a thread is to go on."""
-        for slab in self.stream.slabs(rows):
-            if not self._thread and self.stream.table.there(slab):
-                yield from self.stream.slabs(slab, COPIED)
-            else:
-                yield from [slab] if self._thread else [range(0), slab]
+        for slab in self.stream.slabs(rows, COPIED):
+            if self._thread or not self.stream.table.there(slab):
+                yield from [range(0)] * (not self._thread)
+                yield from self.stream.slabs(range(slab.start, rows.stop))
+                return
+            yield slab
 
 
 def _within(kept: Mapping[int, Piece], rows: range) -> Piece | None:

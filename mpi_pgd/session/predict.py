@@ -167,17 +167,21 @@ def _windows(
     workers, worker = (facts.workers(comm.size), facts.worker(comm.rank, comm.size)) if served else (comm.size, comm.rank)
     written = TEXT * sum(column.width for column in columns)
     rows = min(WINDOW // problem.table.bytes(1), GATHERED // (workers * written))
-    step = max(1, rows // partition.block_rows)  # blocks of a rank in a window
+    stream = Stream(problem.table, partition)
+    together = min(
+        stream.copied, max(1, rows // partition.block_rows)
+    )  # blocks that are computed with at once: rows' bits are theirs
+    step = max(1, rows // (together * partition.block_rows)) * together  # blocks of a rank in a window
     starts = [range(first + worker * step, first + (worker + 1) * step) for first in range(0, partition.blocks, workers * step)]
     runs = [range(min(run.start, partition.blocks), min(run.stop, partition.blocks)) if worker >= 0 else range(0) for run in starts]
     order = np.array([block for run in runs for block in run], dtype=np.int64)
-    with Stream(problem.table, partition).blocks(order, 1, lambda *_: None) as ahead:
+    with stream.blocks(order, together, lambda *_: None) as ahead:
         blocks = iter(ahead)
 
         def of(run: range) -> Any:
             if not run:
                 return None
-            found = [numbers(model, columns, _linear(problem.table, model, next(blocks))) for _ in run]
+            found = [numbers(model, columns, _linear(problem.table, model, next(blocks))) for _ in run[::together]]
             return kind.encode(columns, [np.concatenate(lines, axis=1) for lines in zip(*found, strict=True)])
 
         for run in runs:
