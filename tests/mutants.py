@@ -40,6 +40,10 @@ class Mutant(NamedTuple):
     def run(self) -> Run:
         return self.tests, self.only
 
+    @property
+    def clear(self) -> bool:
+        return (ROOT / "mpi_pgd" / self.file).read_text().count(self.old) == 1
+
 
 MUTANTS = [
     # The numbers
@@ -52,12 +56,16 @@ MUTANTS = [
     ),
     Mutant("losses/squared.py", "1.0 - value / null", "1.0 - 3 * value / null", LETTER, "letter"),
     Mutant("drivers/objective.py", "self.aims.floor + penalty", "self.aims.floor + 10 * penalty", LETTER, "minimum"),
-    Mutant("drivers/objective.py", "self.penalty.curvature, unknowns", "0.0 * self.penalty.curvature, unknowns", LETTER, "minimum"),
+    Mutant("drivers/objective.py", "lasting(self.penalty.curvature)", "lasting(0.0 * self.penalty.curvature)", LETTER, "minimum"),
     Mutant("drivers/objective.py", 'return sums["value"].item() / weight', 'return sums["value"].item()', LETTER, "minimum"),
     Mutant(
-        "drivers/objective.py", "self._mean, self.scaling.scale, by", "self._mean, 1.0 / self.scaling.scale, by", LETTER, "letter"
+        "drivers/objective.py",
+        "given = self._mean, self._scale,",
+        "given = self._mean, 1.0 / np.array(self._scale),",
+        LETTER,
+        "letter",
     ),
-    Mutant("drivers/objective.py", "self._mean, centres, point)", "0.0 * self._mean, centres, point)", LETTER, "letter"),
+    Mutant("drivers/objective.py", "self._mean, centres, point)", "0.0 * np.array(self._mean), centres, point)", LETTER, "letter"),
     Mutant("drivers/fit.py", "query.point[: len(self.best.point)] = self.best.point", "pass", LETTER, "diverged"),
     Mutant("drivers/best.py", ">= IDLE and self.smallest <= self.figures.rounding", ">= IDLE", ("drivers/test_fit.py",)),
     Mutant("drivers/moments.py", "self.weight - shift * shift, 0.0", "self.weight, 0.0", ("drivers/test_moments.py",)),
@@ -73,9 +81,7 @@ MUTANTS = [
     Mutant("engine/columns.py", "h *= block.weights", "pass", ("engine/test_hessian.py",)),
     # The law
     Mutant("engine/partial.py", "np.ldexp(1.5, exponent + self._bits)", "np.ldexp(1.5, exponent - 20)", ("engine/test_sums.py",)),
-    Mutant(
-        "engine/cut.py", "high = x if fresh else self.high[: self._head].reshape(-1, RUN)", "high = x", ("engine/test_sums.py",)
-    ),
+    Mutant("engine/cut.py", "high = x if fresh else high.reshape(-1, RUN)", "high = x", ("engine/test_sums.py",)),
     Mutant(
         "engine/partial.py",
         "self._bound, self._near, self._sizes",
@@ -179,10 +185,8 @@ MUTANTS = [
 
 def main(words: Sequence[str]) -> int:
     chosen = [mutant for mutant in MUTANTS if all(word in repr(mutant) for word in words)]
-    unclear = [mutant for mutant in chosen if (ROOT / "mpi_pgd" / mutant.file).read_text().count(mutant.old) != 1]
-    for mutant in unclear:
-        print(f"{mutant.file} does not have this once: {mutant.old}")
-    if unclear:
+    if unclear := [mutant for mutant in chosen if not mutant.clear]:
+        print("\n".join(f"{mutant.file} does not have this once: {mutant.old}" for mutant in unclear))
         return 2
     with tempfile.TemporaryDirectory(prefix="mpi_pgd-mutants-") as scratch:
         copy = Path(scratch, "copy")

@@ -17,6 +17,7 @@ import mpi_pgd
 from mpi_pgd.modes import MEMBERS, WAYS
 from mpi_pgd.study import STUDIES
 from tests.launch import ROOT
+from tests.mutants import MUTANTS
 
 pytestmark = pytest.mark.beside("numbers")
 
@@ -225,6 +226,10 @@ def test_scripts_of_tests_name_what_is_there() -> None:
     """No tool looks into texts: that something was moved would be seen when the script runs, in a job of its own."""
     files = [path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     assert {path.name: names for path in files if (names := [*stale(path.read_text(encoding="utf-8"))])} == {}
+
+
+def test_what_mutants_change_is_there() -> None:
+    assert [mutant for mutant in MUTANTS if not mutant.clear] == []
 
 
 def test_stale_names_are_seen() -> None:
