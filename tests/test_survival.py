@@ -381,7 +381,8 @@ def test_stragglers_change_no_bit(ranks: int, words: tuple[object, ...], exact: 
     library = any_library(ranks)
     kill = library.name == "openmpi"  # which survives it
     out = tmp_path / "out"
-    script = at(tmp_path, ROUND, 70 if kill else 10**9, ranks - 1, KILL)
+    # Early: a replica may lag behind, or be left out of rounds, so that the fit ends before its late ones.
+    script = at(tmp_path, ROUND, 20 if kill else 10**9, ranks - 1, KILL)
     all_words = ("--rounds", LONG, "--tol", 0, "--quiet", "--delay", "1:3", "--out", out, *words)
     ended(launch(library, ranks, exact, *all_words, script=script, flags=ULFM if kill else ()))
     found = record(out)
