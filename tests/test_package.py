@@ -27,7 +27,7 @@ def build(folder: Path, kind: str, to: Path) -> Path:
     compiler.chmod(0o755)
     command = [sys.executable, "-c", BUILD, f"build_{kind}", str(to)]
     variables = {**os.environ, "CC": str(compiler)}
-    result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     (made,) = to.iterdir()
     return made
