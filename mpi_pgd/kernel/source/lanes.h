@@ -142,15 +142,6 @@ INLINE Part abs_part(Part a) {
     return (Part)((Bits)a & UINT64_C(0x7fffffffffffffff));
 }
 
-/* The larger one of numbers that are not below 0; what is not a number is above all. */
-INLINE Part larger_part(Part a, Part b) {
-#if WIDTH == 8
-    return (Part)_mm512_max_epi64((__m512i)a, (__m512i)b);
-#else
-    return select_part((Mask)a > (Mask)b, a, b);
-#endif
-}
-
 INLINE Lanes abs_lanes(Lanes a) {
     EACH a.part[i] = abs_part(a.part[i]);
     return a;
@@ -158,19 +149,15 @@ INLINE Lanes abs_lanes(Lanes a) {
 
 /* The size of a where it is larger than b, which has no sign; what is not a number stays. Without signs, bits are ordered as numbers. */
 INLINE Lanes larger(Lanes a, Lanes b) {
-#if WIDTH == 4 /* where whole numbers of 64 bits are slower to compare */
-    return maximum(abs_lanes(a), b);
-#else
-    EACH {
-        Mask size = (Mask)abs_part(a.part[i]), known = (Mask)b.part[i];
+    a = abs_lanes(a);
 #if WIDTH == 8
-        a.part[i] = (Part)_mm512_max_epi64((__m512i)size, (__m512i)known);
+    a.part[0] = (Part)_mm512_max_epi64((__m512i)a.part[0], (__m512i)b.part[0]);
+#elif WIDTH == 4 /* where whole numbers of 64 bits are slower to compare */
+    a = maximum(a, b);
 #else
-        a.part[i] = select_part(size > known, (Part)size, (Part)known);
+    EACH a.part[i] = select_part((Mask)a.part[i] > (Mask)b.part[i], a.part[i], b.part[i]);
 #endif
-    }
     return a;
-#endif
 }
 
 /* The size of a, the sign of b. */
