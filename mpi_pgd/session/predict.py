@@ -168,9 +168,7 @@ def _windows(
     written = TEXT * sum(column.width for column in columns)
     rows = min(WINDOW // problem.table.bytes(1), GATHERED // (workers * written))
     stream = Stream(problem.table, partition)
-    together = min(
-        stream.copied, max(1, rows // partition.block_rows)
-    )  # blocks that are computed with at once: rows' bits are theirs
+    together = min(stream.copied, max(1, rows // partition.block_rows))  # blocks at once: a row's bits hang on no other row
     step = max(1, rows // (together * partition.block_rows)) * together  # blocks of a rank in a window
     starts = [range(first + worker * step, first + (worker + 1) * step) for first in range(0, partition.blocks, workers * step)]
     runs = [range(min(run.start, partition.blocks), min(run.stop, partition.blocks)) if worker >= 0 else range(0) for run in starts]
