@@ -134,7 +134,7 @@ def curves(record: Mapping[str, Any]) -> dict[Key, Curve]:
     """Of every collective with a fit in a network record."""
     rows, sums, rounds = (by_key(record.get(name, [])) for name in ("rows", "sums", "rounds"))
     messages = {
-        entry["link"]: Messages.of(entry["alpha"], entry["beta"], rows[entry["link"], None, entry["algorithm"]])
+        entry["link"]: Messages.of(entry["alpha"], entry["beta"], rows.get((entry["link"], None, entry["algorithm"]), []))
         for entry in record["fits"]
         if entry["mode"] is None
     }

@@ -39,8 +39,9 @@ class Messages(NamedTuple):
 
     @classmethod
     def of(cls, alpha: float, beta: float, rows: Sequence[Row]) -> "Messages":
-        """From the ping-pongs of the link."""
-        found = sorted((row["bytes"], row["seconds"] / (alpha + beta * row["bytes"])) for row in rows)
+        """From the ping-pongs of the link; none, if that is all that is known of it."""
+        fitted = [(row, alpha + beta * row["bytes"]) for row in rows]
+        found = sorted((row["bytes"], row["seconds"] / seconds) for row, seconds in fitted if seconds > 0)
         return cls(alpha, beta, smooth(found))
 
     def off(self, path: Path, vector: int) -> float:

@@ -145,9 +145,8 @@ def _error(shape: Shape, rows: Sequence[Row], near: Messages) -> float:
     logs = []
     for row in rows:
         path = _terms(shape, row)
-        logs.append(
-            math.log(row["seconds"] / (near.alpha * path.latencies + near.beta * path.bytes) / near.off(path, row["bytes"]))
-        )
+        expected = (near.alpha * path.latencies + near.beta * path.bytes) * near.off(path, row["bytes"])
+        logs.append(math.log(row["seconds"] / expected))
     middle = median(logs)
     return round(math.fsum(abs(log - middle) for log in logs) / len(logs) + LEVEL * abs(middle), 9)
 

@@ -72,3 +72,13 @@ def test_between_sizes_that_are_twice_apart_the_step_is_at_the_larger() -> None:
         assert found.unsure(path(2, size, 0), size) == pytest.approx(np.log(3))
     assert found.off(path(2, ASKED, 0), ASKED) == pytest.approx(3.0)
     assert found.off(path(2, 300_000, 0), 300_000) == pytest.approx(3.0)
+
+
+def test_a_file_that_has_no_ping_pongs_or_nothing_of_them_says_nothing_of_steps() -> None:
+    bare, nothing = record(), record()
+    bare["rows"] = [row for row in bare["rows"] if row["mode"]]
+    for entry in nothing["fits"]:
+        entry |= {"alpha": 0.0, "beta": 0.0} if entry["mode"] is None else {}
+    for data in (bare, nothing):
+        found = Model.from_record(data).curve("peer-to-peer", "ring", 4, 1).wire(4, 8000, 8000)
+        assert found.seconds == pytest.approx(taken(("peer-to-peer", "ring"), 4, 8000), rel=0.01)
