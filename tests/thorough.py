@@ -11,6 +11,11 @@ def thorough(*values: object) -> Any:
     return pytest.param(*values, marks=pytest.mark.thorough)
 
 
+def some(every: Iterable[tuple[object, ...]], step: int) -> list[Any]:
+    """All cases, of which the plain command has one of so many."""
+    return [case if number % step == 0 else thorough(*case) for number, case in enumerate(every)]
+
+
 def plainly(kept: Iterable[object], every: Iterable[object]) -> list[Any]:
     """All cases, each of one value; the plain command has those that are kept."""
     few = [*kept]

@@ -10,6 +10,7 @@ from mpi_pgd.engine.state import dump, load
 from mpi_pgd.penalties.total import NoSides, Penalty
 from tests.drivers.reference import LOSSES, Problem, descent, problem
 from tests.penalties.samples import SAMPLES, Sample
+from tests.thorough import some
 
 pytestmark = pytest.mark.beside("numbers")
 
@@ -34,7 +35,7 @@ def made(loss: str, name: str, outputs: int, intercept: bool) -> Problem:
     return problem(len(name), loss, penalty, outputs, intercept)
 
 
-@pytest.mark.parametrize(("loss", "name", "outputs", "intercept"), KINDS)
+@pytest.mark.parametrize(("loss", "name", "outputs", "intercept"), some(KINDS, 4))
 def test_no_certificate_is_below_the_distance_to_the_optimum(loss: str, name: str, outputs: int, intercept: bool) -> None:
     of = made(loss, name, outputs, intercept)
     path = list(descent(of, 3 * ROUNDS))

@@ -16,7 +16,7 @@ from tests.reference.fits import Scaled, fitted
 from tests.reference.objectives import Goal
 from tests.reference.problems import KINDS, data
 from tests.reference.strengths import strengths
-from tests.thorough import thorough
+from tests.thorough import some
 
 pytestmark = pytest.mark.ranks(1, libraries=["mpich"])  # where scikit-learn is; what another library changes is held elsewhere
 
@@ -219,7 +219,7 @@ class Problem(NamedTuple):
 @pytest.mark.filterwarnings("ignore")  # what scikit-learn says of its own
 @pytest.mark.parametrize(
     ("name", "which"),
-    [case if number % 3 == 0 else thorough(*case) for number, case in enumerate(CASES)],
+    some(CASES, 3),
     ids=[f"{name}-{which}" for name, which in CASES],
 )
 def test_it_is_their_optimum(comm: MPI.Intracomm, folder: Path, name: str, which: str) -> None:
