@@ -1,9 +1,10 @@
 """Tests that wait for programs: those marked ``beside(NAME)`` run in a pytest of that name, and are reported last.
 
 They start real jobs and share nothing with the others but the machine: hosts and a SLURM are namespaces of their own. Others
-compute in one process: in the end one core would be idle. Those that mostly sleep begin at once, others when the tests inside the
-first library's mpirun are over, which fill the cores by themselves; those that measure when all such are. Where all that are asked
-for are of this kind, they run as usual.
+compute in one process: in the end one core would be idle. Those that mostly sleep begin at once; so do those that compute and have
+no time to keep, which give way to all others: the tests inside an mpirun wait for each other half of the time. Others begin when
+those inside the first library's are over, and those that measure when all such are. Where all that are asked for are of this kind,
+they run as usual.
 """
 
 import contextlib
@@ -22,6 +23,8 @@ from tests.inside import parallel, place
 from tests.launch import GRACE
 
 ASLEEP = ("chaos", "jobs", "slurm")  # those that mostly sleep
+COMPUTE = ("numbers", "pages")  # those that compute, and start no job
+NICE = 5  # so much they give way: a third of what others have, so no browser is kept waiting for its limit
 MEASURES = ("hosts",)  # so it waits until there are fewer ranks
 
 
@@ -47,11 +50,11 @@ class Beside:
         names = dict.fromkeys(lane(item) for item in items)
         items.sort(key=lambda item: [*sorted(names)].index(lane(item)))
         if "" in names and not self.config.option.collectonly:
-            self.lanes = {name: Lane(self.config, (item for item in items if lane(item) == name)) for name in names if name}
+            self.lanes = {name: Lane(self.config, name, [item for item in items if lane(item) == name]) for name in names if name}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
-        for name in {*self.lanes} & {*ASLEEP}:
+        for name in {*self.lanes} & {*ASLEEP, *COMPUTE}:
             self.lanes[name].begin()
 
     @pytest.hookimpl(tryfirst=True)
@@ -76,12 +79,13 @@ class Lane(Job):
 
     limit = 300
 
-    def __init__(self, config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    def __init__(self, config: pytest.Config, name: str, items: Iterable[pytest.Item]) -> None:
         super().__init__(config, items)
+        self._before = ["nice", "-n", str(NICE)] if name in COMPUTE else []
         self._processes = list[subprocess.Popen[bytes]]()
 
     def run(self, words: Sequence[str], env: Mapping[str, object], timeout: float) -> str:
-        command = [sys.executable, "-m", "pytest", *words]
+        command = [*self._before, sys.executable, "-m", "pytest", *words]
         variables = {**os.environ, **{key: str(value) for key, value in env.items()}}
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(

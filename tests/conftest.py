@@ -1,5 +1,6 @@
 """What the plain `python -m pytest` needs to run the package under real mpiruns; see tests/launch.py, inside.py and beside.py."""
 
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ mpi4py.rc.initialize = inside()  # elsewhere, modules that import mpi4py.MPI may
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all tests are collected
     # Some machines set it. Hundreds of processes start from here, and each would compile all that it imports, and these tests.
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         sys.dont_write_bytecode = False
@@ -46,6 +48,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     thorough = [item for item in items if item.get_closest_marker("thorough")]
     config.hook.pytest_deselected(items=thorough)
     items[:] = [item for item in items if item not in thorough]
+
+
+def pytest_collection_finish() -> None:
+    """Tests stay until the end, thousands of objects: the collector, which looked through them time and again, never does."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

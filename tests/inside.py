@@ -103,6 +103,7 @@ class Ranks(Job):
     def run(self, words: Sequence[str], env: Mapping[str, object], timeout: float) -> Result:
         # Ranks outnumber cores: see mpi_pgd/__main__.py.
         more = {**env, "MPIR_CVAR_DEVICE_COLLECTIVES": "none"}
+        more["MKL_NUM_THREADS"] = 1  # with OpenBLAS's, as of the program: else each fit looks through the libraries of its process
         silence(more)  # as of the program, which starts MPI itself
         where = {"module": "pytest", "cwd": self.config.rootpath}
         return launch(self._library, WORLD, *words, timeout=timeout, env=more, during=self._running.append, **where)
@@ -127,6 +128,12 @@ class Inside:
         if self.order:
             self.there.tests = [test for test in self.order if self.world.rank < self._size(test)]
             config.args[:] = dict.fromkeys(test.partition("::")[0] for test in self.there.tests)
+        self.mine = {test.partition("[")[0] for test in self.there.tests}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str) -> list[pytest.Item] | None:
+        """Cases of tests in which it has nothing to do are not made: most take no `comm`."""
+        return [] if self.mine and name.startswith("test") and f"{collector.nodeid}::{name}" not in self.mine else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

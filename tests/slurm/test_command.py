@@ -13,7 +13,7 @@ from mpi_pgd.cli.slurm import main
 from tests.launch import ROOT, Library
 from tests.study.synthetic import record
 
-pytestmark = pytest.mark.beside("commands")
+pytestmark = pytest.mark.beside("slurm")
 
 DATA = str(ROOT / "data" / "diamonds.h5")
 

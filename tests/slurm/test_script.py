@@ -14,7 +14,7 @@ from mpi_pgd.errors import InputError
 from mpi_pgd.slurm.script import SHIPPED, Batch, clock, text
 from tests.launch import ROOT, required
 
-pytestmark = pytest.mark.beside("commands")
+pytestmark = pytest.mark.beside("slurm")
 
 GOLDEN = Path(__file__).parent / "golden"
 SRUN = ("srun", "--mpi=pmix", "--kill-on-bad-exit=1", "--cpu-bind=cores")

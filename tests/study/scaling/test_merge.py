@@ -43,6 +43,7 @@ def refused(folder: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.beside("programs")
 def test_real_jobs_become_one_report(tmp_path: Path) -> None:
     if not libraries():
         pytest.skip("no MPI library here")
