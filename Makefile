@@ -82,6 +82,10 @@ clean:
 .venv/lint.stamp: .venv/test.stamp
 .venv/docs.stamp .venv/lecture.stamp: .venv/run.stamp
 
+# The first compiles the kernel; the others add to it what is missing of their extras.
+%/run.stamp: WHAT = --editable .
+%/test.stamp %/lint.stamp %/docs.stamp %/lecture.stamp: WHAT = mpi_pgd
+
 .venv/run.stamp: EXTRAS = mpich
 .venv/test.stamp: EXTRAS = mpich,test
 .venv/lint.stamp: EXTRAS = mpich,lint
@@ -95,7 +99,7 @@ clean:
 %.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@$(@D)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(WHAT)'[$(EXTRAS)]'
 	@touch $@
 
 # What can't be installed here is said in the table.
