@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from configparser import ConfigParser
 from pathlib import Path
@@ -19,11 +20,11 @@ pytestmark = [pytest.mark.beside("programs"), pytest.mark.thorough]
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 
 
-def build(folder: Path, kind: str, to: Path) -> Path:
+def build(folder: Path, kind: str, to: Path, compiles: str = 'cc "$@" -O0') -> Path:
     """What pip does without a network: the file that setuptools makes; not optimised, which takes most of the time."""
     to.mkdir()
     compiler = to.with_name("compiler")
-    compiler.write_text('#!/bin/sh\nexec cc "$@" -O0\n')
+    compiler.write_text(f"#!/bin/sh\nexec {compiles}\n")
     compiler.chmod(0o755)
     command = [sys.executable, "-c", BUILD, f"build_{kind}", str(to)]
     variables = {**os.environ, "CC": str(compiler)}
@@ -33,14 +34,17 @@ def build(folder: Path, kind: str, to: Path) -> Path:
     return made
 
 
+def copied(folder: Path) -> Path:
+    """This folder, in which a build leaves something."""
+    left = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "__pycache__", "*.egg-info", "build", "_build", "dist")
+    return Path(shutil.copytree(ROOT, folder / "copy", symlinks=True, ignore=left))
+
+
 @pytest.fixture(scope="session")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a copy, so that nothing is left in this folder."""
     pytest.importorskip("setuptools", "70.1")  # the first that makes wheels by itself
     folder = tmp_path_factory.mktemp("sdist")
-    left = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "__pycache__", "*.egg-info", "build", "_build", "dist")
-    shutil.copytree(ROOT, folder / "copy", symlinks=True, ignore=left)
-    return build(folder / "copy", "sdist", folder / "dist")
+    return build(copied(folder), "sdist", folder / "dist")
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +69,16 @@ def test_the_wheel_has_the_package_and_nothing_else(wheel: Path) -> None:
     left = {"__pycache__", "source"}  # of the kernel the wheel has what was made of it
     here = (path for path in (ROOT / "mpi_pgd").rglob("*") if path.is_file() and not left & {*path.parts})
     assert set(names) == {str(path.relative_to(ROOT)) for path in here} | {"mpi_pgd/kernel/native.abi3.so"}
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_one_more_environment_takes_the_kernel_if_it_is_newer_than_its_sources(tmp_path: Path, newer: bool) -> None:
+    pytest.importorskip("setuptools", "70.1")
+    folder = copied(tmp_path)
+    for name, later in (("native.abi3.so", newer), ("source/dense.inc", not newer)):
+        os.utime(folder / "mpi_pgd" / "kernel" / name, (time.time() + later,) * 2)
+    build(folder, "editable", tmp_path / "dist", "touch compiled")
+    assert (folder / "compiled").exists() != newer
 
 
 def test_metadata(wheel: Path) -> None:
