@@ -28,11 +28,11 @@ from mpi_pgd.options import (
     options_of,
     switch,
 )
-from mpi_pgd.penalties import PENALTIES
+from mpi_pgd.penalties import PENALTIES, rough
 from mpi_pgd.solvers import SOLVERS
 from mpi_pgd.values import checked, names, period, size
 
-# Settings of linear models alone, which other models can't have.
+# Settings of linear models alone, which other models can't have; nor penalties that are not smooth.
 LINEAR = (
     "loss",
     "weights",
@@ -42,8 +42,6 @@ LINEAR = (
     "groups",
     "lower",
     "upper",
-    "l1",
-    "joint",
     "init",
     "replicas",
     "validate",
@@ -306,7 +304,7 @@ def _check_neighbours(chosen: Settings, label: Callable[[str], str]) -> None:
 
 def _own(chosen: Settings, label: Callable[[str], str]) -> Settings:
     """With a model of the user's own, what is of linear models has no meaning."""
-    linear = [label(name) for name in given(chosen, LINEAR)]
+    linear = [label(name) for name in given(chosen, [*LINEAR, *rough(chosen)])]
     if linear:
         verb = "is" if len(linear) == 1 else "are"
         raise InputError(

@@ -18,13 +18,13 @@ from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Ask, GradientTask, Task
 from mpi_pgd.losses import Loss, loss_of
 from mpi_pgd.options import made
-from mpi_pgd.penalties import PENALTIES, Penalty
+from mpi_pgd.penalties import PENALTIES, Penalty, rough
 from mpi_pgd.session.inspect import Problem
 from mpi_pgd.solvers import SOLVERS, Solver
 from mpi_pgd.solvers.suit import DIGITS, SAMPLED, Choice, Facts
 from mpi_pgd.solvers.working import MOST
 
-ROUGH = ("l1", "groups", "joint", "lower", "upper")  # options by which an objective is not smooth
+SIDES = ("groups", "lower", "upper")  # of features, by which an objective is not smooth
 
 
 def sums_of(problem: Problem, query: Query) -> Sums:
@@ -73,11 +73,11 @@ def null_loss(problem: Problem, goal: Objective, moments: Moments, history: Hist
 def choose_solver(problem: Problem, goal: Objective) -> Choice:
     """The solver that the settings name, in the form that suits the problem. Refuses what suits none."""
     chosen, quadratic = problem.settings, goal.loss.centred
-    rough = " and ".join(flag(name) for name in given(chosen, ROUGH)) if goal.penalty.nonsmooth else ""
+    why = " and ".join(flag(name) for name in given(chosen, [*rough(chosen), *SIDES])) if goal.penalty.nonsmooth else ""
     loose = chosen.tol > DIGITS
-    refined = None if rough or not quadratic else precise.refinement(goal, loose)
+    refined = None if why or not quadratic else precise.refinement(goal, loose)
     step = 0.0 if chosen.step == "auto" else chosen.step
-    about = Facts(problem.rows, goal.size, goal.outputs, quadratic, rough, refined, step, goal.hessians, problem.endless, loose)
+    about = Facts(problem.rows, goal.size, goal.outputs, quadratic, why, refined, step, goal.hessians, problem.endless, loose)
     return made(SOLVERS[chosen.solver], chosen).suited(about._replace(neighbours=problem.facts.neighbours))
 
 

@@ -1,6 +1,7 @@
 """Each loss with each penalty by each solver: what does not go together is refused in a sentence that helps."""
 
 import re
+from dataclasses import asdict, dataclass
 from itertools import product
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -13,8 +14,9 @@ from mpi_pgd.drivers.model import ModelObjective
 from mpi_pgd.drivers.objective import Aims, Objective, Scaling
 from mpi_pgd.losses import LOSSES, loss_of
 from mpi_pgd.modes import MODES
-from mpi_pgd.options import made
+from mpi_pgd.options import made, option, options_of
 from mpi_pgd.penalties import PENALTIES, Penalty
+from mpi_pgd.penalties.strengths import Strengths
 from mpi_pgd.session.model import choose_solver
 from mpi_pgd.solvers import SOLVERS
 from tests import combinations
@@ -87,3 +89,33 @@ def test_the_law_is_tested_on_all_that_is_taken(refusals: dict[tuple[str, str, s
     law = {(each.loss, each.penalty, each.solver) for each in combinations.combinations()}
     taken = {*ALL} - refusals.keys()
     assert law == {(loss, penalty, solver) for loss, penalty, solver in taken if loss != MODEL and solver in SOLVING}
+
+
+@dataclass(frozen=True)
+class Net:
+    """A term as somebody may write it: net (1/2 v^2 + |v|)."""
+
+    net: float = option("model", 0.0, "an elastic net", "a number of at least 0")
+
+    @property
+    def strengths(self) -> Strengths:
+        return Strengths(self.net, self.net)
+
+
+def test_a_new_term_is_known_not_to_be_smooth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else least squares would be solved without its absolute values."""
+    auto, lbfgs, own = (
+        SimpleNamespace(**asdict(config.settings(given)), net=0.1) for given in ({}, {"solver": "lbfgs"}, {"model": "a.py:f"})
+    )
+    monkeypatch.setitem(PENALTIES, "net", Net)
+    monkeypatch.setitem(config.OPTIONS, "net", options_of([Net])["net"])
+
+    def choice(chosen: Any) -> Any:
+        problem: Any = SimpleNamespace(settings=chosen, rows=ROWS, endless=False, facts=MODES[chosen.mode])
+        return choose_solver(problem, goal("squared", chosen))
+
+    assert "not smooth" in choice(auto).reason
+    with pytest.raises(InputError, match="with --net this one is not: expected --solver auto"):
+        choice(lbfgs)
+    with pytest.raises(InputError, match="--net is of linear models, and --model was given"):
+        config._own(own, config.flag)  # type: ignore[arg-type]
