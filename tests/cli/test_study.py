@@ -79,7 +79,7 @@ def test_delays_are_a_setting_of_compare() -> None:
         (["plan", "--network", "net"], "plan was given no --rows: expected the number of the data's rows"),
         ([*PLAN, "--wait", "-1"], "--wait was given '-1': expected a number of at least 0"),
         ([*PLAN, "--sums", "exact"], "--sums was given 'exact' (did you mean order-free?): expected one of order-free, plain"),
-        ([], "study was given nothing: expected one of straggler, solvers, topology, cache"),
+        ([], f"study was given nothing: expected one of {', '.join(name for name, each in STUDIES.items() if each.under)}"),
         (["stragler"], "study was given stragler (did you mean straggler?): expected one of straggler"),
     ],
 )
