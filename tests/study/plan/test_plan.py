@@ -54,6 +54,14 @@ def test_rows_are_plain_and_add_up() -> None:
         assert row["core_hours"] == pytest.approx(row["fit_seconds"] * row["ranks"] / 3600)
 
 
+@pytest.mark.parametrize("last", [8, 64, 4096])
+def test_a_terminal_shows_each_mode_however_many_workers_there_may_be(last: int) -> None:
+    shown = Plan().tables(Plan().brief(found(ASKED._replace(last=last))))[0]
+    assert not shown.folded
+    assert {row["mode"] for row in shown.rows} == {row["mode"] for row in found(ASKED._replace(last=last))["rows"]}
+    assert "The plan (predicted)" in Plan().text(found(ASKED._replace(last=last)))
+
+
 def test_the_best_is_the_best_of_all_numbers_of_workers() -> None:
     planner = Planner(Model.from_record(record()), ASKED._replace(last=200))
     for way in planner.ways:
