@@ -23,7 +23,7 @@ from mpi_pgd.kernel import native
 TYPES = ["f8", "f4", "f2", "i1", "u1", "?", "i2", "u2", "i4", "u4", "i8", "u8"]
 # Rows, features: so few that no loop over them is left, and more.
 SHORT = [(64, 1), (61, 7), (17, 8), (9, 23), (33, 31), (40, 33), (19, 45), (24, 51), (34, 63)]
-SHAPES = [*SHORT, (29, 64), (8, 200), (3, 299), (1, 130), (0, 5)]
+SHAPES = [*SHORT, (29, 64), (29, 131), (8, 200), (3, 299), (1, 130), (0, 5)]
 
 
 @pytest.fixture(params=native.names())
