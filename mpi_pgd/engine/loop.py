@@ -98,10 +98,10 @@ def rounds(
     mode.open(driver, query)
     trouble = None
     while not query.stop:
-        task = query.task.bind(query.point)
-        partial = sums.begin(query, mode.maximum)
         for tell in began:
             tell(query)
+        task = query.task.bind(query.point)
+        partial = sums.begin(query, mode.maximum)
         trouble = None
         try:
             partial.take(task, source.blocks(query))
@@ -111,6 +111,8 @@ def rounds(
         for tell in mapped:
             tell(query)
         mode.step(partial, update, query)
+        if not query.stop:
+            sums.settle(query, mode.maximum)  # within the round, of whose messages it is one
         for tell in ended:
             tell(query)
     if trouble and query.again == Again.UNREAD:

@@ -59,13 +59,17 @@ class Sums:
         for partial in self._partials:
             partial.rebound()
 
-    def begin(self, query: Query, maximum: Callable[[Vector], None]) -> Partial:
-        """The partial for the answer to ``query``, empty; before, the bound is exchanged if the query says so. Collective then."""
+    def settle(self, query: Query, maximum: Callable[[Vector], None]) -> None:
+        """Exchange the bound if the query says so. Collective then."""
         if query.bound != self._version:
-            self._settle(query.again)
+            self._fall(query.again)
             maximum(self.peaks)
             self.rebound()
             self._version = query.bound
+
+    def begin(self, query: Query, maximum: Callable[[Vector], None]) -> Partial:
+        """The partial for the answer to ``query``, empty; the bound is settled, and that of a task that varies exchanged."""
+        self.settle(query, maximum)
         self._number = number = query.number
         task = self._tasks[number]
         partial = self._varying(query, maximum) if task.varies else self._partials[number]
@@ -74,7 +78,7 @@ class Sums:
         partial.clear()
         return partial
 
-    def _settle(self, again: Again) -> None:
+    def _fall(self, again: Again) -> None:
         """Have the peaks of the last answer alone: other tasks' bounds stay, so that all are known from ``exchanged``.
 
         One batch tells little of the next, as a column may be 0 in it: of batches a bound falls only with the objective.
@@ -125,7 +129,7 @@ class Sums:
             judge(partial, query)
         anew = (partial.stale and task.units is None) or (task.uneven and partial.order_free)
         if again or anew:
-            self._settle(again)
+            self._fall(again)
             query.bound += 1
 
     def _sunk(self, query: Query, number: int) -> bool:
