@@ -81,12 +81,13 @@ class Sums:
     def _fall(self, again: Again) -> None:
         """Have the peaks of the last answer alone: other tasks' bounds stay, so that all are known from ``exchanged``.
 
-        One batch tells little of the next, as a column may be 0 in it: of batches a bound falls only with the objective.
+        One batch tells little of the next, as a column may be 0 in it: of batches a bound falls only with the objective. Where one
+        was exceeded none falls: of a wide problem with few blocks, some number of each answer is near 0 by chance.
         """
         here = slice(self._places[self._number], self._places[self._number + 1])
         last, before = self.peaks[here].copy(), self.exchanged[here]
         self.peaks[:] = self.exchanged
-        falls = self._tasks[self._number].units is None or again == Again.SUNK
+        falls = again == Again.SUNK or (again == Again.NOT and self._tasks[self._number].units is None)
         self.peaks[here] = last if falls else np.maximum(last, before)
 
     def _varying(self, query: Query, maximum: Callable[[Vector], None]) -> Partial:

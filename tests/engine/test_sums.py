@@ -11,7 +11,7 @@ from mpi_pgd.engine import cut
 from mpi_pgd.engine.arrays import Vector
 from mpi_pgd.engine.block import Block
 from mpi_pgd.engine.partial import Partial, Vote
-from mpi_pgd.engine.query import Query
+from mpi_pgd.engine.query import Again, Query
 from mpi_pgd.engine.sums import Sums
 from mpi_pgd.engine.tasks import Layout
 
@@ -292,6 +292,16 @@ def test_an_exchange_is_of_the_last_answer_alone() -> None:
         answered(sums, query, size, exchanges)
     assert [peaks.tolist() for peaks in exchanges] == [[1.0, 0.0], [1.0, 2.0]]
     assert sums.exchanged.tolist() == [1.0, 2.0]
+
+
+def test_a_bound_that_was_exceeded_only_rises() -> None:
+    """What passes 0 in one answer would exceed its bound in the next, and have each round made twice."""
+    query = Query([Wide(2)])
+    sums, exchanges = Sums(query, 1), []
+    for some in ([1.0, 1e3], [1.0, 1e3], [64.0, 1.0], [64.0, 1.0], [1.0, 1e3], [-64.0, 1.0]):
+        answered(sums, query, np.array(some), exchanges)
+    assert [peaks.tolist() for peaks in exchanges] == [[1.0, 1e3], [64.0, 1e3]]
+    assert (query.round, query.again) == (6, Again.NOT)
 
 
 def test_the_bound_of_batches_never_falls() -> None:
