@@ -81,6 +81,7 @@ MUTANTS = [
     Mutant("engine/columns.py", "h *= block.weights", "pass", ("engine/test_hessian.py",)),
     # The law
     Mutant("engine/partial.py", "np.ldexp(1.5, exponent + self._bits)", "np.ldexp(1.5, exponent - 20)", ("engine/test_sums.py",)),
+    Mutant("engine/sums.py", "(again == Again.NOT and", "(True and", ("engine/test_sums.py",)),
     Mutant("engine/cut.py", "high = x if fresh else high.reshape(-1, RUN)", "high = x", ("engine/test_sums.py",)),
     Mutant(
         "engine/partial.py",

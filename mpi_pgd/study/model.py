@@ -1,7 +1,7 @@
 """The cost model: what a round should take, from a measured network.
 
     round = compute + wait + latency + bandwidth + update
-    compute   = rows of the worker with the most blocks * bytes of a row / the rate with so many ranks on a node
+    compute   = rows of the worker with the most blocks * bytes of a row / the rate among so many ranks
     wait      = (H_m - 1) * jitter, or H_m * mean of a given delay: the slowest of m exponential delays
     latency   = alpha * messages on the critical path + overhead * messages right behind another
     bandwidth = beta * bytes on the critical path
@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mpi_pgd.data.partition import BLOCK_BYTES, Partition
 from mpi_pgd.engine.cut import Cutting, usual
 from mpi_pgd.engine.partial import Vote
@@ -30,6 +28,7 @@ from mpi_pgd.engine.query import Query
 from mpi_pgd.errors import InputError
 from mpi_pgd.modes import MODES
 from mpi_pgd.study.curves import SURE, Curve, Wire, both, curves
+from mpi_pgd.study.paces import Paces, harmonic
 from mpi_pgd.study.pieces import LINKS, Key
 
 NO_WIRE = Wire(0.0, 0.0, 0.0, False)
@@ -69,18 +68,19 @@ class Model:
 
     Attributes:
         nodes: how many ranks each node had when the network was measured.
-        compute: see ``compute.measure``.
+        compute, paces: see ``compute.measure``.
         curves: by link, mode and algorithm.
     """
 
     nodes: Mapping[str, int]
     compute: Mapping[str, Any]
+    paces: Paces
     curves: Mapping[Key, Curve]
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Model":
         """From the content of a network.json (see ``network.read``)."""
-        return cls(record["nodes"], record["compute"], curves(record))
+        return cls(record["nodes"], record["compute"], Paces.of(record["compute"]), curves(record))
 
     def round(
         self,
@@ -113,11 +113,13 @@ class Model:
         wire = NO_WIRE
         if ranks > 1:
             wire = self.wire(mode, algorithm, ranks, fill, *messages(mode, features, folds))
-        compute = self.seconds(workers, rows, features, seconds_per_row) * self.slowdown(workers, ranks, fill)
-        delay = self._wait(workers, compute) if wait is None else harmonic(workers) * wait
-        update, feature = (self.compute.get(key, 0.0) for key in ("update_seconds", "feature_seconds"))
-        parts = (compute, delay, wire.latency, wire.bandwidth, update + (features + 2) * feature)
-        rest = math.hypot(compute * max(SURE, self.shaking), delay)
+        size = self.share(workers, rows, features) * 8 * (features + 1)
+        compute = self.seconds(workers, rows, features, seconds_per_row) * self.slowdown(workers, ranks, fill, size)
+        late = self.paces.late(workers, size)
+        delay = self._wait(workers, late, compute) if wait is None else harmonic(workers) * wait
+        update = self.update(workers, ranks, features)
+        parts = (compute, delay, wire.latency, wire.bandwidth, update)
+        rest = math.hypot((compute + update) * max(SURE, late, self.shaking), delay)
         low, high = (math.fsum(parts) + sign * math.hypot(rest, wire.seconds * math.expm1(sign * wire.spread)) for sign in (-1, 1))
         return Prediction(*parts, max(low, 0.0), high, wire.extrapolated)
 
@@ -176,27 +178,35 @@ class Model:
             "run `network` with at least 2 ranks, and with all the time that it asks for"
         )
 
-    def seconds(self, workers: int, rows: int, features: int, seconds_per_row: float | None = None) -> float:
-        """Seconds that the worker with the most blocks maps, if no other rank of its node works."""
+    def share(self, workers: int, rows: int, features: int) -> int:
+        """Rows of the worker with the most blocks."""
         partition = Partition(rows, features)
-        blocks = partition.most(workers)
-        mine = min(rows, blocks * partition.block_rows)
+        return min(rows, partition.most(workers) * partition.block_rows)
+
+    def seconds(self, workers: int, rows: int, features: int, seconds_per_row: float | None = None) -> float:
+        """Seconds that the worker with the most blocks maps, if it is alone."""
+        mine = self.share(workers, rows, features)
         if seconds_per_row is not None:
             return mine * seconds_per_row
         size = mine * 8 * (features + 1)
-        extra = max(0.0, blocks - size / BLOCK_BYTES)  # blocks beyond those of the full size, whose cost is in the rate
-        rate, row, block = (self.compute.get(key, 0.0) for key in ("bytes_per_second", "row_seconds", "block_seconds"))
-        return float(size / rate + mine * row + extra * block)
+        extra = max(0.0, Partition(rows, features).most(workers) - size / BLOCK_BYTES)  # blocks beyond those of the full size
+        row, block = (self.compute.get(key, 0.0) for key in ("row_seconds", "block_seconds"))  # rows: in older files
+        return float(size / self.paces.rate(features, size) + mine * row + extra * block)
 
-    def slowdown(self, workers: int, ranks: int, fill: int) -> float:
+    def slowdown(self, workers: int, ranks: int, fill: int, size: int) -> float:
         """A rank's seconds with so many workers of so many ranks, ``fill`` of them on the fullest node, over those alone.
 
-        As it was measured with so many at work, wherever they were (nodes may share more than one knows); see ``crowding``.
+        As it was measured with so many at work on ``size`` bytes each, wherever they were (nodes may share more than one knows);
+        see ``crowding``.
         """
-        at_work = self.compute.get("at_work", []) if fill == self.fill else []
-        slower = [at_work[0]["bytes_per_second"] / each["bytes_per_second"] for each in at_work]
-        measured = np.interp(workers, [each["ranks"] for each in at_work], slower) if at_work else 1.0
-        return max(float(measured), self.crowding(self.busy(workers, ranks, fill)))
+        measured = self.paces.slower(workers, size) if fill == self.fill and ranks > 1 else 1.0
+        return max(measured, self.crowding(self.busy(workers, ranks, fill)))
+
+    def update(self, workers: int, ranks: int, features: int) -> float:
+        """Seconds of an update."""
+        alone, feature = (self.compute.get(key, 0.0) for key in ("update_seconds", "feature_seconds"))
+        more = self.paces.update(workers, features) if ranks > 1 else 0.0
+        return float(alone + (features + 2) * feature + more)
 
     def crowding(self, busy: int) -> float:
         """Likewise with ``busy`` ranks of its node at work: linear in them through what was measured.
@@ -214,14 +224,13 @@ class Model:
         here = min(ranks, fill)
         return here if here > self.compute.get("cores", here) else min(workers, fill)
 
-    def _wait(self, workers: int, compute: float) -> float:
-        """The measured jitter; the rate has one worker's own share of it.
+    def _wait(self, workers: int, late: float, compute: float) -> float:
+        """The measured jitter (``Paces.late``); the rate has one worker's own share of it.
 
         Of independent disturbances the variances add up in a longer map; of shorter ones fewer are disturbed at all.
         """
-        jitter, length = self.compute.get("jitter_seconds", 0.0), self.compute.get("pass_seconds", 0.0)
-        times = compute / length if length else 0.0
-        return float((harmonic(workers) - 1) * jitter * min(times, math.sqrt(times)))
+        times = compute / self.paces.largest["seconds"]
+        return (harmonic(workers) - 1) * late * compute / max(1.0, math.sqrt(times))
 
 
 def sizes(features: int, folds: int | None = None) -> tuple[int, int]:
@@ -235,8 +244,3 @@ def messages(mode: str, features: int, folds: int | None = None) -> tuple[int, i
     """Bytes of what is summed, or sent to each neighbour, in a round of a mode, and of what is broadcast then if anything is."""
     partial, query = sizes(features, folds)
     return MODES[mode].messages(partial, query, 0)[0] if MODES[mode].neighbours else partial, query
-
-
-def harmonic(count: int) -> float:
-    """H_m = 1 + 1/2 + ... + 1/m."""
-    return math.fsum(1 / place for place in range(1, count + 1))

@@ -12,6 +12,7 @@ from mpi_pgd.study import baselines
 from mpi_pgd.study.compare.verdict import judge
 from mpi_pgd.study.model import Model, sizes
 from mpi_pgd.study.network import measure as network
+from mpi_pgd.study.network.compute import Size
 from mpi_pgd.study.trust import disturbed, doubted, few, unsteady
 from mpi_pgd.study.turns import Contestant, Race, alone, baseline, crowded, described, others_work, row, watched
 from mpi_pgd.study.worth import judged
@@ -60,8 +61,16 @@ def compare(problem: Problem, repeats: int, flags: StopFlags) -> dict[str, Any] 
 def around(problem: Problem, ranks: Sequence[int]) -> dict[str, Any]:
     """A quick look at the network: the messages of this problem's rounds, each number of ranks, then some others. Collective."""
     own = sizes(problem.table.features, problem.settings.folding(problem.table.features + 2))
-    every, per_node = sorted({8, *own}), problem.settings.ranks_per_node
-    return network.measure(problem.comm, every, quick=True, shown=watched(problem), own=own, ranks=ranks, per_node=per_node)
+    every, maps, per_node = sorted({8, *own}), shares(problem, ranks), problem.settings.ranks_per_node
+    shown = watched(problem)
+    return network.measure(problem.comm, every, quick=True, shown=shown, own=own, maps=maps, ranks=ranks, per_node=per_node)
+
+
+def shares(problem: Problem, ranks: Sequence[int]) -> list[Size]:
+    """What a rank maps in rounds of all these, and alone: the smallest share and the whole."""
+    features, partition = problem.table.features, problem.partition
+    rows = min(problem.rows, partition.most(max(ranks)) * partition.block_rows)
+    return [Size(features, some * 8 * (features + 1)) for some in sorted({rows, problem.rows})]
 
 
 def predicted(found: Sequence[Mapping[str, Any]], problem: Problem, model: Model, rate: float) -> list[dict[str, Any]]:

@@ -23,13 +23,18 @@ _WAY = fields(text="link mode? algorithm?")
 _POINT = {"ranks": "whole from 2", "bytes": "whole from 1", "seconds": "number above 0"}
 _SPEED = {"bytes_per_second": "number above 0"}
 _AT_WORK = {"ranks": "number above 0", **_SPEED}
+_PACE = {
+    **dict.fromkeys(("ranks", "features", "bytes"), "whole from 1"),
+    **{"seconds": "number above 0", "wait_seconds": "number from 0", "update_seconds": "number from 0"},
+}
 NEEDED = {
     "rows": [_POINT],
     "sums?": [_POINT],
     "rounds?": [{**_POINT, "broadcast": "whole from 0"}],
     "fits": [{"form": "text", **dict.fromkeys(("alpha", "overhead", "beta"), "number from 0")}],
     "nodes": {"*": "number above 0"},
-    "compute": {**_SPEED, "together": _AT_WORK, "at_work?": [_AT_WORK], "*": "number from 0"},
+    "compute": {**_SPEED, "together": _AT_WORK, "at_work?": [_AT_WORK], "paces?": [_PACE], "*": "number from 0"}
+    | {"lengths?": [{"features": "whole from 1", **_SPEED}]},
 }
 
 

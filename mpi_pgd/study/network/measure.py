@@ -52,6 +52,7 @@ def measure(
     seconds: float | None = None,
     shown: bool = False,
     own: tuple[int, int] | None = None,
+    maps: Sequence[compute.Size] = (),
     ranks: Sequence[int] = (),
     per_node: int = 0,
 ) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def measure(
         seconds: that the messages may take; what would take longer than what is left is not measured.
         shown: whether this rank says how far it is.
         own: bytes of the sums and of the broadcast of a problem's rounds, which are measured first, and however long they take.
+        maps: sizes of ranks' rows, whose map and update are measured; by default see ``compute.measure``.
         ranks: the first so many, each; by default see ``counts``.
         per_node: ranks that a node is cut into nodes of, for modes that tell these apart; 0: none is.
     """
@@ -74,7 +76,7 @@ def measure(
     those = [count for count in ranks or counts(comm.size, quick) if count > 1]
     found: dict[str, Any] = {"fits": []}
     found["nodes"] = {names[node]: nodes.count(node) for node in dict.fromkeys(nodes)}
-    found["compute"] = compute.measure(comm, nodes, those, quick)
+    found["compute"] = compute.measure(comm, nodes, those, quick, maps)
     link = NODE if len(set(nodes)) == 1 else NETWORK
     limit = (QUICK_SECONDS if quick else SECONDS)[link] if seconds is None else seconds
     wanted = sizes or list(_sizes(largest or (QUICK_LARGEST if quick else LARGEST), QUICK_FACTOR if quick else FACTOR))

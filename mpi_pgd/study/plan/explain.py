@@ -9,7 +9,8 @@ from mpi_pgd.engine.partial import Vote
 from mpi_pgd.modes import MODES
 from mpi_pgd.report.units import count
 from mpi_pgd.study.curves import Curve
-from mpi_pgd.study.model import Model, harmonic, messages
+from mpi_pgd.study.model import Model, messages
+from mpi_pgd.study.paces import harmonic
 from mpi_pgd.study.plan import mixing
 from mpi_pgd.study.plan.planner import Planner, Question, check
 
@@ -52,21 +53,22 @@ def _lines(planner: Planner, mode: str, algorithm: str, workers: int) -> Iterato
 def _compute(planner: Planner, ranks: int, workers: int, seconds: float) -> Iterator[str]:
     q, model = planner.question, planner.model
     partition = Partition(q.rows, q.features)
-    blocks = partition.most(workers)
-    mine, rate = min(q.rows, blocks * partition.block_rows), model.compute["bytes_per_second"]
-    slower = model.slowdown(workers, ranks, planner.fill)
+    mine, blocks = model.share(workers, q.rows, q.features), partition.most(workers)
+    size = mine * 8 * (q.features + 1)
+    rate, slower = model.paces.rate(q.features, size), model.slowdown(workers, ranks, planner.fill, size)
     yield f"  compute    {_s(seconds)}  = {blocks:,} of {partition.blocks:,} blocks: {mine:,} rows * 8 ({q.features:,} + 1) bytes"
     crowd = f"{count(workers, 'rank')} at work, up to {planner.fill:,} on a node"
     yield f"             / {rate / 1e9:.3g} GB/s alone * {slower:.3g} with {crowd}"
 
 
 def _wait(planner: Planner, workers: int, seconds: float) -> str:
-    mean = planner.question.wait
-    if mean is None:
-        jitter, length = (planner.model.compute.get(key, 0.0) for key in ("jitter_seconds", "pass_seconds"))
-        terms = f"(H_m - 1) * {_s(jitter)} * c, or sqrt(c) if c > 1, c = compute / {_s(length)}"
+    q, paces = planner.question, planner.model.paces
+    if q.wait is None:
+        late = paces.late(workers, planner.model.share(workers, q.rows, q.features) * 8 * (q.features + 1))
+        length = _s(paces.largest["seconds"])
+        terms = f"(H_m - 1) * {late:.3g} * compute, / sqrt(c) if c > 1, c = compute / {length}"
     else:
-        terms = f"H_m * {_s(mean)}"
+        terms = f"H_m * {_s(q.wait)}"
     return f"  wait       {_s(seconds)}  = {terms}, H_m = {harmonic(workers):.4g} for m = {workers:,}"
 
 

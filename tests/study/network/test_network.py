@@ -62,11 +62,17 @@ def test_every_collective_is_measured_at_every_size(comm: Any) -> None:
     assert {(row["algorithm"], row["bytes"]) for row in found["sums"]} == {("library", 4096), ("linear", 4096)}
     assert list(found["nodes"].values()) == [ranks]
     assert set(found["predicted"]) == {" ".join(way) for way in WAYS}
+    paces = {(row["ranks"], row["features"]) for row in found["compute"]["paces"]}
+    assert paces == {(count, features) for count in (1, *counts) for features in (30, 3000, 200)}
 
 
 @pytest.mark.ranks(3, others=())
 def test_a_problems_own_rounds_are_measured_first_and_however_long_they_take(comm: Any) -> None:
-    found = measured(comm, sizes=SIZES, quick=True, seconds=0.0, own=(560, 320), ranks=[3])
+    from mpi_pgd.study.network.compute import Size
+
+    found = measured(comm, sizes=SIZES, quick=True, seconds=0.0, own=(560, 320), maps=[Size(7, 4096)], ranks=[3])
+    assert {(row["ranks"], row["features"]) for row in found["compute"]["paces"]} == {(1, 7), (1, 200), (3, 7), (3, 200)}
+    assert all(row["seconds"] > 0 and row["update_seconds"] > 0 for row in found["compute"]["paces"])
     rounds = {(row["mode"], row["algorithm"], row["ranks"], row["bytes"], row["broadcast"]) for row in found["rounds"]}
     assert rounds == {(*way, 3, 560, 320) for way in WAYS}
     assert {row["bytes"] for row in found["rows"]} >= {8, 24}
