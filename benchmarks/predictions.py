@@ -144,7 +144,10 @@ def turn_rounds(network: Network, what: str, ranks: int) -> int:
 
 
 def timed(problem: Any) -> list[tuple[str, str, float]]:
-    """Mode, algorithm and the median seconds of a round on the slowest rank: nothing observes it, but for a look at the time."""
+    """Mode, algorithm and the median seconds of a round on the slowest rank: nothing observes it, but for a look at the time.
+
+    As `compare` does, without rounds in which bounds are exchanged, if there are others.
+    """
     import numpy as np
     from mpi4py import MPI
 
@@ -161,9 +164,15 @@ def timed(problem: Any) -> list[tuple[str, str, float]]:
     class Looks(Observer):
         def __init__(self) -> None:
             self.times: list[float] = []
+            self.bounds: list[int] = []
 
         def asked(self, query: Query) -> None:
             self.times.append(time.perf_counter())
+            self.bounds.append(query.bound)
+
+        def mean(self) -> float:
+            took, same = np.diff(self.times), np.diff(self.bounds) == 0
+            return float(np.mean(took[same] if same.any() else took))
 
     def quiet() -> tuple[bool, bool]:
         return False, False
@@ -184,7 +193,7 @@ def timed(problem: Any) -> list[tuple[str, str, float]]:
             query, chosen = Query(list(tasks.values())), mine.settings
             driver = FitDriver(goal, tasks, choice.solver, chosen.rounds, 0.0, lambda *_: None, History(time.perf_counter()), None)
             rounds(topology, shard, sums_of(mine, query), driver, query, [looks], quiet)
-            taken = np.array((looks.times[-1] - looks.times[0]) / (len(looks.times) - 1))
+            taken = np.array(looks.mean())
             problem.comm.Allreduce(MPI.IN_PLACE, taken, MPI.MAX)
             found[mode, name].append(float(taken))
     return [(*way, float(np.median(some))) for way, some in found.items()]

@@ -49,6 +49,7 @@ class Clock(Observer):
         self.window = self.limit = max(16, min(WINDOW, GATHERED // (STAMPS * comm.size)))
         self.stamps = np.zeros((self.window, STAMPS))
         self.count = 0
+        self.apart, self._bound = np.zeros(self.window, dtype=bool), 0  # rounds with an exchange of bounds; the last bound's number
         self.skips, self.numbers = skips, np.zeros(self.window, dtype=np.int64)  # of the rounds whose stamps these are
         self.all, self.now = numbers(self.stamps.reshape(-1)), 0  # all stamps, and where those of this round begin
         self.busy, self.waited, self.before = 0.0, waited, 0.0
@@ -83,6 +84,8 @@ class Clock(Observer):
     def asked(self, query: Query) -> None:
         """The round ends."""
         self.all[self.now + END] = perf_counter()
+        self.apart[self.now // STAMPS] = query.bound != self._bound
+        self._bound = query.bound
 
     def between(self, query: Query) -> None:
         """Say where the stamps of the next round go; gather those of a window. Collective then."""
@@ -114,7 +117,7 @@ class Clock(Observer):
         places = wanted % self.window
         mine = np.where((self.numbers[places] == wanted)[:, None], self.stamps[places], 0.0)
         self.count = len(wanted)
-        self.stamps[: self.count] = mine
+        self.stamps[: self.count], self.apart[: self.count] = mine, self.apart[places]
 
     def _gather(self) -> None:
         everyone = np.empty((self.comm.size if self.comm.rank == 0 else 0, self.count, STAMPS))
@@ -122,6 +125,8 @@ class Clock(Observer):
         if self._alignment:
             self.limit = min(self.window, self._alignment.renew(self.count))
         if self.comm.rank == 0:
-            self.costs.add(on_one_clock(everyone, self._alignment.before, self._alignment.now) if self._alignment else everyone)
+            if self._alignment:
+                everyone = on_one_clock(everyone, self._alignment.before, self._alignment.now)
+            self.costs.add(everyone, self.apart[: self.count])
         self.comm.Barrier()  # rank 0 was busy: else the next round would seem to take longer
         self.count = 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mpi_pgd.engine.arrays import Vector
+from mpi_pgd.engine.arrays import Rows, Vector
 
 # BUSY: seconds of the processor, from start to arrival; READ: seconds, just before the start
 START, ARRIVE, UPDATE, UPDATED, END, BUSY, READ = range(7)
@@ -112,18 +112,21 @@ class Costs:
         self.rounds = 0
         self.drift = 0.0  # seconds that a clock moved against rank 0's
         self.recent: list[Vector] = []  # stamps
-        self._sums = self._opening = np.zeros((ranks, len(PARTS)))  # over all rounds, and of the first
+        self._sums = self._apart = np.zeros((ranks, len(PARTS)))  # over all rounds, and over those that are not like the others
+        self._few = 0  # how many these are
         self._longest, self._slow = np.zeros(ranks, dtype=np.int64), np.zeros(ranks, dtype=np.int64)
         self._waited, self._slowdown, self._when_slow = np.zeros(ranks), np.zeros(ranks), np.zeros(ranks)
         self._counts = np.zeros(len(EDGES), dtype=np.int64)
 
-    def add(self, stamps: Vector) -> None:
-        """Some more rounds: (ranks, rounds, 7), see ``split``."""
+    def add(self, stamps: Vector, apart: Sequence[bool] | Rows = ()) -> None:
+        """Some more rounds: (ranks, rounds, 7), see ``split``; which of them, beside the opening one, are not like the others."""
         parts = split(stamps, self.skips)
-        if not self.rounds:
-            self._opening = parts[:, 0]
+        odd = np.zeros(stamps.shape[1], dtype=bool)
+        odd[: len(apart)] = apart
+        odd[0] |= not self.rounds
         self.rounds += stamps.shape[1]
-        self._sums = self._sums + parts.sum(axis=1)
+        self._sums, self._apart = self._sums + parts.sum(axis=1), self._apart + parts[:, odd].sum(axis=1)
+        self._few += int(odd.sum())
         longest = _computed(stamps, self.skips).argmax(axis=0)
         self._longest += np.bincount(longest, minlength=len(stamps))
         np.add.at(self._waited, longest, parts[:, :, WAIT].sum(axis=0))
@@ -150,7 +153,7 @@ class Costs:
         self._counts += np.bincount(steps.clip(0), minlength=len(EDGES))
 
     def mean(self, opening: bool = True) -> dict[str, float]:
-        """Seconds of each part of a round, the mean over ranks and rounds; of all rounds, or not of the ``opening`` one."""
+        """Seconds of each part of a round, the mean over ranks and rounds; of all, or not of the ``opening`` one and its like."""
         return _named(self._means(opening).mean(axis=0))
 
     def server_share(self) -> float:
@@ -159,10 +162,14 @@ class Costs:
         return float((server[PARTS.index("wire")] + server[PARTS.index("update")]) / max(server.sum(), 1e-9))
 
     def _means(self, opening: bool) -> Vector:
-        """(ranks, parts) seconds. Ranks come to the opening round as they happen to; where it is the only one, it counts."""
-        if opening or self.rounds < 2:
+        """(ranks, parts) seconds.
+
+        Ranks come to the opening round as they happen to, and in the beginning of a fit bounds are exchanged more often than later;
+        where there are no other rounds, these count.
+        """
+        if opening or self.rounds == self._few:
             return self._sums / max(1, self.rounds)
-        return (self._sums - self._opening) / (self.rounds - 1)
+        return (self._sums - self._apart) / (self.rounds - self._few)
 
     def median(self) -> dict[str, float]:
         """Seconds of each part of a round: the mean over the ranks of the median over the rounds that are kept."""

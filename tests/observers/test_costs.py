@@ -127,6 +127,20 @@ def test_the_opening_round_can_be_left_out() -> None:
     assert one.mean(opening=False) == one.mean()
 
 
+def test_rounds_that_are_not_like_the_others_can_be_left_out() -> None:
+    times = stamps(np.ones((2, 9)))
+    apart = np.isin(np.arange(9), (0, 3, 4, 8))
+    times[:, apart, END] += 10.0  # of the wire
+    found = Costs(["n", "n"], 0, crowded=False, keep=0)
+    for place in range(0, 9, 3):
+        found.add(times[:, place : place + 3], apart[place : place + 3])
+    assert found.mean()["wire"] == pytest.approx(1.0 + 10.0 * 4 / 9)
+    assert found.mean(opening=False) == pytest.approx({"compute": 1.0, "wait": 0.0, "wire": 1.0, "update": 0.5, "input": 0.0})
+    alone = Costs(["n", "n"], 0, crowded=False, keep=0)
+    alone.add(times[:, 3:5], apart[3:5])
+    assert alone.mean(opening=False) == alone.mean()
+
+
 def test_boundaries_are_in_order_and_end_with_the_round() -> None:
     times = stamps(np.random.default_rng(2).exponential(size=(4, 9)), server=True)
     marks, parts = boundaries(times), split(times)
