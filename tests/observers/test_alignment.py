@@ -50,7 +50,8 @@ def test_a_clock_that_drifts_makes_nobody_slow(comm: Any, server: bool, monkeypa
     for room in (alignment, clock):
         monkeypatch.setattr(room, "perf_counter", now)
     monkeypatch.setattr(clock, "EARLY", 4)
-    mine, query = Clock(comm, [f"n{rank}" for rank in range(comm.size)], int(server), keep=100, aligned=True), SimpleNamespace(bound=0)
+    mine = Clock(comm, [f"n{rank}" for rank in range(comm.size)], int(server), keep=100, aligned=True)
+    query: Any = SimpleNamespace(bound=0)
     computes, worked = np.zeros(12), not (server and comm.rank == 0)
     starts = np.zeros(12)
     for turn in range(12):
