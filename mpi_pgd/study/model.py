@@ -113,7 +113,7 @@ class Model:
         wire = NO_WIRE
         if ranks > 1:
             wire = self.wire(mode, algorithm, ranks, fill, *messages(mode, features, folds))
-        size = self.share(workers, rows, features) * 8 * (features + 1)
+        size = self.size(workers, rows, features)
         compute = self.seconds(workers, rows, features, seconds_per_row) * self.slowdown(workers, ranks, fill, size)
         late = self.paces.late(workers, size)
         delay = self._wait(workers, late, compute) if wait is None else harmonic(workers) * wait
@@ -183,12 +183,16 @@ class Model:
         partition = Partition(rows, features)
         return min(rows, partition.most(workers) * partition.block_rows)
 
+    def size(self, workers: int, rows: int, features: int) -> int:
+        """Bytes of these."""
+        return self.share(workers, rows, features) * 8 * (features + 1)
+
     def seconds(self, workers: int, rows: int, features: int, seconds_per_row: float | None = None) -> float:
         """Seconds that the worker with the most blocks maps, if it is alone."""
         mine = self.share(workers, rows, features)
         if seconds_per_row is not None:
             return mine * seconds_per_row
-        size = mine * 8 * (features + 1)
+        size = self.size(workers, rows, features)
         extra = max(0.0, Partition(rows, features).most(workers) - size / BLOCK_BYTES)  # blocks beyond those of the full size
         row, block = (self.compute.get(key, 0.0) for key in ("row_seconds", "block_seconds"))  # rows: in older files
         return float(size / self.paces.rate(features, size) + mine * row + extra * block)

@@ -27,7 +27,13 @@ class Paces(NamedTuple):
         for row in compute.get("paces") or _older(compute):
             found.setdefault(row["ranks"], []).append(row)
         by_ranks = {ranks: sorted(rows, key=lambda row: float(row["bytes"])) for ranks, rows in sorted(found.items())}
-        return cls(by_ranks, compute.get("lengths") or ())
+        return cls(by_ranks, sorted(compute.get("lengths") or (), key=lambda one: int(one["features"])))
+
+    @property
+    def sound(self) -> bool:
+        """Whether one rank alone is among them, and each number of ranks has the same sizes."""
+        sizes = [[row["bytes"] for row in rows] for rows in self.by_ranks.values()]
+        return 1 in self.by_ranks and all(each == sizes[0] for each in sizes)
 
     @property
     def largest(self) -> Row:

@@ -12,6 +12,7 @@ from mpi_pgd.report.records import study
 from mpi_pgd.report.shapes import Record, Shape, check, damaged, fields
 from mpi_pgd.report.theme import Picture
 from mpi_pgd.study.network import pictures
+from mpi_pgd.study.paces import Paces
 from mpi_pgd.study.pieces import LINKS, SHAPES, admitted
 from mpi_pgd.study.study import Flag, Study
 
@@ -154,6 +155,8 @@ def read(path: str) -> dict[str, Any]:
     try:
         record = study(file, network)
         check(file, record, NEEDED)
+        if not Paces.of(record["compute"]).sound:
+            damaged(file, "compute", "of the same sizes for each number of ranks, one alone among these")
         for name in ("rows", "sums", "fits"):
             for place, one in enumerate(record.get(name) or []):
                 forms = [shape.name for shape in SHAPES.get((one.get("mode"), str(one.get("algorithm"))), ())]

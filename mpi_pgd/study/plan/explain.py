@@ -54,7 +54,7 @@ def _compute(planner: Planner, ranks: int, workers: int, seconds: float) -> Iter
     q, model = planner.question, planner.model
     partition = Partition(q.rows, q.features)
     mine, blocks = model.share(workers, q.rows, q.features), partition.most(workers)
-    size = mine * 8 * (q.features + 1)
+    size = model.size(workers, q.rows, q.features)
     rate, slower = model.paces.rate(q.features, size), model.slowdown(workers, ranks, planner.fill, size)
     yield f"  compute    {_s(seconds)}  = {blocks:,} of {partition.blocks:,} blocks: {mine:,} rows * 8 ({q.features:,} + 1) bytes"
     crowd = f"{count(workers, 'rank')} at work, up to {planner.fill:,} on a node"
@@ -64,7 +64,7 @@ def _compute(planner: Planner, ranks: int, workers: int, seconds: float) -> Iter
 def _wait(planner: Planner, workers: int, seconds: float) -> str:
     q, paces = planner.question, planner.model.paces
     if q.wait is None:
-        late = paces.late(workers, planner.model.share(workers, q.rows, q.features) * 8 * (q.features + 1))
+        late = paces.late(workers, planner.model.size(workers, q.rows, q.features))
         length = _s(paces.largest["seconds"])
         terms = f"(H_m - 1) * {late:.3g} * compute, / sqrt(c) if c > 1, c = compute / {length}"
     else:

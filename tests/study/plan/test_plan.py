@@ -226,6 +226,13 @@ def with_fit(**change: Any) -> dict[str, Any]:
     return data
 
 
+def with_paces(*some: tuple[int, int]) -> dict[str, Any]:
+    """Of so many ranks, with rows of so many bytes."""
+    data, times = record(), dict.fromkeys(("seconds", "wait_seconds", "update_seconds"), 1.0)
+    data["compute"]["paces"] = [{"ranks": ranks, "features": 30, "bytes": size, **times} for ranks, size in some]
+    return data
+
+
 @pytest.mark.parametrize(
     ("content", "word"),
     [
@@ -243,6 +250,9 @@ def with_fit(**change: Any) -> dict[str, Any]:
         (record() | {"rows": ["x"]}, "rows[0] is not an object"),
         (record() | {"sums": 3}, "sums is not a list"),
         (record() | {"compute": {"bytes_per_second": 0}}, "compute.bytes_per_second is not a number above 0"),
+        (with_paces((1, 64), (2, 32)), "compute is not of the same sizes"),
+        (with_paces((2, 64)), "compute is not of the same sizes"),
+        (with_paces((1, 0)), "compute.paces[0].bytes is not a whole number from 1"),
         (with_row(seconds=-1.0), "rows[0].seconds is not a number above 0"),
         (with_row(seconds=None), "rows[0].seconds is not a number above 0"),
         (with_row(seconds=float("nan")), "not JSON"),
